@@ -1,0 +1,1 @@
+"""What is measured: speed, memory and accuracy. Every bench prints a table, then one line of JSON."""

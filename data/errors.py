@@ -1,0 +1,65 @@
+"""What can go wrong that a person can mend.
+
+GelirError
+├── SettingsError      a setting is missing or makes no sense
+├── SourceError        a file or database cannot be read
+├── MappingError       the mapping does not fit the source or the contract
+├── BrokenPromise      the data broke a promise that the night depends on; nothing was published
+├── NightRunning       another night holds the lock
+└── StoreError         the scoring table cannot be reached, or has no such run
+"""
+
+
+class GelirError(Exception):
+    """What happened, where, and how to mend it. The command line prints the three and leaves with ``exit_code``."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str, mend: str) -> None:
+        super().__init__(f"{what}\n  where: {where}\n  mend:  {mend}")
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_again, (type(self), self.what, self.where, self.mend))
+
+
+def _again(kind: type[GelirError], what: str, where: str, mend: str) -> GelirError:
+    return kind(what, where=where, mend=mend)
+
+
+class SettingsError(GelirError):
+    """A setting is missing or makes no sense."""
+
+    exit_code = 10
+
+
+class SourceError(GelirError):
+    """A file or database cannot be read."""
+
+    exit_code = 11
+
+
+class MappingError(GelirError):
+    """The mapping does not fit the source or the contract."""
+
+    exit_code = 12
+
+
+class BrokenPromise(GelirError):
+    """The data broke a promise that the night depends on; nothing was published."""
+
+    exit_code = 13
+
+
+class NightRunning(GelirError):
+    """Another night holds the lock."""
+
+    exit_code = 14
+
+
+class StoreError(GelirError):
+    """The scoring table cannot be reached, or has no such run."""
+
+    exit_code = 15

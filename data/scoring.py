@@ -1,0 +1,259 @@
+"""The scoring table: every table that a run publishes, its grain, key and columns.
+
+The store adds ``run_id`` to each; readers get the views of the same names, which follow the published run.
+``reasons``, ``send_windows`` and ``why_not`` (and what ends in ``_reasons``) are JSON lists, so that a CRM can take them
+apart.
+"""
+
+from data.contract import Column, Table
+
+SCORES: tuple[str, ...] = ("churn", "upsell", "expected_revenue", "lifetime_value")
+"""What an account is scored for: two probabilities, then two amounts of money."""
+
+
+def _score(name: str) -> tuple[Column, ...]:
+    """The columns of one score: value, interval, reasons, who made it, how far it looks, or why there is none."""
+    probability = {"minimum": 0.0, "maximum": 1.0} if name in ("churn", "upsell", "win") else {}
+    return (
+        Column(name, "number", **probability),  # type: ignore[arg-type]  # minimum and maximum only
+        Column(f"{name}_low", "number"),
+        Column(f"{name}_high", "number"),
+        Column(f"{name}_reasons"),
+        Column(f"{name}_model"),
+        Column(f"{name}_horizon_days", "integer"),
+        Column(f"{name}_abstained"),
+    )
+
+
+ACCOUNT_SCORES = Table(
+    "account_scores",
+    "One row per account.",
+    ("account_id",),
+    (
+        Column("account_id", required=True),
+        Column("name"),
+        *(column for name in SCORES for column in _score(name)),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+CONTACT_SCORES = Table(
+    "contact_scores",
+    "One row per contact.",
+    ("contact_id",),
+    (
+        Column("contact_id", required=True),
+        Column("account_id"),
+        Column("send_at", "timestamp"),
+        Column("send_local"),
+        Column("send_windows"),
+        Column("send_timezone"),
+        Column("send_timezone_source"),
+        Column("send_model"),
+        Column("send_abstained"),
+        Column("engagement", "number", minimum=0, maximum=1),
+        Column("email_status", one_of=("valid", "invalid", "missing", "bounced", "unsubscribed")),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+OPPORTUNITY_SCORES = Table(
+    "opportunity_scores",
+    "One row per open opportunity.",
+    ("opportunity_id",),
+    (
+        Column("opportunity_id", required=True),
+        Column("account_id"),
+        Column("owner_id"),
+        *_score("win"),
+        Column("expected_close", "date"),
+        Column("expected_amount", "number"),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+RECOMMENDATIONS = Table(
+    "recommendations",
+    "One row per account and rank. The first rank also says why other products were excluded.",
+    ("account_id", "rank"),
+    (
+        Column("account_id", required=True),
+        Column("rank", "integer", required=True, minimum=1),
+        Column("product_id", required=True),
+        Column("probability", "number", minimum=0, maximum=1),
+        Column("expected_margin", "number"),
+        Column("why"),
+        Column("why_not"),
+        Column("model"),
+    ),
+)
+
+NEXT_BEST_ACTIONS = Table(
+    "next_best_actions",
+    "One row per account: the one action chosen for it, or wait.",
+    ("account_id",),
+    (
+        Column("account_id", required=True),
+        Column("action_id", required=True),
+        Column("action", required=True),
+        Column("product_id"),
+        Column("contact_id"),
+        Column("opportunity_id"),
+        Column("owner_id"),
+        Column("channel"),
+        Column("act_at", "timestamp"),
+        Column("expected_value", "number", required=True),
+        Column("cost", "number", required=True),
+        Column("reasons"),
+        Column("runner_up"),
+        Column("runner_up_value", "number"),
+        Column("holdout", "boolean", required=True),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+CAMPAIGN_TARGETS = Table(
+    "campaign_targets",
+    "One row per contact and campaign.",
+    ("contact_id", "campaign_id"),
+    (
+        Column("contact_id", required=True),
+        Column("campaign_id", required=True),
+        Column("account_id"),
+        Column("product_id"),
+        Column("expected_incremental_value", "number", required=True),
+        Column("consent_evidence", required=True),
+        Column("send_at", "timestamp"),
+        Column("arm", required=True, one_of=("treated", "holdout")),
+    ),
+)
+
+REVENUE_FORECAST = Table(
+    "revenue_forecast",
+    "One row per node of the hierarchy, grain and period.",
+    ("node", "grain", "period"),
+    (
+        Column("node", required=True),
+        Column("level", required=True),
+        Column("grain", required=True, one_of=("week", "month")),
+        Column("period", "date", required=True),
+        Column("point", "number"),
+        *(Column(f"{side}_{width}", "number") for width in (50, 80, 95) for side in ("low", "high")),
+        Column("recurring", "number"),
+        Column("expansion", "number"),
+        Column("open_deals", "number"),
+        Column("new_deals", "number"),
+        Column("model"),
+        Column("abstained"),
+    ),
+)
+
+KPIS = Table(
+    "kpis",
+    "One row per KPI, period and slice.",
+    ("kpi", "period", "slice"),
+    (
+        Column("kpi", required=True),
+        Column("period", "date", required=True),
+        Column("slice", required=True),
+        Column("value", "number"),
+        Column("unit"),
+        Column("definition"),
+        Column("definition_version", "integer"),
+    ),
+)
+
+LEAKS = Table(
+    "leaks",
+    "One row per leak of revenue.",
+    ("leak_id",),
+    (
+        Column("leak_id", required=True),
+        Column("detector", required=True),
+        Column("account_id"),
+        Column("money", "number", required=True),
+        Column("owner_id"),
+        Column("evidence"),
+        Column("suggestion"),
+    ),
+)
+
+QUARANTINED = Table(
+    "quarantined",
+    "One row per table and reason for which rows were kept out; the rows themselves lie in the lake.",
+    ("table_name", "reason"),
+    (
+        Column("table_name", required=True),
+        Column("reason", required=True),
+        Column("rows", "integer", required=True),
+        Column("example"),
+    ),
+)
+
+REPAIRED = Table(
+    "repaired",
+    "One row per repair that the mapping states: which value became which, in how many rows, and why.",
+    ("table_name", "column_name", "old_value"),
+    (
+        Column("table_name", required=True),
+        Column("column_name", required=True),
+        Column("old_value", required=True),
+        Column("new_value"),
+        Column("rows", "integer", required=True),
+        Column("why", required=True),
+    ),
+)
+
+MODEL_RESULTS = Table(
+    "model_results",
+    "One row per model: the version that scored, how it was judged out of time, or why it abstained.",
+    ("model",),
+    (
+        Column("model", required=True),
+        Column("version"),
+        Column("ships", one_of=("model", "baseline")),
+        Column("metric"),
+        Column("value", "number"),
+        Column("baseline"),
+        Column("baseline_value", "number"),
+        Column("trained_as_of", "date"),
+        Column("verdict"),
+        Column("abstained"),
+    ),
+)
+
+OUTPUTS: tuple[Table, ...] = (
+    ACCOUNT_SCORES,
+    CONTACT_SCORES,
+    OPPORTUNITY_SCORES,
+    RECOMMENDATIONS,
+    NEXT_BEST_ACTIONS,
+    CAMPAIGN_TARGETS,
+    REVENUE_FORECAST,
+    KPIS,
+    LEAKS,
+    QUARANTINED,
+    REPAIRED,
+    MODEL_RESULTS,
+)
+
+RUNS = Table(
+    "runs",
+    "One row per run that published or stopped.",
+    ("run_id",),
+    (
+        Column("run_id", required=True),
+        Column("company", required=True),
+        Column("mapping", required=True),
+        Column("as_of", "date", required=True),
+        Column("status", required=True, one_of=("published", "stopped")),
+        Column("started_at", "timestamp", required=True),
+        Column("published_at", "timestamp"),
+        Column("rows_read", "integer"),
+        Column("rows_quarantined", "integer"),
+        Column("data_until", "timestamp"),
+        Column("model_versions"),
+        Column("validation_report"),
+        Column("why"),
+    ),
+)

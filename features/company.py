@@ -1,0 +1,39 @@
+"""A company as it was known at a date: what models, actions and reports are given."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from data.calendar import first_instant
+from data.contract import TABLES
+from data.lake import Step, connect, scan
+
+
+@dataclass(frozen=True)
+class Company:
+    """The golden tables of a company, every contract table present (perhaps empty), and the date they speak for."""
+
+    tables: dict[str, ir.Table]
+    as_of: date
+    timezone: str
+    currency: str
+    seed: int
+    backend: Backend
+
+    @classmethod
+    def of(cls, golden: Step, as_of: date, timezone: str, currency: str, seed: int) -> "Company":
+        """The company that a finished ``resolve`` step describes."""
+        backend = connect()
+        tables = scan(backend, golden)
+        return cls({name: tables[name] for name in TABLES}, as_of, timezone, currency, seed, backend)
+
+    @property
+    def as_of_at(self) -> datetime:
+        """The first instant of ``as_of`` in the company's time zone, naive UTC."""
+        return first_instant(self.as_of, self.timezone)
+
+    def has(self, table: str) -> bool:
+        """Whether a table holds any row."""
+        return bool(self.tables[table].limit(1).count().execute())

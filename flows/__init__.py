@@ -1,0 +1,1 @@
+"""What runs, in what order. Prefect and the environment are known here only."""

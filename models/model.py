@@ -1,0 +1,108 @@
+"""What a model is: it learns a challenger from a company's past, and scores the company with a champion.
+
+A model is one file. It abstains, with a reason a person can act on, rather than score badly. Native estimators and
+JSON state are all that a challenger holds, so that what is logged loads where this project is unknown.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from features.company import Company
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """No score, and why, in a sentence that says what would change it."""
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How an estimator did out of time, beside the plain baseline on the same rows.
+
+    ``losses`` and ``baseline_losses`` hold one loss per judged row (lower is better), aligned, so that two versions
+    judged on the same rows can be compared in pairs. ``value`` and ``baseline_value`` are what people read.
+    """
+
+    metric: str
+    value: float
+    baseline: str
+    baseline_value: float
+    losses: tuple[float, ...]
+    baseline_losses: tuple[float, ...]
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ships(self) -> Literal["model", "baseline"]:
+        """The model, where its mean loss is lower than the baseline's; the plain baseline otherwise."""
+        return "model" if sum(self.losses) < sum(self.baseline_losses) else "baseline"
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """What a training brings.
+
+    ``estimator`` is a native LightGBM, scikit-learn or Prophet object (``flavor`` says which), fitted on everything
+    known, that MLflow can log and load without this project. ``state`` is JSON: calibration, interval widths, baseline
+    rates, whatever else scoring needs. ``example`` is a few input rows for the signature.
+    """
+
+    model: str
+    flavor: Literal["lightgbm", "sklearn", "prophet"]
+    estimator: Any
+    state: dict[str, Any]
+    judgement: Judgement
+    features_hash: str
+    example: pd.DataFrame
+    params: dict[str, Any]
+    pictures: dict[str, Figure]
+    trained_as_of: date
+    rows: int
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that scores: what was logged, loaded again."""
+
+    model: str
+    version: str
+    ships: Literal["model", "baseline"]
+    estimator: Any
+    state: dict[str, Any]
+    features_hash: str
+    trained_as_of: date
+
+    @property
+    def label(self) -> str:
+        """What is written beside a score: model, version, and whether the plain baseline ships."""
+        return f"{self.model} v{self.version}" + (" (baseline)" if self.ships == "baseline" else "")
+
+
+class Model(Protocol):
+    """One kind of prediction. Entries of ``models.MODELS``; each is one file."""
+
+    name: str
+    question: str
+    """What it answers, for people."""
+    needs: tuple[tuple[str, ...], ...]
+    """Contract tables: at least one non-empty table of every group."""
+    tables: tuple[str, ...]
+    """Names of the frames that ``score`` returns."""
+
+    def learn(self, company: Company) -> Challenger | Abstention:
+        """A challenger fitted on what the company knew, judged out of time beside its plain baseline."""
+        ...
+
+    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+        """The champion, judged on the very rows and window on which ``learn`` judges a challenger."""
+        ...
+
+    def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
+        """Frames of scores as of the company's date, one per name in ``tables``."""
+        ...
