@@ -20,7 +20,7 @@ def local_day(instant: datetime, timezone: str) -> date:
 
 @dataclass(frozen=True)
 class Moment:
-    """When a run speaks: ``as_of`` decides what counts; ``today`` is the day the night runs on (nothing lies after it)."""
+    """When a run speaks: ``as_of`` decides what counts; ``today`` is the day the night runs on."""
 
     as_of: date
     today: date

@@ -1,8 +1,8 @@
 """The scoring table: every table that a run publishes, its grain, key and columns.
 
 The store adds ``run_id`` to each; readers get the views of the same names, which follow the published run.
-``reasons``, ``send_windows`` and ``why_not`` (and what ends in ``_reasons``) are JSON lists, so that a CRM can take them
-apart.
+``reasons``, ``send_windows`` and ``why_not`` (and what ends in ``_reasons``) are JSON lists, so that a CRM can take
+them apart.
 """
 
 from data.contract import Column, Table
