@@ -77,6 +77,8 @@ class Champion:
     state: dict[str, Any]
     features_hash: str
     trained_as_of: date
+    judged: dict[str, Any] = field(default_factory=dict)
+    """How it was judged when it was logged: ``metric, value, baseline, baseline_value``."""
 
     @property
     def label(self) -> str:
@@ -94,6 +96,8 @@ class Model(Protocol):
     """Contract tables: at least one non-empty table of every group."""
     tables: tuple[str, ...]
     """Names of the frames that ``score`` returns."""
+    features_hash: str
+    """Of the features it is fed today; a champion made on others cannot score."""
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger fitted on what the company knew, judged out of time beside its plain baseline."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, SCORES
+from data.scoring import SCORES
 from features.company import Company
 from models.model import Abstention, Champion
 
@@ -23,7 +23,7 @@ def account_scores(
     rows = company.tables["accounts"].select("account_id", "name").order_by("account_id").execute()
     for score in SCORES:
         rows = _with_score(rows, "account_id", score, frames, outcomes)
-    return _expiring(rows, company)[list(ACCOUNT_SCORES.by_name)]
+    return _expiring(rows, company)
 
 
 def opportunity_scores(
@@ -40,7 +40,7 @@ def opportunity_scores(
     rows = _with_score(rows, "opportunity_id", "win", frames, outcomes)
     extra = frames.get("win", pd.DataFrame(columns=["opportunity_id"]))
     extra = extra.reindex(columns=["opportunity_id", "expected_close", "expected_amount"])
-    return _expiring(rows.merge(extra, on="opportunity_id", how="left"), company)[list(OPPORTUNITY_SCORES.by_name)]
+    return _expiring(rows.merge(extra, on="opportunity_id", how="left"), company)
 
 
 def contact_scores(
@@ -61,15 +61,14 @@ def contact_scores(
     else:
         why = outcome.why if isinstance(outcome, Abstention) else "the model returned no windows"
         rows = rows.assign(send_abstained=why)
-    return _expiring(rows.reindex(columns=list(CONTACT_SCORES.by_name)), company)
+    return _expiring(rows, company)
 
 
-def labelled(frame: pd.DataFrame, outcome: Outcome, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A model's own output frame with the maker's label in ``model``, in the columns of its output table."""
-    label = outcome.label if isinstance(outcome, Champion) else None
-    if "model" not in frame:
-        frame = frame.assign(model=label)
-    return frame.reindex(columns=list(columns))
+def labelled(frame: pd.DataFrame | None, outcome: Outcome) -> pd.DataFrame:
+    """A model's own output frame with the maker's label in ``model``, unless the frame says it itself; else no rows."""
+    if frame is None:
+        return pd.DataFrame()
+    return frame if "model" in frame or not isinstance(outcome, Champion) else frame.assign(model=outcome.label)
 
 
 def _with_score(

@@ -1,0 +1,110 @@
+"""One run: the date it speaks for, what it reads, and where its steps lie. Its name follows from its input."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import perf_counter
+
+from data.mapping import Mapping, load_mapping
+from data.source import fingerprint, open_source
+
+from data.calendar import Moment
+from data.errors import SettingsError
+from data.lake import Draft, Lake, Step
+from features.company import Company
+from flows.settings import Settings, today
+
+log = logging.getLogger("gelir")
+
+CODE_ROOMS = ("flows", "actions", "reports", "models", "features", "data")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a company's night (or training) as of a date. The same input, settings and code give the same ``id``."""
+
+    id: str
+    company: str
+    mapping: Mapping
+    moment: Moment
+    currency: str
+    settings: Settings
+    started_at: datetime
+
+    @classmethod
+    def begin(cls, as_of: date | None, settings: Settings, *, purpose: str = "night", attempt: int = 1) -> "Run":
+        """The run for a date, today by default. Raises where the settings, the mapping or the source make no sense."""
+        mapping = load_mapping(settings.mapping)
+        timezone = settings.timezone or mapping.timezone
+        now = today(timezone)
+        as_of = as_of or now
+        if as_of > now:
+            raise SettingsError(
+                f"as of {as_of} is in the future: in {timezone} it is {now}",
+                where="--as-of",
+                mend="name today or a past date",
+            )
+        company = settings.company or mapping.name
+        source = open_source(settings.source_place)
+        told = {
+            "as_of": str(as_of),
+            "purpose": purpose,
+            "attempt": attempt,
+            "company": company,
+            "timezone": timezone,
+            "currency": settings.currency or mapping.currency,
+            "mapping": mapping.digest,
+            "source": fingerprint(source),
+            "code": code_digest(),
+            "retrain_days": settings.retrain_days,
+            "stale_days": settings.stale_days,
+            "seed": settings.seed,
+        }
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+        prefix = "" if purpose == "night" else f"{purpose}-"
+        return cls(
+            id=f"{prefix}{company}-{as_of}-{digest}",
+            company=company,
+            mapping=mapping,
+            moment=Moment(as_of, now, timezone),
+            currency=settings.currency or mapping.currency,
+            settings=settings,
+            started_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        )
+
+    @property
+    def lake(self) -> Lake:
+        """Where its steps lie."""
+        return Lake(self.settings.lake)
+
+    def step(self, name: str, work: Callable[[Draft], object]) -> Step:
+        """A finished step: the one that a killed run of the same input left behind, or the one made now."""
+        finished = self.lake.finished(self.id, name)
+        if finished is not None:
+            log.info("%-16s kept from before", name)
+            return finished
+        began = perf_counter()
+        with self.lake.writing(self.id, name) as draft:
+            work(draft)
+        log.info("%-16s done in %.1f s", name, perf_counter() - began)
+        return self.lake.step(self.id, name)
+
+    def known(self, golden: Step) -> Company:
+        """The company that the run's golden tables describe."""
+        return Company.of(golden, self.moment.as_of, self.moment.timezone, self.currency, self.settings.seed)
+
+
+def code_digest() -> str:
+    """A hash of the product's code and mappings' loader: a run begun by one version is not resumed by another."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for room in CODE_ROOMS:
+        for path in sorted((root / room).rglob("*")):
+            if path.suffix in {".py", ".sql"} and "mappings" not in path.parts:
+                digest.update(str(path.relative_to(root)).encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

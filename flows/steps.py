@@ -1,0 +1,155 @@
+"""The steps of a night as Prefect tasks: each is given handles on finished steps, and returns one.
+
+Retries and timeouts stand where the outside world is touched (the source, the scoring table) and nowhere else: what
+fails inside fails again. A step that a killed night had finished is not made twice, so resuming is running again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import actions.choose
+import data.publish
+import data.read
+import data.resolve
+import data.validate
+import features.engineer
+from data.source import open_source
+from data.store import Store, exclusive, record_stopped
+from models.tracking import Tracking
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from sqlalchemy.exc import OperationalError
+
+import models.learning
+import models.scoring
+import reports
+from data.lake import Step
+from flows.run import Run
+from models import MODELS
+from models.learning import Terms
+
+PAST_NIGHTS_COMPARED = 7
+"""How many earlier nights of the same company tell what volume is normal."""
+
+
+def _outside(_task: object, _run: TaskRun, state: State[object]) -> bool:
+    """Whether a failure came from a network or a database, which may be well again in a moment."""
+    error = state.result(raise_on_failure=False)
+    return any(
+        isinstance(e, OperationalError | ConnectionError | TimeoutError)
+        for e in (error, getattr(error, "__cause__", None))
+    )
+
+
+@contextmanager
+def guarded(run: Run, store: Store) -> Iterator[None]:
+    """Hold the night's lock; when the night stops, write down that it did and why. Readers keep what they had."""
+    with exclusive(store):
+        try:
+            yield
+        except Exception as stop:
+            record_stopped(store, record(run), why=str(stop), at=_now())
+            raise
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=4 * 3600)
+def read(run: Run) -> Step:
+    """The source as contract tables, as they were known at the date."""
+    source = open_source(run.settings.source_place)
+    return run.step("read", lambda draft: data.read.read(source, run.mapping, run.moment, draft))
+
+
+@task(cache_policy=NO_CACHE)
+def validate(run: Run, crm: Step) -> Step:
+    """The rows that keep their promises; the others in quarantine with all their reasons."""
+    return run.step(
+        "validate",
+        lambda draft: data.validate.validate(
+            crm,
+            run.moment,
+            draft,
+            tolerate=run.mapping.tolerate,
+            previous=_earlier_reads(run),
+            stale_days=run.settings.stale_days,
+        ),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def resolve(run: Run, clean: Step) -> Step:
+    """One record per person and company, and the ledger of what was merged."""
+    return run.step("resolve", lambda draft: data.resolve.resolve(clean, draft))
+
+
+@task(cache_policy=NO_CACHE)
+def engineer(run: Run, golden: Step) -> Step:
+    """Features of every account, contact and open deal as of the date."""
+    return run.step("engineer", lambda draft: features.engineer.engineer(run.known(golden), draft))
+
+
+@task(cache_policy=NO_CACHE, task_run_name="learn {name}")
+def learn_one(run: Run, golden: Step, name: str, *, always: bool) -> Step:
+    """Which version of one model scores, and why."""
+    model = next(model for model in MODELS if model.name == name)
+    tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
+    terms = Terms(run.id, run.settings.retrain_days, always)
+    return run.step(
+        f"learn_{name}",
+        lambda draft: draft.write("result", models.learning.learn(model, run.known(golden), tracking, terms)),
+    )
+
+
+def learn(run: Run, golden: Step, *, always: bool = False) -> list[Step]:
+    """For every model the version that scores; models learn side by side."""
+    started = [learn_one.submit(run, golden, model.name, always=always) for model in MODELS]
+    return [future.result() for future in started]
+
+
+@task(cache_policy=NO_CACHE)
+def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
+    """The scores of the champions; a model may abstain."""
+    tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
+    return run.step("score", lambda draft: models.scoring.score(run.known(golden), known, learnt, tracking, draft))
+
+
+@task(cache_policy=NO_CACHE)
+def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
+    """One next best action for each customer, and the targets of campaigns."""
+    return run.step("decide", lambda draft: actions.choose.decide(run.known(golden), known, scores, draft))
+
+
+@task(cache_policy=NO_CACHE)
+def report(run: Run, golden: Step) -> Step:
+    """KPIs and leaks of revenue."""
+    return run.step("report", lambda draft: reports.report(run.known(golden), draft))
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=3600)
+def publish(run: Run, store: Store, steps: list[Step]) -> None:
+    """Write the run's rows unseen, audit what was written, and make them the ones that readers see."""
+    data.publish.publish(store, record(run), steps, at=_now(), keep=run.settings.keep_runs)
+
+
+def record(run: Run) -> data.publish.RunRecord:
+    """What the scoring table keeps of a run, as far as its steps got."""
+    return data.publish.RunRecord.of(
+        run_id=run.id,
+        company=run.company,
+        mapping=run.mapping.name,
+        as_of=run.moment.as_of,
+        started_at=run.started_at,
+        lake=run.lake,
+    )
+
+
+def _earlier_reads(run: Run) -> list[Step]:
+    """The read steps of earlier nights of this company, latest first."""
+    names = sorted((path.name for path in run.lake.root.glob(f"{run.company}-*")), reverse=True)
+    reads = (run.lake.finished(name, "read") for name in names if name < f"{run.company}-{run.moment.as_of}")
+    return [step for step in reads if step is not None][:PAST_NIGHTS_COMPARED]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
