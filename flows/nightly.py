@@ -2,41 +2,29 @@
 
 from datetime import date
 
-from data.store import exclusive, open_store
 from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
 
+from data.store import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import (
-    Published,
-    already_published,
-    decide,
-    engineer,
-    learn,
-    publish,
-    read,
-    report,
-    resolve,
-    score,
-    validate,
-)
+from flows.steps import decide, engineer, guarded, learn, publish, read, report, resolve, score, validate
 
 
-@flow(name="nightly", log_prints=False, validate_parameters=False)
-def nightly(as_of: date | None = None, settings: Settings | None = None, attempt: int = 1) -> Published:
-    """Score every customer as of a date, choose one next best action for each, and publish."""
+@flow(name="nightly", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=2))
+def nightly(as_of: date | None = None, settings: Settings | None = None, attempt: int = 1) -> str:
+    """Score every customer as of a date, choose one next best action for each, and publish. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), attempt=attempt)
     store = open_store(run.settings.scores_url)
-    with exclusive(store):
-        if (before := already_published(run, store)) is not None:
-            return before
 
+    with guarded(run, store):  # one night at a time; a night that stops says why
         crm = read(run)  # source → contract tables, as known at the date
         clean = validate(run, crm)  # quarantines rows; stops the night on a broken promise
         golden = resolve(run, clean)  # one record per person and company
         known = engineer(run, golden)  # features as of the date
-        learnt = learn(run, golden)  # champions; a challenger takes a place only by being better
-        scores = score(run, golden, known, learnt)  # each model may abstain
+        learnt = learn(run, golden)  # a challenger takes the champion's place only by being better
+        scores = score(run, golden, known, learnt)  # the champions; each may abstain
         chosen = decide(run, golden, known, scores)  # one action per customer, within the limits
-        reports = report(run, golden)  # KPIs and leaks
-        return publish(run, store, crm, clean, scores, chosen, reports)  # write, audit, publish
+        reports = report(run, golden)  # KPIs and leaks of revenue
+        publish(run, store, [crm, clean, scores, chosen, reports])  # write, audit, publish
+    return run.id

@@ -80,6 +80,13 @@ class Settings(BaseSettings):
             raise ValueError(f"'{name}' names models and folders: use letters, digits, - and _ only")
         return name
 
+    @field_validator("schedule_at")
+    @classmethod
+    def _exists_every_night(cls, at: time) -> time:
+        if at < time(1):
+            raise ValueError(f"{at:%H:%M} does not exist where clocks skip midnight; name 01:00 or later")
+        return at
+
     @field_validator("retrain_days", "stale_days", "keep_runs")
     @classmethod
     def _at_least_one(cls, days: int) -> int:

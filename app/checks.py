@@ -1,0 +1,57 @@
+"""``gelir check``: whether the settings work, each part tried for real."""
+
+import os
+from collections.abc import Callable
+
+from rich.console import Console
+
+from data.errors import GelirError
+from data.mapping import load_mapping
+from data.source import open_source
+from data.store import open_store
+from flows.settings import Settings
+
+
+def show(console: Console, settings: Settings) -> bool:
+    """Try the mapping, the source, the scoring table and the folders; say what works. True when all of it does."""
+    checks: dict[str, Callable[[], str]] = {
+        "mapping": lambda: _mapping(settings),
+        "source": lambda: _source(settings),
+        "scoring table": lambda: _store(settings),
+        "folders": lambda: _folders(settings),
+    }
+    return all([_tried(console, name, check) for name, check in checks.items()])
+
+
+def _tried(console: Console, name: str, check: Callable[[], str]) -> bool:
+    try:
+        console.print(f"[green]works[/]  {name}: {check()}", highlight=False)
+    except GelirError as error:
+        console.print(f"[red]broken[/] {name}: ", end="")
+        console.print(str(error), markup=False, highlight=False)
+        return False
+    return True
+
+
+def _mapping(settings: Settings) -> str:
+    mapping = load_mapping(settings.mapping)
+    zone, currency = settings.timezone or mapping.timezone, settings.currency or mapping.currency
+    return f"{mapping.name}, {len(mapping.queries)} tables, days in {zone}, money in {currency}"
+
+
+def _source(settings: Settings) -> str:
+    source = open_source(settings.source_place)
+    return f"{settings.source_place}, {len(source.tables)} tables"
+
+
+def _store(settings: Settings) -> str:
+    open_store(settings.scores_url)
+    return settings.scores_url.split("@")[-1]
+
+
+def _folders(settings: Settings) -> str:
+    for folder in (settings.path(settings.var), settings.path(settings.mlruns)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise GelirError(f"cannot write to {folder}", where=str(folder), mend="allow it, or name another folder")
+    return f"{settings.path(settings.var)} and {settings.path(settings.mlruns)} can be written"

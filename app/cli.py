@@ -1,0 +1,160 @@
+"""``gelir``: the command line. It shows and asks; it computes nothing.
+
+What a person can mend is said in one message (what, where, how to mend) with an exit code of its own (``data.errors``);
+anything else is a defect of ours and keeps its traceback.
+"""
+
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from app import checks, night_summary, tables
+from data.errors import GelirError, SettingsError, SourceError
+from flows import settings as told
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Revenue operations: from a CRM to one next best action for each customer, every night.",
+)
+console = Console()
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The date the run speaks for; today when left out."),
+]
+MappingOption = Annotated[str | None, typer.Option("--mapping", help="A shipped mapping, or a folder of SQL files.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="A folder of files, or a database URL.")]
+CompanyOption = Annotated[str | None, typer.Option("--company", help="Names the company's models.")]
+ScoresOption = Annotated[str | None, typer.Option("--scores", help="URL of the database that holds the scores.")]
+
+
+@app.command()
+def nightly(
+    as_of: AsOf = None,
+    mapping: MappingOption = None,
+    source: SourceOption = None,
+    company: CompanyOption = None,
+    scores: ScoresOption = None,
+    attempt: Annotated[int, typer.Option(help="Raise it to make the same night anew.", min=1)] = 1,
+) -> None:
+    """Run the night: read, check, score, choose, publish."""
+    settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
+    told.prepare(settings)
+    from flows.nightly import nightly as night
+
+    with console.status("starting the night …"):
+        run_id = night(as_of.date() if as_of else None, settings, attempt)
+    night_summary.show(console, settings, run_id)
+
+
+@app.command()
+def train(
+    as_of: AsOf = None,
+    mapping: MappingOption = None,
+    source: SourceOption = None,
+    company: CompanyOption = None,
+) -> None:
+    """Train a challenger for every model now; a champion changes only when the challenger is better."""
+    settings = told.load(mapping=mapping, source=source, company=company)
+    told.prepare(settings)
+    from flows.training import training
+
+    with console.status("starting the training …"):
+        run_id = training(as_of.date() if as_of else None, settings)
+    night_summary.show_learnt(console, settings, run_id)
+
+
+@app.command()
+def show(
+    view: Annotated[str | None, typer.Argument(help="A view of the scoring table; all are listed when left out.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.", min=1)] = 10,
+    scores: ScoresOption = None,
+) -> None:
+    """Show what is published: the list of views, or the first rows of one."""
+    settings = told.load(scores=scores)
+    tables.show(console, settings, view, limit)
+
+
+@app.command()
+def runs(scores: ScoresOption = None) -> None:
+    """List the runs, the latest first; the published one is marked."""
+    tables.runs(console, told.load(scores=scores))
+
+
+@app.command()
+def rollback(
+    run: Annotated[str, typer.Argument(help="The run that readers shall see again; `gelir runs` lists them.")],
+    scores: ScoresOption = None,
+) -> None:
+    """Make an earlier run's rows the ones that readers see, at once."""
+    tables.rollback(console, told.load(scores=scores), run)
+
+
+@app.command()
+def schedule() -> None:
+    """Serve the night: once per night at the set time of the company's zone, until stopped."""
+    settings = told.load()
+    told.prepare(settings)
+    from flows.schedule import serve
+
+    serve(settings)
+
+
+@app.command()
+def demo(
+    size: Annotated[float, typer.Option(help="1 is about 1,200 accounts.", min=0.05)] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same company.")] = 7,
+    folder: Annotated[Path | None, typer.Option(help="Where to write; var/demo when left out.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M"], help="Its last instant (UTC); now when left out.")
+    ] = None,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Keep the one that is there.")] = False,
+) -> None:
+    """Make the demo company: a CRM with planted truth and planted trouble."""
+    settings = told.load()
+    from flows.demo import make
+
+    make(console.print, settings, size=size, seed=seed, folder=folder, until=until, if_missing=if_missing)
+
+
+@app.command()
+def init() -> None:
+    """Write a commented gelir.toml to start from."""
+    file = Path.cwd() / told.FILE_NAME
+    if file.exists():
+        raise SettingsError("a settings file is there already", where=str(file), mend="edit it, or move it away first")
+    file.write_text(told.EXAMPLE, encoding="utf-8")
+    console.print(f"wrote {file}; every line in it is a default, change what differs and run [bold]gelir check[/bold]")
+
+
+@app.command()
+def check() -> None:
+    """Tell whether the settings work: the mapping, the source, the scoring table, MLflow's folder."""
+    if not checks.show(console, told.load()):
+        raise typer.Exit(SourceError.exit_code)
+
+
+def main() -> None:
+    """Run the command line; leave with the exit code of what went wrong."""
+    handler = RichHandler(console=Console(stderr=True), show_level=False, show_path=False, log_time_format="%H:%M:%S")
+    logger = logging.getLogger("gelir")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        app(prog_name="gelir")
+    except GelirError as error:
+        complaint = Console(stderr=True)
+        complaint.print(f"[bold red]{type(error).__name__}[/] ", end="")
+        complaint.print(str(error), markup=False, highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Training: a challenger for every model as of a date. Nothing is published."""
+
+from datetime import date
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.run import Run
+from flows.settings import Settings, load
+from flows.steps import learn, read, resolve, validate
+
+
+@flow(name="training", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=2))
+def training(as_of: date | None = None, settings: Settings | None = None) -> str:
+    """Train and judge a challenger for every model; a champion changes only when it is beaten. Returns the run's id."""
+    run = Run.begin(as_of, settings or load(), purpose="train")
+    crm = read(run)
+    clean = validate(run, crm)
+    golden = resolve(run, clean)
+    learn(run, golden, always=True)
+    return run.id
