@@ -6,7 +6,8 @@ GelirError
 ├── MappingError       the mapping does not fit the source or the contract
 ├── BrokenPromise      the data broke a promise that the night depends on; nothing was published
 ├── NightRunning       another night holds the lock
-└── StoreError         the scoring table cannot be reached, or has no such run
+├── StoreError         the scoring table cannot be reached, or has no such run
+└── TrackingError      the model store has no such version, or its files cannot be read
 """
 
 
@@ -63,3 +64,9 @@ class StoreError(GelirError):
     """The scoring table cannot be reached, or has no such run."""
 
     exit_code = 15
+
+
+class TrackingError(GelirError):
+    """The model store has no such version, or its files cannot be read."""
+
+    exit_code = 16

@@ -1,0 +1,200 @@
+"""The model store: what is logged comes back whole, and the place changes hands only for a better one."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from data.errors import SettingsError, TrackingError
+from models.model import Challenger, Judgement
+from models.tracking import Tracking
+
+ROWS = pd.DataFrame({"orders": np.arange(60.0), "visits": np.arange(60.0) % 7})
+
+
+def judgement(losses: list[float], baseline: float = 1.0) -> Judgement:
+    return Judgement(
+        metric="log loss",
+        value=float(np.mean(losses)),
+        baseline="base rate",
+        baseline_value=baseline,
+        losses=tuple(losses),
+        baseline_losses=(baseline,) * len(losses),
+        metrics={"auc": 0.8, "top 10% lift": 3.0, "undefined": float("nan")},
+    )
+
+
+@pytest.fixture(scope="module")
+def challenger() -> Challenger:
+    data = lgb.Dataset(ROWS, (ROWS["orders"] > 30).astype(float))
+    booster = lgb.train({"objective": "binary", "verbosity": -1, "min_data_in_leaf": 5}, data, num_boost_round=5)
+    figure = Figure()
+    figure.add_subplot().plot([0, 1])
+    return Challenger(
+        model="churn",
+        flavor="lightgbm",
+        estimator=booster,
+        state={"rate": 0.25, "bands": [1, None]},
+        judgement=judgement([0.1, 0.2, 0.3]),
+        features_hash="abc",
+        example=ROWS.head(3),
+        params={"leaves": 31},
+        pictures={"calibration": figure},
+        trained_as_of=date(2025, 3, 1),
+        rows=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory, challenger: Challenger) -> Tracking:
+    store = Tracking(tmp_path_factory.mktemp("models of mine"), "demo")
+    assert store.champion("churn") is None
+    assert store.log(challenger, "night-1") == "1"
+    return store
+
+
+def test_what_was_logged_comes_back_as_it_was(tracking: Tracking, challenger: Challenger) -> None:
+    champion = tracking.load("churn", "1")
+    assert champion.state == challenger.state
+    assert (champion.ships, champion.features_hash, champion.trained_as_of) == ("model", "abc", date(2025, 3, 1))
+    assert champion.judged == {
+        "metric": "log loss",
+        "value": pytest.approx(0.2),
+        "baseline": "base rate",
+        "baseline_value": 1.0,
+    }
+    np.testing.assert_array_equal(champion.estimator.predict(ROWS), challenger.estimator.predict(ROWS))
+
+
+def test_logging_the_same_run_again_gives_the_same_version(tracking: Tracking, challenger: Challenger) -> None:
+    assert tracking.log(challenger, "night-1") == "1"
+    assert Tracking(tracking.root, "demo").log(challenger, "night-1") == "1"
+
+
+def test_a_log_that_was_killed_half_way_is_done_over(tracking: Tracking, challenger: Challenger) -> None:
+    broken = replace(challenger, model="win", example=pd.DataFrame({"other": ["text"]}))
+    with pytest.raises(Exception, match=r"."):
+        tracking.log(broken, "night-1")
+    assert tracking.log(replace(challenger, model="win"), "night-1") == "1"
+    runs = tracking._client.search_runs([tracking._experiment("demo.win")])
+    assert [run.info.status for run in runs] == ["FINISHED"]
+
+
+def test_the_version_that_scores_is_the_promoted_one(tracking: Tracking, challenger: Challenger) -> None:
+    model = replace(challenger, model="upsell", judgement=judgement([2.0, 3.0]))
+    first = tracking.log(model, "night-1")
+    assert tracking.champion("upsell") is None
+    tracking.promote("upsell", first)
+    second = tracking.log(model, "night-2")
+    champion = tracking.champion("upsell")
+    assert champion is not None
+    assert (champion.version, second, champion.label) == (first, "2", "upsell v1 (baseline)")
+    tracking.promote("upsell", second)
+    again = Tracking(tracking.root, "demo").champion("upsell")
+    assert again is not None
+    assert again.version == second
+
+
+def test_companies_do_not_share_models(tracking: Tracking, challenger: Challenger) -> None:
+    tracking.promote("churn", "1")
+    other = Tracking(tracking.root, "demo2")
+    assert other.champion("churn") is None
+    assert other.log(challenger, "night-1") == "1"
+
+
+def test_metrics_parameters_and_the_picture_lie_beside_the_model(tracking: Tracking) -> None:
+    run = tracking._client.search_runs([tracking._experiment("demo.churn")])[0]
+    assert run.data.metrics["auc"] == 0.8
+    assert run.data.metrics["top 10_ lift"] == 3.0
+    assert run.data.params == {"leaves": "31", "rows": "60"}
+    files = {file.path for file in tracking._client.list_artifacts(run.info.run_id)}
+    assert {"calibration.png", "state.json"} <= files
+
+
+def test_all_files_lie_below_the_root(tracking: Tracking) -> None:
+    assert list((tracking.root / "artifacts").rglob("MLmodel"))
+    assert not Path("mlruns/0").exists()
+
+
+def test_a_missing_version_is_named(tracking: Tracking) -> None:
+    with pytest.raises(TrackingError, match=r"demo\.churn version 99"):
+        tracking.load("churn", "99")
+
+
+def test_an_estimator_of_other_features_is_refused(tracking: Tracking, challenger: Challenger) -> None:
+    version = tracking.log(replace(challenger, model="swapped"), "night-1")
+    (file,) = [p for p in (tracking.root / "artifacts" / "demo.swapped").rglob("MLmodel")]
+    file.write_text(file.read_text().replace("features_hash: abc", "features_hash: xyz"))
+    with pytest.raises(TrackingError, match="made on features xyz, the version says abc"):
+        tracking.load("swapped", version)
+
+
+def test_a_company_name_that_cannot_name_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot name models"):
+        Tracking(tmp_path, "a/b")
+
+
+@pytest.mark.parametrize(
+    ("champion", "promoted", "words"),
+    [
+        (None, True, "no earlier version"),
+        ([0.9] * 100, True, "better"),
+        ([0.1] * 100, False, "champion stays"),
+        ([0.5] * 100, False, "champion stays"),
+        ([float("nan")] * 100, False, "learnt from every row"),
+        ([float("nan")] * 50 + [0.9] * 50, True, "over 50 rows"),
+    ],
+)
+def test_the_champion_goes_only_for_a_better_one(
+    tracking: Tracking, challenger: Challenger, champion: list[float] | None, promoted: bool, words: str
+) -> None:
+    verdict = tracking.settle(
+        replace(challenger, judgement=judgement([0.5] * 100)), None if champion is None else judgement(champion)
+    )
+    assert verdict.promoted is promoted
+    assert words in verdict.why
+
+
+def test_luck_is_not_enough(tracking: Tracking, challenger: Challenger) -> None:
+    noise = np.random.default_rng(1).normal(0.5, 0.2, 400)
+    gains = np.where(np.arange(400) % 2 == 0, 0.30, -0.301)
+    verdict = tracking.settle(replace(challenger, judgement=judgement(list(noise))), judgement(list(noise + gains)))
+    assert not verdict.promoted
+
+
+def test_versions_judged_on_different_rows_are_not_compared(tracking: Tracking, challenger: Challenger) -> None:
+    with pytest.raises(ValueError, match="different rows"):
+        tracking.settle(challenger, judgement([0.1]))
+
+
+def test_the_model_loads_where_the_project_is_unknown(
+    tracking: Tracking, challenger: Challenger, tmp_path: Path
+) -> None:
+    script = """
+import json, sys, mlflow, pandas as pd
+assert not [name for name in ("models", "features", "data") if name in sys.modules]
+mlflow.set_tracking_uri(sys.argv[1])
+booster = mlflow.lightgbm.load_model("models:/demo.churn/1")
+rows = pd.DataFrame({"orders": [1.0, 50.0], "visits": [1.0, 1.0]})
+print(json.dumps(list(booster.predict(rows))))
+"""
+    environment: dict[str, Any] = {"PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, tracking.uri],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = challenger.estimator.predict(pd.DataFrame({"orders": [1.0, 50.0], "visits": [1.0, 1.0]}))
+    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(list(expected))
