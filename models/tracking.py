@@ -106,7 +106,7 @@ class Tracking:
         return None if version is None else self.load(model, str(version))
 
     def load(self, model: str, version: str) -> Champion:
-        """A version as it was logged. Raises ``TrackingError`` when it is missing or its parts do not belong together."""
+        """A version as it was logged. Raises ``TrackingError`` when missing or when its parts do not match."""
         where = f"{self.name(model)} version {version} in {self.uri}"
         with _quiet():
             import mlflow
@@ -119,7 +119,7 @@ class Tracking:
             mlflow.set_tracking_uri(self.uri)
             uri = f"models:/{self.name(model)}/{version}"
             try:
-                state = json.loads(Path(self._client.download_artifacts(found.run_id, "state.json")).read_text())
+                state = json.loads(Path(self._client.download_artifacts(str(found.run_id), "state.json")).read_text())
                 metadata = mlflow.models.get_model_info(uri).metadata or {}
                 estimator = getattr(mlflow, found.tags["flavor"]).load_model(uri)
             except (OSError, json.JSONDecodeError, mlflow.exceptions.MlflowException) as error:

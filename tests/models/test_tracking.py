@@ -132,7 +132,7 @@ def test_a_missing_version_is_named(tracking: Tracking) -> None:
 
 def test_an_estimator_of_other_features_is_refused(tracking: Tracking, challenger: Challenger) -> None:
     version = tracking.log(replace(challenger, model="swapped"), "night-1")
-    (file,) = [p for p in (tracking.root / "artifacts" / "demo.swapped").rglob("MLmodel")]
+    (file,) = (tracking.root / "artifacts" / "demo.swapped").rglob("MLmodel")
     file.write_text(file.read_text().replace("features_hash: abc", "features_hash: xyz"))
     with pytest.raises(TrackingError, match="made on features xyz, the version says abc"):
         tracking.load("swapped", version)
