@@ -1,0 +1,28 @@
+"""A feature: its name, its family, and how a person would say it."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a feature table.
+
+    ``says`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows means zero;
+    before that table's first known row, and for features without it, absence means unknown (NULL). ``version`` goes up
+    when the meaning changes under an unchanged name, so that models fitted on the old meaning are refused.
+    """
+
+    name: str
+    family: str
+    says: str
+    unit: str
+    zero_from: str | None = None
+    version: int = 1
+
+
+def features_hash(features: Iterable[Feature]) -> str:
+    """Sixteen hex digits that change when a feature is added, removed, renamed, reordered or given a new meaning."""
+    text = "\n".join(f"{f.name} {f.unit} {f.zero_from} {f.version}" for f in features)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

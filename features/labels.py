@@ -1,0 +1,220 @@
+"""What became of an account or a deal after a date. Only this file looks past a date.
+
+Each label refuses a window that the data does not cover yet: a horizon that ends after ``covered_until``, the instant
+before which the company's facts are known (its own ``as_of_at``).
+"""
+
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from data.calendar import first_instant
+from features.company import Company
+from features.past import days_between
+from features.recurring import earned
+
+SILENCE_AT_MOST = 365
+SILENCE_QUANTILE = 0.9
+
+
+def churned(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, at_risk, churned``.
+
+    ``at_risk`` says whether the account could churn at all (see ``at_risk``); ``churned`` is NULL where it could not.
+    An account with subscriptions churned when none is active at the end of the window (one that ended because the next
+    began does not count). An account of orders churned when it placed none within the window.
+    """
+    rows = _windows(company, at_risk(company, spine, horizon_days), horizon_days, covered_until)
+    subscriptions = company.tables["subscriptions"].select("account_id", "started_at", "ended_at")
+    held = rows.join(subscriptions, "account_id")
+    stayed = held.filter(
+        held.started_at < held.end_at, held.ended_at.isnull() | (held.ended_at >= held.end_at)
+    ).select("account_id", "as_of")
+    kept = ibis.union(
+        stayed.mutate(stayed=True, ordered=False),
+        _placed_within(company, rows).select("account_id", "as_of").mutate(stayed=False, ordered=True),
+    )
+    kept = kept.group_by("account_id", "as_of").agg(stayed=kept.stayed.any(), ordered=kept.ordered.any())
+    judged = rows.left_join(kept, ["account_id", "as_of"])
+    remains = ibis.ifelse(judged.relation == "subscription", judged.stayed, judged.ordered).fill_null(False)
+    return judged.select(
+        "account_id",
+        "as_of",
+        "at_risk",
+        churned=ibis.ifelse(judged.at_risk, ~remains, ibis.null("boolean")),
+    )
+
+
+def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, as_of_at, relation, at_risk``. Looks at the past.
+
+    ``relation`` is *subscription* for an account that ever had one, else *orders*. The first kind is at risk while a
+    subscription is active; the second while its last order lies within ``silence_days``.
+    """
+    silence = silence_days(company, horizon_days)
+    subscriptions = company.tables["subscriptions"]
+    held = spine.join(
+        subscriptions.select("account_id", "started_at", "ended_at", "known_at"), "account_id"
+    ).filter(lambda t: t.known_at < t.as_of_at)
+    relation = held.group_by("account_id", "as_of").agg(
+        active=((held.started_at < held.as_of_at) & (held.ended_at.isnull() | (held.ended_at >= held.as_of_at))).any()
+    )
+    orders = company.tables["orders"]
+    bought = spine.join(
+        orders.filter(orders.status == "placed").select("account_id", "ordered_at", "known_at"), "account_id"
+    ).filter(lambda t: t.known_at < t.as_of_at)
+    recent = bought.group_by("account_id", "as_of").agg(
+        recent=(days_between(bought.ordered_at, bought.as_of_at) <= silence).any()
+    )
+    joined = spine.select("account_id", "as_of", "as_of_at").left_join(relation, ["account_id", "as_of"])
+    joined = joined.drop("account_id_right", "as_of_right").left_join(recent, ["account_id", "as_of"])
+    subscribes = joined.active.notnull()
+    return joined.select(
+        "account_id",
+        "as_of",
+        "as_of_at",
+        relation=ibis.ifelse(subscribes, "subscription", "orders"),
+        at_risk=ibis.ifelse(subscribes, joined.active, joined.recent.fill_null(False)).fill_null(False),
+    )
+
+
+def silence_days(company: Company, horizon_days: int) -> int:
+    """Days without an order after which an account of orders counts as gone already, for this company.
+
+    The horizon, or where longer, the time within which nine of ten repeat orders come; a year at most.
+    """
+    orders = company.tables["orders"]
+    days = orders.filter(orders.status == "placed").select("account_id", day=lambda t: t.ordered_at.date()).distinct()
+    gaps = days.mutate(
+        before=days.day.lag().over(ibis.window(group_by="account_id", order_by="day"))
+    ).filter(lambda t: t.before.notnull())
+    usual = gaps.agg(gap=days_between(gaps.before, gaps.day).quantile(SILENCE_QUANTILE)).gap.as_scalar().execute()
+    if usual is None or usual != usual:
+        return horizon_days
+    return max(horizon_days, min(SILENCE_AT_MOST, round(usual)))
+
+
+def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, bought``.
+
+    True when the account ordered or subscribed, within the window, to a product that it had never had before. A lower
+    tier of a family of which it had a higher one is no new product.
+    """
+    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    firsts = first_purchases(company)
+    tiers = company.tables["products"].select("product_id", "family", "tier")
+    firsts = firsts.left_join(tiers, "product_id").drop("product_id_right")
+    within = rows.join(firsts, "account_id").filter(
+        lambda t: (t.first_at >= t.as_of_at) & (t.first_at < t.end_at)
+    )
+    had = rows.join(firsts.filter(firsts.tier.notnull()), "account_id").filter(lambda t: t.first_at < t.as_of_at)
+    highest = had.group_by("account_id", "as_of", "family").agg(highest=had.tier.max())
+    bought = within.left_join(highest, ["account_id", "as_of", "family"])
+    new = bought.filter(bought.highest.isnull() | bought.tier.isnull() | (bought.tier >= bought.highest))
+    buyers = new.select("account_id", "as_of").distinct().mutate(bought=True)
+    joined = rows.left_join(buyers, ["account_id", "as_of"])
+    return joined.select("account_id", "as_of", bought=joined.bought.fill_null(False))
+
+
+def first_purchases(company: Company) -> ir.Table:
+    """One row per account and product it ever ordered or subscribed to: ``account_id, product_id, first_at``."""
+    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
+    return (
+        ibis.union(
+            orders.filter(orders.status == "placed").select("account_id", "product_id", first_at="ordered_at"),
+            subscriptions.filter(subscriptions.product_id.notnull()).select(
+                "account_id", "product_id", first_at="started_at"
+            ),
+        )
+        .group_by("account_id", "product_id")
+        .agg(first_at=lambda t: t.first_at.min())
+    )
+
+
+def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, revenue`` of the window, in the currency.
+
+    Orders net of returns, and what subscriptions earn by the day. May be negative where returns outweigh sales.
+    """
+    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    orders = company.tables["orders"]
+    lines = rows.join(
+        orders.filter(orders.status != "cancelled").select("account_id", "ordered_at", "amount"), "account_id"
+    )
+    sold = lines.filter(lines.ordered_at >= lines.as_of_at, lines.ordered_at < lines.end_at)
+    subscriptions = rows.join(
+        company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at"), "account_id"
+    )
+    recurring = subscriptions.mutate(
+        amount=earned(
+            subscriptions,
+            subscriptions.as_of,
+            subscriptions.end_on,
+            company.timezone,
+        )
+    )
+    amounts = ibis.union(
+        sold.select("account_id", "as_of", "amount"), recurring.select("account_id", "as_of", "amount")
+    )
+    totals = amounts.group_by("account_id", "as_of").agg(revenue=amounts.amount.sum())
+    joined = rows.left_join(totals, ["account_id", "as_of"])
+    return joined.select("account_id", "as_of", revenue=joined.revenue.fill_null(0.0).round(2).cast("float64"))
+
+
+def won(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per open deal and date of the spine: ``opportunity_id, as_of, closed, won`` within the window.
+
+    ``won`` is False for a deal that was lost and for one that was still open when the window ended.
+    """
+    rows = _windows(company, spine.select("opportunity_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    deals = company.tables["opportunities"].select("opportunity_id", "closed_at", "outcome")
+    joined = rows.join(deals, "opportunity_id")
+    closed = (joined.closed_at >= joined.as_of_at) & (joined.closed_at < joined.end_at)
+    return joined.select(
+        "opportunity_id",
+        "as_of",
+        closed=closed.fill_null(False),
+        won=(closed & (joined.outcome == "won")).fill_null(False),
+    )
+
+
+def _placed_within(company: Company, rows: ir.Table) -> ir.Table:
+    """Orders that were placed within the window of their row."""
+    orders = company.tables["orders"]
+    joined = rows.select("account_id", "as_of", "as_of_at", "end_at").join(
+        orders.filter(orders.status == "placed").select("account_id", "ordered_at"), "account_id"
+    )
+    return joined.filter(joined.ordered_at >= joined.as_of_at, joined.ordered_at < joined.end_at)
+
+
+def _windows(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """The spine with the end of each row's window: its day ``end_on`` and that day's first instant ``end_at``.
+
+    Raises ``ValueError`` that names the dates whose window is not covered.
+    """
+    if horizon_days < 1:
+        raise ValueError(f"horizon_days must be at least 1, not {horizon_days}")
+    days = [day.date() for day in pd.to_datetime(spine.select("as_of").distinct().order_by("as_of").execute().as_of)]
+    ends = {day: day + timedelta(days=horizon_days) for day in days}
+    open_windows = [day for day, end in ends.items() if first_instant(end, company.timezone) > covered_until]
+    if open_windows:
+        raise ValueError(
+            f"the data covers what happened before {covered_until} UTC; the {horizon_days} days after"
+            f" {', '.join(map(str, open_windows[:5]))}{' …' if len(open_windows) > 5 else ''} are not over by then:"
+            " ask for earlier dates (features.spine.past_dates gives them) or a shorter horizon"
+        )
+    table = ibis.memtable(
+        pa.table(
+            {
+                "as_of": pa.array(days, pa.date32()),
+                "end_on": pa.array(list(ends.values()), pa.date32()),
+                "end_at": pa.array(
+                    [first_instant(end, company.timezone) for end in ends.values()], pa.timestamp("us")
+                ),
+            }
+        )
+    )
+    return spine.join(table, "as_of").select(*spine.columns, "end_on", "end_at")

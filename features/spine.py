@@ -1,0 +1,114 @@
+"""Spines: the (entity, date) pairs for which features or labels are wanted."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from data.calendar import first_instant, local_day
+from data.contract import CONTACTS, OPPORTUNITIES
+from data.known import as_known
+from features.company import Company
+
+HISTORY_DAYS = 90
+"""A past date is worth learning from once the company has this much history before it."""
+
+
+def account_spine(company: Company, dates: Sequence[date]) -> ir.Table:
+    """One row per customer and date: ``account_id, as_of, as_of_at``.
+
+    A customer of a date is an account known before it, with an order or a subscription that was known before it.
+    Raises ``ValueError`` for dates after the company's own.
+    """
+    days = _days(company, dates)
+    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
+    first_sale = (
+        ibis.union(
+            orders.filter(orders.status == "placed").select("account_id", "known_at"),
+            subscriptions.select("account_id", "known_at"),
+        )
+        .group_by("account_id")
+        .agg(first_sale_known_at=lambda t: t.known_at.min())
+    )
+    accounts = company.tables["accounts"].select("account_id", "known_at")
+    customers = accounts.join(first_sale, "account_id").cross_join(days)
+    known = customers.filter(
+        customers.known_at.isnull() | (customers.known_at < customers.as_of_at),
+        customers.first_sale_known_at < customers.as_of_at,
+    )
+    return known.select("account_id", "as_of", "as_of_at").order_by("as_of", "account_id").cache()
+
+
+def opportunity_spine(company: Company, dates: Sequence[date]) -> ir.Table:
+    """One row per open deal and date: ``opportunity_id, account_id, owner_id, as_of, as_of_at``.
+
+    A deal is open at a date when it was known before it and not closed before it.
+    """
+    deals = company.tables["opportunities"].cross_join(_days(company, dates))
+    known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
+    open_deals = known.filter(known.created_at < known.as_of_at, known.closed_at.isnull())
+    return (
+        open_deals.select("opportunity_id", "account_id", "owner_id", "as_of", "as_of_at")
+        .order_by("as_of", "opportunity_id")
+        .cache()
+    )
+
+
+def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
+    """One row per contact known before each date: ``contact_id, account_id, as_of, as_of_at``."""
+    people = company.tables["contacts"].cross_join(_days(company, dates))
+    known = as_known(people, CONTACTS, people.as_of_at)
+    return (
+        known.select("contact_id", "account_id", "as_of", "as_of_at").order_by("as_of", "contact_id").cache()
+    )
+
+
+def past_dates(company: Company, horizon_days: int, every_days: int = 30, most: int = 12) -> tuple[date, ...]:
+    """Past dates to learn from, oldest first: their windows of ``horizon_days`` had closed by the company's date.
+
+    The latest lies exactly one horizon back, the others ``every_days`` apart before it, at most ``most``, none in the
+    company's first ``HISTORY_DAYS``. Empty when the company is too young.
+    """
+    if horizon_days < 1 or every_days < 1 or most < 1:
+        raise ValueError(
+            f"horizon_days, every_days and most must be at least 1, not {horizon_days}, {every_days}, {most}"
+        )
+    first = _first_sale_day(company)
+    if first is None:
+        return ()
+    latest = company.as_of - timedelta(days=horizon_days)
+    candidates = (latest - timedelta(days=every_days * step) for step in range(most))
+    return tuple(sorted(day for day in candidates if day >= first + timedelta(days=HISTORY_DAYS)))
+
+
+def _first_sale_day(company: Company) -> date | None:
+    """The company's day on which its first sale became known."""
+    firsts = [company.tables[table].known_at.min().execute() for table in ("orders", "subscriptions")]
+    known = [first.to_pydatetime() for first in firsts if first is not None and first == first]
+    return local_day(min(known), company.timezone) if known else None
+
+
+def _days(company: Company, dates: Sequence[date]) -> ir.Table:
+    """One row per distinct date, with its first instant: ``as_of, as_of_at``."""
+    later = sorted(day for day in set(dates) if day > company.as_of)
+    if later:
+        raise ValueError(
+            f"the company is known as of {company.as_of}; nothing can be said as of {_some(later)}:"
+            " ask for earlier dates, or run with a later as_of"
+        )
+    days = sorted(set(dates))
+    return ibis.memtable(
+        pa.table(
+            {
+                "as_of": pa.array(days, pa.date32()),
+                "as_of_at": pa.array([first_instant(day, company.timezone) for day in days], pa.timestamp("us")),
+            }
+        )
+    )
+
+
+def _some(days: Sequence[date], most: int = 5) -> str:
+    """A few of many days, for a message."""
+    return ", ".join(map(str, days[:most])) + (f" and {len(days) - most} more" if len(days) > most else "")

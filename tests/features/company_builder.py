@@ -1,0 +1,73 @@
+"""A company from literal rows: what tests of features, models, actions and reports are given."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from data.calendar import first_instant
+from data.contract import CONTRACT, TABLES, Table
+from data.known import as_known
+from data.lake import connect
+from features.company import Company
+
+Row = Mapping[str, Any]
+
+
+def build_company(
+    as_of: date = date(2024, 7, 1),
+    *,
+    timezone: str = "Europe/Istanbul",
+    currency: str = "EUR",
+    seed: int = 7,
+    **tables: Iterable[Row],
+) -> Company:
+    """The company that the given rows describe, as it was known at ``as_of``; tables that are not given are empty.
+
+    A row leaves out what it does not know. ``known_at`` defaults to the instant at which the row happened (a day's row:
+    when the day is over). Instants may be written as text.
+    """
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown:
+        raise ValueError(f"no contract tables: {unknown}; the contract has {sorted(TABLES)}")
+    backend = connect(threads=1)
+    company = Company({}, as_of, timezone, currency, seed, backend)
+    before = company.as_of_at
+    for table in CONTRACT:
+        rows = [_row(table, row, timezone) for row in tables.get(table.name, ())]
+        _create(backend.con, table, rows)
+        company.tables[table.name] = as_known(backend.table(table.name), table, before).cache()
+    return company
+
+
+def _row(table: Table, row: Row, timezone: str) -> dict[str, Any]:
+    """A row with every column of its table."""
+    strange = sorted(set(row) - set(table.names))
+    if strange:
+        raise ValueError(f"{table.name} has no columns {strange}; it has {list(table.names)}")
+    known = row.get("known_at") or (_happened(table, row, timezone) if table.happened_at else None)
+    return {**{name: row.get(name) for name in table.names}, "known_at": known}
+
+
+def _happened(table: Table, row: Row, timezone: str) -> datetime | None:
+    """The instant that dates a row."""
+    column = table.happened_at
+    assert column is not None
+    value = row.get(column)
+    if value is None:
+        return None
+    instant: datetime = pd.Timestamp(value).to_pydatetime()
+    if table[column].kind == "date":
+        return first_instant(instant.date() + timedelta(days=1), timezone)
+    return instant
+
+
+def _create(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """A DuckDB table with the contract's types."""
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in table.types().items())
+    con.execute(f'CREATE TABLE "{table.name}" ({columns})')
+    if rows:
+        marks = ", ".join("?" for _ in table.names)
+        con.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', [[*row.values()] for row in rows])
