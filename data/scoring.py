@@ -244,14 +244,15 @@ OUTPUTS: tuple[Table, ...] = (
 
 RUNS = Table(
     "runs",
-    "One row per run that published or stopped.",
+    "One row per run that published or stopped. Readers see the current one; a retired one's rows were removed.",
     ("run_id",),
     (
         Column("run_id", required=True),
         Column("company", required=True),
         Column("mapping", required=True),
         Column("as_of", "date", required=True),
-        Column("status", required=True, one_of=("published", "stopped")),
+        Column("status", required=True, one_of=("published", "retired", "stopped")),
+        Column("current", "boolean", required=True),
         Column("started_at", "timestamp", required=True),
         Column("published_at", "timestamp"),
         Column("rows_read", "integer"),

@@ -1,0 +1,123 @@
+"""Loading: the rows of one Parquet table into the base table of an output, in bulk, in the caller's transaction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from sqlalchemy import Connection, Table
+
+from data.contract import DUCKDB_TYPES
+from data.contract import Table as Output
+from data.errors import StoreError
+
+BATCH_ROWS = 50_000
+EXAMPLES = 3
+
+
+def rows_of(parquet: Path) -> int:
+    """How many rows a Parquet file holds, by its own account."""
+    return int(pq.read_metadata(parquet).num_rows)
+
+
+def load(connection: Connection, parquet: Path, output: Output, base: Table, run_id: str) -> None:
+    """Write every row under the run's id, values as the output's types say, "not a number" as nothing.
+
+    Raises ``StoreError`` for columns that are missing or not the output's, values that cannot be read as their type,
+    and keys that are missing or there twice.
+    """
+    duck = duckdb.connect()
+    duck.execute("SET enable_progress_bar = false")
+    duck.execute("SET TimeZone = 'UTC'")
+    try:
+        duck.execute(f"CREATE VIEW given AS SELECT * FROM read_parquet('{str(parquet).replace(chr(39), chr(39) * 2)}')")
+        _check_columns(duck, parquet, output)
+        duck.execute(f"CREATE VIEW typed AS SELECT {_casts(output)} FROM given")
+        _check_keys(duck, parquet, output)
+        names = ["run_id", *(column.name for column in output.columns)]
+        batches = duck.execute("SELECT ?::VARCHAR AS run_id, * FROM typed", [run_id]).to_arrow_reader(BATCH_ROWS)
+        if connection.dialect.name == "postgresql":
+            _copy(connection, base, names, batches)
+        else:
+            _insert(connection, base, names, batches)
+    except duckdb.ConversionException as error:
+        raise StoreError(
+            f"{output.name} holds a value of the wrong type: {str(error).splitlines()[0]}",
+            where=str(parquet),
+            mend="correct the step that writes it",
+        ) from error
+    finally:
+        duck.close()
+
+
+def _casts(output: Output) -> str:
+    """The select list that gives every column its type; NaN, which only frames know, becomes NULL."""
+    parts = []
+    for column in output.columns:
+        value = f'CAST("{column.name}" AS {DUCKDB_TYPES[column.kind]})'
+        if column.kind == "number":
+            value = f"CASE WHEN NOT isnan({value}) THEN {value} END"
+        if column.kind == "text":
+            value = f"replace({value}, chr(0), '')"  # PostgreSQL holds no NUL
+        parts.append(f'{value} AS "{column.name}"')
+    return ", ".join(parts)
+
+
+def _check_columns(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
+    there = {str(row[0]) for row in duck.execute("DESCRIBE given").fetchall()}
+    wanted = set(output.by_name)
+    wrong = [f"misses {name}" for name in sorted(wanted - there)] + [f"has {name}" for name in sorted(there - wanted)]
+    if wrong:
+        raise StoreError(
+            f"{output.name} does not have its columns: it {', '.join(wrong)}",
+            where=str(parquet),
+            mend="write exactly the columns of data.scoring; a new column needs a migration in data/sql",
+        )
+
+
+def _check_keys(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
+    key = ", ".join(f'"{name}"' for name in output.key)
+    missing = " OR ".join(f'"{name}" IS NULL' for name in output.key)
+    wrong = f"SELECT {key}, count(*) FROM typed GROUP BY {key} HAVING count(*) > 1 OR {missing}"
+    found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {EXAMPLES + 1}").fetchall()
+    if found:
+        told = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]} rows)" for row in found[:EXAMPLES])
+        more = " and others" if len(found) > EXAMPLES else ""
+        raise StoreError(
+            f"{output.name} has keys ({', '.join(output.key)}) that are missing or there more than once: {told}{more}",
+            where=str(parquet),
+            mend=f"correct the step that writes it: {output.grain}",
+        )
+
+
+def _copy(connection: Connection, base: Table, names: Sequence[str], batches: pa.RecordBatchReader) -> None:
+    columns = ", ".join(f'"{name}"' for name in names)
+    cursor = connection.connection.cursor()
+    # Every value is quoted and no NULL is: an empty text stays one.
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    with cursor.copy(f"COPY {base.name} ({columns}) FROM STDIN (FORMAT csv)") as copy:
+        for batch in batches:
+            sink = pa.BufferOutputStream()
+            pa_csv.write_csv(batch, sink, options)
+            copy.write(sink.getvalue().to_pybytes())
+
+
+def _insert(connection: Connection, base: Table, names: Sequence[str], batches: pa.RecordBatchReader) -> None:
+    columns = ", ".join(f'"{name}"' for name in names)
+    statement = f"INSERT INTO {base.name} ({columns}) VALUES ({', '.join('?' * len(names))})"
+    for batch in batches:
+        rows = list(zip(*(_values(column) for column in batch.columns), strict=True))
+        if rows:
+            connection.exec_driver_sql(statement, rows)
+
+
+def _values(column: pa.Array) -> list[object]:
+    """A column as SQLite keeps it: days and instants as ISO texts, as SQLAlchemy reads them back."""
+    if pa.types.is_timestamp(column.type):
+        return list(pc.strftime(column, "%Y-%m-%d %H:%M:%S").to_pylist())
+    if pa.types.is_date(column.type):
+        return list(column.cast(pa.string()).to_pylist())
+    return list(column.to_pylist())
