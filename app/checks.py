@@ -20,7 +20,8 @@ def show(console: Console, settings: Settings) -> bool:
         "scoring table": lambda: _store(settings),
         "folders": lambda: _folders(settings),
     }
-    return all([_tried(console, name, check) for name, check in checks.items()])
+    results = [_tried(console, name, check) for name, check in checks.items()]
+    return all(results)
 
 
 def _tried(console: Console, name: str, check: Callable[[], str]) -> bool:

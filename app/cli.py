@@ -73,7 +73,9 @@ def train(
 
 @app.command()
 def show(
-    view: Annotated[str | None, typer.Argument(help="A view of the scoring table; all are listed when left out.")] = None,
+    view: Annotated[
+        str | None, typer.Argument(help="A view of the scoring table; all are listed when left out.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many rows.", min=1)] = 10,
     scores: ScoresOption = None,
 ) -> None:

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from data import publish
-from data.errors import StoreError
+from data import store as scoring
 from data.scoring import OUTPUTS, RUNS
 from data.store import Store, open_store
 from flows.settings import Settings
@@ -22,9 +22,7 @@ def show(console: Console, settings: Settings, view: str | None, limit: int) -> 
             listing.add_row(table.name, table.grain)
         console.print(listing)
         return
-    if view not in VIEWS:
-        raise StoreError(f"there is no view '{view}'", where=settings.scores_url, mend=f"name one of {', '.join(VIEWS)}")
-    rows = store(settings).view(view, limit=limit)
+    rows = scoring.view(store(settings), view, limit)
     if rows.empty:
         console.print(f"{view}: nothing is published in it")
         return
@@ -58,14 +56,14 @@ def _left_out(rows: pd.DataFrame, filled: pd.DataFrame) -> str | None:
 
 def runs(console: Console, settings: Settings) -> None:
     """Every run, the latest first; an arrow marks the one that readers see."""
-    rows = publish.runs(store(settings))
+    rows = scoring.runs(store(settings))
     if rows.empty:
         console.print("no run yet: start one with [bold]gelir nightly[/bold]")
         return
     columns = ["run_id", "as_of", "status", "published_at", "rows_read", "rows_quarantined", "why"]
     table = RichTable("", *columns, title="runs", title_justify="left")
     for row in rows.to_dict("records"):
-        mark = "→" if row["published"] else ""
+        mark = "→" if row["current"] else ""
         table.add_row(mark, *(cell(row[name]).split("\n")[0] for name in columns))
     console.print(table)
 
@@ -73,7 +71,9 @@ def runs(console: Console, settings: Settings) -> None:
 def rollback(console: Console, settings: Settings, run_id: str) -> None:
     """Readers see an earlier run again."""
     publish.rollback(store(settings), run_id)
-    console.print(f"readers now see run [bold]{run_id}[/bold]; `gelir runs` lists all, `gelir rollback` goes forth as well")
+    console.print(
+        f"readers now see run [bold]{run_id}[/bold]; `gelir runs` lists all, `gelir rollback` goes forth as well"
+    )
 
 
 def store(settings: Settings) -> Store:

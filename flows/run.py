@@ -9,12 +9,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 
-from data.mapping import Mapping, load_mapping
-from data.source import fingerprint, open_source
-
 from data.calendar import Moment
 from data.errors import SettingsError
 from data.lake import Draft, Lake, Step
+from data.mapping import Mapping, load_mapping
+from data.source import fingerprint, open_source
 from features.company import Company
 from flows.settings import Settings, today
 
@@ -57,7 +56,7 @@ class Run:
             "company": company,
             "timezone": timezone,
             "currency": settings.currency or mapping.currency,
-            "mapping": mapping.digest,
+            "mapping": mapping.fingerprint,
             "source": fingerprint(source),
             "code": code_digest(),
             "retrain_days": settings.retrain_days,

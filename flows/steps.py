@@ -4,31 +4,35 @@ Retries and timeouts stand where the outside world is touched (the source, the s
 fails inside fails again. A step that a killed night had finished is not made twice, so resuming is running again.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import actions.choose
-import data.publish
-import data.read
 import data.resolve
 import data.validate
 import features.engineer
-from data.source import open_source
-from data.store import Store, exclusive, record_stopped
-from models.tracking import Tracking
+import pandas as pd
+from data.lock import exclusive
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from sqlalchemy.exc import OperationalError
 
+import data.publish
+import data.read
 import models.learning
 import models.scoring
 import reports
 from data.lake import Step
+from data.source import open_source
+from data.store import Store
 from flows.run import Run
 from models import MODELS
 from models.learning import Terms
+from models.tracking import Tracking
 
 PAST_NIGHTS_COMPARED = 7
 """How many earlier nights of the same company tell what volume is normal."""
@@ -50,7 +54,7 @@ def guarded(run: Run, store: Store) -> Iterator[None]:
         try:
             yield
         except Exception as stop:
-            record_stopped(store, record(run), why=str(stop), at=_now())
+            data.publish.record_stopped(store, record(run), why=str(stop))
             raise
 
 
@@ -129,19 +133,25 @@ def report(run: Run, golden: Step) -> Step:
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=3600)
 def publish(run: Run, store: Store, steps: list[Step]) -> None:
     """Write the run's rows unseen, audit what was written, and make them the ones that readers see."""
-    data.publish.publish(store, record(run), steps, at=_now(), keep=run.settings.keep_runs)
+    data.publish.publish(store, record(run), steps, _now(), keep=run.settings.keep_runs)
 
 
 def record(run: Run) -> data.publish.RunRecord:
     """What the scoring table keeps of a run, as far as its steps got."""
-    return data.publish.RunRecord.of(
-        run_id=run.id,
-        company=run.company,
-        mapping=run.mapping.name,
-        as_of=run.moment.as_of,
-        started_at=run.started_at,
-        lake=run.lake,
-    )
+    crm, clean, scores = (run.lake.finished(run.id, name) for name in ("read", "validate", "score"))
+    told = data.publish.RunRecord(run.id, run.company, run.mapping.name, run.moment.as_of, run.started_at)
+    if crm is not None:
+        reading = crm.frame("reading")
+        until = reading["data_until"].max()
+        told = replace(told, rows_read=int(reading["known"].sum()), data_until=None if pd.isna(until) else until)
+    if clean is not None:
+        report = str(clean.folder / "docs" / "index.html")
+        told = replace(told, rows_quarantined=len(clean.frame("quarantine")), validation_report=report)
+    if scores is not None:
+        scored = scores.frame("model_results").dropna(subset=["version"])
+        versions = dict(zip(scored["model"], scored["version"], strict=True))
+        told = replace(told, model_versions=json.dumps(versions))
+    return told
 
 
 def _earlier_reads(run: Run) -> list[Step]:

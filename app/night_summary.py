@@ -1,0 +1,95 @@
+"""What a night leaves on the terminal: what was read, kept out, scored and published, and how to look at it."""
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from app.tables import cell, store
+from data.lake import Lake
+from data.scoring import MODEL_RESULTS, OUTPUTS
+from flows.settings import Settings
+
+REASONS_SHOWN = 6
+
+
+def show(console: Console, settings: Settings, run_id: str) -> None:
+    """The published night as short tables, then the three commands that show it."""
+    scores = store(settings)
+    run = view(scores, "runs", where={"run_id": run_id}).iloc[0]
+    views = {table.name: view(scores, table.name) for table in OUTPUTS}
+    console.print()
+    console.print(f"[bold]{run['company']}[/] as of [bold]{run['as_of']}[/]: {run['status']} as {run_id}")
+    console.print(_read(int(run["rows_read"]), int(run["rows_quarantined"]), views.pop("quarantined")))
+    console.print(_models(views.pop("model_results")))
+    console.print(_published(views))
+    console.print(_commands(settings))
+
+
+def show_learnt(console: Console, settings: Settings, run_id: str) -> None:
+    """What a training brought, model by model."""
+    lake = Lake(settings.lake)
+    steps = sorted((lake.root / run_id).glob("learn_*"))
+    results = pd.concat([lake.step(run_id, step.name).frame("result") for step in steps], ignore_index=True)
+    console.print(_models(results[list(MODEL_RESULTS.by_name)]))
+    console.print(f"look closer: [bold]{mlflow_ui(settings)}[/]", highlight=False)
+
+
+def _read(rows: int, kept_out: int, reasons: pd.DataFrame) -> RichTable:
+    share = kept_out / rows if rows else 0.0
+    title = f"read {rows:,} rows; {kept_out:,} in quarantine ({share:.1%})"
+    table = RichTable("table", "rows", "kept out because", title=title, title_justify="left")
+    table.columns[1].justify = "right"
+    shown = reasons.sort_values(["rows", "table_name"], ascending=[False, True])
+    for row in shown.head(REASONS_SHOWN).itertuples():
+        table.add_row(row.table_name, f"{row.rows:,}", str(row.reason))
+    if len(shown) > REASONS_SHOWN:
+        table.add_row(
+            "…", f"{shown['rows'].iloc[REASONS_SHOWN:].sum():,}", f"{len(shown) - REASONS_SHOWN} more reasons"
+        )
+    return table
+
+
+def _models(results: pd.DataFrame) -> RichTable:
+    table = RichTable("model", "version", "ships", "judged out of time", title="models", title_justify="left")
+    for row in results.itertuples():
+        if pd.notna(row.abstained):
+            table.add_row(row.model, "", "abstains", str(row.abstained))
+            continue
+        judged = f"{row.metric} {cell(row.value)} against {cell(row.baseline_value)} of {row.baseline}"
+        table.add_row(row.model, f"v{row.version}", str(row.ships), judged)
+    return table
+
+
+def _published(views: dict[str, pd.DataFrame]) -> RichTable:
+    table = RichTable("view", "rows", "", title="published", title_justify="left")
+    table.columns[1].justify = "right"
+    for name, rows in views.items():
+        table.add_row(name, f"{len(rows):,}", _note(name, rows))
+    return table
+
+
+def _note(view: str, rows: pd.DataFrame) -> str:
+    if view == "next_best_actions" and len(rows):
+        return ", ".join(f"{action} {count:,}" for action, count in rows["action"].value_counts().items())
+    if view == "leaks" and len(rows):
+        return f"{rows['money'].sum():,.0f} in money"
+    if view == "account_scores" and len(rows):
+        return f"{rows['churn'].notna().sum():,} with a churn probability, {rows['upsell'].notna().sum():,} with upsell"
+    return ""
+
+
+def _commands(settings: Settings) -> RichTable:
+    table = RichTable.grid(padding=(0, 2))
+    table.add_row("look at it:", "gelir show next_best_actions")
+    table.add_row("", mlflow_ui(settings))
+    if settings.scores_url.startswith("sqlite"):
+        place = settings.scores_url.removeprefix("sqlite:///")
+        table.add_row("", f"sqlite3 {place} 'SELECT * FROM next_best_actions LIMIT 5'")
+    else:
+        table.add_row("", f"psql {settings.scores_url.split('@')[-1]} -c 'SELECT * FROM next_best_actions LIMIT 5'")
+    return table
+
+
+def mlflow_ui(settings: Settings) -> str:
+    """The command that shows the experiments."""
+    return f"mlflow ui --backend-store-uri sqlite:///{settings.path(settings.mlruns) / 'mlflow.db'} --workers 1"
