@@ -30,9 +30,9 @@ def churned(company: Company, spine: ir.Table, horizon_days: int, covered_until:
     rows = _windows(company, at_risk(company, spine, horizon_days), horizon_days, covered_until)
     subscriptions = company.tables["subscriptions"].select("account_id", "started_at", "ended_at")
     held = rows.join(subscriptions, "account_id")
-    stayed = held.filter(
-        held.started_at < held.end_at, held.ended_at.isnull() | (held.ended_at >= held.end_at)
-    ).select("account_id", "as_of")
+    stayed = held.filter(held.started_at < held.end_at, held.ended_at.isnull() | (held.ended_at >= held.end_at)).select(
+        "account_id", "as_of"
+    )
     kept = ibis.union(
         stayed.mutate(stayed=True, ordered=False),
         _placed_within(company, rows).select("account_id", "as_of").mutate(stayed=False, ordered=True),
@@ -56,9 +56,9 @@ def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     """
     silence = silence_days(company, horizon_days)
     subscriptions = company.tables["subscriptions"]
-    held = spine.join(
-        subscriptions.select("account_id", "started_at", "ended_at", "known_at"), "account_id"
-    ).filter(lambda t: t.known_at < t.as_of_at)
+    held = spine.join(subscriptions.select("account_id", "started_at", "ended_at", "known_at"), "account_id").filter(
+        lambda t: t.known_at < t.as_of_at
+    )
     relation = held.group_by("account_id", "as_of").agg(
         active=((held.started_at < held.as_of_at) & (held.ended_at.isnull() | (held.ended_at >= held.as_of_at))).any()
     )
@@ -88,9 +88,9 @@ def silence_days(company: Company, horizon_days: int) -> int:
     """
     orders = company.tables["orders"]
     days = orders.filter(orders.status == "placed").select("account_id", day=lambda t: t.ordered_at.date()).distinct()
-    gaps = days.mutate(
-        before=days.day.lag().over(ibis.window(group_by="account_id", order_by="day"))
-    ).filter(lambda t: t.before.notnull())
+    gaps = days.mutate(before=days.day.lag().over(ibis.window(group_by="account_id", order_by="day"))).filter(
+        lambda t: t.before.notnull()
+    )
     usual = gaps.agg(gap=days_between(gaps.before, gaps.day).quantile(SILENCE_QUANTILE)).gap.as_scalar().execute()
     if usual is None or usual != usual:
         return horizon_days
@@ -107,9 +107,7 @@ def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_unt
     firsts = first_purchases(company)
     tiers = company.tables["products"].select("product_id", "family", "tier")
     firsts = firsts.left_join(tiers, "product_id").drop("product_id_right")
-    within = rows.join(firsts, "account_id").filter(
-        lambda t: (t.first_at >= t.as_of_at) & (t.first_at < t.end_at)
-    )
+    within = rows.join(firsts, "account_id").filter(lambda t: (t.first_at >= t.as_of_at) & (t.first_at < t.end_at))
     had = rows.join(firsts.filter(firsts.tier.notnull()), "account_id").filter(lambda t: t.first_at < t.as_of_at)
     highest = had.group_by("account_id", "as_of", "family").agg(highest=had.tier.max())
     bought = within.left_join(highest, ["account_id", "as_of", "family"])
@@ -211,9 +209,7 @@ def _windows(company: Company, spine: ir.Table, horizon_days: int, covered_until
             {
                 "as_of": pa.array(days, pa.date32()),
                 "end_on": pa.array(list(ends.values()), pa.date32()),
-                "end_at": pa.array(
-                    [first_instant(end, company.timezone) for end in ends.values()], pa.timestamp("us")
-                ),
+                "end_at": pa.array([first_instant(end, company.timezone) for end in ends.values()], pa.timestamp("us")),
             }
         )
     )

@@ -1,6 +1,5 @@
 """Features of orders: how recently, how often, for how much, of what, and whether it grows."""
 
-import ibis
 import ibis.expr.types as ir
 
 from features.company import Company

@@ -31,4 +31,3 @@ def _months(day: ir.DateValue) -> ir.FloatingValue:
     following = (first + ibis.interval(months=1)).cast("date")
     length = following.delta(first.cast("date"), unit="day")
     return day.year() * 12 + day.month() + (day.day() - 1) / length
-

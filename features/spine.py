@@ -60,9 +60,7 @@ def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per contact known before each date: ``contact_id, account_id, as_of, as_of_at``."""
     people = company.tables["contacts"].cross_join(_days(company, dates))
     known = as_known(people, CONTACTS, people.as_of_at)
-    return (
-        known.select("contact_id", "account_id", "as_of", "as_of_at").order_by("as_of", "contact_id").cache()
-    )
+    return known.select("contact_id", "account_id", "as_of", "as_of_at").order_by("as_of", "contact_id").cache()
 
 
 def past_dates(company: Company, horizon_days: int, every_days: int = 30, most: int = 12) -> tuple[date, ...]:
