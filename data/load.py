@@ -1,6 +1,7 @@
 """Loading: the rows of one Parquet table into the base table of an output, in bulk, in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -18,26 +19,44 @@ BATCH_ROWS = 50_000
 EXAMPLES = 3
 
 
+def is_list(column: str) -> bool:
+    """Whether a column of an output holds a JSON list, by its name."""
+    return column in ("reasons", "send_windows", "why_not") or column.endswith("_reasons")
+
+
 def rows_of(parquet: Path) -> int:
     """How many rows a Parquet file holds, by its own account."""
     return int(pq.read_metadata(parquet).num_rows)
 
 
-def load(connection: Connection, parquet: Path, output: Output, base: Table, run_id: str) -> None:
+@contextmanager
+def reader() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB that ``load`` reads Parquet with; one does for all outputs."""
+    duck = duckdb.connect()
+    try:
+        duck.execute("SET enable_progress_bar = false")
+        duck.execute("SET TimeZone = 'UTC'")  # instants are naive UTC: one that names its zone is brought there
+        yield duck
+    finally:
+        duck.close()
+
+
+def load(
+    connection: Connection, duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output, base: Table, run_id: str
+) -> None:
     """Write every row under the run's id, values as the output's types say, "not a number" as nothing.
 
     Raises ``StoreError`` for columns that are missing or not the output's, values that cannot be read as their type,
-    and keys that are missing or there twice.
+    keys that are missing or there twice, and lists that are not JSON.
     """
-    duck = duckdb.connect()
-    duck.execute("SET enable_progress_bar = false")
-    duck.execute("SET TimeZone = 'UTC'")
+    path = str(parquet).replace("'", "''")
     try:
-        duck.execute(f"CREATE VIEW given AS SELECT * FROM read_parquet('{str(parquet).replace(chr(39), chr(39) * 2)}')")
+        duck.execute(f"CREATE OR REPLACE VIEW given AS SELECT * FROM read_parquet('{path}')")
         _check_columns(duck, parquet, output)
-        duck.execute(f"CREATE VIEW typed AS SELECT {_casts(output)} FROM given")
+        duck.execute(f"CREATE OR REPLACE VIEW typed AS SELECT {_casts(output)} FROM given")
         _check_keys(duck, parquet, output)
-        names = ["run_id", *(column.name for column in output.columns)]
+        _check_lists(duck, parquet, output)
+        names = ["run_id", *output.by_name]
         batches = duck.execute("SELECT ?::VARCHAR AS run_id, * FROM typed", [run_id]).to_arrow_reader(BATCH_ROWS)
         if connection.dialect.name == "postgresql":
             _copy(connection, base, names, batches)
@@ -49,8 +68,6 @@ def load(connection: Connection, parquet: Path, output: Output, base: Table, run
             where=str(parquet),
             mend="correct the step that writes it",
         ) from error
-    finally:
-        duck.close()
 
 
 def _casts(output: Output) -> str:
@@ -90,6 +107,25 @@ def _check_keys(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) 
             f"{output.name} has keys ({', '.join(output.key)}) that are missing or there more than once: {told}{more}",
             where=str(parquet),
             mend=f"correct the step that writes it: {output.grain}",
+        )
+
+
+def _check_lists(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
+    lists = [name for name in output.by_name if is_list(name)]
+    if not lists:
+        return
+    wrong = [
+        f"""count("{name}") FILTER (WHERE coalesce(json_type(CASE WHEN json_valid("{name}") THEN "{name}" END), '')"""
+        """ <> 'ARRAY')"""
+        for name in lists
+    ]
+    row = duck.execute(f"SELECT {', '.join(wrong)} FROM typed").fetchone() or ()
+    told = [f"{name} in {count:,} rows" for name, count in zip(lists, row, strict=True) if count]
+    if told:
+        raise StoreError(
+            f"{output.name} has columns that must hold JSON lists and do not: {', '.join(told)}",
+            where=str(parquet),
+            mend="write them with json.dumps: readers take them apart",
         )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from data.audit import audit
 from data.errors import StoreError
 from data.lake import Step
-from data.load import load, rows_of
+from data.load import load, reader, rows_of
 from data.scoring import OUTPUTS
 from data.store import BASES, POINTER, RUN_RECORDS, Store
 
@@ -57,11 +57,12 @@ def publish(
     with store.reading() as connection:
         seen = _pointer(connection) == run.run_id
     if not seen:
-        with store.writing() as connection:
+        with store.writing() as connection, reader() as duck:
             _remove(connection, [run.run_id, *_left_behind(connection)])
             _record(connection, run, status="writing", published_at=None, why=None)
             for output in OUTPUTS:
-                load(connection, sources[output.name].path(output.name), output, BASES[output.name], run.run_id)
+                parquet = sources[output.name].path(output.name)
+                load(connection, duck, parquet, output, BASES[output.name], run.run_id)
     with store.reading() as connection:
         broken = audit(connection, run.run_id, BASES, counts)
     if broken:
