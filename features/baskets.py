@@ -10,8 +10,8 @@ def baskets(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account, date and product ordered before it:
     ``account_id, as_of, product_id, first_at, last_at, times, quantity, amount``.
 
-    ``times`` counts orders; ``quantity`` and ``amount`` are net of returns. Cancelled lines do not count. A product that
-    only came back (its order lies before the data) is left out.
+    ``times`` counts orders; ``quantity`` and ``amount`` are net of returns. Cancelled lines do not count. A product
+    that only came back (its order lies before the data) is left out.
     """
     lines = past(company, spine, "orders")
     lines = lines.filter(lines.status != "cancelled")

@@ -8,11 +8,11 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-FIRST, LAST = datetime(1990, 1, 1), datetime(2060, 1, 1)
+FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2060-01-01")
 
 
 def offsets(zone: str, since: datetime = FIRST, until: datetime = LAST) -> list[tuple[datetime, datetime, int]]:
-    """(from, until, seconds ahead of UTC) of each stretch between two changes of a zone's clocks; instants naive UTC."""
+    """(from, until, seconds ahead of UTC) of each stretch between two changes of a zone's clocks; naive UTC."""
     tz = ZoneInfo(zone)
 
     def ahead(instant: datetime) -> int:

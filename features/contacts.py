@@ -20,11 +20,11 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of a ``contact_spine``, ordered by date and contact:
 
     - ``contact_id, as_of, account_id``
-    - ``sends, responses``: e-mail campaigns sent and those that a person (no machine) opened, clicked or answered, 180 days
+    - ``sends, responses``: e-mail campaigns of 180 days, and those that a person opened, clicked or answered
     - ``engagement``: their share, drawn towards the company's; NULL while the company sends nothing
     - ``email_status``: valid, invalid, missing, bounced, unsubscribed
     - ``timezone, timezone_source``: see ``zones.contact_zones``
-    - ``may_email``: the latest decision on marketing e-mail is a grant, no later unsubscribing, and the address is valid
+    - ``may_email``: the latest decision on marketing e-mail is a grant, and ``email_status`` is valid
     - ``consent_evidence``: the latest decision in words ("granted 2025-03-01 by webform"); NULL without one
     """
     rows = spine.select("contact_id", "account_id", "as_of", "as_of_at")

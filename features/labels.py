@@ -91,10 +91,12 @@ def silence_days(company: Company, horizon_days: int) -> int:
     gaps = days.mutate(before=days.day.lag().over(ibis.window(group_by="account_id", order_by="day"))).filter(
         lambda t: t.before.notnull()
     )
-    usual = gaps.agg(gap=days_between(gaps.before, gaps.day).quantile(SILENCE_QUANTILE)).gap.as_scalar().execute()
+    usual: float | None = (
+        gaps.agg(gap=days_between(gaps.before, gaps.day).quantile(SILENCE_QUANTILE)).gap.as_scalar().execute()
+    )
     if usual is None or usual != usual:
         return horizon_days
-    return max(horizon_days, min(SILENCE_AT_MOST, round(usual)))
+    return max(horizon_days, min(SILENCE_AT_MOST, round(float(usual))))
 
 
 def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:

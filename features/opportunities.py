@@ -36,9 +36,9 @@ OPPORTUNITY_FEATURES: tuple[Feature, ...] = (
     Feature("account_deals_open", "account", "deals the account has open", "deals"),
     Feature("account_mrr", "account", "the account's monthly recurring revenue", "money", "subscriptions"),
     Feature("account_orders_365", "account", "orders of the account in the last year", "orders", "orders"),
-    Feature("activities_since_created", "activity", "calls, meetings and mails since it was created", "activities", "activities"),
-    Feature("meetings_since_created", "activity", "meetings since it was created", "meetings", "activities"),
-    Feature("activities_14", "activity", "calls, meetings and mails in the last 14 days", "activities", "activities"),
+    Feature("activities_since_created", "activity", "our activities since its creation", "acts", "activities"),
+    Feature("meetings_since_created", "activity", "meetings since its creation", "meetings", "activities"),
+    Feature("activities_14", "activity", "our activities in the last 14 days", "acts", "activities"),
     Feature("days_since_activity", "activity", "days since we last called, met or wrote", "days"),
 )  # fmt: skip
 """Numbers; NULL where unknown."""

@@ -15,7 +15,8 @@ PRIOR_BUYERS = 20
 
 
 def owned(company: Company, spine: ir.Table) -> ir.Table:
-    """One row per account, date and product ever had: ``account_id, as_of, product_id, family, tier, since, active, how``.
+    """One row per account, date and product ever had:
+    ``account_id, as_of, product_id, family, tier, since, active, how``.
 
     ``active`` says whether the account has it at that date: an active subscription; or an order within ``KEPT_DAYS``,
     not all of it returned, of a product that is recurring or that buyers do not usually buy again (``consumed``).

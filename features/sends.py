@@ -18,7 +18,7 @@ def human_responses(company: Company, *, since: datetime | None = None, until: d
     """One row per contact and hour of the week of sends: ``contact_id, hour_of_week, sends, responses``.
 
     ``hour_of_week`` is 0 for Monday midnight to 167, in the contact's own time zone, clock changes right. Only sends
-    from ``since`` until before ``until`` count, and only those whose ``ANSWER_HOURS`` have passed by the company's date.
+    from ``since`` until before ``until`` count, and only when their ``ANSWER_HOURS`` have passed by the company's date.
     """
     rows = sends(company)
     if since is not None:
@@ -34,7 +34,8 @@ def human_responses(company: Company, *, since: datetime | None = None, until: d
 
 def sends(company: Company) -> ir.Table:
     """One row per e-mail sent whose time to be answered has passed:
-    ``touch_id, contact_id, campaign_id, sent_at, timezone, hour_of_week, responded, response_hour_of_week, propensity``.
+    ``touch_id, contact_id, campaign_id, sent_at, timezone, hour_of_week, responded, response_hour_of_week,
+    propensity``.
 
     ``responded`` is whether a person opened, clicked or replied within ``ANSWER_HOURS``, before the next send of the
     same campaign; ``response_hour_of_week`` is the local hour of the first answer. Bounced sends are left out.

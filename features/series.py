@@ -20,8 +20,8 @@ def revenue_series(company: Company, grain: Literal["week", "month"]) -> pd.Data
     Nodes are ``total``, ``region:<region>`` and ``segment:<region>/<segment>``; a level whose column no account fills
     is left out. ``period`` is the first day (weeks begin on Monday) in the company's zone; the period that the
     company's date cuts is left out. Each node is filled with zeros from the period of its first sale. Revenue is orders
-    net of returns on the day they happened, plus what subscriptions earn by the day. To the cent: parts add up to their whole
-    but for rounding.
+    net of returns on the day they happened, plus what subscriptions earn by the day. Parts add up to their
+    whole but for the rounding to cents.
     """
     if grain not in ("week", "month"):
         raise ValueError(f"grain is 'week' or 'month', not {grain!r}")

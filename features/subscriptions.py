@@ -7,20 +7,22 @@ from features.company import Company
 from features.feature import Feature
 from features.past import days_between, past, ratio
 
+TABLE = "subscriptions"
+
 FEATURES = (
-    Feature("mrr", "subscriptions", "monthly recurring revenue", "money", "subscriptions"),
-    Feature("mrr_change_90", "subscriptions", "monthly recurring revenue won or lost in 90 days", "money", "subscriptions"),
-    Feature("mrr_change_365", "subscriptions", "monthly recurring revenue won or lost in a year", "money", "subscriptions"),
-    Feature("subscriptions_active", "subscriptions", "active subscriptions", "subscriptions", "subscriptions"),
-    Feature("seats", "subscriptions", "seats of active subscriptions", "seats", "subscriptions"),
-    Feature("seats_change_365", "subscriptions", "seats won or lost in a year", "seats", "subscriptions"),
-    Feature("products_subscribed", "subscriptions", "different products subscribed to", "products", "subscriptions"),
+    Feature("mrr", "subscriptions", "monthly recurring revenue", "money", TABLE),
+    Feature("mrr_change_90", "subscriptions", "change of monthly recurring revenue in 90 days", "money", TABLE),
+    Feature("mrr_change_365", "subscriptions", "change of monthly recurring revenue in a year", "money", TABLE),
+    Feature("subscriptions_active", "subscriptions", "active subscriptions", "subscriptions", TABLE),
+    Feature("seats", "subscriptions", "seats of active subscriptions", "seats", TABLE),
+    Feature("seats_change_365", "subscriptions", "seats won or lost in a year", "seats", TABLE),
+    Feature("products_subscribed", "subscriptions", "different products subscribed to", "products", TABLE),
     Feature("days_subscribed", "subscriptions", "days since the first subscription began", "days"),
     Feature("days_to_term_end", "subscriptions", "days until the next contract term ends", "days"),
-    Feature("terms_ending_90", "subscriptions", "contract terms that end within 90 days", "terms", "subscriptions"),
-    Feature("mrr_ending_90", "subscriptions", "monthly recurring revenue whose term ends within 90 days", "money", "subscriptions"),
+    Feature("terms_ending_90", "subscriptions", "contract terms that end within 90 days", "terms", TABLE),
+    Feature("mrr_ending_90", "subscriptions", "recurring revenue up for renewal within 90 days", "money", TABLE),
     Feature("auto_renew_share", "subscriptions", "share of active subscriptions that renew by themselves", "share"),
-    Feature("ended_365", "subscriptions", "subscriptions ended in the last year", "subscriptions", "subscriptions"),
+    Feature("ended_365", "subscriptions", "subscriptions ended in the last year", "subscriptions", TABLE),
     Feature("days_since_subscription_change", "subscriptions", "days since a subscription last began or ended", "days"),
 )  # fmt: skip
 
