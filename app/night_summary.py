@@ -7,6 +7,7 @@ from rich.table import Table as RichTable
 from app.tables import cell, store
 from data.lake import Lake
 from data.scoring import MODEL_RESULTS, OUTPUTS
+from data.store import view
 from flows.settings import Settings
 
 REASONS_SHOWN = 6

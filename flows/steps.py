@@ -13,9 +13,7 @@ from datetime import UTC, datetime
 import actions.choose
 import data.resolve
 import data.validate
-import features.engineer
 import pandas as pd
-from data.lock import exclusive
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -23,10 +21,12 @@ from sqlalchemy.exc import OperationalError
 
 import data.publish
 import data.read
+import features.engineer
 import models.learning
 import models.scoring
 import reports
 from data.lake import Step
+from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
 from flows.run import Run
