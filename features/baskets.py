@@ -16,11 +16,17 @@ def baskets(company: Company, spine: ir.Table) -> ir.Table:
     lines = past(company, spine, "orders")
     lines = lines.filter(lines.status != "cancelled")
     placed = lines.status == "placed"
-    rows = lines.group_by("account_id", "as_of", "product_id").agg(
+    orders = lines.group_by("account_id", "as_of", "product_id", "order_id").agg(
         first_at=lines.ordered_at.min(where=placed),
         last_at=lines.ordered_at.max(where=placed),
-        times=lines.order_id.nunique(where=placed),
         quantity=lines.quantity.sum(),
-        amount=lines.amount.sum().round(2).cast("float64"),
+        amount=lines.amount.sum(),
+    )
+    rows = orders.group_by("account_id", "as_of", "product_id").agg(
+        first_at=orders.first_at.min(),
+        last_at=orders.last_at.max(),
+        times=orders.first_at.count(),
+        quantity=orders.quantity.sum(),
+        amount=orders.amount.sum().round(2).cast("float64"),
     )
     return rows.filter(rows.times > 0).order_by("as_of", "account_id", "product_id")

@@ -1,6 +1,7 @@
 """Local time in SQL: offsets of time zones as data, so that every engine reads clocks as Python does."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,8 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2060-01-01")
 
-
-def offsets(zone: str, since: datetime = FIRST, until: datetime = LAST) -> list[tuple[datetime, datetime, int]]:
+def offsets(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime, int]]:
     """(from, until, seconds ahead of UTC) of each stretch between two changes of a zone's clocks; naive UTC."""
     tz = ZoneInfo(zone)
 
@@ -39,13 +38,25 @@ def offsets(zone: str, since: datetime = FIRST, until: datetime = LAST) -> list[
     return stretches
 
 
-def local(instant: ir.TimestampValue, zone: str, since: datetime = FIRST, until: datetime = LAST) -> ir.TimestampValue:
-    """The wall-clock time of a naive UTC instant in one zone; right between ``since`` and ``until``."""
-    stretches = offsets(zone, since, until)
-    seconds: ir.IntegerValue = ibis.literal(stretches[-1][2], "int64")
-    for _, end, ahead in reversed(stretches[:-1]):
-        seconds = ibis.ifelse(instant < ibis.literal(end), ibis.literal(ahead, "int64"), seconds)
-    return instant + seconds.as_interval("s")
+@dataclass(frozen=True)
+class Clock:
+    """The wall clock of one zone, right between two instants; outside them it may be off by one change of clocks."""
+
+    zone: str
+    since: datetime
+    until: datetime
+
+    def local(self, instant: ir.TimestampValue) -> ir.TimestampValue:
+        """The wall-clock time of a naive UTC instant."""
+        stretches = offsets(self.zone, self.since, self.until)
+        seconds: ir.IntegerValue = ibis.literal(stretches[-1][2], "int64")
+        for _, end, ahead in reversed(stretches[:-1]):
+            seconds = ibis.ifelse(instant < ibis.literal(end), ibis.literal(ahead, "int64"), seconds)
+        return instant + seconds.as_interval("s")
+
+    def day(self, instant: ir.TimestampValue) -> ir.DateValue:
+        """The day of a naive UTC instant."""
+        return self.local(instant).date()
 
 
 def clocks(zones: Iterable[str], since: datetime, until: datetime) -> ir.Table:

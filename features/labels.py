@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from data.calendar import first_instant
+from features.clock import Clock
 from features.company import Company
 from features.past import days_between
 from features.recurring import earned
@@ -148,14 +149,10 @@ def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_
     subscriptions = rows.join(
         company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at"), "account_id"
     )
-    recurring = subscriptions.mutate(
-        amount=earned(
-            subscriptions,
-            subscriptions.as_of,
-            subscriptions.end_on,
-            company.timezone,
-        )
-    )
+    first = spine.as_of_at.min().execute()
+    since = covered_until if first is None or first != first else first.to_pydatetime()
+    clock = Clock(company.timezone, since - timedelta(days=2), covered_until + timedelta(days=2))
+    recurring = subscriptions.mutate(amount=earned(subscriptions, subscriptions.as_of, subscriptions.end_on, clock))
     amounts = ibis.union(
         sold.select("account_id", "as_of", "amount"), recurring.select("account_id", "as_of", "amount")
     )

@@ -73,7 +73,7 @@ def _lines(lines: ir.Table) -> ir.Table:
         revenue_ever=lines.amount.sum(where=counts),
         revenue_season=revenue(*SEASON),
         sold_365=lines.amount.sum(where=placed & year),
-        returned_365=-lines.amount.sum(where=returned & year).fill_null(0.0),
+        returned_365=0.0 - lines.amount.sum(where=returned & year).fill_null(0.0),
         cancelled_365=((lines.status == "cancelled") & year).sum(),
         paid_365=lines.amount.sum(where=listed),
         list_365=(lines.list_price * lines.quantity).sum(where=listed),

@@ -3,23 +3,19 @@
 import ibis
 import ibis.expr.types as ir
 
-from features.clock import local
+from features.clock import Clock
 
 
-def earned(rows: ir.Table, first: ir.DateValue, end: ir.DateValue, timezone: str) -> ir.FloatingValue:
+def earned(rows: ir.Table, first: ir.DateValue, end: ir.DateValue, clock: Clock) -> ir.FloatingValue:
     """What each subscription row (``mrr, started_at, ended_at``) earned from day ``first`` until before day ``end``.
 
-    Days are the company's. A subscription earns from the day it starts until the day before it ends.
+    Days are those of the clock, which must be right from the earliest ``first`` to the latest ``end``. A subscription
+    earns from the day it starts until the day before it ends.
     """
-    started = ibis.greatest(local_day(rows.started_at, timezone), first)
-    ended = ibis.least(local_day(rows.ended_at, timezone).fill_null(end), end)
+    started = ibis.greatest(clock.day(rows.started_at), first)
+    ended = ibis.least(clock.day(rows.ended_at).fill_null(end), end)
     months = ibis.ifelse(ended > started, _months(ended) - _months(started), 0.0)
     return rows.mrr * months
-
-
-def local_day(instant: ir.TimestampValue, timezone: str) -> ir.DateValue:
-    """The company's day of a naive UTC instant."""
-    return local(instant, timezone).date()
 
 
 def _months(day: ir.DateValue) -> ir.FloatingValue:
@@ -27,7 +23,6 @@ def _months(day: ir.DateValue) -> ir.FloatingValue:
 
     The months between two days are the sum, over the days between, of one over the days of the month of each.
     """
-    first = day.truncate("M")
+    first = day.truncate("M").cast("date")
     following = (first + ibis.interval(months=1)).cast("date")
-    length = following.delta(first.cast("date"), unit="day")
-    return day.year() * 12 + day.month() + (day.day() - 1) / length
+    return day.year() * 12 + day.month() + (day.day() - 1) / following.delta(first, unit="day")

@@ -1,14 +1,16 @@
 """Revenue over time: one series per node of the hierarchy total → region → segment."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from data.calendar import local_day
+from features.clock import Clock
 from features.company import Company
-from features.recurring import earned, local_day
+from features.recurring import earned
 
 UNKNOWN = "unknown"
 """The region or segment of accounts that have none, so that the parts always add up to the total."""
@@ -46,32 +48,31 @@ def _by_place(company: Company, grain: Literal["week", "month"]) -> pd.DataFrame
     """One row per region, segment and complete period with revenue: ``region, segment, period, amount``."""
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
     unit = "W" if grain == "week" else "M"
-    sold = orders.filter(orders.status != "cancelled").select(
-        "account_id", "amount", day=local_day(orders.ordered_at, company.timezone)
-    )
+    began = _began(company)
+    clock = Clock(company.timezone, began - timedelta(days=2), company.as_of_at + timedelta(days=2))
+    sold = orders.filter(orders.status != "cancelled").select("account_id", "amount", day=clock.day(orders.ordered_at))
     sold = sold.select("account_id", "amount", period=sold.day.truncate(unit).cast("date"))
-    first = subscriptions.agg(day=local_day(subscriptions.started_at.min(), company.timezone)).day.as_scalar().execute()
-    amounts = sold
-    if first is not None and first == first:
-        days = _periods(pd.Timestamp(first).date(), company.as_of, grain)
-        following = [*days[1:], _after(days[-1], grain)] if days else []
-        if days:
-            periods = ibis.memtable(pd.DataFrame({"period": days, "following": following})).cast(
-                {"period": "date", "following": "date"}
-            )
-            held = subscriptions.select("account_id", "mrr", "started_at", "ended_at").cross_join(periods)
-            recurring = held.select(
-                "account_id",
-                amount=earned(held, held.period, held.following, company.timezone),
-                period=held.period,
-            )
-            amounts = ibis.union(sold, recurring.filter(recurring.amount != 0))
+    days = _periods(local_day(began, company.timezone), company.as_of, grain)
+    if not days:
+        return pd.DataFrame({"region": [], "segment": [], "period": [], "amount": []})
+    periods = ibis.memtable(pd.DataFrame({"period": days, "following": [*days[1:], _after(days[-1], grain)]})).cast(
+        {"period": "date", "following": "date"}
+    )
+    held = subscriptions.select("account_id", "mrr", "started_at", "ended_at").join(
+        periods,
+        [
+            subscriptions.started_at < periods.following.cast("timestamp") + ibis.interval(days=2),
+            subscriptions.ended_at.fill_null(company.as_of_at)
+            > periods.period.cast("timestamp") - ibis.interval(days=2),
+        ],
+    )
+    recurring = held.select("account_id", amount=earned(held, held.period, held.following, clock), period=held.period)
+    amounts = ibis.union(sold, recurring.filter(recurring.amount != 0))
     accounts = company.tables["accounts"].select("account_id", "region", "segment")
     placed = _placed(amounts, accounts)
     totals = placed.group_by("region", "segment", "period").agg(amount=placed.amount.sum())
-    cut = _periods(company.as_of, company.as_of, grain, whole=False)[0]
     frame: pd.DataFrame = (
-        totals.filter(totals.period < ibis.literal(cut)).order_by("region", "segment", "period").execute()
+        totals.filter(totals.period <= ibis.literal(days[-1])).order_by("region", "segment", "period").execute()
     )
     frame["period"] = pd.to_datetime(frame.period).astype("datetime64[s]")
     return frame
@@ -95,16 +96,24 @@ def _levels(amounts: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     return levels
 
 
-def _periods(first: date, until: date, grain: Literal["week", "month"], *, whole: bool = True) -> list[date]:
-    """First days of the periods from the one that holds ``first`` to the last that ends by ``until`` (exclusive).
+def _began(company: Company) -> datetime:
+    """The instant of the first sale; the company's date when there is none."""
+    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
+    firsts = (
+        orders.filter(orders.status != "cancelled").ordered_at.min().execute(),
+        subscriptions.started_at.min().execute(),
+    )
+    known: list[datetime] = [first.to_pydatetime() for first in firsts if first is not None and first == first]
+    return min([*known, company.as_of_at])
 
-    Without ``whole``, the periods that only begin by then are there too.
-    """
+
+def _periods(first: date, until: date, grain: Literal["week", "month"]) -> list[date]:
+    """First days of the periods from the one that holds ``first`` to the last that ends by ``until`` (exclusive)."""
     frequency = "W-MON" if grain == "week" else "MS"
     stamp = pd.Timestamp(first)
     start = stamp - pd.Timedelta(days=stamp.weekday()) if grain == "week" else stamp.replace(day=1)
     days = [day.date() for day in pd.date_range(start, pd.Timestamp(until), freq=frequency)]
-    return days if not whole else [day for day in days if _after(day, grain) <= until]
+    return [day for day in days if _after(day, grain) <= until]
 
 
 def _after(day: date, grain: Literal["week", "month"]) -> date:
