@@ -1,0 +1,151 @@
+"""The scoring table's database: what is wrong with it is said in one message, and its shape is data.scoring's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Float, inspect, text
+
+from data.database import reach
+from data.errors import StoreError
+from data.migrations import RECORD, names
+from data.publish import publish, rollback
+from data.scoring import OUTPUTS, RUNS
+from data.store import BASES, RUN_RECORDS, TYPES, open_store, view
+from tests.data.scored import PUBLISHED_AT, outputs, record, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def message_of(url: str) -> str:
+    """What opening the scoring table at a URL says when it fails."""
+    with pytest.raises(StoreError) as caught:
+        open_store(url)
+    assert caught.value.mend
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "cannot be read"),
+        ("scores.db", "cannot be read"),
+        ("postgresql://host:port/name", "cannot be read"),
+        ("mysql://user@host/name", "cannot live in 'mysql'"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+    ],
+)
+def test_a_url_that_makes_no_sense_is_answered_with_two_that_do(url: str, says: str) -> None:
+    told = message_of(url)
+    assert says in told
+    assert "sqlite:///folder/scores.db or postgresql://user:password@host:5432/name" in told
+
+
+def test_an_unreachable_server_is_named_and_its_password_is_not() -> None:
+    told = message_of("postgresql://gelir:s3cret@127.0.0.1:1/scores")
+    assert "postgresql://gelir:***@127.0.0.1:1/scores" in told
+    assert "see that the server runs" in told
+    assert "s3cret" not in told
+
+
+def test_a_password_in_a_broken_url_is_not_repeated() -> None:
+    assert "s3cret" not in message_of("postgresql://gelir:s3cret@host:54x2/scores")
+
+
+def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
+    assert 'database "nowhere" does not exist' in message_of(postgres_url.rpartition("/")[0] + "/nowhere")
+
+
+def test_a_user_who_may_not_make_tables_is_told_what_to_grant(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as owner:
+        owner.execute("DROP ROLE IF EXISTS a_reader")
+        owner.execute("CREATE ROLE a_reader LOGIN")
+    told = message_of(postgres_database.replace("gelir@", "a_reader@"))
+    assert "permission denied" in told
+    assert "GRANT USAGE, CREATE" in told
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    file.write_text("account_id;churn\n" * 100)
+    assert "file is not a database" in message_of(f"sqlite:///{file}")
+    assert file.read_text() == "account_id;churn\n" * 100
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    assert "unable to open database file" in message_of(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    assert "folder of the scoring table cannot be made" in message_of(f"sqlite:///{tmp_path / 'var' / 'scores.db'}")
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'var' / 'deep' / 'scores.db'}") as store:
+        assert view(store, "runs").empty
+
+
+def test_a_read_only_scoring_table_can_be_read_and_says_that_it_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    steps = write(tmp_path, "r1", outputs())
+    with open_store(f"sqlite:///{file}") as store:
+        publish(store, record("r1"), steps, PUBLISHED_AT)
+    with open_store(f"sqlite:///file:{file}?mode=ro&uri=true") as store:
+        assert len(view(store, "account_scores")) == 3
+        with pytest.raises(StoreError, match=r"readonly database(.|\n)*let this user write"):
+            rollback(store, "r1")
+
+
+def test_a_scoring_table_of_a_newer_program_is_refused(scores_url: str) -> None:
+    with open_store(scores_url) as store, store.writing() as connection:
+        connection.execute(text(f"INSERT INTO {RECORD} (name) VALUES ('9999_tomorrow')"))
+    assert "newer version of Gelir: it has 9999_tomorrow" in message_of(scores_url)
+
+
+def test_each_migration_runs_once_though_several_processes_open_at_once(scores_url: str) -> None:
+    command = [sys.executable, "-c", "import sys; from data.store import open_store; open_store(sys.argv[1])"]
+    openers = [subprocess.Popen([*command, scores_url], cwd=ROOT) for _ in range(2)]
+    assert [opener.wait() for opener in openers] == [0, 0]
+    with open_store(scores_url) as store, store.reading() as connection:
+        applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
+    assert tuple(applied) == names()
+
+
+def test_a_migration_that_fails_leaves_nothing(scores_url: str) -> None:
+    """Its last view cannot be made, since a table of that name is there: so none of its tables are made either."""
+    store = reach(scores_url)
+    with store.writing() as connection:
+        connection.execute(text(f"CREATE TABLE {OUTPUTS[-1].name} (note TEXT)"))
+    assert "already exists" in message_of(scores_url)
+    assert inspect(store.engine).get_table_names() == [OUTPUTS[-1].name]
+
+
+def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
+    """When this fails, data.scoring was changed: add a migration to data/sql that does the same to the database."""
+    with open_store(scores_url) as store:
+        database = inspect(store.engine)
+        assert set(database.get_view_names()) == {output.name for output in (*OUTPUTS, RUNS)}
+        assert set(database.get_table_names()) == {
+            *(table.name for table in BASES.values()),
+            "run_records",
+            "published_run",
+            RECORD,
+        }
+        for output in (*OUTPUTS, RUNS):
+            beside = () if output is RUNS else ("run_id", "as_of")
+            view_columns = [column["name"] for column in database.get_columns(output.name)]
+            assert view_columns == [*output.by_name, *beside], output.name
+        kinds = {**TYPES, "number": Float}  # SQLAlchemy knows SQLite's DOUBLE PRECISION as REAL
+        for output, table in [*((output, BASES[output.name]) for output in OUTPUTS), (RUNS, RUN_RECORDS)]:
+            types = {column["name"]: column["type"] for column in database.get_columns(table.name)}
+            computed = {"current"} if output is RUNS else set()
+            assert set(types) == {*output.by_name, "run_id"} - computed, output.name
+            for column in output.columns:
+                if column.name not in computed:
+                    assert isinstance(types[column.name], kinds[column.kind]), (output.name, column.name)
+            key = database.get_pk_constraint(table.name)["constrained_columns"]
+            assert key == list(dict.fromkeys(("run_id", *output.key))), output.name
