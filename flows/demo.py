@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data.demo import write_demo
-
 from flows.settings import Settings
 
 TIMEZONE = "Europe/Istanbul"

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import actions.choose
-import data.resolve
-import data.validate
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from sqlalchemy.exc import OperationalError
 
+import actions.choose
 import data.publish
 import data.read
+import data.resolve
+import data.validate
 import features.engineer
 import models.learning
 import models.scoring
