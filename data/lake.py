@@ -15,6 +15,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 
@@ -39,6 +40,10 @@ class Step:
                 f"step '{self.name}' of run {self.run_id} wrote no table '{table}'; it wrote {self.tables}"
             )
         return path
+
+    def rows(self, table: str) -> int:
+        """How many rows a table holds, by the file's own account."""
+        return int(pq.read_metadata(self.path(table)).num_rows)
 
     def frame(self, table: str) -> pd.DataFrame:
         """A table as a frame: for small outputs."""
