@@ -62,6 +62,13 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
     return results
 
 
+def is_bare(sql: str) -> bool:
+    """Whether SQL does no more than name columns of one table: asking it twice costs no more than reading twice."""
+    parsed = sqlglot.parse_one(sql, read="duckdb")
+    work = (sge.Join, sge.Group, sge.Window, sge.SetOperation, sge.With, sge.Distinct, sge.AggFunc, sge.Subquery)
+    return parsed.find(*work) is None
+
+
 def _tables_of(mapping: Mapping, table: str, problems: list[str]) -> tuple[str, ...]:
     """Names of the source's tables that a table's SQL reads, in order of appearance."""
     sql = mapping.sql[table]

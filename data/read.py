@@ -8,13 +8,14 @@ import ibis
 import ibis.expr.types as ir
 
 from data.calendar import Moment
-from data.contract import CONTRACT, Table
+from data.contract import CONTRACT, OPPORTUNITIES, OPPORTUNITY_CHANGES, Table
 from data.errors import MappingError
-from data.fit import fit
+from data.fit import fit, is_bare
 from data.known import as_known
 from data.lake import Draft
 from data.mapping import Mapping, Repair
 from data.repairs import before, counts, repaired
+from data.rewind import rewound
 from data.source import QueryError, Source, quoted
 from data.typed import Typed
 
@@ -39,24 +40,33 @@ def read(source: Source, mapping: Mapping, moment: Moment, draft: Draft) -> None
                     row itself goes on with an empty value, for validation to keep out.
     ``repaired``    one row per repair that the mapping states, with the number of known rows that it changed.
 
-    A row that happened after today goes on whatever ``as_of`` says, for validation to keep out.
-    Raises ``SourceError`` for what cannot be read and ``MappingError`` for what does not fit.
+    A row that happened after today goes on whatever ``as_of`` says, for validation to keep out. Deals stand as they
+    stood at ``as_of`` (``data.rewind``). Raises ``SourceError`` for what cannot be read and ``MappingError`` for what
+    does not fit.
     """
     results = fit(source, mapping)
     scratch = draft.folder / ".mapped"
     scratch.mkdir()
+    mapped: dict[str, Typed] = {}
+    for table in CONTRACT:
+        if table.name in results:
+            try:
+                mapped[table.name] = _typed(source, mapping, table, results[table.name], moment, scratch)
+            except QueryError as error:
+                raise _failed(mapping, table, error) from None
     reading: list[str] = []
     unreadable: list[str] = []
     changes: list[str] = []
     for table in CONTRACT:
-        if table.name not in results:
+        typed = mapped.get(table.name)
+        if typed is None:
             draft.write(table.name, source.backend.sql(_as(table.types(), None)))
             reading.append(f"SELECT '{table.name}', 0, 0, 0, CAST(NULL AS TIMESTAMP)")
             continue
+        rows = rewound(typed, mapped.get(OPPORTUNITY_CHANGES.name)) if table is OPPORTUNITIES else typed.rows
         try:
-            typed = _typed(source, mapping, table, results[table.name], moment, scratch)
             with source.explaining():
-                draft.write(table.name, _cut(source, typed))
+                draft.write(table.name, _cut(source.backend.sql(rows), table, moment))
         except QueryError as error:
             raise _failed(mapping, table, error) from None
         reading.append(_counts(typed, draft.folder))
@@ -74,13 +84,13 @@ def read(source: Source, mapping: Mapping, moment: Moment, draft: Draft) -> None
 def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, moment: Moment, scratch: Path) -> Typed:
     """The table's mapped and repaired rows, ready to be typed.
 
-    They are written down first, unless they lie here and are of the contract's types already: no query runs twice.
+    Written down first, unless they are a plain look at a file with the contract's types, so that no work is done twice.
     """
     repairs = _repairs(mapping, table)
     name = f"mapped_{table.name}"
-    if not source.remote:
+    if not source.remote and not repairs and is_bare(mapping.sql[table.name]):
         typed = Typed(table, name, _view(source, name, rows), moment)
-        if not typed.foreign and not repairs:
+        if not typed.foreign:
             return typed
     types = _view(source, name, source.stage(rows, scratch / f"{table.name}.parquet"))
     if repairs:
@@ -88,7 +98,7 @@ def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, momen
         name = f"repaired_{table.name}"
         types = _view(source, name, mended)
     beside = before(repairs)
-    return Typed(table, name, {c: kind for c, kind in types.items() if c not in beside}, moment, beside)
+    return Typed(table, name, {column: kind for column, kind in types.items() if column not in beside}, moment, beside)
 
 
 def _view(source: Source, name: str, rows: ir.Table) -> dict[str, str]:
@@ -98,14 +108,13 @@ def _view(source: Source, name: str, rows: ir.Table) -> dict[str, str]:
     return {column: kind for column, kind, *_ in raw.execute(f"DESCRIBE {quoted(name)}").fetchall()}
 
 
-def _cut(source: Source, typed: Typed) -> ir.Table:
+def _cut(rows: ir.Table, table: Table, moment: Moment) -> ir.Table:
     """The rows known before ``as_of`` and those dated in the future, in the contract's columns, by key."""
-    rows = source.backend.sql(typed.rows)
     # a future row passes the cut as if always known, and gets its instant back after it
     passing = rows.mutate(known_at=ibis.ifelse(rows.future, ibis.null("timestamp"), rows.known_at))
-    known = as_known(passing, typed.table, ibis.literal(typed.moment.as_of_at, "timestamp"))
+    known = as_known(passing, table, ibis.literal(moment.as_of_at, "timestamp"))
     known = known.mutate(known_at=ibis.ifelse(known.future, known.happened, known.known_at))
-    return known.select(*typed.table.names).order_by(*typed.table.key, "known_at")
+    return known.select(*table.names).order_by(*table.key, "known_at")
 
 
 def _counts(typed: Typed, folder: Path) -> str:
