@@ -6,12 +6,16 @@ JSON state are all that a challenger holds, so that what is logged loads where t
 
 from dataclasses import dataclass, field
 from datetime import date
+from statistics import fmean, stdev
 from typing import Any, Literal, Protocol
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from features.company import Company
+
+EQUAL = 1e-12
+"""Losses nearer than this are the same number, written by another sum."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,13 @@ class Judgement:
 
     @property
     def ships(self) -> Literal["model", "baseline"]:
-        """The model, where its mean loss is lower than the baseline's; the plain baseline otherwise."""
-        return "model" if sum(self.losses) < sum(self.baseline_losses) else "baseline"
+        """The model, where its losses are lower than the baseline's by more than luck; the plain baseline otherwise.
+
+        By more than luck: the mean gain of a row exceeds its standard error (about 84 % sure, one-sided).
+        """
+        gains = [plain - loss for plain, loss in zip(self.baseline_losses, self.losses, strict=True)]
+        error = stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+        return "model" if gains and fmean(gains) > error + EQUAL else "baseline"
 
 
 @dataclass(frozen=True)

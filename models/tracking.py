@@ -17,6 +17,7 @@ from datetime import date
 from functools import cached_property
 from importlib.metadata import version as installed
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -42,6 +43,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "prophet": ("prophet", "numpy", "pandas"),
 }
 """What a logged model needs where this project is unknown. Given, not inferred: inference takes six seconds a model."""
+
+
+_ALONE = RLock()
 
 
 @dataclass(frozen=True)
@@ -155,12 +159,14 @@ class Tracking:
     def settle(self, challenger: Challenger, champion: Judgement | None) -> Verdict:
         """Whether the challenger should score from now on; nothing is changed.
 
-        ``champion`` is how the champion did on the challenger's judged rows, in their order; a loss of NaN marks a row
-        that the champion has learnt from, which does not count. ``None``: no champion can score today's features.
+        ``champion`` is how what the champion ships did on the challenger's judged rows, in their order; a loss of NaN
+        marks a row that the champion has learnt from, which does not count. ``None``: no champion can score this date.
         """
         if champion is None:
             return Verdict(True, "no earlier version can score this date on today's features")
-        return _duel(np.array(challenger.judgement.losses), np.array(champion.losses))
+        judged = challenger.judgement
+        shipped = judged.losses if judged.ships == "model" else judged.baseline_losses
+        return _duel(np.array(shipped), np.array(champion.losses))
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -243,21 +249,16 @@ def _log_estimator(challenger: Challenger) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow without telemetry, and without the lines it logs about its own migrations and registrations.
+    """MLflow for one thread at a time, without telemetry and without lines about its own migrations.
 
-    Its import warns about a type hint of its own; that is nobody's to mend here.
+    Models learn side by side, and two threads that make the database at once break it.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"(?s).*type hint is inferred as AnyType", category=UserWarning)
-        import mlflow.pyfunc  # noqa: F401
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
+    with _ALONE:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        with warnings.catch_warnings():  # its import warns about a type hint of its own
+            warnings.filterwarnings("ignore", message=r"(?s).*type hint is inferred as AnyType", category=UserWarning)
+            import mlflow.pyfunc  # noqa: F401
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

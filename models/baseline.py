@@ -1,0 +1,88 @@
+"""The plain baselines that a model must beat: the rate of the outcome among past rows of the same band."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.calibration import Numbers, jeffreys
+
+PRIOR_ROWS = 20.0
+"""A band's rate is pulled towards the overall one as if this many more rows had shown it."""
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How rows are parted: by ``cuts`` of a number, by the values of a text column, or not at all (no column).
+
+    ``says`` names the bands for people: "Days since the last order". ``recent``: learnt from the latest dates alone.
+    """
+
+    column: str | None = None
+    cuts: tuple[float, ...] = ()
+    says: str = ""
+    recent: bool = False
+
+    @property
+    def named(self) -> str:
+        """What people call this baseline."""
+        if self.column is None:
+            return "recent rate of all" if self.recent else "rate of all"
+        return f"rate by {self.says[0].lower()}{self.says[1:]}"
+
+    def of(self, rows: pd.DataFrame) -> "pd.Series[str]":
+        """The band of each row."""
+        if self.column is None:
+            return pd.Series("all", index=rows.index, dtype=object)
+        values = rows[self.column]
+        if not self.cuts:
+            return values.astype(object).where(values.notna(), UNKNOWN).astype(str).astype(object)
+        names = [
+            *(f"{low:g} to {high:g}" for low, high in zip((0.0, *self.cuts), self.cuts, strict=False)),
+            f"over {self.cuts[-1]:g}",
+        ]
+        number = values.astype("float64")
+        places = np.searchsorted(np.array(self.cuts), number.fillna(0).to_numpy(), side="left")
+        named = pd.Series([names[place] for place in places], index=rows.index, dtype=object)
+        return named.where(number.notna(), UNKNOWN)
+
+    def rates(self, rows: pd.DataFrame, outcomes: Numbers) -> dict[str, Any]:
+        """The baseline's state: overall rate, and rows and events of each band."""
+        grouped = pd.Series(outcomes, index=rows.index).groupby(self.of(rows)).agg(["size", "sum"])
+        counts = {
+            str(band): [float(n), float(events)]
+            for band, (n, events) in zip(grouped.index, grouped.values, strict=True)
+        }
+        return {**asdict(self), "rate": float(outcomes.mean()), "counts": counts}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "Bands":
+        """The bands whose rates a state holds."""
+        return cls(state["column"], tuple(state["cuts"]), state["says"], state["recent"])
+
+    def predict(self, rows: pd.DataFrame, state: dict[str, Any]) -> tuple[Numbers, Numbers, Numbers]:
+        """Rate, low and high (80 %) of each row's band; a band never seen has the overall rate."""
+        bands = self.of(rows)
+        overall = float(state["rate"])
+        known: dict[str, tuple[float, float, float]] = {}
+        for band in pd.unique(bands):
+            n, events = state["counts"].get(band, [0.0, 0.0])
+            rate = (events + PRIOR_ROWS * overall) / (n + PRIOR_ROWS)
+            low, high = jeffreys(events + PRIOR_ROWS * overall, n + PRIOR_ROWS)
+            known[band] = (rate, min(low, rate), max(high, rate))
+        table = np.array([known[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
+        return table[:, 0], table[:, 1], table[:, 2]
+
+    def reasons(self, rows: pd.DataFrame, state: dict[str, Any], outcome: str) -> list[list[str]]:
+        """One sentence per row: how frequent the outcome has been in its band. ``outcome``: "left within 90 days"."""
+        bands = self.of(rows)
+        rates = self.predict(rows, state)[0]
+        if self.column is None:
+            return [[f"{rate:.0%} of all {outcome}; nothing known tells them apart better"] for rate in rates]
+        return [
+            [f"{self.says}: {band}; {rate:.0%} of such cases {outcome}"]
+            for band, rate in zip(bands, rates, strict=True)
+        ]

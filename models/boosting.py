@@ -1,0 +1,94 @@
+"""Gradient-boosted trees on features: how rows become numbers, and trees that come out the same twice."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature
+from models.calibration import Numbers
+
+FEWEST_OF_CATEGORY = 30
+"""A category seen in fewer rows is as good as unknown."""
+
+PARAMS: dict[str, Any] = {
+    "num_leaves": 15,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 127,
+    "cat_smooth": 30.0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+"""Small trees, much of them held back: a few hundred outcomes cannot carry more. The cost of reasons follows leaves
+times trees. One thread each: models learn side by side."""
+
+TREES = 120
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Which columns feed the trees, and the numbers that stand for categories."""
+
+    numbers: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, features: tuple[Feature, ...], categories: tuple[Feature, ...], rows: pd.DataFrame) -> "Encoding":
+        """The encoding that rows to learn from give: categories in order of name, rare ones left out."""
+        known = {}
+        for category in categories:
+            counts = rows[category.name].value_counts()
+            known[category.name] = tuple(sorted(str(v) for v in counts.index[counts >= FEWEST_OF_CATEGORY]))
+        return cls(tuple(feature.name for feature in features), known)
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "Encoding":
+        """What ``state()`` wrote."""
+        return cls(tuple(state["numbers"]), {name: tuple(values) for name, values in state["categories"].items()})
+
+    def state(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"numbers": list(self.numbers), "categories": {k: list(v) for k, v in self.categories.items()}}
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the encoded rows, in order."""
+        return [*self.numbers, *self.categories]
+
+    def encode(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows as float64 columns; unknown is NaN."""
+        encoded = {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in self.numbers}
+        for name, values in self.categories.items():
+            codes = {value: float(code) for code, value in enumerate(values)}
+            encoded[name] = rows[name].map(codes).to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.DataFrame(encoded, index=rows.index, columns=self.columns)
+
+
+def fit(
+    encoding: Encoding,
+    rows: pd.DataFrame,
+    target: Numbers,
+    *,
+    objective: str,
+    seed: int,
+    start: Numbers | None = None,
+    **params: Any,
+) -> lgb.Booster:
+    """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score)."""
+    data = lgb.Dataset(
+        encoding.encode(rows),
+        target,
+        init_score=start,
+        categorical_feature=list(encoding.categories),
+        params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
+    )
+    return lgb.train({**PARAMS, "objective": objective, "seed": seed, **params}, data, num_boost_round=TREES)

@@ -1,0 +1,175 @@
+"""Probabilities that mean what they say: raw scores, put right by what happened to later rows that scored like them.
+
+Platt's scaling (a logistic curve through the log-odds of the raw score, two numbers), fitted out of time, with a
+slope that may shrink to zero where the score tells nothing. The interval is that of a rate: among past rows with such
+a score, between which bounds the share with the outcome lies, at 80 % (Jeffreys' interval per bin of equal counts).
+It says how sure the probability is, not what will become of the one row, which is yes or no.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import beta
+
+Numbers = NDArray[np.float64]
+
+CONFIDENCE = 0.8
+FEWEST_IN_BIN = 100
+MOST_BINS = 10
+FLOOR = 1e-4
+"""No probability is nearer to 0 or 1 than this: no history here is long enough to know better."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A logistic curve, and the bounds of the rate at a few log-odds (``low`` and ``high`` are offsets to them)."""
+
+    slope: float
+    intercept: float
+    at: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, raw: Numbers, outcomes: Numbers) -> "Calibration":
+        """The curve through out-of-time raw probabilities and what became of them (0 or 1)."""
+        slope, intercept = _platt(_log_odds(raw), outcomes)
+        curve = cls(slope, intercept, (), (), ())
+        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes))
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> "Calibration":
+        """What ``state()`` wrote."""
+        return cls(state["slope"], state["intercept"], tuple(state["at"]), tuple(state["low"]), tuple(state["high"]))
+
+    def state(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def apply(self, raw: Numbers) -> Numbers:
+        """Calibrated probabilities of raw ones."""
+        return np.asarray(np.clip(expit(self.intercept + self.slope * _log_odds(raw)), FLOOR, 1 - FLOOR))
+
+    def interval(self, probabilities: Numbers) -> tuple[Numbers, Numbers]:
+        """Bounds of the rate at each calibrated probability; they include it."""
+        odds = _log_odds(probabilities)
+        low = expit(odds + np.interp(odds, self.at, self.low))
+        high = expit(odds + np.interp(odds, self.at, self.high))
+        return np.minimum(low, probabilities), np.maximum(high, probabilities)
+
+
+UNCALIBRATED = Calibration(1.0, 0.0, (0.0,), (0.0,), (0.0,))
+"""Raw scores as they are: in a history too short to calibrate before it is judged."""
+
+
+def log_losses(probabilities: Numbers, outcomes: Numbers) -> Numbers:
+    """One loss per row: minus the log of the probability that was given to what happened."""
+    p = np.clip(probabilities, FLOOR, 1 - FLOOR)
+    return -np.where(outcomes > 0, np.log(p), np.log1p(-p))
+
+
+def auc(scores: Numbers, outcomes: Numbers) -> float:
+    """How often a row with the outcome scores above one without (ties count half); NaN when one kind is missing."""
+    positives = outcomes > 0
+    n, m = int(positives.sum()), int((~positives).sum())
+    if n == 0 or m == 0:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return float((ranks[inverse][positives].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def calibration_error(probabilities: Numbers, outcomes: Numbers) -> float:
+    """Mean distance between what was said and what happened, over bins of equal counts, weighted by their rows."""
+    bins = _bins(probabilities)
+    return float(
+        sum(len(rows) * abs(probabilities[rows].mean() - outcomes[rows].mean()) for rows in bins) / len(outcomes)
+    )
+
+
+def lift(probabilities: Numbers, outcomes: Numbers, share: float = 0.1) -> float:
+    """How much more frequent the outcome is in the top share of scores than overall; NaN where it never happened."""
+    top = np.argsort(-probabilities, kind="stable")[: max(1, round(share * len(outcomes)))]
+    overall = outcomes.mean()
+    return float(outcomes[top].mean() / overall) if overall > 0 else float("nan")
+
+
+def reliability_picture(title: str, probabilities: Numbers, outcomes: Numbers) -> Figure:
+    """What was said against what happened, out of time, with the interval of each bin's rate."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    top = 0.05
+    for rows in _bins(probabilities):
+        said, happened = probabilities[rows].mean(), outcomes[rows].mean()
+        low, high = jeffreys(float(outcomes[rows].sum()), len(rows))
+        axes.plot([said, said], [low, high], color="#7a9", linewidth=2)
+        axes.plot(said, happened, "o", color="#264")
+        top = max(top, said, high)
+    axes.plot([0, top], [0, top], color="#bbb", linewidth=1, zorder=0)
+    axes.set(xlabel="said", ylabel="happened", title=title, xlim=(0, top * 1.05), ylim=(0, top * 1.05))
+    return figure
+
+
+def jeffreys(events: float, rows: float) -> tuple[float, float]:
+    """Bounds of a rate after ``events`` in ``rows``, at 80 %."""
+    tail = (1 - CONFIDENCE) / 2
+    bounds = beta.ppf([tail, 1 - tail], events + 0.5, rows - events + 0.5)
+    return float(bounds[0]), float(bounds[1])
+
+
+def _platt(odds: Numbers, outcomes: Numbers) -> tuple[float, float]:
+    """Slope and intercept of a logistic curve, by Newton's method; flat where the slope is within its error of 0.
+
+    A weak prior (slope 1, deviation 2) keeps the curve finite where a score parts the outcomes without error.
+    """
+    slope, intercept = 1.0, 0.0
+    for _ in range(50):
+        p = expit(intercept + slope * odds)
+        weight = np.maximum(p * (1 - p), 1e-9)
+        gradient = np.array([np.sum((p - outcomes) * odds) + (slope - 1) / 4, np.sum(p - outcomes) + intercept * 1e-3])
+        curvature = np.array(
+            [
+                [np.sum(weight * odds * odds) + 0.25, np.sum(weight * odds)],
+                [np.sum(weight * odds), np.sum(weight) + 1e-3],
+            ]
+        )
+        step = np.linalg.solve(curvature, gradient)
+        step *= min(1.0, 3.0 / (np.abs(step).max() + 1e-12))
+        slope, intercept = slope - step[0], intercept - step[1]
+        if np.abs(step).max() < 1e-8:
+            break
+    deviation = float(np.sqrt(np.linalg.inv(curvature)[0, 0]))
+    if slope < deviation:
+        rate = (outcomes.sum() + 0.5) / (len(outcomes) + 1)
+        return 0.0, float(logit(rate))
+    return float(slope), float(intercept)
+
+
+def _bounds(probabilities: Numbers, outcomes: Numbers) -> tuple[tuple[float, ...], ...]:
+    """Log-odds of each bin's mean, and the offsets of its rate's bounds, never narrower than the probability itself."""
+    at, low, high = [], [], []
+    for rows in _bins(probabilities):
+        said = float(_log_odds(probabilities[rows].mean(keepdims=True))[0])
+        bounds = jeffreys(float(outcomes[rows].sum()), len(rows))
+        at.append(said)
+        low.append(min(0.0, float(logit(bounds[0])) - said))
+        high.append(max(0.0, float(logit(bounds[1])) - said))
+    return tuple(at), tuple(low), tuple(high)
+
+
+def _bins(values: Numbers) -> list[NDArray[np.intp]]:
+    """Row numbers in order of value, in bins of nearly equal counts; equal values are never parted."""
+    order = np.argsort(values, kind="stable")
+    wanted = max(1, min(MOST_BINS, len(values) // FEWEST_IN_BIN))
+    edges = np.linspace(0, len(values), wanted + 1).round().astype(int)[1:-1]
+    ordered = values[order]
+    starts = np.unique([np.searchsorted(ordered, ordered[edge]) for edge in edges if ordered[edge] > ordered[0]])
+    return [part for part in np.split(order, starts.astype(int)) if len(part)]
+
+
+def _log_odds(probabilities: Numbers) -> Numbers:
+    return np.asarray(logit(np.clip(probabilities, FLOOR, 1 - FLOOR)), dtype=np.float64)

@@ -1,0 +1,48 @@
+"""Past dates in the order of time: what is learnt from, what calibrates, what judges.
+
+A date may be learnt from only when its label window had closed before the first date that follows in the chain, so
+that nothing that happened within a judged window was known to what is judged on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+CALIBRATING_DATES = 2
+"""Two dates a month apart steady the calibration against the luck of one; more would take dates from learning."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Dates of each part, oldest first.
+
+    An estimator fitted on ``first`` predicts ``calibrate``, which calibrates; one fitted on ``learn`` (``first``,
+    ``calibrate`` and what lies between) predicts ``judge``. ``first`` and ``calibrate`` are empty in a short history.
+    """
+
+    first: tuple[date, ...]
+    calibrate: tuple[date, ...]
+    learn: tuple[date, ...]
+    judge: tuple[date, ...]
+
+
+def folds(dates: Sequence[date], horizon_days: int, judged: int = 1) -> Folds | None:
+    """The parts of a history, its latest ``judged`` dates judging; ``None`` when no date is left to learn from."""
+    days = sorted(set(dates))
+    judge = tuple(days[-judged:])
+    learn = _closed_before(days, judge, horizon_days)
+    if not learn:
+        return None
+    for calibrating in range(CALIBRATING_DATES, 0, -1):
+        calibrate = learn[-calibrating:]
+        first = _closed_before(learn, calibrate, horizon_days)
+        if len(first) >= calibrating:
+            return Folds(first, calibrate, learn, judge)
+    return Folds((), (), learn, judge)
+
+
+def _closed_before(days: Sequence[date], following: Sequence[date], horizon_days: int) -> tuple[date, ...]:
+    """The dates whose label window had closed by the first of the dates that follow."""
+    if not following:
+        return ()
+    return tuple(day for day in days if day + timedelta(days=horizon_days) <= following[0])

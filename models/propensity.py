@@ -1,0 +1,297 @@
+"""Chances of a yes or no within a horizon, learnt from past dates: what churn, upsell and win share.
+
+Trees learn from past dates whose label windows had closed before the judged date; a calibration that is itself fitted
+out of time puts their probabilities right; the plain baseline (rates per band) learns from the same dates and is
+judged on the same rows. Then the trees are fitted again on everything known.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature
+from models.baseline import Bands
+from models.boosting import PARAMS, TREES, Encoding, fit
+from models.calibration import (
+    UNCALIBRATED,
+    Calibration,
+    Numbers,
+    auc,
+    calibration_error,
+    lift,
+    log_losses,
+    reliability_picture,
+)
+from models.folds import Folds, folds
+from models.model import Abstention, Challenger, Champion, Judgement
+from models.reasons import Voice, as_json, middle, reasons
+
+FEWEST_ROWS = 50
+FEWEST_OF_EACH = 20
+"""Fewer past rows with (or without) the outcome carry no probability that is worth money."""
+
+JUDGED_OF_EACH = 10
+RECENT_DATES = 3
+MOST_JUDGED = 3
+"""The judged part is one date, or up to three where one holds too few of an outcome."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of the rows: whose chance, of what, within how many days, and how it is said.
+
+    ``outcome`` completes "12 % of such accounts …"; ``counted`` completes "20 past cases that …, 20 that did not".
+    """
+
+    model: str
+    key: str
+    outcome: str
+    horizon_days: int
+    features: tuple[Feature, ...]
+    categories: tuple[Feature, ...]
+    features_hash: str
+    bands: Bands
+    """The plain baseline, beside the flat rate of all: the better one on the judged rows is the one to beat."""
+    raises: str
+    lowers: str
+
+    def voice(self, currency: str) -> Voice:
+        """How its reasons speak."""
+        return Voice(self.raises, self.lowers, currency)
+
+
+@dataclass(frozen=True)
+class Past:
+    """Labelled rows of past dates: the key, ``as_of`` (a date), features, and ``outcome`` (bool)."""
+
+    rows: pd.DataFrame
+
+    def at(self, dates: tuple[date, ...]) -> pd.DataFrame:
+        """The rows of some dates, in their order."""
+        return self.rows[self.rows["as_of"].isin(dates)]
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """Dates that have rows, oldest first."""
+        return tuple(sorted(self.rows["as_of"].unique()))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Trees and what turns their raw scores into chances."""
+
+    booster: lgb.Booster
+    encoding: Encoding
+    calibration: Calibration
+
+    def raw(self, rows: pd.DataFrame) -> Numbers:
+        return np.asarray(self.booster.predict(self.encoding.encode(rows)), dtype=np.float64)
+
+
+def learn(task: Task, past: Past, as_of: date, seed: int) -> Challenger | Abstention:
+    """A challenger fitted on every past row, judged on the latest; or why the past is too thin."""
+    parts = split(task, past)
+    if isinstance(parts, Abstention):
+        return parts
+    learnt, judged = past.at(parts.learn), past.at(parts.judge)
+    calibrating = past.at(parts.calibrate)
+    early = _fit(task, past.at(parts.first), seed, UNCALIBRATED) if parts.first else None
+    calibration = UNCALIBRATED
+    if early is not None and _both(calibrating):
+        calibration = Calibration.fit(early.raw(calibrating), _outcomes(calibrating))
+    made = _fit(task, learnt, seed, calibration)
+    said = calibration.apply(made.raw(judged))
+    plain = _baseline(task, learnt, judged, float(said.mean()))
+    judgement = _judgement(judged, said, plain)
+
+    final = _fit(task, past.rows, seed, UNCALIBRATED)
+    outs = [(made.raw(judged), _outcomes(judged))]
+    if early is not None:
+        outs.append((early.raw(calibrating), _outcomes(calibrating)))
+    calibrated = Calibration.fit(np.concatenate([o[0] for o in outs]), np.concatenate([o[1] for o in outs]))
+    state = {
+        "horizon_days": task.horizon_days,
+        "encoding": final.encoding.state(),
+        "calibration": calibrated.state(),
+        "baseline": _rates(plain[0], past.rows),
+        "usual": middle(past.rows, task.features),
+    }
+    return Challenger(
+        model=task.model,
+        flavor="lightgbm",
+        estimator=final.booster,
+        state=state,
+        judgement=judgement,
+        features_hash=task.features_hash,
+        example=final.encoding.encode(past.rows.head(5)),
+        params={
+            **PARAMS,
+            "trees": TREES,
+            "seed": seed,
+            "horizon_days": task.horizon_days,
+            "dates": len(past.dates),
+            "judged": ", ".join(map(str, parts.judge)),
+        },
+        pictures={"reliability": reliability_picture(_title(task, parts), said, _outcomes(judged))},
+        trained_as_of=as_of,
+        rows=len(past.rows),
+    )
+
+
+def judge(task: Task, champion: Champion, past: Past) -> Judgement | Abstention:
+    """What the champion ships, on the rows that ``learn`` judges; NaN for rows that it has learnt from."""
+    parts = split(task, past)
+    if isinstance(parts, Abstention):
+        return parts
+    learnt, judged = past.at(parts.learn), past.at(parts.judge)
+    said = chances(task, champion, judged)[0]
+    seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
+    return _judgement(judged, said, _baseline(task, learnt, judged, float(said.mean())), seen)
+
+
+def score(task: Task, champion: Champion, rows: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """One row per row given: its key, ``value, low, high, reasons, horizon_days, abstained``."""
+    value, low, high = chances(task, champion, rows)
+    if champion.ships == "baseline" or rows.empty:
+        plain = champion.state["baseline"]
+        said = Bands.restored(plain).reasons(rows, plain, task.outcome)
+    else:
+        encoding = Encoding.restored(champion.state["encoding"])
+        features = (*task.features, *task.categories)
+        usual = champion.state["usual"]
+        said = reasons(champion.estimator, encoding, rows, features, usual, task.voice(currency))
+    return pd.DataFrame(
+        {
+            task.key: rows[task.key].to_numpy(),
+            "value": value.round(6),
+            "low": low.round(6),
+            "high": high.round(6),
+            "reasons": as_json(said),
+            "horizon_days": champion.state["horizon_days"],
+            "abstained": pd.Series([None] * len(rows), dtype=object),
+        }
+    )
+
+
+def chances(task: Task, champion: Champion, rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
+    """Probability, low and high (80 %) of each row, of the model or of the baseline, whichever ships.
+
+    Raises ``ValueError`` when the champion was made on other features than today's.
+    """
+    if champion.features_hash != task.features_hash:
+        raise ValueError(
+            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
+            f"today's are {task.features_hash}: train it again"
+        )
+    state = champion.state
+    if champion.ships == "baseline" or rows.empty:
+        return Bands.restored(state["baseline"]).predict(rows, state["baseline"])
+    made = _Made(champion.estimator, Encoding.restored(state["encoding"]), Calibration.of(state["calibration"]))
+    value = made.calibration.apply(made.raw(rows))
+    return (value, *made.calibration.interval(value))
+
+
+def split(task: Task, past: Past) -> Folds | Abstention:
+    """The parts of the past, or what it lacks."""
+    counts = past.rows["outcome"].sum() if len(past.rows) else 0
+    found = f"found {int(counts)} and {len(past.rows) - int(counts)} in {len(past.dates)} past dates"
+    needs = (
+        f"{FEWEST_OF_EACH} past cases of which it is known that they {task.outcome}, and {FEWEST_OF_EACH} that did not"
+    )
+    if len(past.rows) < FEWEST_ROWS:
+        return Abstention(task.model, f"needs {FEWEST_ROWS} past cases, {needs}; {found}")
+    for judged in range(1, MOST_JUDGED + 1):
+        parts = folds(past.dates, task.horizon_days, judged)
+        if parts is None:
+            break
+        enough = _of_each(past.at(parts.learn)) >= FEWEST_OF_EACH
+        if enough and _of_each(past.at(parts.judge)) >= JUDGED_OF_EACH:
+            return parts
+    if folds(past.dates, task.horizon_days) is None:
+        why = (
+            f"needs {2 * task.horizon_days} days of sales with outcomes known, to learn on some and be judged on later"
+        )
+        return Abstention(task.model, f"{why} ones; {found}")
+    return Abstention(
+        task.model,
+        f"needs {needs}, before a later date with {JUDGED_OF_EACH} of each to be judged on; {found}",
+    )
+
+
+def _fit(task: Task, rows: pd.DataFrame, seed: int, calibration: Calibration) -> _Made:
+    encoding = Encoding.of(task.features, task.categories, rows)
+    return _Made(fit(encoding, rows, _outcomes(rows), objective="binary", seed=seed), encoding, calibration)
+
+
+def _rates(plain: Bands, rows: pd.DataFrame) -> dict[str, Any]:
+    """A baseline's rates, from all rows or from the latest dates alone."""
+    if plain.recent:
+        rows = rows[rows["as_of"].isin(sorted(rows["as_of"].unique())[-RECENT_DATES:])]
+    return plain.rates(rows, _outcomes(rows))
+
+
+def _baseline(task: Task, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:
+    """The plain baseline that did best on the judged rows, and what it said.
+
+    Flat rates stand beside the bands, one of them at the ``level`` of the model's own mean: so a model wins by telling
+    rows apart, never because bands are noise or because the rate has moved.
+    """
+    outcomes = _outcomes(judged)
+    rivals = dict.fromkeys((task.bands, Bands(), Bands(recent=True)))
+    said = {plain: plain.predict(judged, _rates(plain, learnt))[0] for plain in rivals}
+    level_said = np.full(len(judged), level)
+    if log_losses(level_said, outcomes).mean() < log_losses(said[Bands(recent=True)], outcomes).mean():
+        said[Bands(recent=True)] = level_said
+    best = min(said, key=lambda plain: float(log_losses(said[plain], outcomes).mean()))
+    return best, said[best]
+
+
+def _judgement(
+    judged: pd.DataFrame, said: Numbers, plain: tuple[Bands, Numbers], seen: "np.ndarray[Any, Any] | None" = None
+) -> Judgement:
+    outcomes = _outcomes(judged)
+    named, baseline = plain[0].named, plain[1]
+    losses, plain_losses = log_losses(said, outcomes), log_losses(baseline, outcomes)
+    marked = losses if seen is None else np.where(seen, np.nan, losses)
+    return Judgement(
+        metric="log loss",
+        value=float(losses.mean()),
+        baseline=named,
+        baseline_value=float(plain_losses.mean()),
+        losses=tuple(marked.tolist()),
+        baseline_losses=tuple(plain_losses.tolist()),
+        metrics={
+            "auc": auc(said, outcomes),
+            "baseline auc": auc(baseline, outcomes),
+            "brier": float(np.mean((said - outcomes) ** 2)),
+            "baseline brier": float(np.mean((baseline - outcomes) ** 2)),
+            "calibration error": calibration_error(said, outcomes),
+            "lift of top tenth": lift(said, outcomes),
+            "mean said": float(said.mean()),
+            "mean happened": float(outcomes.mean()),
+            "judged rows": float(len(judged)),
+        },
+    )
+
+
+def _outcomes(rows: pd.DataFrame) -> Numbers:
+    return rows["outcome"].to_numpy(dtype=np.float64)
+
+
+def _of_each(rows: pd.DataFrame) -> int:
+    """Rows of the rarer outcome."""
+    positives = int(rows["outcome"].sum())
+    return min(positives, len(rows) - positives)
+
+
+def _both(rows: pd.DataFrame) -> bool:
+    return _of_each(rows) > 0
+
+
+def _title(task: Task, parts: Folds) -> str:
+    dates = " and ".join(map(str, parts.judge))
+    return f"{task.model}: said as of {dates},\nand what happened within {task.horizon_days} days"

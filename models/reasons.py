@@ -1,0 +1,114 @@
+"""Why a row has its score: the features that moved it most, in words, with their value and what is usual.
+
+The shares are LightGBM's own ``pred_contrib`` (Shapley values of the trees): they add up to the raw score.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature
+from models.boosting import Encoding
+
+MOST = 3
+MOST_OF_FAMILY = 2
+"""Features of one family say nearly the same; at most two of them are told."""
+
+WORTH_TELLING = 0.05
+"""A smaller share of the raw score (log-odds, or log of money) is no reason."""
+
+IN_WORDS = {"season": "The time of the year"}
+"""Units whose numbers mean nothing to people: all features of such a unit are told as one."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a score speaks: "raises the risk of leaving", "lowers …"; and the currency of money."""
+
+    raises: str
+    lowers: str
+    currency: str
+
+
+def reasons(
+    booster: lgb.Booster,
+    encoding: Encoding,
+    rows: pd.DataFrame,
+    features: Sequence[Feature],
+    usual: dict[str, Any],
+    voice: Voice,
+) -> list[list[str]]:
+    """At most three sentences per row, the weightiest first. ``usual`` holds the middle value of each number."""
+    known = {feature.name: feature for feature in features}
+    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
+    values = rows[encoding.columns].to_dict("records")
+    order = np.argsort(-np.abs(shares), axis=1, kind="stable")
+    columns = [known[name] for name in encoding.columns]
+    return [_sentences(columns, shares[row], order[row], values[row], usual, voice) for row in range(len(rows))]
+
+
+def as_json(sentences: Sequence[Sequence[str]]) -> list[str]:
+    """JSON lists, as the ``reasons`` columns hold them."""
+    return [json.dumps(list(row), ensure_ascii=False) for row in sentences]
+
+
+def middle(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, float | None]:
+    """The middle value of each number, rounded to four digits; ``None`` where it is never known."""
+    medians = rows[[feature.name for feature in features]].median()
+    return {str(name): None if np.isnan(value) else float(f"{value:.4g}") for name, value in medians.items()}
+
+
+def _sentences(
+    columns: Sequence[Feature],
+    shares: "np.ndarray[Any, Any]",
+    order: "np.ndarray[Any, Any]",
+    values: dict[Any, Any],
+    usual: dict[str, Any],
+    voice: Voice,
+) -> list[str]:
+    told: list[str] = []
+    of_family: dict[str, int] = defaultdict(int)
+    for place in order:
+        feature, share = columns[place], float(shares[place])
+        if feature.unit in IN_WORDS:
+            if of_family[feature.unit]:
+                continue
+            share = float(sum(s for f, s in zip(columns, shares, strict=True) if f.unit == feature.unit))
+        if abs(shares[place]) < WORTH_TELLING or len(told) == MOST:
+            break
+        if abs(share) < WORTH_TELLING or of_family[feature.family] == MOST_OF_FAMILY:
+            continue
+        of_family[feature.family] += 1
+        of_family[feature.unit] += feature.unit in IN_WORDS
+        told.append(_sentence(feature, values[feature.name], usual.get(feature.name), share, voice))
+    return told
+
+
+def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voice) -> str:
+    effect = voice.raises if share > 0 else voice.lowers
+    if feature.unit in IN_WORDS:
+        return f"{IN_WORDS[feature.unit]} {effect}"
+    says = feature.says[0].upper() + feature.says[1:]
+    if feature.unit == "category":
+        return f"{says} {value if isinstance(value, str) else 'unknown'} {effect}"
+    if pd.isna(value):
+        return f"{says}: not known, which {effect}"
+    shown = _number(float(value), feature.unit, voice.currency)
+    beside = "" if usual is None else f" (usually {_number(float(usual), feature.unit, voice.currency)})"
+    return f"{says}: {shown}{beside} {effect}"
+
+
+def _number(value: float, unit: str, currency: str) -> str:
+    if unit == "money":
+        return f"{value:,.0f} {currency}"
+    if unit == "share":
+        return f"{value:.0%}"
+    if unit == "ratio":
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
