@@ -56,10 +56,9 @@ def complete(
     categories: Iterable[Feature],
 ) -> ir.Table:
     """The families joined to the spine, each absence made zero or left unknown as its feature says."""
-    rows = spine
-    for family in families:
-        clashing = [name for name in family.columns if name in rows.columns and name not in (key, "as_of")]
-        rows = rows.left_join(family.drop(*clashing), [key, "as_of"]).drop(f"{key}_right", "as_of_right")
+    rows = spine.select(key, "as_of", "as_of_at")
+    for place, family in enumerate(families):  # one flat chain of joins: Ibis compiles it several times faster
+        rows = rows.left_join(family, [key, "as_of"], rname=f"{{name}}_{place}")
     features = tuple(features)
     since = {table: recorded_since(company, table) for table in {f.zero_from for f in features if f.zero_from}}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from data.calendar import first_instant
 from data.contract import CONTRACT, TABLES, Table
@@ -66,8 +67,15 @@ def _happened(table: Table, row: Row, timezone: str) -> datetime | None:
 
 def _create(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
     """A DuckDB table with the contract's types."""
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in table.types().items())
+    types = table.types()
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
     con.execute(f'CREATE TABLE "{table.name}" ({columns})')
     if rows:
-        marks = ", ".join("?" for _ in table.names)
-        con.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', [[*row.values()] for row in rows])
+        texts = {
+            name: pa.array([None if row[name] is None else str(row[name]) for row in rows], pa.string())
+            for name in table.names
+        }
+        con.register("given_rows", pa.table(texts))
+        values = ", ".join(f'CAST("{name}" AS {kind})' for name, kind in types.items())
+        con.execute(f'INSERT INTO "{table.name}" SELECT {values} FROM given_rows')
+        con.unregister("given_rows")
