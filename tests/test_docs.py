@@ -1,0 +1,49 @@
+"""The docs name what the code has."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from actions import ACTIONS
+from data.mapping import shipped
+from models import MODELS
+from reports import REPORTS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _first_cells(text: str) -> set[str]:
+    return {match.group(1) for match in re.finditer(r"^\| `?([\w-]+)`? \|", text, flags=re.MULTILINE)}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param([model.name for model in MODELS], id="models"),
+        pytest.param([action.name for action in ACTIONS], id="actions"),
+        pytest.param([report.name for report in REPORTS], id="reports"),
+        pytest.param(list(shipped()), id="mappings"),
+    ],
+)
+def test_the_readme_tables_name_every_entry(entries):
+    assert set(entries) - _first_cells(README) == set()
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    direct = {re.match(r"[\w-]+", line).group(0) for line in project["project"]["dependencies"]}
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert _first_cells(reasons) - {"package"} == direct
+    for package in (re.match(r"[\w-]+", line).group(0) for line in project["dependency-groups"]["dev"]):
+        assert f"`{package}`" in reasons
+
+
+def test_the_lock_is_names_versions_and_hashes_and_holds_no_address():
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = re.compile(r"^[a-z0-9._-]+==[^ ]+( ; [^\\]+)?( \\)?$")
+    for line in lines:
+        assert "://" not in line
+        assert line.startswith(("    --hash=sha256:", "    #")) or pinned.match(line), line
