@@ -73,7 +73,9 @@ def test_an_email_to_nobody_or_to_a_contact_without_consent_is_refused(sqlite: S
     frames = outputs()
     frames["next_best_actions"].loc[:1, "channel"] = "email"
     frames["next_best_actions"].loc[0, "contact_id"] = "C2"
-    assert "consent is proved in campaign_targets (2 rows, such as A001; A002)" in refusal(sqlite, tmp_path, frames)
+    told = refusal(sqlite, tmp_path, frames)
+    assert "consent is proved in campaign_targets (1 rows, such as A001)" in told
+    assert "an e-mail names its contact (1 rows, such as A002)" in told
 
 
 def test_every_account_has_one_action_and_no_other_has_any(sqlite: Store, tmp_path: Path) -> None:
