@@ -114,7 +114,7 @@ def _start(programs: Path, data: Path, folder: Path, user: str | None) -> tuple[
                 [str(programs / "postgres"), "-D", str(data), "-p", str(port), *options],
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                **_identity(programs, folder, user),
+                **_identity(folder, user),
             )
         deadline = time.monotonic() + START_SECONDS
         while server.poll() is None and time.monotonic() < deadline:
@@ -130,18 +130,14 @@ def _start(programs: Path, data: Path, folder: Path, user: str | None) -> tuple[
 
 
 def _run(command: list[str], folder: Path, user: str | None) -> None:
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, **_identity(Path(command[0]).parent, folder, user)
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **_identity(folder, user))
     if done.returncode:
         pytest.fail(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
-def _identity(programs: Path, folder: Path, user: str | None) -> dict[str, Any]:
-    """How a PostgreSQL program is run: as whom, where, and with its own libraries before the machine's."""
-    libraries = os.pathsep.join([str(programs.parent / "lib"), os.environ.get("LD_LIBRARY_PATH", "")]).rstrip(":")
-    shared: dict[str, Any] = {"cwd": folder, "env": {**os.environ, "LD_LIBRARY_PATH": libraries}}
-    return shared if user is None else {**shared, "user": user, "group": _group(user), "extra_groups": []}
+def _identity(folder: Path, user: str | None) -> dict[str, Any]:
+    """How a PostgreSQL program is run: where, and as whom."""
+    return {"cwd": folder} if user is None else {"cwd": folder, "user": user, "group": _group(user), "extra_groups": []}
 
 
 def _group(user: str) -> int:
