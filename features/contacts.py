@@ -29,9 +29,8 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
     """
     rows = spine.select("contact_id", "account_id", "as_of", "as_of_at")
     email = past(company, spine, "contacts", by="contact_id").select("contact_id", "as_of", "email")
-    for side in (email, _mail(company, spine), _consent(company, spine)):
+    for side in (email, _mail(company, spine), _consent(company, spine), contact_zones(company, spine)):
         rows = rows.left_join(side, ["contact_id", "as_of"]).drop("contact_id_right", "as_of_right")
-    rows = rows.left_join(contact_zones(company).drop("account_id"), "contact_id").drop("contact_id_right")
     responses, sent = rows.responses.fill_null(0), rows.sends.fill_null(0)
     everywhere = ibis.window(group_by="as_of")
     usual = responses.sum().over(everywhere) / sent.sum().over(everywhere).nullif(0)

@@ -29,13 +29,18 @@ PRIOR_SENDS = 10
 
 def engagement_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known touch of a contact: the touch columns of ``FEATURES``."""
-    people = company.tables["contacts"].filter(lambda t: t.account_id.notnull()).select("contact_id", "account_id")
+    people = (
+        company.tables["contacts"]
+        .filter(lambda t: t.account_id.notnull())
+        .select("contact_id", "account_id", contact_known_at="known_at")
+    )
     touches = company.tables["touches"].join(people, "contact_id")
     inner = Company(
         {**company.tables, "touches": touches},
         company.as_of, company.timezone, company.currency, company.seed, company.backend,
     )  # fmt: skip
     rows = past(inner, spine, "touches").mutate(machine=lambda t: t.machine.fill_null(False))
+    rows = rows.filter(rows.contact_known_at.isnull() | (rows.contact_known_at < rows.as_of_at))
     by_person = rows.kind.isin(RESPONSES) & ~rows.machine
     quarter, half = rows.age <= 90, rows.age <= 180
     sums = rows.group_by("account_id", "as_of").agg(

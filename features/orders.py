@@ -4,7 +4,7 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Feature
-from features.past import past, ratio
+from features.past import past, ratio, with_product
 
 SEASON = (275, 365)
 """Ages in days of the quarter that lies ahead, a year ago: what the coming 90 days brought last time."""
@@ -38,8 +38,7 @@ FEATURES = (
 
 def order_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known order line: the columns of ``FEATURES``."""
-    products = company.tables["products"].select("product_id", "family", "list_price")
-    lines = past(company, spine, "orders").left_join(products, "product_id").drop("product_id_right")
+    lines = with_product(company, past(company, spine, "orders"), "family", "list_price")
     return _lines(lines).left_join(_mix(lines), ["account_id", "as_of"]).drop("account_id_right", "as_of_right")
 
 

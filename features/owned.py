@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.past import days_between, past
+from features.past import days_between, past, with_product
 
 KEPT_DAYS = 365
 """How long something that was ordered, not subscribed to, counts as had."""
@@ -24,13 +24,13 @@ def owned(company: Company, spine: ir.Table) -> ir.Table:
     """
     held = past(company, spine, "subscriptions")
     held = held.filter(held.product_id.notnull())
-    subscribed = held.group_by("account_id", "as_of", "product_id").agg(
+    subscribed = held.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
         since=held.started_at.min(), active=held.ended_at.isnull().any(), subscribed=True
     )
     lines = past(company, spine, "orders")
     lines = lines.filter(lines.status != "cancelled")
     recent = lines.age <= KEPT_DAYS
-    bought = lines.group_by("account_id", "as_of", "product_id").agg(
+    bought = lines.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
         since=lines.ordered_at.min(where=lines.status == "placed"),
         units=lines.quantity.fill_null(1.0).sum(where=recent).fill_null(0.0),
         placed=((lines.status == "placed") & recent).any(),
@@ -41,17 +41,17 @@ def owned(company: Company, spine: ir.Table) -> ir.Table:
     bought = bought.select(
         "account_id",
         "as_of",
+        "as_of_at",
         "product_id",
         "since",
         active=bought.placed & (bought.units > 0) & ~bought.consumed.fill_null(False),
         subscribed=False,
     )
     either = ibis.union(subscribed, bought)
-    rows = either.group_by("account_id", "as_of", "product_id").agg(
+    rows = either.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
         since=either.since.min(), active=either.active.any(), subscribed=either.subscribed.any()
     )
-    products = company.tables["products"].select("product_id", "family", "tier")
-    joined = rows.left_join(products, "product_id")
+    joined = with_product(company, rows, "family", "tier")
     return joined.select(
         "account_id",
         "as_of",
@@ -83,18 +83,18 @@ def consumed(company: Company, spine: ir.Table) -> ir.Table:
     firsts = _first_two(dated)
     old = days_between(firsts.first_day, firsts.as_of_at) > KEPT_DAYS
     again = (days_between(firsts.first_day, firsts.second_day) <= KEPT_DAYS).fill_null(False)
-    counts = firsts.group_by("as_of", "product_id").agg(buyers=old.sum(), again=(old & again).sum())
+    counts = firsts.group_by("as_of", "as_of_at", "product_id").agg(buyers=old.sum(), again=(old & again).sum())
     whole = counts.group_by("as_of").agg(all_buyers=counts.buyers.sum(), all_again=counts.again.sum())
     joined = counts.join(whole, "as_of")
     usual = (joined.all_again / joined.all_buyers.nullif(0)).fill_null(0.0)
     shares = joined.select(
         "as_of",
+        "as_of_at",
         "product_id",
         "buyers",
         repeat_share=(joined.again + PRIOR_BUYERS * usual) / (joined.buyers + PRIOR_BUYERS),
     )
-    products = company.tables["products"].select("product_id", "recurring")
-    rows = shares.left_join(products, "product_id").drop("product_id_right")
+    rows = with_product(company, shares, "recurring")
     return rows.select(
         "as_of",
         "product_id",

@@ -29,6 +29,15 @@ def past(company: Company, spine: ir.Table, table: str, by: str = "account_id") 
     return known.mutate(age=age(known, contract.happened_at) if contract.happened_at else ibis.null("float64"))
 
 
+def with_product(company: Company, rows: ir.Table, *columns: str) -> ir.Table:
+    """Spine-joined rows with columns of their product, NULL where the product was not known yet."""
+    products = company.tables["products"].select("product_id", *columns, product_known_at="known_at")
+    joined = rows.left_join(products, "product_id").drop("product_id_right")
+    known = joined.product_known_at.isnull() | (joined.product_known_at < joined.as_of_at)
+    cut = {name: ibis.ifelse(known, joined[name], ibis.null(joined[name].type())) for name in columns}
+    return joined.mutate(**cut).drop("product_known_at")
+
+
 def age(rows: ir.Table, column: str) -> ir.FloatingValue:
     """Days from an instant (or a day's first instant, UTC) of a spine-joined row to its ``as_of_at``."""
     return days_between(rows[column], rows.as_of_at)

@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 
 from features.clock import clocks
 from features.company import Company
+from features.spine import contact_spine
 from features.zones import contact_zones
 
 ANSWERS = ("opened", "clicked", "replied")
@@ -60,7 +61,7 @@ def sends(company: Company) -> ir.Table:
     sent = _first_after(sent, bounced, "bounced_at")
     sent = sent.filter(sent.bounced_at.isnull(), sent.sent_at < ibis.literal(matured))
     rows = _first_after(sent, answers, "answered_at")
-    zones = contact_zones(company)
+    zones = contact_zones(company, contact_spine(company, [company.as_of]))
     known = rows.join(zones.select("contact_id", "timezone"), "contact_id")
     local = _hour_of_week(known, company, "sent_at", "hour_of_week")
     local = _hour_of_week(local, company, "answered_at", "response_hour_of_week")

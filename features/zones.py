@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from features.company import Company
+from features.past import past
 
 COUNTRY_ZONES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("AE", "Asia/Dubai", ("united arab emirates",)),
@@ -92,28 +93,33 @@ COUNTRY_ZONES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Code, zone and names of countries; of one with several zones, the zone where most of its people live."""
 
 
-def contact_zones(company: Company) -> ir.Table:
-    """One row per contact: ``contact_id, account_id, timezone, timezone_source``.
+def contact_zones(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per row of a ``contact_spine``: ``contact_id, as_of, timezone, timezone_source``.
 
     The source is *given* (a zone that exists, on the contact), *country* (the contact's), *account* (the account's
-    country), or *company* (our own zone, where nothing is known). A contact's zone has no history: it is as last known.
+    country), or *company* (our own zone, where nothing is known). A CRM keeps no history of them: they are as last
+    known.
     """
-    contacts, accounts = company.tables["contacts"], company.tables["accounts"]
-    countries = _countries()
-    named = contacts.select("contact_id", "account_id", "timezone", country=_word(contacts.country)).left_join(
-        accounts.select("account_id", account_country=_word(accounts.country)), "account_id"
-    )
-    zones = named.drop("account_id_right").left_join(_real_zones(), "timezone")
-    zones = zones.left_join(countries.rename(country_zone="zone"), "country")
-    zones = zones.drop("timezone_right", "country_right")
-    places = countries.select(account_country="country", account_zone="zone")
-    zones = zones.left_join(places, "account_country")
-    given, country, account = zones.given.notnull(), zones.country_zone.notnull(), zones.account_zone.notnull()
-    return zones.select(
+    contacts = past(company, spine, "contacts", by="contact_id")
+    accounts = past(company, spine.filter(spine.account_id.notnull()), "accounts")
+    people = contacts.select("contact_id", "account_id", "as_of", "timezone", country=_word(contacts.country))
+    homes = accounts.select("account_id", "as_of", account_country=_word(accounts.country))
+    places = _countries()
+    account_places = places.select(account_country="country", account_zone="zone")
+    rows = people.left_join(homes, ["account_id", "as_of"], rname="{name}_1")
+    rows = rows.left_join(_real_zones(), "timezone", rname="{name}_2")
+    rows = rows.left_join(places, "country", rname="{name}_3")
+    rows = rows.left_join(account_places, "account_country", rname="{name}_4")
+    return rows.select(
         "contact_id",
-        "account_id",
-        timezone=ibis.coalesce(zones.given, zones.country_zone, zones.account_zone, company.timezone),
-        timezone_source=ibis.cases((given, "given"), (country, "country"), (account, "account"), else_="company"),
+        "as_of",
+        timezone=ibis.coalesce(rows.given, rows.zone, rows.account_zone, company.timezone),
+        timezone_source=ibis.cases(
+            (rows.given.notnull(), "given"),
+            (rows.zone.notnull(), "country"),
+            (rows.account_zone.notnull(), "account"),
+            else_="company",
+        ),
     )
 
 

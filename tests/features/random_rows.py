@@ -33,10 +33,18 @@ def random_rows(seed: int, accounts: int = 25) -> dict[str, Rows]:
     tables["owners"] = [{"owner_id": f"w{i}"} for i in range(3)]
     for i in range(8):
         tables["products"].append(
-            {"product_id": f"p{i}", "family": f"f{i // 3}", "tier": i % 3, "list_price": 10.0 + i, "recurring": i < 3}
+            {
+                "product_id": f"p{i}",
+                "family": f"f{i // 3}",
+                "tier": i % 3,
+                "list_price": 10.0 + i,
+                "recurring": i < 3,
+                "known_at": None if i % 2 else instant(),
+            }
         )
     for i in range(accounts):
-        row = {"account_id": f"a{i}", "region": maybe(f"r{i % 2}", 0.9), "segment": f"s{i % 3}", "employees": i}
+        row = {"account_id": f"a{i}", "region": maybe(f"r{i % 2}", 0.9), "country": maybe("Japan", 0.5)}
+        row |= {"segment": f"s{i % 3}", "employees": i}
         tables["accounts"].append(row if i == 0 else dated("created_at", row, instant(within=300)))
         for j in range(2):
             mail = maybe(f"c{i}_{j}@example.com", 0.8)
