@@ -1,0 +1,146 @@
+"""What each account comes to use, and when: at the start, of its own accord, and through deals that are won.
+
+Each account has its own order of products, drawn once from its affinities without replacement (Plackett and Luce's
+model), in which tiers are climbed. The n-th thing it adopts is the n-th of that order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.demo.catalogue import LADDERS, NAMES, PLATFORM, RECURRING, WEIGHTS, sold_from, sold_until
+from data.demo.deals import Deals
+from data.demo.journey import sigmoid
+from data.demo.lives import Lives
+from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.world import World
+
+AFFINITY = 1.3
+"""How sharply affinities decide the order of products; chance does the rest."""
+UPGRADE_SHARE, UPGRADE_BASE = 0.35, -4.6
+"""Expansion deals that are about a higher tier of the platform; log odds a month of an upgrade without a deal."""
+
+
+@dataclass(frozen=True)
+class Adoptions:
+    """When each account adopted each product (``NEVER``: not yet), and when it moved up a tier of the platform."""
+
+    adopted: Ints
+    """Account × product."""
+    first_tier: Ints
+    upgrade_account: Ints
+    upgrade_at: Ints
+    ranking: Ints
+
+
+def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tuple[Adoptions, Ints]:
+    """The adoptions, and the product that each expansion deal is about."""
+    rng = np.random.default_rng([seed, 7])
+    ranking = _rankings(world, rng)
+    first_tier = np.minimum(rng.binomial(2, np.array([0.12, 0.35, 0.6])[world.segment]), 2)
+    j = deals.journeys
+    upgrade = world.subscribes[deals.account] & (rng.random(len(deals.account)) < UPGRADE_SHARE)
+    happens = j.won & (j.closed < span.until) & is_customer(lives, deals.account, j.closed)
+
+    first = np.unique(lives.account, return_index=True)
+    k0 = 1 + rng.poisson(np.where(world.subscribes[first[0]], 1.3, 2.2))
+    start_account, start_at = np.repeat(first[0], k0), np.repeat(lives.started[first[1]], k0)
+    own_account, own_at = _of_own_accord(lives, lives.purchase_hazard, span, rng)
+    by_deal = np.flatnonzero(~upgrade)
+    account = np.concatenate([start_account, own_account, deals.account[by_deal]])
+    at = np.concatenate([start_at, own_at, np.where(happens[by_deal], j.closed[by_deal], j.created[by_deal])])
+    counts = np.concatenate([np.ones(len(start_account) + len(own_account), dtype=bool), happens[by_deal]])
+    deal = np.concatenate([np.full(len(start_account) + len(own_account), -1), by_deal])
+    order = np.lexsort((deal, at, account))
+    account, at, counts, deal = account[order], at[order], counts[order], deal[order]
+    before = _running(counts, account)
+    product = ranking[account, np.minimum(before, ranking.shape[1] - 1)]
+    sold = (at >= _at(span, sold_from)[product]) & (at < _at(span, sold_until)[product])
+    works = counts & sold & (before < ranking.shape[1])
+    adopted = np.full((world.count, len(NAMES)), NEVER, dtype=np.int64)
+    np.minimum.at(adopted, (account[works], product[works]), at[works])
+    about = np.full(len(deals.account), -1, dtype=np.int64)
+    about[deal[deal >= 0]] = product[deal >= 0]
+
+    odds = (
+        UPGRADE_BASE
+        + 0.35 * lives.health
+        + 1.0 * np.clip(lives.growth, -0.6, 0.6)
+        + 2.0 * (lives.fullness[:, None] - 0.62)
+    )
+    hazard = np.where(world.subscribes[:, None], sigmoid(odds + 0.5 * world.appetite[:, None]), 0)
+    up_account, up_at = _of_own_accord(lives, hazard, span, rng)
+    upgrades = np.flatnonzero(upgrade)
+    won = upgrades[happens[upgrades]]
+    up_account = np.concatenate([up_account, deals.account[won]])
+    up_at = np.concatenate([up_at, j.closed[won]])
+    order = np.lexsort((up_at, up_account))
+    up_account, up_at = up_account[order], up_at[order]
+    keep = first_tier[up_account] + _running(np.ones(len(up_account), dtype=bool), up_account) < PLATFORM - 1
+    up_account, up_at = up_account[keep], up_at[keep]
+    tier = first_tier[deals.account[upgrades]] + _before(
+        up_account, up_at, deals.account[upgrades], j.created[upgrades]
+    )
+    about[upgrades] = np.minimum(tier + 1, PLATFORM - 1)
+    return Adoptions(adopted, first_tier, up_account, up_at, ranking), about
+
+
+def is_customer(lives: Lives, account: Ints, at: Ints) -> Bools:
+    """Whether each account was a customer at each instant."""
+    found = np.zeros(len(account), dtype=bool)
+    order = np.lexsort((lives.started, lives.account))
+    owner, started, ended = lives.account[order], lives.started[order], lives.ended[order]
+    first = np.searchsorted(owner, account)
+    for nth in range(int(np.bincount(owner).max(initial=0))):
+        place = np.minimum(first + nth, len(owner) - 1)
+        found |= (owner[place] == account) & (started[place] <= at) & (at < ended[place])
+    return found
+
+
+def _rankings(world: World, rng: np.random.Generator) -> Ints:
+    """Account × rank: indices of products."""
+    score = AFFINITY * world.affinity + rng.gumbel(size=world.affinity.shape)
+    score[:, :PLATFORM] = -np.inf
+    score[:, NAMES.index("FAX-KIT")] = -np.inf
+    score[np.ix_(~world.subscribes, RECURRING)] = -np.inf
+    # a lower tier comes before a higher one: the scores of a ladder are dealt out in order
+    for ladder in LADDERS:
+        columns = list(ladder)
+        score[:, columns] = -np.sort(-score[:, columns], axis=1)
+    # everybody orders something: what is best of what is ordered again and again comes first
+    often = np.flatnonzero(WEIGHTS >= 1)
+    best = often[np.argmax(score[:, often], axis=1)]
+    score[np.arange(world.count), best] = np.inf
+    wanted = int((score > -np.inf).sum(axis=1).min())
+    return np.argsort(-score, axis=1, kind="stable")[:, :wanted]
+
+
+def _of_own_accord(lives: Lives, hazard: Floats, span: Span, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    account, month = np.nonzero(rng.random(hazard.shape) < np.where(lives.active, hazard, 0))
+    at = span.within(month, rng)
+    keep = (at < span.until) & is_customer(lives, account, at)
+    return account[keep], at[keep]
+
+
+def _running(counted: Bools, group: Ints) -> Ints:
+    """How many entries of the same group were counted before each entry. Groups are contiguous."""
+    total = np.cumsum(counted) - counted
+    starts = np.concatenate([[True], group[1:] != group[:-1]]) if len(group) else np.zeros(0, dtype=bool)
+    base = np.maximum.accumulate(np.where(starts, total, 0)) if len(group) else total
+    return np.asarray(total - base, dtype=np.int64)
+
+
+def _before(account: Ints, at: Ints, of: Ints, until: Ints) -> Ints:
+    """How many of the events (sorted by account and instant) each account had before an instant."""
+    joint = np.lexsort((np.concatenate([at, until]), np.concatenate([account, of])))
+    is_event = joint < len(account)
+    groups = np.concatenate([account, of])[joint]
+    running = _running(is_event, groups)
+    result = np.zeros(len(of), dtype=np.int64)
+    result[joint[~is_event] - len(account)] = running[~is_event]
+    return result
+
+
+def _at(span: Span, sold: object) -> Ints:
+    days = sold(span.days[0], span.days[-1])  # type: ignore[operator]
+    return np.array([NEVER if d is None else span.start + (d - span.days[0]).days * DAY for d in days], dtype=np.int64)

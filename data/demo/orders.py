@@ -1,0 +1,107 @@
+"""Orders: what is adopted is ordered once, then again in the rhythm of the account, the season and the trend."""
+
+import numpy as np
+import pandas as pd
+
+from data.demo.adoption import Adoptions
+from data.demo.catalogue import NAMES, PRICES, RECURRING, WEIGHTS, sold_until
+from data.demo.columns import chosen, ids, instants
+from data.demo.lives import Lives
+from data.demo.rhythm import DAY, Ints, Span
+from data.demo.world import World
+
+CANCELLED_SHARE, RETURNED_SHARE = 0.015, 0.025
+STATUS = ("placed", "cancelled", "returned")
+CHUNK = 100_000
+
+
+def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, seed: int) -> pd.DataFrame:
+    """One row per line of an order, returns included, as the contract has it."""
+    rng = np.random.default_rng([seed, 10])
+    adopted = np.where(RECURRING, np.iinfo(np.int64).max, adoptions.adopted)
+    account, product = np.nonzero(adopted < span.until)
+    at = adopted[account, product]
+    first = pd.DataFrame({"account": account, "product": product, "at": at, "first": True})
+    again = _again(world, lives, adopted, span, rng)
+    lines = pd.concat([first, again], ignore_index=True)
+    lines = lines[lines["at"] < span.until].sort_values(["at", "account", "product"], ignore_index=True)
+    lines = lines.drop_duplicates(["at", "account", "product"], ignore_index=True)
+    order = lines.groupby(["at", "account"], sort=True).ngroup().to_numpy()
+    line = lines.groupby(["at", "account"]).cumcount().to_numpy() + 1
+    account, product, at = lines["account"].to_numpy(), lines["product"].to_numpy(), lines["at"].to_numpy()
+    scale = np.log(world.employees[account]) - 3.0
+    bulk = np.where(
+        PRICES[product] < 100, 1.2 + 0.55 * scale, np.where(PRICES[product] < 1000, 0.35 * scale, 0.1 * scale)
+    )
+    quantity = np.maximum(1, np.round(np.exp(bulk + rng.normal(0, 0.45, len(lines)))))
+    years = (at - span.start) / (365.25 * DAY)
+    discount = np.array([0.0, 0.06, 0.14])[world.segment[account]] + rng.choice(
+        [0, 0.05, 0.1], len(lines), p=[0.8, 0.12, 0.08]
+    )
+    amount = np.round(quantity * PRICES[product] * (1 - discount) * 1.035**years, 2)
+    draws = rng.random(len(lines))
+    status = np.where(draws < CANCELLED_SHARE, 1, 0)
+    back = np.flatnonzero((draws > 1 - RETURNED_SHARE) & (PRICES[product] < 1000))
+    back_at = at[back] + (rng.uniform(2, 30, len(back)) * DAY).astype(np.int64)
+    back, back_at = back[back_at < span.until], back_at[back_at < span.until]
+    contact = _buyer(world, account, at)
+    placed = pd.DataFrame(
+        {
+            "order_id": ids("P", order),
+            "line_id": pd.Series(line).astype("str"),
+            "account_id": ids("A", account, 6),
+            "contact_id": ids("C", np.maximum(contact, 0), 6, missing=contact < 0),
+            "product_id": chosen(NAMES, product),
+            "quantity": quantity,
+            "amount": amount,
+            "currency": "EUR",
+            "ordered_at": instants(at),
+            "status": chosen(STATUS, status),
+        }
+    )
+    returned = placed.iloc[back].assign(
+        line_id=lambda t: t.line_id + "R",
+        quantity=-quantity[back],
+        amount=-amount[back],
+        ordered_at=instants(back_at).to_numpy(),
+        status="returned",
+    )
+    return pd.concat([placed, returned], ignore_index=True).sort_values(
+        ["ordered_at", "order_id", "line_id"], ignore_index=True
+    )
+
+
+def _again(world: World, lives: Lives, adopted: Ints, span: Span, rng: np.random.Generator) -> pd.DataFrame:
+    account, month = np.nonzero(lives.orders)
+    times = lives.orders[account, month]
+    account, month = np.repeat(account, times), np.repeat(month, times)
+    at = span.within(month, rng)
+    begins = np.zeros(lives.orders.shape, dtype=np.int64)
+    begins[lives.account, span.month_of(lives.started)] = lives.started
+    keep = (at > begins[account, month]) & (at < span.until)
+    account, at = account[keep], at[keep]
+    lines = 1 + rng.poisson(1.1, len(account))
+    account, at = np.repeat(account, lines), np.repeat(at, lines)
+    taste = np.log(np.maximum(WEIGHTS, 1e-9))
+    parts = []
+    for start in range(0, len(account), CHUNK):
+        who, when = account[start : start + CHUNK], at[start : start + CHUNK]
+        score = taste + 0.4 * world.affinity[who] + rng.gumbel(size=(len(who), len(NAMES)))
+        score[(adopted[who] > when[:, None]) | (WEIGHTS == 0)] = -np.inf
+        best = np.argmax(score, axis=1)
+        some = score[np.arange(len(who)), best] > -np.inf
+        parts.append((who[some], best[some], when[some]))
+    product = np.concatenate([p for _, p, _ in parts]) if parts else np.zeros(0, dtype=np.int64)
+    at = np.concatenate([t for _, _, t in parts]) if parts else at
+    account = np.concatenate([w for w, _, _ in parts]) if parts else account
+    ends = [None if d is None else (d - span.days[0]).days for d in sold_until(span.days[0], span.days[-1])]
+    old, new = NAMES.index("TABLET-OLD"), NAMES.index("TABLET")
+    withdrawn = span.start + (ends[old] or 0) * DAY
+    product = np.where((product == old) & (at >= withdrawn), new, product)
+    return pd.DataFrame({"account": account, "product": product, "at": at, "first": False})
+
+
+def _buyer(world: World, account: Ints, at: Ints) -> Ints:
+    """The first contact of the account who was there by then, -1 where none was."""
+    first = np.searchsorted(world.contact_account, np.arange(world.count))[account]
+    return np.where(world.contact_created[first] <= at, first, -1)

@@ -1,0 +1,219 @@
+"""Contracts: the platform, with its terms, tiers and seats, and the add-ons; and the use made of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.demo.adoption import Adoptions
+from data.demo.catalogue import NAMES, PLATFORM, PRICES, RECURRING
+from data.demo.columns import chosen, days, ids, instants
+from data.demo.lives import Lives
+from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.world import World
+
+PRICE_RISE = 1.03
+"""At each renewal of a yearly term."""
+SEATS_CHANGE, ADD_ON_ENDS, ADD_ON_SHARE = 0.02, 0.010, 0.6
+START, UPGRADE, SEATS, RENEW = range(4)
+REASONS = ("", "upgraded", "seats changed", "renewed", "cancelled", "add-on cancelled", None)
+CANCELLED, ADD_ON_CANCELLED, RUNS = 4, 5, 6
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """One entry per subscription."""
+
+    account: Ints
+    product: Ints
+    seats: Floats
+    mrr: Floats
+    started: Ints
+    ended: Ints
+    term_ends: Ints
+    reason: Ints
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One entry per end of a yearly term that is past or near."""
+
+    account: Ints
+    ends: Ints
+    renewed: Bools
+    mrr: Floats
+    product: Ints
+
+
+def contract(world: World, lives: Lives, adoptions: Adoptions, span: Span, seed: int) -> tuple[Contracts, Terms]:
+    """All subscriptions until now, and the ends of yearly terms for which somebody will have tried to renew."""
+    rng = np.random.default_rng([seed, 8])
+    platform, terms = _platform(world, lives, adoptions, span, rng)
+    return _joined(platform, _add_ons(world, lives, adoptions, platform, span, rng)), terms
+
+
+def _platform(
+    world: World, lives: Lives, adoptions: Adoptions, span: Span, rng: np.random.Generator
+) -> tuple[Contracts, Terms]:
+    held = np.flatnonzero(world.subscribes[lives.account])
+    account, started, ended = lives.account[held], lives.started[held], lives.ended[held]
+    seats = np.maximum(2, np.round(world.employees[account] * rng.uniform(0.12, 0.4, len(held))))
+    month = rng.random((len(held), len(span.months))) < SEATS_CHANGE
+    which, m = np.nonzero(month)
+    health = lives.health[account[which], m]
+    factor = np.exp(
+        np.where(rng.random(len(which)) < 1 / (1 + np.exp(-0.9 * health)), 1, -1) * rng.uniform(0.08, 0.3, len(which))
+    )
+    years = np.arange(len(span.months) // 12 + 2)
+    due = lives.first_due[held][:, None] + 12 * years
+    yearly = lives.annual[account][:, None] & (due < len(span.months))
+    term, year = np.nonzero(yearly)
+    term_at = span.month_starts[due[term, year]] + lives.term_offset[held][term]
+    up = _interval_of(adoptions.upgrade_account, adoptions.upgrade_at, account, started, ended)
+    event = np.concatenate([np.arange(len(held)), up[up >= 0], which, term])
+    at = np.concatenate([started, adoptions.upgrade_at[up >= 0], span.within(m, rng), term_at])
+    kind = np.repeat([START, UPGRADE, SEATS, RENEW], [len(held), int((up >= 0).sum()), len(which), len(term)])
+    grows = np.concatenate([np.zeros(len(event) - len(which) - len(term)), np.log(factor), np.zeros(len(term))])
+    terms_at, terms_event = term_at, term
+    keep = (kind == START) | ((at > started[event] + DAY) & (at < np.minimum(ended[event], span.until)))
+    event, at, kind, grows = event[keep], at[keep], kind[keep], grows[keep]
+    order = np.lexsort((at, event))
+    event, at, kind, grows = event[order], at[order], kind[order], grows[order]
+    begins = kind == START
+    tier = np.minimum(adoptions.first_tier[account[event]] + _since_start(kind == UPGRADE, begins), PLATFORM - 1)
+    seats_now = np.maximum(1, np.round(seats[event] * np.exp(_since_start(grows, begins))))
+    price = PRICE_RISE ** _since_start(kind == RENEW, begins)
+    discount = 1 - 0.06 * np.log10(np.maximum(seats_now, 1))
+    mrr = np.round(seats_now * PRICES[tier] * discount * price, 2)
+    last = np.concatenate([event[1:] != event[:-1], [True]]) if len(event) else np.zeros(0, dtype=bool)
+    next_at = np.where(last, ended[event], np.concatenate([at[1:], [NEVER]]))
+    next_kind = np.where(last, np.where(ended[event] < NEVER, CANCELLED, RUNS), np.concatenate([kind[1:], [RUNS]]))
+    contracts = Contracts(
+        account[event], tier, seats_now, mrr, at, next_at, _term_end(lives, held, event, account, at, span), next_kind
+    )
+    # who would be asked to renew: every term that ends while the account is a customer, the last one included
+    near = (terms_at > started[terms_event] + DAY) & (terms_at <= ended[terms_event])
+    near &= terms_at - 90 * DAY < span.until
+    asked, ends = terms_event[near], terms_at[near]
+    row = np.searchsorted(event * (1 << 33) + at, asked * (1 << 33) + ends) - 1
+    renewed = (ends < ended[asked]) & (ends < span.until)
+    return contracts, Terms(account[asked], ends, renewed, mrr[row], tier[row])
+
+
+def _term_end(lives: Lives, held: Ints, event: Ints, account: Ints, at: Ints, span: Span) -> Ints:
+    """When the running yearly term ends, as it is known from the contract's first day; ``NEVER`` for monthly ones."""
+    month = np.maximum(span.month_of(at), 0)
+    offset, first = lives.term_offset[held][event], lives.first_due[held][event]
+    due = first + 12 * np.maximum(0, -((first - month) // 12))
+    starts = np.array([_month_start(span, int(d)) for d in range(int(due.max(initial=0)) + 13)], dtype=np.int64)
+    due = np.where(starts[due] + offset <= at, due + 12, due)
+    return np.where(lives.annual[account[event]], starts[due] + offset, NEVER)
+
+
+def _month_start(span: Span, month: int) -> int:
+    known = len(span.months)
+    if month <= known:
+        return int(span.month_starts[month])
+    return int(span.month_starts[known] + (month - known) * 30.4375 * DAY)
+
+
+def _add_ons(
+    world: World, lives: Lives, adoptions: Adoptions, platform: Contracts, span: Span, rng: np.random.Generator
+) -> Contracts:
+    adopted = np.where(RECURRING, adoptions.adopted, NEVER)
+    account, product = np.nonzero(adopted < span.until)
+    at = adopted[account, product]
+    order = np.lexsort((platform.started, platform.account))
+    row = (
+        np.searchsorted(
+            platform.account[order] * (1 << 33) + platform.started[order], account * (1 << 33) + at, side="right"
+        )
+        - 1
+    )
+    row = order[row]
+    interval = _interval_of(account, at, lives.account, lives.started, lives.ended)
+    keep = (platform.account[row] == account) & (interval >= 0)
+    account, product, at, row, interval = account[keep], product[keep], at[keep], row[keep], interval[keep]
+    seats = np.maximum(1, np.round(platform.seats[row] * ADD_ON_SHARE))
+    own_end = at + (rng.exponential(1 / ADD_ON_ENDS, len(account)) * 30 * DAY).astype(np.int64)
+    left = lives.ended[interval]
+    ended = np.minimum(own_end, left)
+    ended = np.where(ended < span.until, ended, NEVER)
+    reason = np.where(ended == NEVER, RUNS, np.where(own_end < left, ADD_ON_CANCELLED, CANCELLED))
+    mrr = np.round(seats * PRICES[product] * 0.95, 2)
+    return Contracts(account, product, seats, mrr, at, ended, np.full(len(account), NEVER), reason)
+
+
+def _interval_of(account: Ints, at: Ints, of: Ints, started: Ints, ended: Ints) -> Ints:
+    """The index of the interval that covers each event, -1 where none does."""
+    order = np.lexsort((started, of))
+    place = np.searchsorted(of[order] * (1 << 33) + started[order], account * (1 << 33) + at, side="right") - 1
+    place = order[np.maximum(place, 0)]
+    inside = (of[place] == account) & (started[place] <= at) & (at < ended[place])
+    return np.where(inside, place, -1)
+
+
+def _since_start(values: Floats | Bools, begins: Bools) -> Floats:
+    """Running sum that starts anew at each beginning."""
+    total = np.cumsum(values)
+    base = np.where(begins, total, 0)
+    return np.asarray(total - base[np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))])
+
+
+def _joined(one: Contracts, two: Contracts) -> Contracts:
+    columns = {n: np.concatenate([getattr(one, n), getattr(two, n)]) for n in Contracts.__dataclass_fields__}
+    order = np.lexsort((columns["product"], columns["account"], columns["started"]))
+    return Contracts(**{name: values[order] for name, values in columns.items()})
+
+
+def subscriptions_table(lives: Lives, contracts: Contracts) -> pd.DataFrame:
+    """One row per subscription, as the contract has it."""
+    return pd.DataFrame(
+        {
+            "subscription_id": ids("S", np.arange(len(contracts.account))),
+            "account_id": ids("A", contracts.account, 6),
+            "product_id": chosen(NAMES, contracts.product),
+            "seats": contracts.seats,
+            "mrr": contracts.mrr,
+            "started_at": instants(contracts.started),
+            "term_ends_at": instants(contracts.term_ends),
+            "ended_at": instants(contracts.ended),
+            "end_reason": chosen(REASONS, np.where(contracts.ended < NEVER, contracts.reason, RUNS)),
+            "auto_renew": lives.auto_renew[contracts.account],
+        }
+    )
+
+
+def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd.DataFrame:
+    """One row per account, product and sampled day of use: one day of each week, the same for an account.
+
+    A day without use has no row. Days are the company's; the day that is not over has none.
+    """
+    rng = np.random.default_rng([seed, 9])
+    weekday = rng.integers(0, 7, int(lives.annual.shape[0]))[contracts.account]
+    first = np.searchsorted(span.day_starts, contracts.started, side="right")
+    last = np.searchsorted(span.day_starts, np.minimum(contracts.ended, span.until), side="right") - 1
+    last = np.where(contracts.ended < span.until, last + 1, last)  # the day it ended is the row's, not the next one's
+    first = first + (weekday - first) % 7
+    weeks = np.maximum(0, (last - first + 6) // 7)
+    row = np.repeat(np.arange(len(weeks)), weeks)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(weeks) - weeks, weeks)
+    day = first[row] + 7 * nth
+    account = contracts.account[row]
+    month = span.month_of(span.day_starts[day])
+    rhythm = np.clip(span.day_weight[day], 0.1, 1.1)
+    usual = contracts.seats[row] * lives.fullness[account] * lives.use[account, month]
+    users = np.minimum(rng.poisson(usual * rhythm), np.ceil(contracts.seats[row] * 1.2))
+    events = rng.poisson(users * 14.0)
+    keep = users > 0
+    since_1970 = np.array([d.toordinal() - 719_163 for d in span.days], dtype=np.int64)
+    frame = pd.DataFrame(
+        {
+            "account_id": ids("A", account[keep], 6),
+            "product_id": chosen(NAMES, contracts.product[row][keep]),
+            "day": days(since_1970[day[keep]] * DAY),
+            "active_users": users[keep].astype(float),
+            "events": events[keep].astype(float),
+        }
+    )
+    return frame.assign(known_at=instants(span.day_starts[day[keep] + 1]))

@@ -1,0 +1,92 @@
+"""What passes between people: support tickets, and what owners do with accounts and deals."""
+
+import numpy as np
+import pandas as pd
+
+from data.demo.columns import chosen, ids, instants
+from data.demo.deals import Deals
+from data.demo.lives import Lives
+from data.demo.rhythm import DAY, NEVER, Ints, Span
+from data.demo.world import World
+
+PRIORITIES, PRIORITY_SHARES = ("low", "normal", "high", "urgent"), (0.25, 0.5, 0.2, 0.05)
+ANSWERED = 0.7
+"""Share of closed tickets whose satisfaction is told, from 1 to 5."""
+KINDS = ("call", "meeting", "email", "note")
+CARE_PER_MONTH = 0.45
+
+
+def tickets_table(world: World, lives: Lives, span: Span, seed: int) -> pd.DataFrame:
+    """One row per support ticket, as the contract has it."""
+    rng = np.random.default_rng([seed, 11])
+    account, month = np.nonzero(lives.tickets)
+    times = lives.tickets[account, month]
+    account, month = np.repeat(account, times), np.repeat(month, times)
+    opened = span.within(month, rng)
+    order = np.argsort(opened, kind="stable")
+    keep = order[opened[order] < span.until]
+    account, month, opened = account[keep], month[keep], opened[keep]
+    count = len(account)
+    mood = lives.satisfaction[account, month]
+    closed = opened + (np.exp(rng.normal(0.3 - 0.25 * (mood - 3.7), 0.9, count)) * DAY).astype(np.int64) + 600
+    closed = np.where(closed < span.until, closed, NEVER)
+    told = (rng.random(count) < ANSWERED) & (closed < NEVER)
+    satisfaction = np.where(told, np.clip(np.round(mood + rng.normal(0, 0.7, count)), 1, 5), np.nan)
+    contact = _someone(world, account, rng)
+    late = world.contact_created[contact] > opened
+    return pd.DataFrame(
+        {
+            "ticket_id": ids("T", np.arange(count)),
+            "account_id": ids("A", account, 6),
+            "contact_id": ids("C", contact, 6, missing=late),
+            "priority": chosen(PRIORITIES, rng.choice(len(PRIORITIES), count, p=PRIORITY_SHARES)),
+            "opened_at": instants(opened),
+            "closed_at": instants(closed),
+            "satisfaction": satisfaction,
+            "escalated": rng.random(count) < 0.03 + 0.05 * (mood < 3.2),
+        }
+    )
+
+
+def activities_table(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> pd.DataFrame:
+    """One row per call, meeting, e-mail or note of an owner: routine, around deals, and calls before renewals."""
+    rng = np.random.default_rng([seed, 12])
+    times = rng.poisson(np.where(lives.active, CARE_PER_MONTH, 0))
+    account, month = np.nonzero(times)
+    repeats = times[account, month]
+    routine_account, routine_at = np.repeat(account, repeats), span.within(np.repeat(month, repeats), rng)
+    j = deals.journeys
+    open_days = (np.minimum(j.closed, span.until) - j.created) / DAY
+    often = rng.poisson(np.clip(open_days, 0, 200) / 11 * np.exp(0.55 * j.care))
+    deal = np.repeat(np.arange(len(often)), often)
+    deal_at = j.created[deal] + (rng.random(len(deal)) * open_days[deal] * DAY).astype(np.int64)
+    called, called_at = lives.called_at
+    account = np.concatenate([routine_account, deals.account[deal], called])
+    at = np.concatenate([routine_at, deal_at, called_at])
+    kind = np.concatenate(
+        [
+            rng.choice(len(KINDS), len(routine_at), p=(0.25, 0.1, 0.4, 0.25)),
+            rng.choice(len(KINDS), len(deal), p=(0.35, 0.25, 0.35, 0.05)),
+            np.zeros(len(called), dtype=np.int64),
+        ]
+    )
+    keep = np.flatnonzero((at >= span.start) & (at < span.until) & (at >= world.created[account]))
+    order = keep[np.argsort(at[keep], kind="stable")]
+    account, at, kind = account[order], at[order], kind[order]
+    contact = _someone(world, account, rng)
+    return pd.DataFrame(
+        {
+            "activity_id": ids("V", np.arange(len(account))),
+            "account_id": ids("A", account, 6),
+            "contact_id": ids("C", contact, 6, missing=(world.contact_created[contact] > at) | (kind == 3)),
+            "owner_id": ids("O", world.owner[account], 4),
+            "kind": chosen(KINDS, kind),
+            "happened_at": instants(at),
+        }
+    )
+
+
+def _someone(world: World, account: Ints, rng: np.random.Generator) -> Ints:
+    """A contact of each account, at random."""
+    first = np.searchsorted(world.contact_account, np.arange(world.count + 1))
+    return np.asarray(rng.integers(first[account], first[account + 1]), dtype=np.int64)

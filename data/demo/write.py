@@ -1,0 +1,126 @@
+"""The demo company, written: one Parquet file per contract table, and the truth beside them."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.contract import CONTRACT, TABLES, Kind, Table
+from data.demo.adoption import adopt
+from data.demo.catalogue import NAMES, products_table
+from data.demo.deals import deal_tables, expansions, new_business, renewals, together
+from data.demo.lives import live
+from data.demo.mail import campaigns_table, consents_table, mailed, plan, touches_table
+from data.demo.money import costs_table, invoices_table, responses_table
+from data.demo.orders import orders_table
+from data.demo.rhythm import NEVER, Span
+from data.demo.subscriptions import contract, subscriptions_table, usage_table
+from data.demo.support import activities_table, tickets_table
+from data.demo.world import make_world
+
+ARROW: dict[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class DemoSummary:
+    """What was written: rows of each contract table, and of each table of the truth."""
+
+    rows: dict[str, int]
+    truth: dict[str, int]
+
+    def __str__(self) -> str:
+        named = ("accounts", "contacts", "orders", "subscriptions", "opportunities", "touches", "usage")
+        return (
+            ", ".join(f"{self.rows[name]:,} {name}" for name in named) + f" – {sum(self.rows.values()):,} rows in all"
+        )
+
+
+def write_demo(
+    folder: Path,
+    *,
+    until: datetime,
+    size: float = 1.0,
+    seed: int = 7,
+    timezone: str = "Europe/Istanbul",
+    years: int = 3,
+) -> DemoSummary:
+    """The rows written: every contract table as ``folder/crm/<table>.parquet``, the truth below ``folder/truth/``.
+
+    ``until`` (naive UTC) is when the CRM was exported: its day is incomplete, and nothing that became known later is
+    there. Size 1 is 1,200 accounts; the work is linear in it. The same arguments give the same bytes.
+    """
+    if until.tzinfo is not None:
+        raise ValueError(
+            f"until must be a naive UTC instant, not {until!r}: drop its time zone after turning it to UTC"
+        )
+    if size <= 0 or years < 1:
+        raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
+    span = Span.ending(until, years, timezone)
+    world = make_world(span, size, seed)
+    new, joined = new_business(world, span, seed)
+    campaigns = plan(world, span, seed)
+    consents, granted, withdrawn = consents_table(world, span, seed)
+    reachable = (granted < NEVER) & world.contacts["email"].notna().to_numpy()
+    lives = live(world, joined, mailed(world, campaigns, reachable, len(span.months)), span, seed)
+    more = expansions(world, lives, span, seed)
+    adoptions, about = adopt(world, lives, more, span, seed)
+    more = type(more)(**{**more.__dict__, "product": about})
+    contracts, terms = contract(world, lives, adoptions, span, seed)
+    renewal = renewals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
+    deals = together([new, more, renewal])
+    deals = type(deals)(**{**deals.__dict__, "journeys": deals.journeys})
+    opportunities, changes = deal_tables(world, deals, NAMES, span, seed)
+    touches, unsubscribed, _unmarked = touches_table(world, lives, campaigns, granted, withdrawn, reachable, span, seed)
+    orders = orders_table(world, lives, adoptions, span, seed)
+    tables = {
+        "accounts": world.accounts,
+        "contacts": world.contacts,
+        "consents": pd.concat([consents, unsubscribed], ignore_index=True).drop_duplicates(
+            ["contact_id", "recorded_at"], ignore_index=True
+        ),
+        "products": products_table(span.days[0], span.days[-1]),
+        "orders": orders,
+        "subscriptions": subscriptions_table(lives, contracts),
+        "opportunities": opportunities,
+        "opportunity_changes": changes,
+        "campaigns": campaigns_table(campaigns, span, seed),
+        "touches": touches,
+        "activities": activities_table(world, lives, deals, span, seed),
+        "tickets": tickets_table(world, lives, span, seed),
+        "usage": usage_table(lives, contracts, span, seed),
+        "invoices": invoices_table(world, lives, contracts, orders, span, seed),
+        "costs": costs_table(world, span, seed),
+        "owners": world.owners,
+        "responses": responses_table(world, lives, span, seed),
+    }
+    shutil.rmtree(folder / "crm", ignore_errors=True)
+    (folder / "crm").mkdir(parents=True)
+    for table in CONTRACT:
+        _write(folder / "crm", table, _with_known_at(table, tables[table.name]))
+    return DemoSummary({name: len(tables[name]) for name in TABLES}, {})
+
+
+def _with_known_at(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
+    if "known_at" in rows:
+        return rows
+    if table.happened_at is None:
+        return rows.assign(known_at=pd.Series(np.full(len(rows), "NaT", dtype="datetime64[us]"), index=rows.index))
+    return rows.assign(known_at=rows[table.happened_at])
+
+
+def _write(folder: Path, table: Table, rows: pd.DataFrame) -> None:
+    fields = [pa.field(c.name, ARROW[c.kind]) for c in table.columns] + [pa.field("known_at", pa.timestamp("us"))]
+    arrow = pa.Table.from_pandas(rows[list(table.names)], schema=pa.schema(fields), preserve_index=False)
+    pq.write_table(arrow.replace_schema_metadata(None), folder / f"{table.name}.parquet", compression="zstd")
