@@ -244,6 +244,7 @@ QUARANTINED = """
             arg_min({'told': told, 'times': times, 'key': key}, {'fewer': -times, 'told': told}) AS top
         FROM alike GROUP BY ALL)
     SELECT table_name, says AS reason, CAST(times AS BIGINT) AS "rows",
-        CASE WHEN top.told = says THEN '' ELSE top.told || ': ' END
-        || CASE WHEN top.times > 1 THEN format('{:,} rows, such as ', top.times) ELSE '' END || top.key AS example
+        CASE WHEN top.told = says THEN 'such as ' || top.key
+            WHEN top.times = 1 THEN top.told || ' (' || top.key || ')'
+            ELSE format('{} ({:,} rows, such as {})', top.told, top.times, top.key) END AS example
     FROM best ORDER BY table_name, "rows" DESC, reason"""

@@ -103,7 +103,7 @@ def _reasons(duck: duckdb.DuckDBPyConnection, table: str, draft: Draft) -> str:
         "ORDER BY 2 DESC, 1",
         [str(draft.folder / "quarantined.parquet"), table],
     ).fetchall()
-    lines = [f"{reason}: {count:,} rows ({example})" for reason, count, example in rows[:MOST_REASONS]]
+    lines = [f"{count:,} rows: {reason}; {example}" for reason, count, example in rows[:MOST_REASONS]]
     if len(rows) > MOST_REASONS:
         lines.append(f"and {len(rows) - MOST_REASONS} more reasons")
     return "".join(f"\n      {line}" for line in lines)

@@ -1,0 +1,94 @@
+"""Literal CRMs: steps of a lake that hold exactly the rows that a test names."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from data.calendar import Moment
+from data.contract import CONTRACT, TABLES
+from data.lake import Lake, Step
+from data.validate import validate
+
+MOMENT = Moment(date(2024, 7, 1), date(2024, 7, 3), "UTC")
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+ABOUT = {
+    "reading": {"table_name": "VARCHAR", "rows": "BIGINT", "known": "BIGINT", "later": "BIGINT", "data_until": "TIMESTAMP"},
+    "unreadable": {"table_name": "VARCHAR", "key": "VARCHAR", "column_name": "VARCHAR", "value": "VARCHAR"},
+}
+
+
+def step(root: Path, name: str, rows: Rows, run_id: str = "run") -> Step:
+    """A finished step that holds every contract table, with the given rows; a row lacks what it does not name.
+
+    ``known_at`` is the instant of the row where it is not given, as the read step leaves it.
+    """
+    duck = duckdb.connect()
+    lake = Lake(root)
+    types = {table.name: table.types() for table in CONTRACT} | {k: v for k, v in ABOUT.items() if k in rows}
+    with lake.writing(run_id, name) as draft:
+        for table, columns in types.items():
+            given = [dict(row) for row in rows.get(table, ())]
+            happened_at = TABLES[table].happened_at if table in TABLES else None
+            for row in given:
+                if happened_at is not None and row.get(happened_at) is not None:
+                    row.setdefault("known_at", row[happened_at])
+            values = ", ".join("(" + ", ".join("?" * len(columns)) + ")" for _ in given)
+            casts = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in columns.items())
+            source = f"(VALUES {values}) AS rows({', '.join(columns)})" if given else "(SELECT NULL) WHERE false"
+            nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+            duck.execute(
+                f"COPY (SELECT {casts if given else nothing} FROM {source}) TO '{draft.folder / table}.parquet'",
+                [row.get(column) for row in given for column in columns],
+            )
+    return lake.step(run_id, name)
+
+
+def validated(root: Path, rows: Rows, **terms: Any) -> Step:
+    """The finished ``validate`` step of a literal CRM. ``tolerate`` is everything, unless the test says otherwise."""
+    crm = step(root, "read", rows)
+    terms = {"tolerate": dict.fromkeys(TABLES, 1.0), "stale_days": 3660, **terms}
+    lake = Lake(root)
+    with lake.writing("run", "validate") as draft:
+        validate(crm, terms.pop("moment", MOMENT), draft, **terms)
+    return lake.step("run", "validate")
+
+
+def rows(step: Step, table: str, *columns: str) -> list[Any]:
+    """A table's rows as tuples of some columns (bare values of one), in the order they lie."""
+    found = duckdb.sql(f"SELECT {', '.join(columns)} FROM read_parquet('{step.path(table)}')").fetchall()
+    return [row[0] for row in found] if len(columns) == 1 else found
+
+
+def reasons(step: Step) -> dict[tuple[str, str], list[str]]:
+    """What is told of each row in quarantine, by table and key."""
+    return {(table, key): json.loads(told) for table, key, told in rows(step, "quarantine", "table_name", "key", "reasons")}
+
+
+ACME = {"account_id": "A", "created_at": "2024-01-01"}
+ROSE = {"product_id": "P", "name": "Rose"}
+
+
+def order(order_id: str, **given: Any) -> dict[str, Any]:
+    """One good line of an order of the account A and the product P, but for what is given."""
+    line = {"order_id": order_id, "line_id": "1", "account_id": "A", "product_id": "P", "quantity": 2, "amount": 10}
+    return {**line, "ordered_at": "2024-06-30 12:00:00", "status": "placed", **given}
+
+
+GOOD: dict[str, list[dict[str, Any]]] = {"accounts": [ACME], "products": [ROSE], "orders": [order("1")]}
+"""The smallest CRM that a night can run on."""
+
+
+def crm(**tables: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The smallest CRM, with more rows (a table named ``only_…`` has these rows only)."""
+    found = {name: list(held) for name, held in GOOD.items()}
+    for name, held in tables.items():
+        if name.startswith("only_"):
+            found[name.removeprefix("only_")] = held
+        else:
+            found[name] = [*found.get(name, []), *held]
+    return found
