@@ -135,6 +135,22 @@ def first_purchases(company: Company) -> ir.Table:
     )
 
 
+def bought_products(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine and product ordered or newly subscribed to within the window:
+    ``account_id, as_of, product_id``."""
+    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
+    bought = ibis.union(
+        orders.filter(orders.status == "placed").select("account_id", "product_id", bought_at="ordered_at"),
+        subscriptions.filter(subscriptions.product_id.notnull()).select(
+            "account_id", "product_id", bought_at="started_at"
+        ),
+    )
+    joined = rows.join(bought, "account_id")
+    within = joined.filter(joined.bought_at >= joined.as_of_at, joined.bought_at < joined.end_at)
+    return within.select("account_id", "as_of", "product_id").distinct().order_by("as_of", "account_id", "product_id")
+
+
 def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
     """One row per account and date of the spine: ``account_id, as_of, revenue`` of the window, in the currency.
 

@@ -159,8 +159,8 @@ def _forecast(
             half: Numbers = (
                 np.stack([half_widths(widths[grain], level, width, steps) for level in panel.levels], axis=1) * scale
             )
-            low[width] = np.round(np.maximum(point - half, 0.0), 2)
-            high[width] = np.round(point + half, 2)
+            low[width] = np.asarray(np.maximum(point - half, 0.0).round(2), dtype=np.float64)
+            high[width] = np.asarray((point + half).round(2), dtype=np.float64)
         ages, fewest = panel.age(at), FEWEST[grain]
         short = {
             node: f"{age} complete {grain}s of history; {fewest} are needed to know a year"
@@ -189,7 +189,7 @@ def _rows(panel: Panel, forecast: Forecast, choice: Choice, champion: Champion) 
         for width in WIDTHS:
             numbers |= {f"low_{width}": forecast.low[width], f"high_{width}": forecast.high[width]}
         for name, values in numbers.items():
-            table[name] = np.nan if why else values[:, place]
+            table[name] = np.full(len(table), np.nan) if why else values[:, place]
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
