@@ -80,7 +80,7 @@ class PostgresSource:
         for table in list(parsed.find_all(sge.Table)):
             shape = self._offered.get(table.name.lower())
             if shape is not None and table.name.lower() not in own:
-                table.replace(shape.copy().subquery(table.alias or table.name))
+                table.replace(shape.copy().subquery(sge.to_identifier(table.alias or table.name, quoted=True)))
         with self.explaining():
             return self._there.sql(parsed.sql(dialect="postgres"), dialect="postgres")
 
