@@ -78,12 +78,13 @@ def fit(
     rows: pd.DataFrame,
     target: Numbers,
     *,
-    objective: str,
     seed: int,
     start: Numbers | None = None,
     **params: Any,
 ) -> lgb.Booster:
-    """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score)."""
+    """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score); ``params``
+    hold at least the ``objective``.
+    """
     data = lgb.Dataset(
         encoding.encode(rows),
         target,
@@ -91,4 +92,4 @@ def fit(
         categorical_feature=list(encoding.categories),
         params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**PARAMS, "objective": objective, "seed": seed, **params}, data, num_boost_round=TREES)
+    return lgb.train({**PARAMS, "seed": seed, **params}, data, num_boost_round=TREES)

@@ -150,14 +150,15 @@ def _platt(odds: Numbers, outcomes: Numbers) -> tuple[float, float]:
 
 
 def _bounds(probabilities: Numbers, outcomes: Numbers) -> tuple[tuple[float, ...], ...]:
-    """Log-odds of each bin's mean, and the offsets of its rate's bounds, never narrower than the probability itself."""
+    """Log-odds of each bin's mean, and the offsets of bounds that hold it and its rate's own bounds."""
     at, low, high = [], [], []
     for rows in _bins(probabilities):
         said = float(_log_odds(probabilities[rows].mean(keepdims=True))[0])
         bounds = jeffreys(float(outcomes[rows].sum()), len(rows))
+        rate = float(logit((outcomes[rows].sum() + 0.5) / (len(rows) + 1)))
         at.append(said)
-        low.append(min(0.0, float(logit(bounds[0])) - said))
-        high.append(max(0.0, float(logit(bounds[1])) - said))
+        low.append(float(logit(bounds[0])) - max(said, rate))
+        high.append(float(logit(bounds[1])) - min(said, rate))
     return tuple(at), tuple(low), tuple(high)
 
 

@@ -34,8 +34,8 @@ class Churn:
 
     name = "churn"
     question = "Who will leave within 90 days?"
-    needs = (("accounts",), ("orders", "subscriptions"))
-    tables = ("churn",)
+    needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
+    tables: tuple[str, ...] = ("churn",)
     features_hash = ACCOUNT_HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:

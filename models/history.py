@@ -36,7 +36,8 @@ def account_rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
     Kept in the company's own DuckDB, so that models that ask for the same dates share the work.
     """
     name = "account_features_" + sha256(" ".join(map(str, dates)).encode()).hexdigest()[:12]
-    if name not in company.backend.list_tables():
+    made = company.backend.con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [name]).fetchone()
+    if made is None:
         company.backend.create_table(name, account_features(company, account_spine(company, dates)), temp=True)
     return dated(company.backend.table(name).order_by("as_of", "account_id"))
 

@@ -32,8 +32,8 @@ class Upsell:
 
     name = "upsell"
     question = "Who will buy something new within 90 days?"
-    needs = (("accounts",), ("products",), ("orders", "subscriptions"))
-    tables = ("upsell",)
+    needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
+    tables: tuple[str, ...] = ("upsell",)
     features_hash = ACCOUNT_HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:
