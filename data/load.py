@@ -49,10 +49,10 @@ def load(
     Raises ``StoreError`` for columns that are missing or not the output's, values that cannot be read as their type,
     keys that are missing or there twice, and lists that are not JSON.
     """
+    _check_columns(parquet, output)
     path = str(parquet).replace("'", "''")
     try:
         duck.execute(f"CREATE OR REPLACE VIEW given AS SELECT * FROM read_parquet('{path}')")
-        _check_columns(duck, parquet, output)
         duck.execute(f"CREATE OR REPLACE VIEW typed AS SELECT {_casts(output)} FROM given")
         _check_keys(duck, parquet, output)
         _check_lists(duck, parquet, output)
@@ -83,8 +83,8 @@ def _casts(output: Output) -> str:
     return ", ".join(parts)
 
 
-def _check_columns(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
-    there = {str(row[0]) for row in duck.execute("DESCRIBE given").fetchall()}
+def _check_columns(parquet: Path, output: Output) -> None:
+    there = set(pq.read_schema(parquet).names)
     wanted = set(output.by_name)
     wrong = [f"misses {name}" for name in sorted(wanted - there)] + [f"has {name}" for name in sorted(there - wanted)]
     if wrong:

@@ -39,7 +39,23 @@ def held_elsewhere(url: str) -> Iterator[subprocess.Popen[str]]:
         holder.kill()
 
 
-def test_a_second_night_is_refused_and_told_who_holds_the_lock(scores_url: str) -> None:
+def test_a_second_night_is_told_who_holds_the_lock_and_runs_once_the_first_is_killed(scores_url: str) -> None:
+    with open_store(scores_url) as store, held_elsewhere(scores_url) as holder:
+        who = f"process {holder.pid}" if store.on_sqlite else r"the client at 127\.0\.0\.1, connected since 20"
+        with pytest.raises(NightRunning, match=f"another night is running: {who}"), exclusive(store):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        for _ in range(50):  # PostgreSQL needs a moment to notice
+            try:
+                with exclusive(store):
+                    return
+            except NightRunning:
+                time.sleep(0.1)
+    pytest.fail("the lock outlived its process")
+
+
+def test_a_second_night_of_the_same_process_is_refused(scores_url: str) -> None:
     with (
         open_store(scores_url) as store,
         exclusive(store),
@@ -47,10 +63,6 @@ def test_a_second_night_is_refused_and_told_who_holds_the_lock(scores_url: str) 
         exclusive(store),
     ):
         pass
-    with open_store(scores_url) as store, held_elsewhere(scores_url) as holder:
-        who = f"process {holder.pid}" if store.on_sqlite else r"the client at 127\.0\.0\.1, connected since 20"
-        with pytest.raises(NightRunning, match=who), exclusive(store):
-            pass
 
 
 def test_the_lock_is_free_when_the_night_is_over_or_has_failed(scores_url: str) -> None:
@@ -61,19 +73,6 @@ def test_the_lock_is_free_when_the_night_is_over_or_has_failed(scores_url: str) 
             pass
         with exclusive(store):
             pass
-
-
-def test_the_lock_of_a_killed_night_is_free(scores_url: str) -> None:
-    with open_store(scores_url) as store, held_elsewhere(scores_url) as holder:
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-        for _ in range(50):  # PostgreSQL needs a moment to notice
-            try:
-                with exclusive(store):
-                    return
-            except NightRunning:
-                time.sleep(0.1)
-    pytest.fail("the lock outlived its process")
 
 
 def test_two_scoring_tables_do_not_hold_up_each_other(tmp_path: Path, postgres_database: str) -> None:

@@ -1,7 +1,6 @@
 """The scoring table's database: what is wrong with it is said in one message, and its shape is data.scoring's."""
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -15,8 +14,6 @@ from data.publish import publish, rollback
 from data.scoring import OUTPUTS, RUNS
 from data.store import BASES, RUN_RECORDS, TYPES, open_store, view
 from tests.data.scored import PUBLISHED_AT, outputs, record, write
-
-ROOT = Path(__file__).parents[2]
 
 
 def message_of(url: str) -> str:
@@ -106,10 +103,10 @@ def test_a_scoring_table_of_a_newer_program_is_refused(scores_url: str) -> None:
     assert "newer version of Gelir: it has 9999_tomorrow" in message_of(scores_url)
 
 
-def test_each_migration_runs_once_though_several_processes_open_at_once(scores_url: str) -> None:
-    command = [sys.executable, "-c", "import sys; from data.store import open_store; open_store(sys.argv[1])"]
-    openers = [subprocess.Popen([*command, scores_url], cwd=ROOT) for _ in range(2)]
-    assert [opener.wait() for opener in openers] == [0, 0]
+def test_each_migration_runs_once_though_several_open_at_once(scores_url: str) -> None:
+    with ThreadPoolExecutor(4) as openers:
+        for store in openers.map(open_store, [scores_url] * 4):
+            store.close()
     with open_store(scores_url) as store, store.reading() as connection:
         applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
     assert tuple(applied) == names()
