@@ -97,7 +97,7 @@ class FolderSource:
                 where=", ".join(str(path.resolve()) for path in damaged),
                 mend="export them again: they were cut short, or changed after they were written",
             )
-        return QueryError(_gist(message), _line(message, sql))
+        return QueryError(_gist(message), _line(message, sql) if sql else None)
 
     def _damaged(self) -> list[Path]:
         """The Parquet files in use of which some value cannot be read: all of each is read to tell."""

@@ -26,8 +26,8 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
     """
     problems: list[str] = []
     broken: list[SourceError] = []
-    named = {table: _tables_of(mapping, table, problems) for table in mapping.sql}
-    missing: dict[str, list[str]] = {}
+    named = {table: names for table in mapping.sql if (names := _tables_of(mapping, table, problems)) is not None}
+    missing: set[str] = set()
     offered: set[str] = set()
     for table, names in named.items():
         for name in names:
@@ -37,10 +37,10 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
                 shape = _shape(source, mapping, name)
             except SourceError as error:
                 broken.append(error)
-                missing[name] = []
+                missing.add(name)
                 continue
             if shape is None:
-                missing[name] = [table]
+                missing.add(name)
                 problems.append(f"{table}.sql reads '{name}', which the source lacks{_suggest(name, source.tables)}")
             else:
                 source.offer(shape)
@@ -48,9 +48,9 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
     if broken:
         raise _together(broken)
     results = {}
-    for table in mapping.sql:
-        if table in named and not any(name in missing for name in named[table]):
-            rows = _result(source, mapping, table, named[table], problems)
+    for table, names in named.items():
+        if not any(name in missing for name in names):
+            rows = _result(source, mapping, table, names, problems)
             if rows is not None:
                 results[table] = rows
     if problems:
@@ -69,23 +69,23 @@ def is_bare(sql: str) -> bool:
     return parsed.find(*work) is None
 
 
-def _tables_of(mapping: Mapping, table: str, problems: list[str]) -> tuple[str, ...]:
-    """Names of the source's tables that a table's SQL reads, in order of appearance."""
+def _tables_of(mapping: Mapping, table: str, problems: list[str]) -> tuple[str, ...] | None:
+    """Names of the source's tables that a table's SQL reads, in order of appearance; ``None`` if it is no SELECT."""
     sql = mapping.sql[table]
     try:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            problems.append(f"{table}.sql must be one SELECT; it holds {len(statements)} statements")
-            return ()
+            problems.append(f"{table}.sql must be one SELECT; it holds {len(statements)} statement(s)")
+            return None
         parsed = sqlglot.parse_one(sql, read="duckdb")
     except duckdb.Error as error:
         lines = str(error).splitlines()
         line = next((part.split(":")[0].removeprefix("LINE ") for part in lines if part.startswith("LINE ")), "?")
         problems.append(f"{table}.sql line {line}: {lines[0]}")
-        return ()
+        return None
     except sqlglot.ParseError as error:
         problems.append(f"{table}.sql line {error.errors[0]['line']}: {error.errors[0]['description']}")
-        return ()
+        return None
     own = {cte.alias.lower() for cte in parsed.find_all(sge.CTE)}
     names = [found.name.lower() for found in parsed.find_all(sge.Table) if isinstance(found.this, sge.Identifier)]
     return tuple(dict.fromkeys(name for name in names if name not in own))
