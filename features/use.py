@@ -23,7 +23,8 @@ LOOKS_BACK_DAYS = 365
 def usage_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with use known within a year: the columns of ``FEATURES``.
 
-    A day's row is known when the day is over, so that yesterday's use has an age of one day.
+    A day's row is known from the first instant of the next day, hence not yet before it: the last day that counts as
+    of a date is the one before yesterday, two days old.
     """
     rows = past(company, spine, "usage")
     rows = rows.mutate(age=rows.as_of.delta(rows.day, unit="day"))
