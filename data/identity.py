@@ -3,20 +3,20 @@
 A key is NULL where a record says too little to be the same as another. Letters are compared without case or accents.
 """
 
-FREE_MAIL = (
-    "gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr live.com msn.com yahoo.com yahoo.co.uk "
-    "yahoo.fr yahoo.de ymail.com icloud.com me.com mac.com aol.com gmx.de gmx.net gmx.com gmx.at web.de t-online.de "
-    "mail.com mail.ru yandex.com yandex.ru yandex.com.tr proton.me protonmail.com qq.com 163.com 126.com zoho.com hey.com "
-    "fastmail.com orange.fr free.fr laposte.net wanadoo.fr libero.it comcast.net att.net verizon.net btinternet.com "
-    "mynet.com facebook.com instagram.com linkedin.com"
-).split()
-"""Domains that many companies share: where their people write from, or where their page is."""
+SHARED_DOMAINS = """
+    gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr live.com msn.com yahoo.com yahoo.co.uk
+    yahoo.fr yahoo.de ymail.com icloud.com me.com mac.com aol.com gmx.de gmx.net gmx.com gmx.at web.de t-online.de
+    mail.com mail.ru yandex.com yandex.ru yandex.com.tr proton.me protonmail.com qq.com 163.com 126.com zoho.com
+    hey.com fastmail.com orange.fr free.fr laposte.net wanadoo.fr libero.it comcast.net att.net verizon.net
+    btinternet.com mynet.com facebook.com instagram.com linkedin.com
+"""
+"""Domains of many companies: where their people write from, or where their page is."""
 
-ROLES = (
-    "info sales office admin contact support billing hello mail email team accounts accounting finance invoices invoice "
-    "orders order purchasing procurement marketing hr jobs help service reception post noreply no-reply donotreply "
-    "none unknown test na"
-).split()
+ROLES = """
+    info sales office admin contact support billing hello mail email team accounts accounting finance invoices invoice
+    orders order purchasing procurement marketing hr jobs help service reception post noreply no-reply donotreply
+    none unknown test na
+"""
 """What stands before the @ of an address that several people read, or that stands for nobody."""
 
 FORMS = {
@@ -30,9 +30,9 @@ FORMS = {
 }
 """Legal forms that have a shorter spelling."""
 
-SHORT_FORMS = (
-    "inc ltd llc llp lp plc corp co gmbh ag kg ohg ug se sa sas sarl srl spa bv nv ab as aps oy oyj pty pte kk sti bhd"
-).split()
+SHORT_FORMS = """
+    inc ltd llc llp lp plc corp co gmbh ag kg ohg ug se sa sas sarl srl spa bv nv ab as aps oy oyj pty pte kk sti bhd
+"""
 
 
 def email(value: str) -> str:
@@ -43,7 +43,7 @@ def email(value: str) -> str:
 
 def person(address: str, first_name: str, last_name: str) -> str:
     """The key of a person: the address, and the name with it where several people read the address."""
-    roles = ", ".join(f"'{role}'" for role in ROLES)
+    roles = ", ".join(f"'{role}'" for role in ROLES.split())
     name = f"{letters(first_name)} || ' ' || {letters(last_name)}"
     normal = email(address)
     return f"{normal} || CASE WHEN split_part({normal}, '@', 1) IN ({roles}) THEN ' ' || {name} ELSE '' END"
@@ -53,7 +53,7 @@ def domain(value: str) -> str:
     """The bare domain of an address of the web; NULL where there is none, or many companies share it."""
     bare = rf"regexp_replace(trim(lower({value})), '^([a-z]+://)?([^/@]*@)?(www\d*\.)?', '')"
     bare = rf"regexp_replace({bare}, '\.?([:/?#].*)?$', '')"
-    shared = ", ".join(f"'{name}'" for name in FREE_MAIL)
+    shared = ", ".join(f"'{name}'" for name in SHARED_DOMAINS.split())
     return rf"CASE WHEN regexp_full_match({bare}, '[^\s@.]+(\.[^\s@.]+)+') AND {bare} NOT IN ({shared}) THEN {bare} END"
 
 
@@ -83,4 +83,6 @@ def _formed(name: str) -> str:
 
 def _pattern() -> str:
     """A name, which is not empty, and the forms at its end."""
-    return rf"^(.+?)((?: and co| ve tic| san ve tic| san| tic|{'|'.join(' ' + short for short in SHORT_FORMS)})*)$"
+    return (
+        rf"^(.+?)((?: and co| ve tic| san ve tic| san| tic|{'|'.join(' ' + short for short in SHORT_FORMS.split())})*)$"
+    )

@@ -91,7 +91,9 @@ class _Judge:
         found = self._judged(table.name, [self._expectation(p.expectation, p.terms, p.promise) for p in every], frame)
         of = f"{len(frame):,} of {rows:,} rows" if len(frame) < rows else f"{rows:,} rows"
         return [
-            Verdict(table.name, p.promise, bool(result.success), f"{_broken_rows(result)} of {of} broke it", _crash(result))
+            Verdict(
+                table.name, p.promise, bool(result.success), f"{_broken_rows(result)} of {of} broke it", _crash(result)
+            )
             for p, result in zip(every, found, strict=True)
         ]
 
@@ -175,7 +177,9 @@ def _count(duck: duckdb.DuckDBPyConnection, result: Sorted) -> Vital:
     """How many rows of a large table still break a promise: none, or the quarantine is at fault."""
     key = ", ".join(TABLES[result.table].key)
     rules = [f"({p.broken})" for p in result.promises[:-1]]
-    again = f"SELECT coalesce(sum(times - 1), 0) FROM (SELECT count(*) AS times FROM rows_{result.table} GROUP BY {key})"
+    again = (
+        f"SELECT coalesce(sum(times - 1), 0) FROM (SELECT count(*) AS times FROM rows_{result.table} GROUP BY {key})"
+    )
     broken = duck.execute(
         f"SELECT ({again}) + (SELECT count(*) FROM rows_{result.table} r WHERE {' OR '.join(rules)})"
     ).fetchall()[0][0]

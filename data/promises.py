@@ -19,8 +19,8 @@ class Promise:
     ``broken`` is a DuckDB condition over a row ``r``; ``told`` is DuckDB text that says to a steward what is wrong with
     the row; ``says`` is the same for all rows, without values. A broken promise keeps the row out, unless ``empties``
     names the column whose value is dropped instead. ``expectation`` and ``terms`` are the name and arguments of the
-    Great Expectations class; ``derived`` names and defines a boolean DuckDB column that it needs beside the table's own.
-    Conditions read the keys of the clean rows of another table as ``clean_<table>``.
+    Great Expectations class; ``derived`` names and defines a boolean DuckDB column that it needs beside the
+    table's own. Conditions read the keys of the clean rows of another table as ``clean_<table>``.
     """
 
     table: str
@@ -196,7 +196,11 @@ def _past(table: Table, column: Column, moment: Moment) -> Promise:
     name = column.name
     end: datetime = moment.tomorrow_at
     if column.kind == "date":
-        broken, limit, strict = f"r.{name} > DATE '{moment.today}'", datetime.combine(moment.today, end.min.time()), False
+        broken, limit, strict = (
+            f"r.{name} > DATE '{moment.today}'",
+            datetime.combine(moment.today, end.min.time()),
+            False,
+        )
     else:
         broken, limit, strict = f"r.{name} >= TIMESTAMP '{end}'", end, True
     return Promise(

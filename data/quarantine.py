@@ -51,32 +51,39 @@ def quarantine(duck: duckdb.DuckDBPyConnection, crm: Step, moment: Moment, draft
     return [done[table.name] for table in CONTRACT]
 
 
-def _sort(
-    duck: duckdb.DuckDBPyConnection, crm: Step, table: Table, rules: Sequence[Promise], draft: Draft
-) -> Sorted:
+def _sort(duck: duckdb.DuckDBPyConnection, crm: Step, table: Table, rules: Sequence[Promise], draft: Draft) -> Sorted:
     """One table: its broken rows to ``kept_out``, its clean rows to the draft."""
     source = crm.path(table.name)
     duck.execute(
         f"CREATE OR REPLACE TEMP VIEW read_{table.name} AS "
         f"SELECT *, file_row_number AS n FROM read_parquet({_text(source)}, file_row_number = true)"
     )
+    once = unique(table)
+    if table.name in REFERRED:
+        duck.execute(f"CREATE TEMP TABLE clean_{table.name} AS SELECT {table.key[0]} FROM read_{table.name} LIMIT 0")
+    if not crm.rows(table.name):
+        _as_it_is(source, draft.folder / source.name)
+        return Sorted(table.name, (*rules, once), 0, 0)
     unreadable, unread = _unreadable(duck, crm, table)
     keeping = [*unreadable, *(rule for rule in rules if rule.empties is None)]
     keeping = [_unless(rule, unread) for rule in keeping]
-    once = unique(table)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE broken AS {_broken(table, keeping)}")
     duck.execute(f"INSERT INTO broken {_twice(table, once)}")
-    read, out = duck.execute(f"SELECT (SELECT count(*) FROM read_{table.name}), (SELECT count(*) FROM broken)").fetchall()[0]
-    clean = f"SELECT * FROM read_{table.name} WHERE n NOT IN (SELECT n FROM broken)" if out else f"FROM read_{table.name}"
-    if table.name in REFERRED:
-        key = table.key[0]
-        duck.execute(f"CREATE TEMP TABLE clean_{table.name} AS SELECT {key} FROM ({clean})")
-    emptied = _empty_values(duck, table, clean, [rule for rule in rules if rule.empties is not None])
-    row = "to_json({" + ", ".join(f"'{c}': r.{c}" for c in table.names) + "})"
-    duck.execute(
-        f"INSERT INTO kept_out SELECT '{table.name}', {key_of(table)}, b.found, CAST({row} AS VARCHAR) "
-        f"FROM read_{table.name} r JOIN broken b USING (n) ORDER BY n"
+    read, out = duck.execute(
+        f"SELECT (SELECT count(*) FROM read_{table.name}), (SELECT count(*) FROM broken)"
+    ).fetchall()[0]
+    clean = (
+        f"SELECT * FROM read_{table.name} WHERE n NOT IN (SELECT n FROM broken)" if out else f"FROM read_{table.name}"
     )
+    if table.name in REFERRED:
+        duck.execute(f"INSERT INTO clean_{table.name} SELECT {table.key[0]} FROM ({clean})")
+    emptied = _empty_values(duck, table, clean, [rule for rule in rules if rule.empties is not None])
+    if out:
+        row = "to_json({" + ", ".join(f"'{c}': r.{c}" for c in table.names) + "})"
+        duck.execute(
+            f"INSERT INTO kept_out SELECT '{table.name}', {key_of(table)}, b.found, CAST({row} AS VARCHAR) "
+            f"FROM read_{table.name} r JOIN broken b USING (n)"
+        )
     if out or emptied:
         values = ", ".join(f"{emptied.get(c, c)} AS {c}" for c in table.names)
         duck.execute(
@@ -144,7 +151,9 @@ def _unreadable(duck: duckdb.DuckDBPyConnection, crm: Step, table: Table) -> tup
         keys = f"(SELECT key FROM unreadable WHERE column_name = '{name}')"
         broken = f"{key_of(table)} IN {keys}" + ("" if name == "known_at" else f" AND r.{name} IS NULL")
         told = f"'{says}: ''' || left({values}, 60) || ''''"
-        rules.append(Promise(table.name, f"{name} can be read as {KINDS[kind]}", says, broken, told, "", {"column": name}))
+        rules.append(
+            Promise(table.name, f"{name} can be read as {KINDS[kind]}", says, broken, told, "", {"column": name})
+        )
     return rules, columns
 
 
@@ -174,8 +183,8 @@ def _empty_values(
     for rule in rules:
         reason = _reason(rule)
         told = duck.execute(
-            f"INSERT INTO emptied SELECT '{table.name}', {key_of(table)}, 'emptied: ' || ({reason}).says, ({reason}).told "
-            f"FROM ({clean}) r WHERE {rule.broken}"
+            f"INSERT INTO emptied SELECT '{table.name}', {key_of(table)}, 'emptied: ' || ({reason}).says, "
+            f"({reason}).told FROM ({clean}) r WHERE {rule.broken}"
         ).fetchall()[0][0]
         if told:
             broken.setdefault(str(rule.empties), []).append(rule.broken)
@@ -198,7 +207,9 @@ def _later(duck: duckdb.DuckDBPyConnection, crm: Step) -> set[str]:
     """The tables of which more rows become known after the run's date."""
     if "reading" not in crm.tables:
         return set()
-    found = duck.execute(f"SELECT table_name FROM read_parquet({_text(crm.path('reading'))}) WHERE later > 0").fetchall()
+    found = duck.execute(
+        f"SELECT table_name FROM read_parquet({_text(crm.path('reading'))}) WHERE later > 0"
+    ).fetchall()
     return {name for (name,) in found}
 
 
@@ -229,7 +240,8 @@ KINDS = {
 }
 
 QUARANTINE = """
-    SELECT table_name, key, CAST(to_json(list_transform(found, lambda reason: reason.told)) AS VARCHAR) AS reasons, "row"
+    SELECT table_name, key, "row",
+        CAST(to_json(list_transform(found, lambda reason: reason.told)) AS VARCHAR) AS reasons
     FROM kept_out ORDER BY table_name, key, "row\""""
 
 QUARANTINED = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from data.contract import CONTRACT, TABLES, Table
+from data.contract import CONTRACT, Table
 from data.identity import company, domain, form, person
 from data.lake import Draft, Step
 
@@ -51,17 +51,16 @@ def resolve(clean: Step, draft: Draft) -> None:
 
 ACCOUNT_KEYS = f"""
     WITH named AS (
-        SELECT account_id AS id, created_at, parent_account_id, name, {domain("domain")} AS host, {company("name")} AS words,
-            {form("name")} AS form
+        SELECT account_id AS id, created_at, parent_account_id, name,
+            {domain("domain")} AS host, {company("name")} AS words, {form("name")} AS form
         FROM accounts),
     formed AS (
-        SELECT *, count(DISTINCT form) OVER (PARTITION BY host, words) AS forms, max(form) OVER (PARTITION BY host, words) AS only
-        FROM named WHERE host IS NOT NULL AND words IS NOT NULL),
+        SELECT *, count(DISTINCT form) OVER alike AS forms, max(form) OVER alike AS the_form
+        FROM named WHERE host IS NOT NULL AND words IS NOT NULL WINDOW alike AS (PARTITION BY host, words)),
     keyed AS (
-        SELECT *, host || ' ' || words || ' ' || coalesce(CASE WHEN forms = 1 THEN only ELSE form END, '') AS same FROM formed)
+        SELECT *, concat_ws(' ', host, words, CASE WHEN forms = 1 THEN the_form ELSE form END) AS same FROM formed)
     SELECT id, created_at, same, 'equal domain and name' AS rule, host || ': ' || name AS evidence
-    FROM keyed child
-    WHERE NOT EXISTS (SELECT 1 FROM keyed parent WHERE parent.id = child.parent_account_id AND parent.same = child.same)"""
+    FROM keyed WHERE (parent_account_id, same) NOT IN (SELECT (id, same) FROM keyed) OR parent_account_id IS NULL"""
 """Accounts that may be the same as another: the key that such share, and what shows it."""
 
 CONTACT_KEYS = f"""
@@ -76,8 +75,8 @@ def _merges(entity: str) -> str:
     return f"""
         SELECT '{entity}' AS entity, id AS loser_id, winner_id, rule,
             CASE WHEN evidence = winner_evidence THEN evidence ELSE evidence || ' = ' || winner_evidence END AS evidence
-        FROM (SELECT id, rule, evidence, {first.format("id")} AS winner_id, {first.format("evidence")} AS winner_evidence,
-                  count(*) OVER (PARTITION BY same) AS alike FROM {entity}_keys)
+        FROM (SELECT id, rule, evidence, count(*) OVER (PARTITION BY same) AS alike,
+                  {first.format("id")} AS winner_id, {first.format("evidence")} AS winner_evidence FROM {entity}_keys)
         WHERE id <> winner_id AND alike <= {MOST_ALIKE}"""
 
 
@@ -92,7 +91,8 @@ def _golden(table: Table) -> str:
     """A query for the table's rows with every reference followed, one row per key, in the order they had."""
     joins, values = [], {column: f"r.{column}" for column in table.names}
     for column in table.columns:
-        entity = ENTITIES.get(table.name if column.name == table.key[0] else column.references or "")
+        own = table.name in ENTITIES and column.name == table.key[0]
+        entity = ENTITIES.get(table.name if own else column.references or "")
         if entity is not None:
             joins.append(f"LEFT JOIN {entity}_of AS of_{column.name} ON of_{column.name}.loser_id = r.{column.name}")
             values[column.name] = f"coalesce(of_{column.name}.winner_id, r.{column.name})"
@@ -123,7 +123,7 @@ def _one_per_key(table: Table, rows: str) -> str:
 
 
 def _filled(table: Table, rows: str) -> str:
-    """One row per company or person: what the winner lacks comes from the others. It is known as soon as any of them."""
+    """One row per company or person: what the winner lacks, the others give. It is known as soon as any of them."""
     key = table.key[0]
     row = f"SELECT g.*, o.{key} AS own FROM ({rows}) g JOIN {table.name} o USING (n)"
     values = []

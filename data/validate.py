@@ -31,15 +31,13 @@ def validate(
     ``docs/index.html``              the same as pages.
 
     ``tolerate`` is the largest share of a table's rows that may be kept out, where it differs from the usual.
-    ``previous`` are ``read`` steps of earlier nights: a table that shrank to less than half of them was not loaded whole.
+    ``previous`` are ``read`` steps of earlier nights: a table that shrank to less than half was not loaded whole.
     Raises ``BrokenPromise``, which lists every broken promise that the night depends on.
     """
     duck = duckdb.connect()
     duck.execute("SET enable_progress_bar = false")
     results = quarantine(duck, crm, moment, draft)
-    measured = vitals(
-        duck, results, moment, draft, tolerate=tolerate, previous=previous, stale_days=stale_days
-    )
+    measured = vitals(duck, results, moment, draft, tolerate=tolerate, previous=previous, stale_days=stale_days)
     duck.close()
     verdicts = judge(results, measured, crm.run_id, moment, draft)
     draft.write(
@@ -69,7 +67,9 @@ def _stop(crm: Step, broken: Sequence[Verdict]) -> None:
             told.append(verdict.vital.told)
             mend.append(verdict.vital.mend)
         else:
-            told.append(f"{verdict.table}: '{verdict.promise}' is still broken after the quarantine: {verdict.observed}")
+            told.append(
+                f"{verdict.table}: '{verdict.promise}' is still broken after the quarantine: {verdict.observed}"
+            )
             mend.append("rows that break a promise and are not kept out are a fault of the program: please report it")
     many = f"{len(told)} promises that the night depends on are broken" if len(told) > 1 else "a promise is broken"
     raise BrokenPromise(

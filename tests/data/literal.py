@@ -17,7 +17,13 @@ MOMENT = Moment(date(2024, 7, 1), date(2024, 7, 3), "UTC")
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 ABOUT = {
-    "reading": {"table_name": "VARCHAR", "rows": "BIGINT", "known": "BIGINT", "later": "BIGINT", "data_until": "TIMESTAMP"},
+    "reading": {
+        "table_name": "VARCHAR",
+        "rows": "BIGINT",
+        "known": "BIGINT",
+        "later": "BIGINT",
+        "data_until": "TIMESTAMP",
+    },
     "unreadable": {"table_name": "VARCHAR", "key": "VARCHAR", "column_name": "VARCHAR", "value": "VARCHAR"},
 }
 
@@ -66,7 +72,9 @@ def rows(step: Step, table: str, *columns: str) -> list[Any]:
 
 def reasons(step: Step) -> dict[tuple[str, str], list[str]]:
     """What is told of each row in quarantine, by table and key."""
-    return {(table, key): json.loads(told) for table, key, told in rows(step, "quarantine", "table_name", "key", "reasons")}
+    return {
+        (table, key): json.loads(told) for table, key, told in rows(step, "quarantine", "table_name", "key", "reasons")
+    }
 
 
 ACME = {"account_id": "A", "created_at": "2024-01-01"}

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -11,10 +12,10 @@ from data.calendar import Moment
 from data.contract import CONTRACT, TABLES
 from data.lake import Draft, Step
 from data.quarantine import quarantine
-from tests.data.literal import ACME, GOOD, MOMENT, ROSE, crm, order, reasons, rows, step
+from tests.data.literal import ACME, GOOD, MOMENT, ROSE, Rows, crm, order, reasons, rows, step
 
 
-def quarantined(root: Path, held: dict, moment: Moment = MOMENT) -> Step:  # type: ignore[type-arg]
+def quarantined(root: Path, held: Rows, moment: Moment = MOMENT) -> Step:
     """The tables of a literal CRM after the quarantine, unjudged."""
     folder = root / "sorted"
     folder.mkdir()
@@ -25,17 +26,17 @@ def quarantined(root: Path, held: dict, moment: Moment = MOMENT) -> Step:  # typ
 
 
 BROKEN = [
-    ("orders", order("", account_id=None), "1", "account_id is missing"),
-    ("orders", order("2", account_id="Z"), "2|1", "account_id 'Z' is in no accounts"),
-    ("orders", order("2", product_id="GTXPro"), "2|1", "product_id 'GTXPro' is in no products"),
-    ("orders", order("2", status="shipped"), "2|1", "status 'shipped' is none of placed, cancelled, returned"),
-    ("orders", order("2", amount=-3.5), "2|1", "amount -3.5: a placed line has a negative amount"),
-    ("orders", order("2", quantity=-3), "2|1", "quantity -3: a placed line has a negative quantity"),
-    ("orders", order("2", status="returned", quantity=-1), "2|1", "amount 10: a returned line has a positive amount"),
+    ("orders", order("1a", account_id=None), "1a|1", "account_id is missing"),
+    ("orders", order("2b", account_id="Z"), "2b|1", "account_id 'Z' is in no accounts"),
+    ("orders", order("2c", product_id="GTXPro"), "2c|1", "product_id 'GTXPro' is in no products"),
+    ("orders", order("2d", status="shipped"), "2d|1", "status 'shipped' is none of placed, cancelled, returned"),
+    ("orders", order("2e", amount=-3.5), "2e|1", "amount -3.5: a placed line has a negative amount"),
+    ("orders", order("2f", quantity=-3), "2f|1", "quantity -3: a placed line has a negative quantity"),
+    ("orders", order("2g", status="returned", quantity=-1), "2g|1", "amount 10: a returned line has a positive amount"),
     (
         "orders",
-        order("2", ordered_at="2024-07-04 00:00:00"),
-        "2|1",
+        order("2h", ordered_at="2024-07-04 00:00:00"),
+        "2h|1",
         "ordered_at 2024-07-04 00:00:00 is dated in the future",
     ),
     ("accounts", {"account_id": "B", "employees": -1}, "B", "employees -1 is below 0"),
@@ -43,8 +44,8 @@ BROKEN = [
     ("products", {"product_id": "Q", "margin_rate": 1.4}, "Q", "margin_rate 1.4 is not between -1 and 1"),
     (
         "products",
-        {"product_id": "Q", "active_from": "2024-02-01", "active_to": "2024-01-01"},
-        "Q",
+        {"product_id": "R", "active_from": "2024-02-01", "active_to": "2024-01-01"},
+        "R",
         "active_to 2024-01-01 is before active_from 2024-02-01",
     ),
     (
@@ -67,8 +68,8 @@ BROKEN = [
     ),
     (
         "opportunities",
-        {"opportunity_id": "O", "created_at": "2024-03-01", "closed_at": "2024-03-02"},
-        "O",
+        {"opportunity_id": "U", "created_at": "2024-03-01", "closed_at": "2024-03-02"},
+        "U",
         "a closed deal is neither won nor lost",
     ),
     (
@@ -86,13 +87,24 @@ BROKEN = [
 ]
 
 
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Step:
+    """One CRM with every broken row."""
+    held: dict[str, list[dict[str, Any]]] = {}
+    for table, row, *_ in BROKEN:
+        held.setdefault(table, []).append(row)
+    return quarantined(tmp_path_factory.mktemp("broken"), crm(**held))
+
+
 @pytest.mark.parametrize(("table", "row", "key", "told"), BROKEN, ids=[told for *_, told in BROKEN])
-def test_a_broken_row_is_kept_out_and_told_why(tmp_path: Path, table: str, row: dict, key: str, told: str) -> None:  # type: ignore[type-arg]
-    key = "|1" if row.get("order_id") == "" else key
-    done = quarantined(tmp_path, crm(**{table: [row]}))
-    assert reasons(done) == {(table, key): [told]}
-    for name in ("accounts", "products", "orders"):
-        assert done.rows(name) == len(GOOD[name]), f"good rows of {name} go on"
+def test_a_broken_row_is_kept_out_and_told_why(broken: Step, table: str, row: object, key: str, told: str) -> None:
+    assert reasons(broken)[table, key] == [told]
+
+
+def test_good_rows_beside_broken_ones_go_on(broken: Step) -> None:
+    assert len(reasons(broken)) == len(BROKEN)
+    for table in ("accounts", "products", "orders"):
+        assert broken.rows(table) == len(GOOD[table])
 
 
 def test_a_row_is_told_all_that_is_wrong_with_it_and_kept_as_it_was(tmp_path: Path) -> None:
@@ -225,7 +237,7 @@ def test_an_untouched_table_is_not_written_again(tmp_path: Path) -> None:
 
 
 def test_quotes_in_values_do_no_harm(tmp_path: Path) -> None:
-    told = reasons(quarantined(tmp_path, crm(orders=[order("2'; --", product_id="d'or \"x\"")])))
+    told = reasons(quarantined(tmp_path, crm(orders=[order("2'; --", product_id='d\'or "x"')])))
     assert told == {("orders", "2'; --|1"): ["product_id 'd'or \"x\"' is in no products"]}
 
 
