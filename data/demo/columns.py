@@ -29,7 +29,7 @@ def instants(seconds: Ints) -> pd.Series:
 
 
 def days(seconds: Ints) -> pd.Series:
-    """Days of seconds that are already counted from a day's first instant of 1970 (local midnight as if it were UTC)."""
+    """Days of wall-clock seconds, counted as if the clock on the wall showed UTC."""
     return pd.Series((seconds // DAY).astype("datetime64[D]").astype("datetime64[s]"))
 
 

@@ -16,7 +16,7 @@ ATTEMPTS = 4
 KINDS, SOURCES = ("new", "expansion", "renewal"), ("inbound", "outbound", "partner", "event", "referral")
 SOURCE_HELPS = (0.15, -0.30, 0.10, -0.05, 0.45)
 LOST_REASONS = ("price", "competitor", "no decision", "missing feature", "timing")
-EXPANSION_RATE = 0.075
+EXPANSION_RATE = 0.11
 """Deals a month of an average customer."""
 
 
@@ -110,10 +110,11 @@ def renewals(account: Ints, ends: Ints, renewed: Bools, mrr: Floats, product: In
     return Deals(account, np.full(count, 2), np.zeros(count, dtype=np.int64), journeys, mrr * 12, product)
 
 
-def together(parts: list[Deals]) -> Deals:
-    """All deals as one, in order of creation."""
+def together(parts: list[Deals], until: int) -> Deals:
+    """All deals that were created before an instant as one, in order of creation."""
     journeys = _joined([part.journeys for part in parts])
     order = np.argsort(journeys.created, kind="stable")
+    order = order[journeys.created[order] < until]
     journeys = Journeys(**{name: getattr(journeys, name)[order] for name in Journeys.__dataclass_fields__})
     columns = {
         name: np.concatenate([getattr(part, name) for part in parts])[order]
@@ -221,7 +222,7 @@ def _stamps(at: Ints) -> pd.Series:
 def _changes(parts: list[tuple[Ints, Ints, str, pd.Series, pd.Series]]) -> pd.DataFrame:
     frames = []
     for at, number, field, old, new in parts:
-        keep = at < NEVER
+        keep = (at < NEVER) & ~(old == new).fillna(False).to_numpy(dtype=bool)
         frames.append(
             pd.DataFrame(
                 {

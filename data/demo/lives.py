@@ -37,6 +37,9 @@ class Lives:
     mailed: Bools
     called: Bools
     churn_hazard: Floats
+    """Of this month, the terms of the contract regarded; NaN for an account that is no customer."""
+    pressure: Floats
+    """The hazard of leaving this month of an account that is free to."""
     purchase_hazard: Floats
     """Of buying something new without a deal."""
     growth: Floats
@@ -65,7 +68,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
     annual = world.subscribes & (rng.random(n) < np.array([0.3, 0.5, 0.8])[world.segment])
     auto_renew = rng.random(n) < 0.6
     fullness = rng.beta(5, 3, n)
-    order_rate = np.where(world.subscribes, 0.45, 1.5) * rng.gamma(2.5, 1 / 2.5, n) + np.where(
+    order_rate = np.where(world.subscribes, 0.75, 1.9) * rng.gamma(2.5, 1 / 2.5, n) + np.where(
         world.subscribes, 0, 0.25
     )
     ticket_rate = rng.gamma(2.0, 0.22, n)
@@ -83,7 +86,9 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
     intervals: list[tuple[Ints, Ints, Ints, Ints]] = []
     ended: Ints = np.zeros(0, dtype=np.int64)
     calls: list[tuple[Ints, Ints]] = []
-    out = {name: np.zeros((n, months)) for name in ("health", "use", "satisfaction", "churn", "buys", "growth")}
+    out = {
+        name: np.zeros((n, months)) for name in ("health", "use", "satisfaction", "churn", "pressure", "buys", "growth")
+    }
     flags = {name: np.zeros((n, months), dtype=bool) for name in ("active", "called")}
     orders, tickets = np.zeros((n, months), dtype=np.int64), np.zeros((n, months), dtype=np.int64)
 
@@ -110,7 +115,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
         at_term = 1 - (1 - month_hazard) ** AT_TERM
         hazard = np.where(annual, np.where(due, at_term, 0.04 * month_hazard), month_hazard)
         leaves = active & (rng.random(n) < hazard)
-        out["churn"][:, m] = np.where(active, hazard, np.nan)
+        out["churn"][:, m], out["pressure"][:, m] = np.where(active, hazard, np.nan), month_hazard
         who = np.flatnonzero(leaves)
         at = np.where(due[who], span.month_starts[m] + term_offset[who], span.within(np.full(len(who), m), rng))
         at = np.maximum(at, np.concatenate([at for _, at, _, _ in intervals])[current[who]] + DAY) if m else at
@@ -118,7 +123,13 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
         active[who], gone_for[who] = False, 0
 
         starts = (joined_month == m) | ((m == 0) & world.already)
-        back = ~active & ~starts & (gone_for >= 2) & (joined_month < m) & (rng.random(n) < RETURNS)
+        back = (
+            ~active
+            & ~starts
+            & (gone_for >= 2)
+            & (joined_month < m)
+            & (rng.random(n) < RETURNS * np.exp(world.mail_effect * mail))
+        )
         who = np.flatnonzero(starts | back)
         first = np.where(world.already[who] & starts[who], span.start, joined[who])
         at = np.where(back[who], span.within(np.full(len(who), m), rng), first)
@@ -159,6 +170,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
         mailed=mailed,
         called=flags["called"],
         churn_hazard=out["churn"],
+        pressure=out["pressure"],
         purchase_hazard=out["buys"],
         growth=out["growth"],
         annual=annual,

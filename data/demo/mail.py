@@ -64,7 +64,7 @@ def mailed(world: World, campaigns: Campaigns, may: Bools, months: int) -> Bools
 
 
 def hours(archetype: str) -> Floats:
-    """Log odds that a person answers mail sent in each hour of the week (local, Monday 00:00 first) add to the usual."""
+    """What each local hour of the week (Monday 00:00 first) adds to a person's log odds of answering mail sent then."""
     hour, weekday = np.arange(168) % 24, np.arange(168) // 24
     middle, width = {
         "office": (10, 2.5),

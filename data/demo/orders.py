@@ -21,6 +21,8 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     adopted = np.where(RECURRING, np.iinfo(np.int64).max, adoptions.adopted)
     account, product = np.nonzero(adopted < span.until)
     at = adopted[account, product]
+    told = at > span.start  # what was had before the history was ordered before it
+    account, product, at = account[told], product[told], at[told]
     first = pd.DataFrame({"account": account, "product": product, "at": at, "first": True})
     again = _again(world, lives, adopted, span, rng)
     lines = pd.concat([first, again], ignore_index=True)

@@ -15,6 +15,8 @@ from data.demo.world import World
 PRICE_RISE = 1.03
 """At each renewal of a yearly term."""
 SEATS_CHANGE, ADD_ON_ENDS, ADD_ON_SHARE = 0.02, 0.010, 0.6
+SAMPLED_EVERY = 4
+"""Days from one sample of use to the next."""
 START, UPGRADE, SEATS, RENEW = range(4)
 REASONS = ("", "upgraded", "seats changed", "renewed", "cancelled", "add-on cancelled", None)
 CANCELLED, ADD_ON_CANCELLED, RUNS = 4, 5, 6
@@ -66,16 +68,18 @@ def _platform(
     )
     years = np.arange(len(span.months) // 12 + 2)
     due = lives.first_due[held][:, None] + 12 * years
-    yearly = lives.annual[account][:, None] & (due < len(span.months))
+    yearly = lives.annual[account][:, None] & (due < len(span.months) + 3)
     term, year = np.nonzero(yearly)
-    term_at = span.month_starts[due[term, year]] + lives.term_offset[held][term]
+    term_at = _month_starts(span)[due[term, year]] + lives.term_offset[held][term]
     up = _interval_of(adoptions.upgrade_account, adoptions.upgrade_at, account, started, ended)
     event = np.concatenate([np.arange(len(held)), up[up >= 0], which, term])
     at = np.concatenate([started, adoptions.upgrade_at[up >= 0], span.within(m, rng), term_at])
     kind = np.repeat([START, UPGRADE, SEATS, RENEW], [len(held), int((up >= 0).sum()), len(which), len(term)])
     grows = np.concatenate([np.zeros(len(event) - len(which) - len(term)), np.log(factor), np.zeros(len(term))])
     terms_at, terms_event = term_at, term
-    keep = (kind == START) | ((at > started[event] + DAY) & (at < np.minimum(ended[event], span.until)))
+    keep = ((kind == START) & (at < span.until)) | (
+        (at > started[event] + DAY) & (at < np.minimum(ended[event], span.until))
+    )
     event, at, kind, grows = event[keep], at[keep], kind[keep], grows[keep]
     order = np.lexsort((at, event))
     event, at, kind, grows = event[order], at[order], kind[order], grows[order]
@@ -105,16 +109,15 @@ def _term_end(lives: Lives, held: Ints, event: Ints, account: Ints, at: Ints, sp
     month = np.maximum(span.month_of(at), 0)
     offset, first = lives.term_offset[held][event], lives.first_due[held][event]
     due = first + 12 * np.maximum(0, -((first - month) // 12))
-    starts = np.array([_month_start(span, int(d)) for d in range(int(due.max(initial=0)) + 13)], dtype=np.int64)
+    starts = _month_starts(span)
     due = np.where(starts[due] + offset <= at, due + 12, due)
     return np.where(lives.annual[account[event]], starts[due] + offset, NEVER)
 
 
-def _month_start(span: Span, month: int) -> int:
-    known = len(span.months)
-    if month <= known:
-        return int(span.month_starts[month])
-    return int(span.month_starts[known] + (month - known) * 30.4375 * DAY)
+def _month_starts(span: Span) -> Ints:
+    """First instants of the months of the history and of two years after it, those by their usual length."""
+    after = span.month_starts[-1] + np.round(np.arange(1, 25) * 30.4375).astype(np.int64) * DAY
+    return np.concatenate([span.month_starts, after])
 
 
 def _add_ons(
@@ -185,20 +188,20 @@ def subscriptions_table(lives: Lives, contracts: Contracts) -> pd.DataFrame:
 
 
 def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd.DataFrame:
-    """One row per account, product and sampled day of use: one day of each week, the same for an account.
+    """One row per account, product and sampled day of use: every fourth day, so each weekday once in four weeks.
 
     A day without use has no row. Days are the company's; the day that is not over has none.
     """
     rng = np.random.default_rng([seed, 9])
-    weekday = rng.integers(0, 7, int(lives.annual.shape[0]))[contracts.account]
+    phase = rng.integers(0, SAMPLED_EVERY, int(lives.annual.shape[0]))[contracts.account]
     first = np.searchsorted(span.day_starts, contracts.started, side="right")
     last = np.searchsorted(span.day_starts, np.minimum(contracts.ended, span.until), side="right") - 1
     last = np.where(contracts.ended < span.until, last + 1, last)  # the day it ended is the row's, not the next one's
-    first = first + (weekday - first) % 7
-    weeks = np.maximum(0, (last - first + 6) // 7)
-    row = np.repeat(np.arange(len(weeks)), weeks)
-    nth = np.arange(len(row)) - np.repeat(np.cumsum(weeks) - weeks, weeks)
-    day = first[row] + 7 * nth
+    first = first + (phase - first) % SAMPLED_EVERY
+    times = np.maximum(0, (last - first + SAMPLED_EVERY - 1) // SAMPLED_EVERY)
+    row = np.repeat(np.arange(len(times)), times)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    day = first[row] + SAMPLED_EVERY * nth
     account = contracts.account[row]
     month = span.month_of(span.day_starts[day])
     rhythm = np.clip(span.day_weight[day], 0.1, 1.1)

@@ -1,11 +1,10 @@
 """The demo company, written: one Parquet file per contract table, and the truth beside them."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,11 +15,14 @@ from data.demo.catalogue import NAMES, products_table
 from data.demo.deals import deal_tables, expansions, new_business, renewals, together
 from data.demo.lives import live
 from data.demo.mail import campaigns_table, consents_table, mailed, plan, touches_table
+from data.demo.misleading import note_what_misleads
 from data.demo.money import costs_table, invoices_table, responses_table
 from data.demo.orders import orders_table
 from data.demo.rhythm import NEVER, Span
 from data.demo.subscriptions import contract, subscriptions_table, usage_table
 from data.demo.support import activities_table, tickets_table
+from data.demo.trouble import plant_trouble
+from data.demo.truth import truth_tables
 from data.demo.world import make_world
 
 ARROW: dict[Kind, pa.DataType] = {
@@ -76,13 +78,12 @@ def write_demo(
     lives = live(world, joined, mailed(world, campaigns, reachable, len(span.months)), span, seed)
     more = expansions(world, lives, span, seed)
     adoptions, about = adopt(world, lives, more, span, seed)
-    more = type(more)(**{**more.__dict__, "product": about})
+    more = replace(more, product=about)
     contracts, terms = contract(world, lives, adoptions, span, seed)
     renewal = renewals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
-    deals = together([new, more, renewal])
-    deals = type(deals)(**{**deals.__dict__, "journeys": deals.journeys})
+    deals = together([new, more, renewal], span.until)
     opportunities, changes = deal_tables(world, deals, NAMES, span, seed)
-    touches, unsubscribed, _unmarked = touches_table(world, lives, campaigns, granted, withdrawn, reachable, span, seed)
+    touches, unsubscribed, unmarked = touches_table(world, lives, campaigns, granted, withdrawn, reachable, span, seed)
     orders = orders_table(world, lives, adoptions, span, seed)
     tables = {
         "accounts": world.accounts,
@@ -105,19 +106,17 @@ def write_demo(
         "owners": world.owners,
         "responses": responses_table(world, lives, span, seed),
     }
-    shutil.rmtree(folder / "crm", ignore_errors=True)
-    (folder / "crm").mkdir(parents=True)
+    notes = plant_trouble(tables, pd.Timestamp(until), seed)
+    note_what_misleads(tables, touches.iloc[unmarked], span, notes)
+    truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": notes.table()}
+    for part in ("crm", "truth"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+        (folder / part).mkdir(parents=True)
     for table in CONTRACT:
-        _write(folder / "crm", table, _with_known_at(table, tables[table.name]))
-    return DemoSummary({name: len(tables[name]) for name in TABLES}, {})
-
-
-def _with_known_at(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
-    if "known_at" in rows:
-        return rows
-    if table.happened_at is None:
-        return rows.assign(known_at=pd.Series(np.full(len(rows), "NaT", dtype="datetime64[us]"), index=rows.index))
-    return rows.assign(known_at=rows[table.happened_at])
+        _write(folder / "crm", table, tables[table.name])
+    for name, rows in truth.items():
+        rows.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
+    return DemoSummary({name: len(tables[name]) for name in TABLES}, {name: len(truth[name]) for name in truth})
 
 
 def _write(folder: Path, table: Table, rows: pd.DataFrame) -> None:

@@ -1,0 +1,74 @@
+"""What misleads without being broken, found in the finished tables and noted in the list of trouble."""
+
+import numpy as np
+import pandas as pd
+
+from data.contract import TABLES
+from data.demo.notes import Notes, keys_of
+from data.demo.rhythm import Span
+
+RECENT_DAYS = 90
+
+
+def note_what_misleads(tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, span: Span, notes: Notes) -> None:
+    """Notes machine opens, clock changes, opt-outs, rewritten amounts, offers of what is owned, the incomplete day."""
+    touches, contacts = tables["touches"], tables["contacts"]
+    notes.add("machine open, not marked", "touches", unmarked["touch_id"])
+    notes.add("clock change", "touches", _at_clock_changes(touches, contacts, span)["touch_id"])
+    consents = tables["consents"]
+    withdrawn = consents[consents["status"] == "withdrawn"]
+    notes.add("opted out", "consents", keys_of(withdrawn, TABLES["consents"].key))
+    left = touches[(touches["kind"] == "unsubscribed") & ~touches["contact_id"].isin(withdrawn["contact_id"])]
+    notes.add("unsubscribed, consent not withdrawn", "touches", left["touch_id"])
+    _amounts(tables, notes)
+    _owned(tables, span, notes)
+    notes.add("incomplete day", "orders", [_last_day(span)])
+
+
+def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """Mail sent on a local day on which the person's clocks change."""
+    sent = touches[touches["kind"] == "sent"]
+    zone = sent["contact_id"].map(contacts.drop_duplicates("contact_id").set_index("contact_id")["timezone"])
+    parts = []
+    for name in sorted(set(zone.dropna())):
+        try:
+            days = pd.date_range(span.days[0], span.days[-1], tz=name)
+        except (KeyError, ValueError):  # an invalid zone, planted
+            continue
+        offset = np.array([day.utcoffset().total_seconds() for day in days])
+        changed = days[:-1][offset[1:] != offset[:-1]].tz_localize(None)
+        mine = sent[(zone == name).to_numpy()]
+        local = mine["happened_at"].dt.tz_localize("UTC").dt.tz_convert(name).dt.tz_localize(None).dt.normalize()
+        parts.append(mine[local.isin(changed)])
+    return pd.concat(parts) if parts else sent.iloc[:0]
+
+
+def _amounts(tables: dict[str, pd.DataFrame], notes: Notes) -> None:
+    """Deals whose amount was rewritten when their outcome was known."""
+    changes, deals = tables["opportunity_changes"], tables["opportunities"]
+    last = changes[changes["field"] == "amount"].merge(
+        deals[["opportunity_id", "closed_at", "outcome"]], on="opportunity_id"
+    )
+    last = last[last["changed_at"] == last["closed_at"]]
+    notes.add("filled in after the outcome", "opportunities", last["opportunity_id"], "amount")
+
+
+def _owned(tables: dict[str, pd.DataFrame], span: Span, notes: Notes) -> None:
+    """Campaigns of the last months that offered an account what it had ordered before, as ``campaign|account``."""
+    until = pd.Timestamp(span.until, unit="s")
+    campaigns = tables["campaigns"]
+    campaigns = campaigns[campaigns["started_at"] > until - pd.Timedelta(days=RECENT_DAYS)]
+    touches = tables["touches"]
+    touches = touches[(touches["kind"] == "sent") & touches["campaign_id"].isin(campaigns["campaign_id"])]
+    offered = touches.merge(campaigns[["campaign_id", "product_id"]], on="campaign_id")
+    offered = offered.merge(tables["contacts"][["contact_id", "account_id"]], on="contact_id")
+    bought = tables["orders"].groupby(["account_id", "product_id"], as_index=False)["ordered_at"].min()
+    both = offered.merge(bought, on=["account_id", "product_id"])
+    both = both[both["ordered_at"] < both["happened_at"]].drop_duplicates(["campaign_id", "account_id"])
+    notes.add(
+        "offered what it has", "campaigns", keys_of(both, ("campaign_id", "account_id")), both["product_id"].to_numpy()
+    )
+
+
+def _last_day(span: Span) -> str:
+    return str(span.days[int(np.searchsorted(span.day_starts, span.until, side="right")) - 1])
