@@ -1,5 +1,7 @@
 """What an action is: a thing that may be done for a customer, what it may bring, and what it costs."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,9 +41,21 @@ class Action(Protocol):
     channel: str | None
     """email, call, or None for waiting. A channel with a purpose needs the contact's consent."""
     purpose: str | None
+    minutes: float
+    """What it takes of its owner's week; 0 where nobody has to do anything."""
     describes: str
     """What is done, for people."""
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
         """Possible uses of the action, one row per account at most times product; columns ``CANDIDATE_COLUMNS``."""
         ...
+
+
+def as_candidates(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with exactly ``CANDIDATE_COLUMNS``; those that it lacks are empty."""
+    return frame.reindex(columns=list(CANDIDATE_COLUMNS)).reset_index(drop=True)
+
+
+def sentences(*columns: Iterable[str]) -> list[str]:
+    """One JSON list a row, of the sentences that each column holds for it; empty ones are left out."""
+    return [json.dumps([s for s in row if s], ensure_ascii=False) for row in zip(*columns, strict=True)]

@@ -1,0 +1,105 @@
+"""The choice: one next best action for each customer, within what people allow and have time for."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from actions import ACTIONS
+from actions.action import CANDIDATE_COLUMNS, Scores, sentences
+from actions.audiences import campaign_targets
+from actions.consent import call_contacts, mail_contacts
+from actions.holdout import in_holdout
+from actions.hours import assign, owner_minutes
+from actions.limits import called_lately, kept_away, mailed_too_often
+from actions.worth import worth
+from data.lake import Draft, Step
+from data.scoring import NEXT_BEST_ACTIONS, conform
+from features.company import Company
+
+EXPIRES_AFTER_DAYS = 7
+"""Hours are planned by the week, so what was chosen for them lasts a week."""
+WAIT = "wait"
+SCORED = ("account_scores", "contact_scores", "opportunity_scores", "recommendations")
+
+
+def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> None:
+    """Writes ``next_best_actions``, one row per account, and ``campaign_targets``, one row per contact and campaign.
+
+    ``expected_value`` is incremental margin after cost, so that waiting is worth 0. ``runner_up`` is what would have
+    been done instead: the best other action, or, where the account waits, the one that came nearest.
+    """
+    scores = _scores(company, engineered, scored)
+    candidates = _allowed(company, _candidates(company, scores))
+    worthwhile = candidates[candidates["net"] > 0]
+    picked, refused = assign(worthwhile, owner_minutes(company))
+    chosen = _with_waiting(picked, candidates)
+    chosen = _with_runner_up(chosen, candidates, refused)
+    chosen = chosen.assign(
+        action_id=f"{company.as_of}:" + chosen["account_id"].astype(str) + ":" + chosen["action"].astype(str),
+        expected_value=chosen["net"],
+        holdout=chosen["holdout"].astype(bool) & (chosen["action"] != WAIT),
+        expires_at=company.as_of + timedelta(days=EXPIRES_AFTER_DAYS),
+    )
+    actions = conform(chosen.sort_values("account_id", ignore_index=True), NEXT_BEST_ACTIONS)
+    draft.write("next_best_actions", actions)
+    draft.write("campaign_targets", campaign_targets(company, actions, scores.frames["mail_to"]))
+
+
+def _scores(company: Company, engineered: Step, scored: Step) -> Scores:
+    """What models wrote, and beside it what each account is worth and who of it may be written to or called."""
+    frames = {name: scored.frame(name) for name in SCORED if name in scored.tables}
+    frames = {name: frame for name, frame in frames.items() if len(frame)}
+    contacts = engineered.frame("contacts") if "contacts" in engineered.tables else pd.DataFrame()
+    mail_to = mail_contacts(company, contacts, frames.get("contact_scores"), too_often=mailed_too_often(company))
+    called = called_lately(company)
+    call_to = call_contacts(company)
+    known = {"worth": worth(company), "mail_to": mail_to, "call_to": call_to[~call_to["account_id"].isin(called)]}
+    return Scores({**frames, **known})
+
+
+def _candidates(company: Company, scores: Scores) -> pd.DataFrame:
+    """Every candidate of every action, with ``action, channel, minutes``, ``net`` (after cost) and ``holdout``."""
+    found = [
+        action.candidates(company, scores).assign(action=action.name, channel=action.channel, minutes=action.minutes)
+        for action in ACTIONS
+    ]
+    columns = [*CANDIDATE_COLUMNS, "action", "channel", "minutes"]
+    rows = pd.concat([frame.astype(object) for frame in found], ignore_index=True).reindex(columns=columns)
+    rows = rows.astype({"expected_value": float, "cost": float, "minutes": float})
+    rows["act_at"] = pd.to_datetime(rows["act_at"])
+    rows["net"] = (rows["expected_value"] - rows["cost"]).round(2)
+    rows["holdout"] = in_holdout(rows["account_id"], company.seed)
+    finite: pd.DataFrame = rows[np.isfinite(rows["net"])]
+    return finite
+
+
+def _allowed(company: Company, candidates: pd.DataFrame) -> pd.DataFrame:
+    """The candidates that nobody said no to. Waiting is always allowed."""
+    away = kept_away(company)
+    refused = pd.MultiIndex.from_frame(candidates[["account_id", "action"]]).isin(pd.MultiIndex.from_frame(away))
+    return candidates[~refused | (candidates["action"] == WAIT)]
+
+
+def _with_waiting(picked: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """One row per account: what was picked for it, or waiting."""
+    waits = candidates[(candidates["action"] == WAIT) & ~candidates["account_id"].isin(picked["account_id"])]
+    return pd.concat([picked, waits], ignore_index=True)
+
+
+def _with_runner_up(chosen: pd.DataFrame, candidates: pd.DataFrame, refused: pd.DataFrame) -> pd.DataFrame:
+    """The chosen rows with ``runner_up`` and ``runner_up_value``; who only waits for want of hours is told so."""
+    others = candidates.merge(chosen[["account_id", "action"]], on="account_id", suffixes=("", "_chosen"))
+    others = others[others["action"] != others["action_chosen"]]
+    best = others.sort_values(
+        ["account_id", "net", "action"], ascending=[True, False, True], kind="stable"
+    ).drop_duplicates("account_id")
+    best = best[["account_id", "action", "net"]].rename(columns={"action": "runner_up", "net": "runner_up_value"})
+    rows = chosen.merge(best, on="account_id", how="left")
+    crowded = refused.sort_values("net", ascending=False, kind="stable").drop_duplicates("account_id")
+    without = rows["account_id"].map(dict(zip(crowded["account_id"], crowded["action"], strict=True)))
+    waiting = (rows["action"] == WAIT) & without.notna()
+    told = sentences([f"its owner has no hours left for {action}" for action in without[waiting]])
+    rows["reasons"] = rows["reasons"].astype(object)
+    rows.loc[waiting, "reasons"] = pd.Series(told, index=rows.index[waiting], dtype=object)
+    return rows

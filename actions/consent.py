@@ -1,0 +1,65 @@
+"""Whom we may write to or call, and the proof."""
+
+import ibis
+import pandas as pd
+
+from actions.hours import next_working_morning
+from features.company import Company
+
+PHONE = ("phone", "call", "telephone")
+GRANTED = "granted"
+
+
+def mail_contacts(
+    company: Company, contacts: pd.DataFrame, contact_scores: pd.DataFrame | None, *, too_often: set[str]
+) -> pd.DataFrame:
+    """One row per account that may be mailed, ordered by it: the contact to write to.
+
+    ``account_id, contact_id, engagement, consent_evidence, act_at``. A contact may be written to when its latest
+    decision on marketing e-mail is a grant, its address works, and it is not among ``too_often``. Of several the most
+    engaged is taken. ``act_at`` is its best hour, or the next working morning where none is known. ``contacts`` is
+    today's features of contacts.
+    """
+    columns = ["account_id", "contact_id", "engagement", "consent_evidence"]
+    may = contacts.reindex(columns=[*columns, "may_email", "email_status"])
+    granted = may["consent_evidence"].astype("string").str.startswith(GRANTED).fillna(False)
+    allowed = may["may_email"].eq(True) & granted & may["email_status"].eq("valid")
+    may = may[allowed & may["account_id"].notna() & ~may["contact_id"].isin(too_often)]
+    may = may.sort_values(
+        ["account_id", "engagement", "contact_id"], ascending=[True, False, True], na_position="last"
+    ).drop_duplicates("account_id")
+    times = pd.DataFrame(columns=["contact_id", "send_at"]) if contact_scores is None else contact_scores
+    rows = may[columns].merge(times[["contact_id", "send_at"]], on="contact_id", how="left")
+    morning = pd.Timestamp(next_working_morning(company.as_of, company.timezone))
+    rows["act_at"] = pd.to_datetime(rows.pop("send_at")).astype("datetime64[us]").fillna(morning)
+    return rows.reset_index(drop=True)
+
+
+def call_contacts(company: Company) -> pd.DataFrame:
+    """One row per account that may be called, ordered by it: ``account_id, contact_id, act_at``.
+
+    The contact spoken to last, of those who have not withdrawn their consent to be called (being a customer is reason
+    enough to be called until one says otherwise). An account of which no person is known may be called too, without a
+    contact; one whose every person has withdrawn may not.
+    """
+    contacts, activities = company.tables["contacts"], company.tables["activities"]
+    consents = company.tables["consents"]
+    decided = consents.filter(consents.channel.lower().isin(PHONE)).group_by("contact_id", "recorded_at")
+    # Of a grant and a withdrawal at the same instant, the withdrawal holds.
+    decisions = decided.agg(withdrawn=lambda t: (t.status == "withdrawn").any())
+    latest = decisions.group_by("contact_id").agg(withdrawn=decisions.withdrawn.argmax(decisions.recorded_at))
+    spoken = activities.filter(activities.kind.isin(("call", "meeting"))).group_by("contact_id")
+    last = spoken.agg(spoken_at=lambda t: t.happened_at.max())
+    people = contacts.filter(contacts.account_id.notnull()).select("account_id", "contact_id", "phone")
+    people = people.left_join(latest, "contact_id").drop("contact_id_right")
+    people = people.left_join(last, "contact_id").drop("contact_id_right")
+    people = people.mutate(withdrawn=people.withdrawn.fill_null(False), has_phone=people.phone.notnull())
+    everybody = people.order_by(
+        ibis.asc("account_id"), ibis.desc("has_phone"), ibis.desc("spoken_at"), "contact_id"
+    ).execute()
+    may = everybody[~everybody["withdrawn"].astype(bool)].drop_duplicates("account_id")[["account_id", "contact_id"]]
+    accounts: pd.DataFrame = company.tables["accounts"].select("account_id").order_by("account_id").execute()
+    nobody_may = set(everybody["account_id"]) - set(may["account_id"])
+    rows = accounts[~accounts["account_id"].isin(nobody_may)].merge(may, on="account_id", how="left")
+    rows["act_at"] = pd.Timestamp(next_working_morning(company.as_of, company.timezone)).as_unit("us")
+    return rows.reset_index(drop=True)

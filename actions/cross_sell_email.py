@@ -1,0 +1,46 @@
+"""Write to a customer about a product that it does not have yet."""
+
+import pandas as pd
+
+from actions.action import Scores, as_candidates, sentences
+from actions.offers import offers
+from features.company import Company
+
+LIFTS_ODDS = 0.08
+"""An e-mail raises the odds of buying by this much: an assumption, until a holdout has outcomes."""
+COSTS = 0.25
+"""Sending it, and its share of the complaints and lost subscribers that e-mails cause: an assumption."""
+
+
+class CrossSellEmail:
+    """Worth: what an e-mail adds to the chance of buying the product × its margin."""
+
+    name = "cross_sell_email"
+    channel: str | None = "email"
+    purpose: str | None = "marketing"
+    minutes = 0.0
+    describes = "Write to a customer about a product that it does not have yet."
+
+    def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
+        """One row per account that may be mailed and product that may be offered to it."""
+        worth, mail_to = scores.get("worth"), scores.get("mail_to")
+        if worth is None or mail_to is None:
+            return as_candidates(pd.DataFrame())
+        rows = offers(company, scores).merge(worth[["account_id", "owner_id"]], on="account_id")
+        rows = rows.merge(mail_to, on="account_id")
+        chance = rows["probability"].astype(float)
+        return as_candidates(
+            rows.assign(
+                expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
+                cost=COSTS,
+                reasons=sentences(
+                    [
+                        f"{value:.0%} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
+                        for value, product, margin in zip(chance, rows["product"], rows["margin"], strict=True)
+                    ],
+                    rows["why"].fillna("").astype(str),
+                    "may be mailed: " + rows["consent_evidence"].astype(str),
+                    [f"assumes that an e-mail raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
+                ),
+            )
+        )

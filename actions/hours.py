@@ -1,0 +1,70 @@
+"""The hours of the people who call: how many a week there are, what one costs, and who is called within them."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from features.company import Company
+
+HOUR_COSTS = 60.0
+"""What an hour of an owner costs, in the reporting currency: an assumption, overheads included."""
+CALL_SHARE = 0.4
+"""The share of an owner's week that may go into proposed calls; the rest is theirs."""
+WEEKLY_HOURS = 40.0
+"""The week of an owner whose hours nobody wrote down."""
+UNASSIGNED = ""
+"""Accounts that nobody owns share the week of one person."""
+MORNING = time(9)
+
+
+def call_costs(minutes: float) -> float:
+    """What a call of so many minutes costs."""
+    return round(HOUR_COSTS * minutes / 60, 2)
+
+
+def next_working_morning(day: date, timezone: str) -> datetime:
+    """Nine o'clock of the first day from ``day`` on that is no Saturday or Sunday, as naive UTC."""
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return datetime.combine(day, MORNING, ZoneInfo(timezone)).astimezone(UTC).replace(tzinfo=None)
+
+
+def owner_minutes(company: Company) -> dict[str, float]:
+    """Minutes that each known owner may spend on proposed calls in the week that begins with the company's date."""
+    owners = company.tables["owners"].select("owner_id", "weekly_hours").order_by("owner_id").execute()
+    hours = owners["weekly_hours"].fillna(WEEKLY_HOURS)
+    return dict(zip(owners["owner_id"], hours * 60 * CALL_SHARE, strict=True))
+
+
+def assign(candidates: pd.DataFrame, minutes: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The candidate each account gets, at most one, and those refused because their owner's week is full.
+
+    Accounts ask for what is worth most to them; owners keep what is worth most by the minute; who is refused asks for
+    the next best, until nobody is refused. Accounts of the holdout are chosen for like all others, so that they can be
+    compared, but take no time. ``candidates`` has ``account_id, action, product_id, net, owner_id, minutes, holdout``.
+    """
+    live = candidates.sort_values(
+        ["account_id", "net", "action", "product_id"], ascending=[True, False, True, True], kind="stable"
+    )
+    refused: list[pd.DataFrame] = [live.iloc[:0]]
+    while True:
+        picked = live.drop_duplicates("account_id")
+        over = _beyond(picked, minutes)
+        if over.empty:
+            return picked, pd.concat(refused)
+        refused.append(over)
+        live = live.drop(index=over.index)
+
+
+def _beyond(picked: pd.DataFrame, minutes: Mapping[str, float]) -> pd.DataFrame:
+    """The picked calls that do not fit into their owners' weeks, best by the minute served first."""
+    calls = picked[picked["minutes"] > 0]
+    calls = calls.assign(
+        owner=calls["owner_id"].fillna(UNASSIGNED), per_minute=calls["net"] / calls["minutes"]
+    ).sort_values(["owner", "per_minute", "account_id"], ascending=[True, False, True], kind="stable")
+    taken = calls["minutes"].where(~calls["holdout"], 0.0).groupby(calls["owner"]).cumsum()
+    needed = taken + calls["minutes"].where(calls["holdout"], 0.0)
+    budget = calls["owner"].map(minutes).fillna(WEEKLY_HOURS * 60 * CALL_SHARE)
+    return picked.loc[calls.index[needed > budget]]

@@ -1,0 +1,45 @@
+"""What may be offered to whom: recommended, priced, on sale, and not had."""
+
+import pandas as pd
+
+from actions.action import Scores
+from features.company import Company
+from features.owned import owned
+from features.spine import account_spine
+
+
+def offers(company: Company, scores: Scores) -> pd.DataFrame:
+    """One row per account and product that may be offered, the most worth first.
+
+    ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
+    ``margin`` if it is bought, ``why``. A product that the account has, or that left the market, is never among them,
+    whatever a model recommends.
+    """
+    columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
+    recommended = scores.get("recommendations")
+    if recommended is None or recommended.empty:
+        return pd.DataFrame(columns=columns)
+    products = company.tables["products"].select("product_id", "name", "active_from", "active_to").execute()
+    day = pd.Timestamp(company.as_of)
+    begun = ~(pd.to_datetime(products["active_from"]) > day)
+    on_sale = products[begun & ~(pd.to_datetime(products["active_to"]) < day)]
+    rows = recommended.merge(on_sale[["product_id", "name"]], on="product_id")
+    rows = rows[(rows["probability"] > 0) & (rows["expected_margin"] > 0)]
+    had = _had(company)
+    rows = rows.merge(had, on=["account_id", "product_id"], how="left", indicator="had")
+    rows = rows[rows["had"] == "left_only"]
+    rows = rows.assign(
+        product=rows["name"].fillna(rows["product_id"]),
+        margin=rows["expected_margin"] / rows["probability"],
+        why=rows.get("why"),
+    )
+    return rows.sort_values(
+        ["account_id", "expected_margin", "product_id"], ascending=[True, False, True], ignore_index=True
+    )[columns]
+
+
+def _had(company: Company) -> pd.DataFrame:
+    """One row per account and product that it has today."""
+    today = owned(company, account_spine(company, [company.as_of]))
+    had: pd.DataFrame = today.filter(today.active).select("account_id", "product_id").distinct().execute()
+    return had

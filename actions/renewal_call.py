@@ -1,0 +1,43 @@
+"""Call a subscriber who may leave, before the term ends."""
+
+import pandas as pd
+
+from actions.action import Scores, as_candidates, sentences
+from actions.hours import call_costs
+from features.company import Company
+
+SAVES = 0.12
+"""The share of leaving subscribers whom a call keeps: an assumption, until a holdout has outcomes."""
+MONTHS = 12
+"""How long a subscriber who was kept stays on: an assumption."""
+
+
+class RenewalCall:
+    """Worth: chance of leaving × ``SAVES`` × margin of the subscriptions over ``MONTHS``."""
+
+    name = "renewal_call"
+    channel: str | None = "call"
+    purpose: str | None = None
+    minutes = 45.0
+    describes = "Call a subscriber who may leave, before the term ends."
+
+    def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
+        """One row per account with active subscriptions, a churn score and somebody who may be called."""
+        worth, call_to, scored = scores.get("worth"), scores.get("call_to"), scores.get("account_scores")
+        if worth is None or call_to is None or scored is None:
+            return as_candidates(pd.DataFrame())
+        rows = worth[worth["mrr_margin"] > 0].merge(call_to, on="account_id")
+        rows = rows.merge(scored[["account_id", "churn"]].dropna(subset="churn"), on="account_id")
+        at_stake = rows["mrr_margin"] * MONTHS
+        return as_candidates(
+            rows.assign(
+                expected_value=rows["churn"].astype(float) * SAVES * at_stake,
+                cost=call_costs(self.minutes),
+                reasons=sentences(
+                    [f"{churn:.0%} likely to leave" for churn in rows["churn"]],
+                    [f"{margin:,.0f} {company.currency} of margin a year at stake" for margin in at_stake],
+                    ["" if pd.isna(end) else f"the next term ends {end:%Y-%m-%d}" for end in rows["term_ends_at"]],
+                    [f"assumes that a call keeps {SAVES:.0%} of those who would leave"] * len(rows),
+                ),
+            )
+        )

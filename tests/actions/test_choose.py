@@ -1,0 +1,355 @@
+"""One next best action for each account, by expected value, and never what is not allowed."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from actions import ACTIONS
+from actions.action import CANDIDATE_COLUMNS, Scores
+from actions.holdout import in_holdout
+from actions.worth import worth
+from data.contract import CONTRACT
+from data.scoring import NEXT_BEST_ACTIONS
+from tests.actions.choosing import Choice
+from tests.features.company_builder import build_company
+
+Choose = Callable[..., Choice]
+
+TREATED = ["A1", "A2", "A3"]
+"""Accounts that the hash does not put aside with seed 7 (asserted below)."""
+
+OWNER = {"owner_id": "O1", "weekly_hours": 40}
+PRODUCTS = [
+    {"product_id": "base", "name": "Base", "family": "suite", "tier": 1, "list_price": 100, "margin_rate": 0.8,
+     "recurring": True},
+    {"product_id": "pro", "name": "Pro", "family": "suite", "tier": 2, "list_price": 300, "margin_rate": 0.8,
+     "recurring": True},
+    {"product_id": "addon", "name": "Add-on", "family": "extra", "list_price": 50, "margin_rate": 0.8,
+     "recurring": True},
+]  # fmt: skip
+
+
+def account(account_id: str, **more: Any) -> dict[str, Any]:
+    return {"account_id": account_id, "owner_id": "O1", "created_at": "2022-01-01", **more}
+
+
+def subscription(account_id: str, mrr: float = 1000, product_id: str = "base", **more: Any) -> dict[str, Any]:
+    return {"subscription_id": f"S-{account_id}-{product_id}", "account_id": account_id, "product_id": product_id,
+            "mrr": mrr, "started_at": "2023-01-01", **more}  # fmt: skip
+
+
+def contact(account_id: str, email: str = "someone@example.com") -> dict[str, Any]:
+    return {"contact_id": f"C-{account_id}", "account_id": account_id, "email": email, "created_at": "2022-01-01"}
+
+
+def consent(account_id: str, status: str = "granted", at: str = "2023-05-01", **more: Any) -> dict[str, Any]:
+    return {"contact_id": f"C-{account_id}", "channel": "email", "purpose": "marketing", "recorded_at": at,
+            "status": status, "source": "webform", **more}  # fmt: skip
+
+
+def recommended(account_id: str, product_id: str = "addon", rank: int = 1, **more: Any) -> dict[str, Any]:
+    return {"account_id": account_id, "rank": rank, "product_id": product_id, "probability": 0.2,
+            "expected_margin": 200.0, "why": "others like it bought it", **more}  # fmt: skip
+
+
+def test_the_accounts_of_these_tests_are_not_in_the_holdout() -> None:
+    assert not in_holdout(pd.Series(TREATED), seed=7).any()
+
+
+def test_a_leaving_subscriber_is_called_when_that_is_worth_more_than_the_call(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1"), account("A2")],
+        owners=[OWNER],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1"), subscription("A2", mrr=10)],
+    )
+    chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in ("A1", "A2")])
+    a1, a2 = chosen.of("A1"), chosen.of("A2")
+    # 0.5 chance × 12 % saved × 1000 × 12 months × 80 % margin = 576, and 45 minutes cost 45
+    assert (a1["action"], a1["expected_value"], a1["cost"]) == ("renewal_call", 531.0, 45.0)
+    assert a1["action_id"] == "2024-07-01:A1:renewal_call"
+    assert (a1["channel"], a1["owner_id"], a1["runner_up"]) == ("call", "O1", "wait")
+    assert a1["act_at"] == pd.Timestamp("2024-07-01 06:00")  # Monday, nine o'clock in Istanbul
+    assert json.loads(a1["reasons"]) == [
+        "50% likely to leave",
+        "9,600 EUR of margin a year at stake",
+        "assumes that a call keeps 12% of those who would leave",
+    ]
+    # 5.76 is not worth a call of 45
+    assert (a2["action"], a2["expected_value"], a2["runner_up"], a2["runner_up_value"]) == (
+        "wait", 0.0, "renewal_call", -39.24,
+    )  # fmt: skip
+
+
+def test_the_action_worth_most_is_chosen_and_the_next_is_its_runner_up(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1")],
+        owners=[OWNER],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1", mrr=100)],
+        contacts=[contact("A1")],
+        consents=[consent("A1")],
+    )
+    chosen = choose(
+        company,
+        account_scores=[{"account_id": "A1", "churn": 0.9, "upsell": 0.5}],
+        recommendations=[recommended("A1", expected_margin=2000.0)],
+    ).of("A1")
+    # the offer: 0.25 × 0.5 × 0.5 × (2000 / 0.2) − 30 = 595; the call: 0.9 × 0.12 × 960 − 45 = 58.68; the e-mail: 128 − 0.25
+    assert (chosen["action"], chosen["product_id"], chosen["expected_value"]) == ("upsell_offer", "addon", 595.0)
+    assert (chosen["runner_up"], chosen["runner_up_value"]) == ("cross_sell_email", 127.75)
+
+
+MAILABLE: dict[str, Any] = {"contacts": [contact("A1")], "consents": [consent("A1")]}
+
+
+@pytest.mark.parametrize(
+    ("why", "changes"),
+    [
+        ("no consent", {"consents": []}),
+        ("withdrawn", {"consents": [consent("A1"), consent("A1", "withdrawn", "2024-01-01")]}),
+        ("only for another purpose", {"consents": [consent("A1", purpose="transactional")]}),
+        ("only for another channel", {"consents": [consent("A1", channel="phone")]}),
+        ("no address", {"contacts": [{**contact("A1"), "email": None}]}),
+        ("broken address", {"contacts": [contact("A1", "someone at example")]}),
+        ("unsubscribed", {"touches": [{"touch_id": "T", "contact_id": "C-A1", "channel": "email",
+                                       "kind": "unsubscribed", "happened_at": "2024-06-01"}]}),
+        ("mailed twice this week", {"touches": [
+            {"touch_id": f"T{i}", "contact_id": "C-A1", "channel": "email", "kind": "sent",
+             "happened_at": f"2024-06-2{i}"} for i in (7, 8)]}),
+        ("overridden", {"responses": [{"action_id": "2024-06-01:A1:cross_sell_email", "response": "overridden",
+                                       "responded_at": "2024-06-01", "until": "2024-12-01"}]}),
+        ("has the product", {"subscriptions": [subscription("A1"), subscription("A1", product_id="addon")]}),
+        ("product off the market", {"products": [{**p, "active_to": "2024-06-01"} for p in PRODUCTS]}),
+    ],
+)  # fmt: skip
+def test_no_email_is_sent_where_it_must_not_be(choose: Choose, why: str, changes: dict[str, Any]) -> None:
+    tables = {
+        "accounts": [account("A1")],
+        "owners": [OWNER],
+        "products": PRODUCTS,
+        "subscriptions": [subscription("A1")],
+        **MAILABLE,
+    }
+    allowed = choose(build_company(**tables), recommendations=[recommended("A1")])
+    assert allowed.of("A1")["action"] == "cross_sell_email"
+    refused = choose(build_company(**{**tables, **changes}), recommendations=[recommended("A1")])
+    assert refused.of("A1")["action"] == "wait", why
+    assert refused.targets.empty
+
+
+def test_an_email_brings_its_consent_and_its_hour_into_the_targets(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1")],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1")],
+        **MAILABLE,
+    )
+    chosen = choose(
+        company,
+        recommendations=[recommended("A1")],
+        contact_scores=[{"contact_id": "C-A1", "account_id": "A1", "send_at": datetime(2024, 7, 2, 7)}],
+    )
+    assert chosen.of("A1")["act_at"] == pd.Timestamp("2024-07-02 07:00")
+    (target,) = chosen.targets.to_dict("records")
+    # 8 % × 0.2 × 0.8 × (200 / 0.2) − 0.25
+    assert target == {
+        "contact_id": "C-A1",
+        "campaign_id": "cross_sell_email:addon",
+        "account_id": "A1",
+        "product_id": "addon",
+        "expected_incremental_value": 12.55,
+        "consent_evidence": "granted 2023-05-01 by webform",
+        "send_at": pd.Timestamp("2024-07-02 07:00"),
+        "arm": "treated",
+    }
+
+
+def test_a_running_campaign_for_the_product_is_used(choose: Choose) -> None:
+    campaign = {"campaign_id": "K1", "channel": "email", "purpose": "marketing", "product_id": "addon",
+                "started_at": "2024-06-01"}  # fmt: skip
+    ended = {**campaign, "campaign_id": "K2", "started_at": "2024-06-02", "ended_at": "2024-06-20"}
+    company = build_company(
+        accounts=[account("A1")],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1")],
+        campaigns=[campaign, ended],
+        **MAILABLE,
+    )
+    assert choose(company, recommendations=[recommended("A1")]).targets["campaign_id"].tolist() == ["K1"]
+
+
+def test_two_calls_of_the_same_kind_do_not_fit_where_hours_suffice_for_one(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account(a) for a in TREATED],
+        owners=[{"owner_id": "O1", "weekly_hours": 2}],  # 40 % of two hours: 48 minutes, one call of 45
+        products=PRODUCTS,
+        subscriptions=[subscription("A1"), subscription("A2", mrr=3000), subscription("A3", mrr=2000)],
+    )
+    chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in TREATED])
+    assert [chosen.of(a)["action"] for a in TREATED] == ["wait", "renewal_call", "wait"]
+    crowded_out = chosen.of("A3")
+    assert json.loads(crowded_out["reasons"]) == ["its owner has no hours left for renewal_call"]
+    assert (crowded_out["runner_up"], crowded_out["runner_up_value"]) == ("renewal_call", 1107.0)
+
+
+def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1")],
+        owners=[{"owner_id": "O1", "weekly_hours": 0}],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1")],
+        **MAILABLE,
+    )
+    chosen = choose(
+        company, account_scores=[{"account_id": "A1", "churn": 0.5}], recommendations=[recommended("A1")]
+    ).of("A1")
+    assert (chosen["action"], chosen["runner_up"]) == ("cross_sell_email", "renewal_call")
+
+
+def test_a_customer_called_this_week_is_not_called_again(choose: Choose) -> None:
+    call = {"activity_id": "X", "account_id": "A1", "kind": "call", "happened_at": "2024-06-26"}
+    tables = {
+        "accounts": [account("A1")],
+        "products": PRODUCTS,
+        "subscriptions": [subscription("A1")],
+        "activities": [call],
+    }
+    scores = [{"account_id": "A1", "churn": 0.5}]
+    assert choose(build_company(**tables), account_scores=scores).of("A1")["action"] == "wait"
+    earlier = {**tables, "activities": [{**call, "happened_at": "2024-06-20"}]}
+    assert choose(build_company(**earlier), account_scores=scores).of("A1")["action"] == "renewal_call"
+
+
+def test_nobody_who_withdrew_from_the_phone_is_called(choose: Choose) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [account("A1")],
+        "products": PRODUCTS,
+        "subscriptions": [subscription("A1")],
+        "contacts": [contact("A1"), {**contact("A1"), "contact_id": "C2"}],
+    }
+    withdrawn = consent("A1", "withdrawn", channel="phone")
+    scores = [{"account_id": "A1", "churn": 0.5}]
+    assert choose(build_company(**tables, consents=[withdrawn]), account_scores=scores).of("A1")["contact_id"] == "C2"
+    both = [withdrawn, {**withdrawn, "contact_id": "C2"}]
+    assert choose(build_company(**tables, consents=both), account_scores=scores).of("A1")["action"] == "wait"
+
+
+def test_an_open_deal_is_advanced_by_its_own_owner(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1")],
+        owners=[OWNER, {"owner_id": "O2"}],
+        products=PRODUCTS,
+        opportunities=[
+            {"opportunity_id": "D1", "account_id": "A1", "owner_id": "O2", "product_id": "pro",
+             "created_at": "2024-05-01"},
+            {"opportunity_id": "D2", "account_id": "A1", "owner_id": "O2", "created_at": "2024-05-01"},
+        ],
+    )  # fmt: skip
+    scores = [
+        {"opportunity_id": "D1", "account_id": "A1", "owner_id": "O2", "win": 0.5, "expected_amount": 10_000.0},
+        {"opportunity_id": "D2", "account_id": "A1", "owner_id": "O2", "win": 0.5, "expected_amount": 5_000.0},
+    ]
+    chosen = choose(company, opportunity_scores=scores).of("A1")
+    # 0.15 × 0.5 × 0.5 × 10,000 × 80 % − 30
+    assert (chosen["action"], chosen["expected_value"]) == ("advance_deal", 270.0)
+    assert (chosen["owner_id"], chosen["opportunity_id"]) == ("O2", "D1")
+
+
+def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:
+    order = {"order_id": "R1", "line_id": "1", "account_id": "A1", "product_id": "base", "quantity": 1,
+             "amount": 1000, "ordered_at": "2024-01-01", "status": "placed"}  # fmt: skip
+    company = build_company(accounts=[account("A1")], products=PRODUCTS, orders=[order], **MAILABLE)
+    gone = choose(company).of("A1")
+    # nobody ever came back: 100 % stay away, 2 % are brought back, 800 of margin, 0.25 for the e-mail
+    assert (gone["action"], gone["expected_value"]) == ("win_back_email", 15.75)
+    leaving = choose(company, account_scores=[{"account_id": "A1", "churn": 0.5}]).of("A1")
+    assert (leaving["action"], leaving["expected_value"]) == ("win_back_email", 7.75)
+
+
+def test_the_holdout_is_a_tenth_of_the_accounts_and_stays_the_same() -> None:
+    accounts = pd.Series([f"account-{number}" for number in range(10_000)])
+    drawn = in_holdout(accounts, seed=7)
+    assert 0.09 < drawn.mean() < 0.11
+    assert in_holdout(accounts[::-1], seed=7).sort_index().equals(drawn)
+    assert not in_holdout(accounts, seed=8).equals(drawn)
+
+
+def test_an_account_of_the_holdout_is_chosen_for_and_marked_and_takes_no_time(choose: Choose) -> None:
+    aside = next(f"H{n}" for n in range(1000) if in_holdout(pd.Series([f"H{n}"]), seed=7)[0])
+    company = build_company(
+        accounts=[account(aside), account("A1")],
+        owners=[{"owner_id": "O1", "weekly_hours": 2}],  # time for one call
+        products=PRODUCTS,
+        subscriptions=[subscription(aside, mrr=3000), subscription("A1")],
+        contacts=[contact(aside)],
+        consents=[consent(aside)],
+    )
+    churning = [{"account_id": a, "churn": 0.5} for a in (aside, "A1")]
+    chosen = choose(company, account_scores=churning)
+    assert [(chosen.of(a)["action"], chosen.of(a)["holdout"]) for a in (aside, "A1")] == [
+        ("renewal_call", True),
+        ("renewal_call", False),
+    ]
+    mailed = choose(company, recommendations=[recommended(aside)])
+    assert mailed.targets["arm"].tolist() == ["holdout"]
+
+
+def test_every_account_has_exactly_one_action_whatever_is_missing(choose: Choose) -> None:
+    company = build_company(accounts=[account("A1"), {"account_id": "A2"}])
+    chosen = choose(company)
+    assert chosen.actions["account_id"].tolist() == ["A1", "A2"]
+    assert chosen.actions["action"].tolist() == ["wait", "wait"]
+    assert list(chosen.actions.columns) == list(NEXT_BEST_ACTIONS.by_name)
+    assert choose(build_company()).actions.empty
+
+
+@pytest.mark.parametrize("missing", [table.name for table in CONTRACT if table.name != "accounts"])
+def test_any_table_may_be_empty(choose: Choose, missing: str) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [account("A1")],
+        "owners": [OWNER],
+        "products": PRODUCTS,
+        "subscriptions": [subscription("A1")],
+        **MAILABLE,
+        "opportunities": [{"opportunity_id": "D1", "account_id": "A1", "created_at": "2024-05-01"}],
+        missing: [],
+    }
+    chosen = choose(
+        build_company(**tables),
+        account_scores=[{"account_id": "A1", "churn": 0.5, "upsell": 0.5}],
+        recommendations=[recommended("A1")],
+        opportunity_scores=[{"opportunity_id": "D1", "account_id": "A1", "win": 0.5, "expected_amount": 100.0}],
+    )
+    assert len(chosen.actions) == 1
+
+
+def test_the_same_night_chooses_the_same(choose: Choose) -> None:
+    accounts = [f"A{number}" for number in range(40)]
+    company = build_company(
+        accounts=[account(a) for a in accounts],
+        owners=[{"owner_id": "O1", "weekly_hours": 10}],
+        products=PRODUCTS,
+        subscriptions=[subscription(a) for a in accounts],
+    )
+    scores = [{"account_id": a, "churn": 0.5} for a in accounts]
+    first, again = choose(company, account_scores=scores), choose(company, account_scores=scores[::-1])
+    pd.testing.assert_frame_equal(first.actions, again.actions)
+    called = first.actions[(first.actions["action"] == "renewal_call") & ~first.actions["holdout"]]
+    assert called["account_id"].tolist() == ["A0", "A1", "A10", "A11", "A12"]  # of equals, the first ids: 240 of 45 min
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_every_action_answers_with_the_columns_of_a_candidate(action: Any) -> None:
+    company = build_company(accounts=[account("A1")])
+    for scores in (Scores({}), Scores({"worth": worth(company)})):
+        assert list(action.candidates(company, scores).columns) == list(CANDIDATE_COLUMNS)
+    assert action.describes.endswith(".")
+
+
+def test_actions_have_names_of_their_own() -> None:
+    assert len({action.name for action in ACTIONS}) == len(ACTIONS)
