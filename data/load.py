@@ -50,14 +50,14 @@ def load(
     keys that are missing or there twice, and lists that are not JSON.
     """
     _check_columns(parquet, output)
+    if not rows_of(parquet):
+        return
     path = str(parquet).replace("'", "''")
+    typed = f"(SELECT {_casts(output)} FROM read_parquet('{path}'))"
     try:
-        duck.execute(f"CREATE OR REPLACE VIEW given AS SELECT * FROM read_parquet('{path}')")
-        duck.execute(f"CREATE OR REPLACE VIEW typed AS SELECT {_casts(output)} FROM given")
-        _check_keys(duck, parquet, output)
-        _check_lists(duck, parquet, output)
+        _check_rows(duck, typed, parquet, output)
         names = ["run_id", *output.by_name]
-        batches = duck.execute("SELECT ?::VARCHAR AS run_id, * FROM typed", [run_id]).to_arrow_reader(BATCH_ROWS)
+        batches = duck.execute(f"SELECT ?::VARCHAR AS run_id, * FROM {typed}", [run_id]).to_arrow_reader(BATCH_ROWS)
         if connection.dialect.name == "postgresql":
             _copy(connection, base, names, batches)
         else:
@@ -95,38 +95,37 @@ def _check_columns(parquet: Path, output: Output) -> None:
         )
 
 
-def _check_keys(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
+def _check_rows(duck: duckdb.DuckDBPyConnection, typed: str, parquet: Path, output: Output) -> None:
+    """Look at keys and lists in one pass."""
     key = ", ".join(f'"{name}"' for name in output.key)
     missing = " OR ".join(f'"{name}" IS NULL' for name in output.key)
-    wrong = f"SELECT {key}, count(*) FROM typed GROUP BY {key} HAVING count(*) > 1 OR {missing}"
-    found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {EXAMPLES + 1}").fetchall()
-    if found:
-        told = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]} rows)" for row in found[:EXAMPLES])
-        more = " and others" if len(found) > EXAMPLES else ""
+    lists = [name for name in output.by_name if is_list(name)]
+    counts = [
+        f"count(*) - count(DISTINCT ({key}))",
+        f"count(*) FILTER (WHERE {missing})",
+        *(f'count("{name}") FILTER (WHERE {_is_no_list(name)})' for name in lists),
+    ]
+    repeated, without, *no_lists = duck.execute(f"SELECT {', '.join(counts)} FROM {typed}").fetchone() or (0, 0)
+    if repeated or without:
+        wrong = f"SELECT {key}, count(*) FROM {typed} GROUP BY {key} HAVING count(*) > 1 OR {missing}"
+        found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {EXAMPLES}").fetchall()
+        told = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]:,} rows)" for row in found)
         raise StoreError(
-            f"{output.name} has keys ({', '.join(output.key)}) that are missing or there more than once: {told}{more}",
+            f"{output.name} has keys ({', '.join(output.key)}) missing or there more than once, such as {told}",
             where=str(parquet),
             mend=f"correct the step that writes it: {output.grain}",
         )
-
-
-def _check_lists(duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output) -> None:
-    lists = [name for name in output.by_name if is_list(name)]
-    if not lists:
-        return
-    wrong = [
-        f"""count("{name}") FILTER (WHERE coalesce(json_type(CASE WHEN json_valid("{name}") THEN "{name}" END), '')"""
-        """ <> 'ARRAY')"""
-        for name in lists
-    ]
-    row = duck.execute(f"SELECT {', '.join(wrong)} FROM typed").fetchone() or ()
-    told = [f"{name} in {count:,} rows" for name, count in zip(lists, row, strict=True) if count]
-    if told:
+    if any(no_lists):
+        told = ", ".join(f"{name} in {count:,} rows" for name, count in zip(lists, no_lists, strict=True) if count)
         raise StoreError(
-            f"{output.name} has columns that must hold JSON lists and do not: {', '.join(told)}",
+            f"{output.name} has columns that must hold JSON lists and do not: {told}",
             where=str(parquet),
             mend="write them with json.dumps: readers take them apart",
         )
+
+
+def _is_no_list(column: str) -> str:
+    return f"""coalesce(json_type(CASE WHEN json_valid("{column}") THEN "{column}" END), '') <> 'ARRAY'"""
 
 
 def _copy(connection: Connection, base: Table, names: Sequence[str], batches: pa.RecordBatchReader) -> None:

@@ -91,13 +91,13 @@ def test_two_actions_for_one_account_are_refused(store: Store, tmp_path: Path) -
     frames = outputs()
     frames["next_best_actions"].loc[2, "account_id"] = "A001"
     told = refusal(store, tmp_path, frames)
-    assert "next_best_actions has keys (account_id) that are missing or there more than once: A001 (2 rows)" in told
+    assert "next_best_actions has keys (account_id) missing or there more than once, such as A001 (2 rows)" in told
 
 
 def test_a_row_without_its_key_is_refused(sqlite: Store, tmp_path: Path) -> None:
     frames = outputs()
     frames["account_scores"].loc[2, "account_id"] = None
-    assert "account_scores has keys (account_id) that are missing" in refusal(sqlite, tmp_path, frames)
+    assert "account_scores has keys (account_id) missing" in refusal(sqlite, tmp_path, frames)
 
 
 def test_columns_must_be_those_of_data_scoring(sqlite: Store, tmp_path: Path) -> None:

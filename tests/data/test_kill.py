@@ -17,7 +17,6 @@ from pathlib import Path
 from sqlalchemy import event
 from data.lake import Lake
 from data.publish import publish
-from data.scoring import OUTPUTS
 from data.store import open_store, view
 from tests.data.scored import PUBLISHED_AT, STEPS, record
 
@@ -41,8 +40,8 @@ for kind, number in json.loads(sys.argv[3]):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     with open_store(url) as store:
-        shown = {run for output in OUTPUTS for run in view(store, output.name)["run_id"]}
-        churn = view(store, "account_scores")["churn"].tolist()
+        accounts, actions = view(store, "account_scores"), view(store, "next_best_actions")
+        shown, churn = {*accounts["run_id"], *actions["run_id"]}, accounts["churn"].tolist()
     print(json.dumps([kind, number, os.WIFSIGNALED(status), sorted(shown), churn]), flush=True)
 """
 """Publishes the run "new" in a process that SIGKILL ends before its n-th commit, or its n-th statement, for each point
