@@ -135,7 +135,7 @@ def _closed(company: Company, spine: ir.Table) -> ir.Table:
     dates = spine.select("as_of", "as_of_at").distinct()
     deals = company.tables["opportunities"].cross_join(dates)
     known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
-    return known.filter(known.outcome.notnull()).mutate(won=lambda t: t.outcome == "won")
+    return known.filter(known.outcome.notnull()).mutate(won=lambda t: t.outcome == "won").cache()
 
 
 def _rates(closed: ir.Table, by: str, name: str) -> ir.Table:

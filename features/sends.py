@@ -62,9 +62,13 @@ def sends(company: Company) -> ir.Table:
     sent = sent.filter(sent.bounced_at.isnull(), sent.sent_at < ibis.literal(matured))
     rows = _first_after(sent, answers, "answered_at")
     zones = contact_zones(company, contact_spine(company, [company.as_of]))
-    known = rows.join(zones.select("contact_id", "timezone"), "contact_id")
-    local = _hour_of_week(known, company, "sent_at", "hour_of_week")
-    local = _hour_of_week(local, company, "answered_at", "response_hour_of_week")
+    known = rows.join(zones.select("contact_id", "timezone"), "contact_id").select(*rows.columns, "timezone").cache()
+    first = known.sent_at.min().execute()
+    since = company.as_of_at if first is None or first != first else first.to_pydatetime()
+    names = known.select("timezone").distinct().execute().timezone
+    changes = clocks(names, since, company.as_of_at + timedelta(days=1))
+    local = _hour_of_week(known, changes, "sent_at", "hour_of_week")
+    local = _hour_of_week(local, changes.view(), "answered_at", "response_hour_of_week")
     return local.select(
         "touch_id",
         "contact_id",
@@ -91,16 +95,12 @@ def _first_after(sent: ir.Table, answers: ir.Table, name: str) -> ir.Table:
     return sent.left_join(first, "touch_id").drop("touch_id_right")
 
 
-def _hour_of_week(rows: ir.Table, company: Company, column: str, name: str) -> ir.Table:
+def _hour_of_week(rows: ir.Table, changes: ir.Table, column: str, name: str) -> ir.Table:
     """The rows with the local hour of the week (Monday midnight is 0) of an instant, in each row's ``timezone``."""
-    zones = [zone for zone in rows.select("timezone").distinct().execute().timezone if zone]
-    first = rows[column].min().execute()
-    since = first.to_pydatetime() if first is not None and first == first else company.as_of_at
-    table = clocks(zones, since, company.as_of_at + timedelta(days=1))
     joined = rows.left_join(
-        table,
-        [rows.timezone == table.zone, rows[column] >= table.from_at, rows[column] < table.until_at],
+        changes,
+        [rows.timezone == changes.zone, rows[column] >= changes.from_at, rows[column] < changes.until_at],
     )
     local = joined[column] + joined.ahead.as_interval("s")
     hour = local.day_of_week.index() * 24 + local.hour()
-    return joined.mutate(**{name: hour}).drop("zone", "from_at", "until_at", "ahead")
+    return joined.select(*rows.columns, **{name: hour})

@@ -39,7 +39,8 @@ def build_company(
     for table in CONTRACT:
         rows = [_row(table, row, timezone) for row in tables.get(table.name, ())]
         _create(backend.con, table, rows)
-        company.tables[table.name] = as_known(backend.table(table.name), table, before).cache()
+        whole = backend.table(table.name)
+        company.tables[table.name] = as_known(whole, table, before).cache() if rows else whole
     return company
 
 

@@ -7,7 +7,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES, account_features
+from features import pipeline, support
+from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES, account_features, complete
 from features.company import Company
 from features.orders import order_features
 from features.spine import account_spine
@@ -97,7 +98,10 @@ def test_absence_is_zero_once_a_table_is_written_and_unknown_before(build: Calla
         orders=[order("o1", "2023-01-01")],
         tickets=[{"ticket_id": "k", "account_id": "b", "opened_at": "2024-03-10"}],
     )
-    rows = account_features(company, account_spine(company, [date(2024, 3, 1), date(2024, 4, 1)])).execute()
+    spine = account_spine(company, [date(2024, 3, 1), date(2024, 4, 1)])
+    features = (*support.FEATURES, *pipeline.FEATURES)
+    families = (support.ticket_features, support.invoice_features, pipeline.pipeline_features)
+    rows = complete(company, spine, "account_id", [say(company, spine) for say in families], features, ()).execute()
     assert rows.tickets_90.isna().tolist() == [True, False]
     assert rows.tickets_90[1] == 0
     assert rows.deals_open.isna().all()

@@ -61,7 +61,8 @@ def test_the_latest_known_decision_holds_and_is_the_evidence(build: Callable[...
 def test_an_address_is_written_to_only_when_it_is_one_and_mail_arrives(build: Callable[..., Company]) -> None:
     addresses = {
         "valid": " a.b+c@example.co.uk ", "missing": None, "blank": " ", "no at": "a.example.com",
-        "no dot": "a@example", "two": "a@example.com, b@example.com", "bounced": "x@example.com", "delivered since": "x@example.com",
+        "no dot": "a@example", "two": "a@example.com, b@example.com", "bounced": "x@example.com",
+        "delivered since": "x@example.com",
         "unsubscribed": "x@example.com", "back again": "x@example.com",
     }  # fmt: skip
     rows = people(
