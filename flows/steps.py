@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
+import psycopg
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -25,6 +26,7 @@ import features.engineer
 import models.learning
 import models.scoring
 import reports
+from data.errors import StoreError
 from data.lake import Step
 from data.lock import exclusive
 from data.source import open_source
@@ -41,10 +43,8 @@ PAST_NIGHTS_COMPARED = 7
 def _outside(_task: object, _run: TaskRun, state: State[object]) -> bool:
     """Whether a failure came from a network or a database, which may be well again in a moment."""
     error = state.result(raise_on_failure=False)
-    return any(
-        isinstance(e, OperationalError | ConnectionError | TimeoutError)
-        for e in (error, getattr(error, "__cause__", None))
-    )
+    passing = (OperationalError, psycopg.OperationalError, ConnectionError, TimeoutError)
+    return isinstance(error, passing) or isinstance(getattr(error, "__cause__", None), passing)
 
 
 @contextmanager
@@ -54,7 +54,10 @@ def guarded(run: Run, store: Store) -> Iterator[None]:
         try:
             yield
         except Exception as stop:
-            data.publish.record_stopped(store, record(run), why=str(stop))
+            try:
+                data.publish.record_stopped(store, record(run), why=str(stop))
+            except StoreError as unrecorded:
+                stop.add_note(f"and the stop could not be written down: {unrecorded}")
             raise
 
 
