@@ -12,7 +12,8 @@ from actions.choose import decide
 from data.lake import Lake
 from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, conform
 from features.company import Company
-from features.engineer import engineer
+from features.contacts import contact_features
+from features.spine import contact_spine
 
 Rows = Sequence[Mapping[str, Any]]
 SCORED = {table.name: table for table in (ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS)}
@@ -38,7 +39,7 @@ def chooser(root: Path) -> Callable[..., Choice]:
     def choose(company: Company, **scores: Rows) -> Choice:
         run_id = f"run-{sum(1 for _ in root.glob('run-*'))}"
         with lake.writing(run_id, "engineer") as draft:
-            engineer(company, draft)
+            draft.write("contacts", contact_features(company, contact_spine(company, [company.as_of])))
         with lake.writing(run_id, "score") as draft:
             for name, table in SCORED.items():
                 rows = [{"expires_at": date(2030, 1, 1), **row} for row in scores.get(name, ())]
