@@ -1,5 +1,6 @@
 """A source that is a PostgreSQL database: the mapping's SQL runs there, translated, and its rows stream here."""
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,20 +37,21 @@ class PostgresSource:
             self._there: Any = ibis.postgres.connect(
                 **given, schema=self.schema, autocommit=True, connect_timeout=SECONDS_TO_CONNECT
             )
-            self.tables_there = sorted(self._there.list_tables())
+            weakref.finalize(self, self._there.disconnect)
+            there = sorted(self._there.list_tables())
         except (psycopg.Error, ValueError) as error:
             raise SourceError(
                 f"the database cannot be reached: {_gist(error)}",
                 where=self.place,
                 mend="see that it runs and that host, port, name, user and password of the URL are right",
             ) from None
-        if not self.tables_there:
+        if not there:
             raise SourceError(
                 f"the database has no table in the schema '{self.schema}' that this user may see",
                 where=self.place,
                 mend="name the schema with ?schema=<name> at the end of the URL, or grant SELECT on its tables",
             )
-        self._names = plain_names(self.tables_there)
+        self._names = plain_names(there)
         self._offered: dict[str, sge.Query] = {}
 
     @property

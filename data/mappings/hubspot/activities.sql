@@ -1,12 +1,20 @@
 -- One row per call, meeting, e-mail or note, with the first company and contact that it is about.
 WITH done AS (
-    SELECT id, 'call' AS kind, hs_timestamp, hubspot_owner_id FROM engagement_call
+    SELECT
+        CAST(id AS VARCHAR) AS id,
+        'call' AS kind,
+        CAST(hs_timestamp AS VARCHAR) AS done_at,
+        CAST(hubspot_owner_id AS VARCHAR) AS owner_id
+    FROM engagement_call
     UNION ALL
-    SELECT id, 'meeting', hs_timestamp, hubspot_owner_id FROM engagement_meeting
+    SELECT CAST(id AS VARCHAR), 'meeting', CAST(hs_timestamp AS VARCHAR), CAST(hubspot_owner_id AS VARCHAR)
+    FROM engagement_meeting
     UNION ALL
-    SELECT id, 'email', hs_timestamp, hubspot_owner_id FROM engagement_email
+    SELECT CAST(id AS VARCHAR), 'email', CAST(hs_timestamp AS VARCHAR), CAST(hubspot_owner_id AS VARCHAR)
+    FROM engagement_email
     UNION ALL
-    SELECT id, 'note', hs_timestamp, hubspot_owner_id FROM engagement_note
+    SELECT CAST(id AS VARCHAR), 'note', CAST(hs_timestamp AS VARCHAR), CAST(hubspot_owner_id AS VARCHAR)
+    FROM engagement_note
 ), companies AS (
     SELECT engagement_id, min(company_id) AS company_id FROM engagement_company GROUP BY engagement_id
 ), contacts AS (
@@ -16,9 +24,9 @@ SELECT
     id AS activity_id,
     company_id AS account_id,
     contact_id,
-    hubspot_owner_id AS owner_id,
+    owner_id,
     kind,
-    hs_timestamp AS happened_at
+    done_at AS happened_at
 FROM done
-LEFT JOIN companies ON CAST(companies.engagement_id AS VARCHAR) = CAST(done.id AS VARCHAR)
-LEFT JOIN contacts ON CAST(contacts.engagement_id AS VARCHAR) = CAST(done.id AS VARCHAR)
+LEFT JOIN companies ON CAST(companies.engagement_id AS VARCHAR) = done.id
+LEFT JOIN contacts ON CAST(contacts.engagement_id AS VARCHAR) = done.id

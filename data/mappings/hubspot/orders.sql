@@ -21,15 +21,15 @@ SELECT
     deals.deal_id AS order_id,
     CAST(items.line_id AS VARCHAR) AS line_id,
     account_id,
-    hs_product_id AS product_id,
-    quantity,
-    items.amount,
+    CAST(hs_product_id AS VARCHAR) AS product_id,
+    CAST(quantity AS VARCHAR) AS quantity,
+    CAST(items.amount AS VARCHAR) AS amount,
     closedate AS ordered_at,
     'placed' AS status
 FROM items
 JOIN deals ON CAST(deals.deal_id AS VARCHAR) = CAST(items.deal_id AS VARCHAR)
 WHERE coalesce(TRY_CAST(hs_mrr AS DOUBLE), 0) = 0
 UNION ALL
-SELECT deals.deal_id, 'deal', account_id, 'unspecified', 1, amount, closedate, 'placed'
+SELECT deals.deal_id, 'deal', account_id, 'unspecified', '1', CAST(amount AS VARCHAR), closedate, 'placed'
 FROM deals
 WHERE NOT EXISTS (SELECT 1 FROM items WHERE CAST(items.deal_id AS VARCHAR) = CAST(deals.deal_id AS VARCHAR))

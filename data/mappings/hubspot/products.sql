@@ -3,7 +3,7 @@ SELECT
     CAST(id AS VARCHAR) AS product_id,
     name,
     hs_product_type AS family,
-    price AS list_price,
+    TRY_CAST(price AS DOUBLE) AS list_price,
     CASE WHEN TRY_CAST(price AS DOUBLE) > 0
         THEN 1 - TRY_CAST(hs_cost_of_goods_sold AS DOUBLE) / TRY_CAST(price AS DOUBLE) END AS margin_rate,
     hs_recurring_billing_period IS NOT NULL AS recurring
