@@ -41,7 +41,7 @@ class Verdict:
 def judge(
     results: Sequence[Sorted], vitals: Sequence[Vital], run_id: str, moment: Moment, draft: Draft
 ) -> list[Verdict]:
-    """One verdict per promise of the tables that hold rows, and per vital. Writes ``docs/index.html`` into the draft.
+    """One verdict per promise of the tables that hold rows, and per vital. Writes ``docs`` when all promises are kept.
 
     The clean tables are read from where the draft wrote them, so that what is judged is what the night goes on with.
     """
@@ -54,7 +54,8 @@ def judge(
         frame = _frame(duck, result)
         verdicts += gx.table(TABLES[result.table], result.promises, frame, result.read - result.kept_out)
     duck.close()
-    gx.write_pages()
+    if all(verdict.ok for verdict in verdicts):  # a night that stops leaves no pages behind
+        gx.write_pages()
     return verdicts
 
 
@@ -66,14 +67,23 @@ class _Judge:
             warnings.simplefilter("ignore", DeprecationWarning)
             import great_expectations as gx
             from great_expectations.core.run_identifier import RunIdentifier
-            from great_expectations.data_context.types.base import ProgressBarsConfig
+            from great_expectations.data_context.types.base import (
+                DataContextConfig,
+                InMemoryStoreBackendDefaults,
+                ProgressBarsConfig,
+            )
+            from great_expectations.expectations.row_conditions import Column
         self.gx: Any = gx
+        self.column: Any = Column
         self.pages = pages
         # the run's date, not the clock: the same night makes the same pages
         self.run = RunIdentifier(run_name=run_id, run_time=moment.as_of_at.replace(tzinfo=UTC))
-        self.context: Any = gx.get_context(mode="ephemeral")
-        self.context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self.context.add_data_docs_site("docs", _site(pages))
+        config = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            data_docs_sites={"docs": _site(pages)},
+            progress_bars=ProgressBarsConfig(globally=False),
+        )
+        self.context: Any = gx.get_context(project_config=config, mode="ephemeral")
         self.source: Any = self.context.data_sources.add_pandas("clean")
 
     def table(self, table: Table, promises: Sequence[Promise], frame: pd.DataFrame, rows: int) -> list[Verdict]:
@@ -88,7 +98,7 @@ class _Judge:
             {"column_list": list(frame.columns)},
         )
         every = [shape, *promises]
-        found = self._judged(table.name, [self._expectation(p.expectation, p.terms, p.promise) for p in every], frame)
+        found = self._judged(table.name, [self._expectation(p) for p in every], frame)
         of = f"{len(frame):,} of {rows:,} rows" if len(frame) < rows else f"{rows:,} rows"
         return [
             Verdict(
@@ -101,12 +111,10 @@ class _Judge:
         """Verdicts on the night's vitals: a table of one row, one measurement a column."""
         frame = pd.DataFrame({vital.name: [vital.observed] for vital in vitals}, dtype="float64")
         expectations = [
-            self._expectation("ExpectColumnValuesToNotBeNull", {"column": vital.name}, vital.promise)
+            self.gx.expectations.ExpectColumnValuesToNotBeNull(column=vital.name, description=vital.promise)
             if vital.observed is None
-            else self._expectation(
-                "ExpectColumnValuesToBeBetween",
-                {"column": vital.name, "min_value": vital.least, "max_value": vital.most},
-                vital.promise,
+            else self.gx.expectations.ExpectColumnValuesToBeBetween(
+                column=vital.name, min_value=vital.least, max_value=vital.most, description=vital.promise
             )
             for vital in vitals
         ]
@@ -125,11 +133,16 @@ class _Judge:
 
     def write_pages(self) -> None:
         """The pages of every suite that was judged, readable without the internet."""
-        self.context.build_data_docs()
-        readable(self.pages)
+        self.context.build_data_docs(build_index=False)
+        readable(self.pages, f"Validation of {self.run.run_name}")
 
-    def _expectation(self, name: str, terms: dict[str, Any], promise: str) -> Any:
-        return getattr(self.gx.expectations, name)(**terms, description=promise)
+    def _expectation(self, promise: Promise) -> Any:
+        terms = {**promise.terms, "description": promise.promise}
+        if promise.where is not None:
+            column, value = promise.where
+            rows = self.column(column)
+            terms["row_condition"] = rows.is_not_null() if value is None else rows == value
+        return getattr(self.gx.expectations, promise.expectation)(**terms)
 
     def _judged(self, name: str, expectations: Sequence[Any], frame: pd.DataFrame) -> list[Any]:
         """Great Expectations' results, in the order of the expectations."""

@@ -18,9 +18,12 @@ class Promise:
 
     ``broken`` is a DuckDB condition over a row ``r``; ``told`` is DuckDB text that says to a steward what is wrong with
     the row; ``says`` is the same for all rows, without values. A broken promise keeps the row out, unless ``empties``
-    names the column whose value is dropped instead. ``expectation`` and ``terms`` are the name and arguments of the
-    Great Expectations class; ``derived`` names and defines a boolean DuckDB column that it needs beside the
-    table's own. Conditions read the keys of the clean rows of another table as ``clean_<table>``.
+    names the column whose value is dropped instead. Conditions read the keys of the clean rows of another table as
+    ``clean_<table>``.
+
+    ``expectation`` and ``terms`` are the name and arguments of the Great Expectations class; ``where`` are the only
+    rows that it looks at (a column with a value, or with any); ``derived`` names and defines a boolean DuckDB column
+    that it needs beside the table's own.
     """
 
     table: str
@@ -33,6 +36,7 @@ class Promise:
     empties: str | None = None
     derived: tuple[str, str] | None = None
     refers_to: str | None = None
+    where: tuple[str, str | None] | None = None
 
 
 def promises(
@@ -187,7 +191,7 @@ def _another(table: Table, column: Column) -> Promise:
         "ExpectColumnValuesToBeInSet",
         {"column": promise, "value_set": [True]},
         empties=name,
-        derived=(promise, f"r.{name} IS DISTINCT FROM r.{key}"),
+        derived=(promise, f"r.{name} IS NULL OR r.{name} <> r.{key}"),
     )
 
 
@@ -214,46 +218,43 @@ def _past(table: Table, column: Column, moment: Moment) -> Promise:
     )
 
 
-def _when(table: str, column: str, condition: str, low: float | None, high: float | None, says: str) -> Promise:
-    """A range that holds for some rows only. ``condition`` is read alike by DuckDB and by pandas."""
-    sign, bound = ("<", low) if low is not None else (">", high)
+def _when(
+    table: str, status: str, column: str, says: str, *, least: float | None = None, most: float | None = None
+) -> Promise:
+    """A range that holds for the rows of one status only."""
+    sign, bound, limit = ("<", least, "at least") if least is not None else (">", most, "at most")
     return Promise(
         table,
-        f"{column} is {'at least' if low is not None else 'at most'} {bound:g} where {condition.replace('==', 'is')}",
+        f"{column} is {limit} {bound:g} where status is {status}",
         says,
-        f"r.{condition} AND r.{column} {sign} {bound:g}",
+        f"r.status = '{status}' AND r.{column} {sign} {bound:g}",
         f"'{column} ' || {shown(TABLES[table][column])} || ': {says}'",
         "ExpectColumnValuesToBeBetween",
-        {
-            "column": column,
-            "min_value": low,
-            "max_value": high,
-            "row_condition": condition.replace("'", '"'),
-            "condition_parser": "pandas",
-        },
+        {"column": column, "min_value": least, "max_value": most},
+        where=("status", status),
     )
 
 
 def _together(table: str, column: str, other: str, says: str) -> Promise:
     """A column that is given wherever another is."""
-    promise = f"{column} is given where {other} is"
     return Promise(
         table,
-        promise,
+        f"{column} is given where {other} is",
         says,
         f"r.{other} IS NOT NULL AND r.{column} IS NULL",
         f"'{says}'",
         "ExpectColumnValuesToNotBeNull",
-        {"column": column, "row_condition": f"{other} == {other}", "condition_parser": "pandas"},
+        {"column": column},
+        where=(other, None),
     )
 
 
 BUSINESS: dict[str, tuple[Promise, ...]] = {
     "orders": (
-        _when("orders", "quantity", "status == 'placed'", 0, None, "a placed line has a negative quantity"),
-        _when("orders", "amount", "status == 'placed'", 0, None, "a placed line has a negative amount"),
-        _when("orders", "quantity", "status == 'returned'", None, 0, "a returned line has a positive quantity"),
-        _when("orders", "amount", "status == 'returned'", None, 0, "a returned line has a positive amount"),
+        _when("orders", "placed", "quantity", "a placed line has a negative quantity", least=0),
+        _when("orders", "placed", "amount", "a placed line has a negative amount", least=0),
+        _when("orders", "returned", "quantity", "a returned line has a positive quantity", most=0),
+        _when("orders", "returned", "amount", "a returned line has a positive amount", most=0),
     ),
     "opportunities": (
         _together("opportunities", "closed_at", "outcome", "a won or lost deal has no closed_at"),

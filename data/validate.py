@@ -9,7 +9,8 @@ from data.calendar import Moment
 from data.errors import BrokenPromise
 from data.judge import Verdict, judge
 from data.lake import Draft, Step
-from data.quarantine import quarantine
+from data.pages import write_index
+from data.quarantine import Sorted, quarantine
 from data.vitals import vitals
 
 STALE_DAYS = 7
@@ -52,6 +53,19 @@ def validate(
         ),
     )
     _stop(crm, [verdict for verdict in verdicts if not verdict.ok])
+    _write_index(crm, results, verdicts, draft)
+
+
+def _write_index(crm: Step, results: Sequence[Sorted], verdicts: Sequence[Verdict], draft: Draft) -> None:
+    tables = []
+    for result in results:
+        mine = [verdict.ok for verdict in verdicts if verdict.table == result.table and verdict.vital is None]
+        if result.read:
+            share = f"{result.kept_out / result.read:.1%}"
+            tables.append((result.table, result.read, result.kept_out, share, f"{sum(mine)} of {len(mine)}"))
+    reasons = pd.read_parquet(draft.folder / "quarantined.parquet").itertuples(index=False)
+    vitals = [(verdict.promise, verdict.observed, verdict.ok) for verdict in verdicts if verdict.vital is not None]
+    write_index(draft.folder / "docs", f"Validation of {crm.run_id}", tables, (tuple(row) for row in reasons), vitals)
 
 
 def _stop(crm: Step, broken: Sequence[Verdict]) -> None:
