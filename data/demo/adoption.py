@@ -124,7 +124,7 @@ def _of_own_accord(lives: Lives, hazard: Floats, span: Span, rng: np.random.Gene
 
 def _running(counted: Bools, group: Ints) -> Ints:
     """How many entries of the same group were counted before each entry. Groups are contiguous."""
-    total = np.cumsum(counted) - counted
+    total: Ints = np.cumsum(counted) - counted
     starts = np.concatenate([[True], group[1:] != group[:-1]]) if len(group) else np.zeros(0, dtype=bool)
     base = np.maximum.accumulate(np.where(starts, total, 0)) if len(group) else total
     return np.asarray(total - base, dtype=np.int64)

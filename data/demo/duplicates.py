@@ -74,7 +74,9 @@ def _copies(picked: pd.DataFrame, key: str, prefix: str, until: pd.Timestamp, rn
     later = pd.to_timedelta((room * rng.uniform(0.1, 0.9, len(picked))).astype(np.int64), unit="s")
     created = (picked["created_at"].reset_index(drop=True) + pd.Series(later)).astype("datetime64[us]")
     numbers = [f"{prefix}{n:05d}" for n in range(len(picked))]
-    return picked.reset_index(drop=True).assign(**{key: pd.array(numbers, dtype="str"), "created_at": created})
+    copies = picked.reset_index(drop=True).assign(created_at=created)
+    copies[key] = pd.array(numbers, dtype="str")
+    return copies
 
 
 def _take_over(

@@ -11,10 +11,10 @@ import numpy as np
 from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints
 
 STAGES: tuple[str, ...] = ("qualification", "discovery", "proposal", "negotiation")
-PASSES: tuple[float, ...] = (0.62, 0.66, 0.66, 0.74)
+PASSES: tuple[float, ...] = (0.66, 0.70, 0.70, 0.76)
 """Chance to leave each stage forward rather than lost."""
 USUAL_DAYS: tuple[float, ...] = (12.0, 20.0, 22.0, 16.0)
-PACE_SPREAD, CARE_SPEEDS, CARE_HELPS, AGE_HURTS = 0.6, 0.18, 0.35, 0.9
+PACE_SPREAD, CARE_SPEEDS, CARE_HELPS, AGE_HURTS = 0.6, 0.20, 0.50, 1.2
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from data.demo.journey import sigmoid
 from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
 from data.demo.world import World
 
-MONTHLY_BASE = -4.75
-HEALTH, USE_TREND, TICKETS, SATISFACTION, SILENCE = -0.50, -1.30, 0.24, -0.50, 0.16
+MONTHLY_BASE = -4.6
+HEALTH, USE_TREND, TICKETS, SATISFACTION, SILENCE = -0.50, -1.80, 0.24, -0.50, 0.18
 YOUNG, AUTO_RENEW, AT_TERM = 0.45, -0.45, 6.0
 """Log odds of leaving for the first half year and for automatic renewal; months of hazard that fall on a term's end."""
 SEGMENT_RISK = (0.20, 0.0, -0.60)
 RETURNS = 0.012
 """Chance a month that an account that left comes back."""
-BUYS_BASE, BUYS_HEALTH, BUYS_GROWTH = -3.75, 0.40, 1.20
+BUYS_BASE, BUYS_HEALTH, BUYS_GROWTH = -3.75, 0.50, 1.60
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
 
 def _into_month(at: Ints, month: Ints, span: Span) -> Ints:
     starts = span.month_starts[np.clip(month, 0, len(span.months) - 1)]
-    return np.clip(at - starts, 0, 27 * DAY)
+    return np.asarray(np.clip(at - starts, 0, 27 * DAY), dtype=np.int64)
 
 
 def _purchase_hazard(

@@ -30,14 +30,17 @@ def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: Span)
     sent = touches[touches["kind"] == "sent"]
     zone = sent["contact_id"].map(contacts.drop_duplicates("contact_id").set_index("contact_id")["timezone"])
     parts = []
+    days = pd.date_range(span.days[0], span.days[-1], unit="s")
+    utc_day = sent["happened_at"].dt.normalize()
     for name in sorted(set(zone.dropna())):
         try:
-            days = pd.date_range(span.days[0], span.days[-1], tz=name)
+            there = days.tz_localize(name, ambiguous=np.ones(len(days), dtype=bool), nonexistent="shift_forward")
         except (KeyError, ValueError):  # an invalid zone, planted
             continue
-        offset = np.array([day.utcoffset().total_seconds() for day in days])
-        changed = days[:-1][offset[1:] != offset[:-1]].tz_localize(None)
-        mine = sent[(zone == name).to_numpy()]
+        offset = days - there.tz_convert("UTC").tz_localize(None)
+        changed = days[:-1][offset[1:] != offset[:-1]]
+        near = changed.append([changed - pd.Timedelta(days=1), changed + pd.Timedelta(days=1)])
+        mine = sent[(zone == name) & utc_day.isin(near)]
         local = mine["happened_at"].dt.tz_localize("UTC").dt.tz_convert(name).dt.tz_localize(None).dt.normalize()
         parts.append(mine[local.isin(changed)])
     return pd.concat(parts) if parts else sent.iloc[:0]

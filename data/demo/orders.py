@@ -23,12 +23,12 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     at = adopted[account, product]
     told = at > span.start  # what was had before the history was ordered before it
     account, product, at = account[told], product[told], at[told]
-    first = pd.DataFrame({"account": account, "product": product, "at": at, "first": True})
+    first = pd.DataFrame({"account": account, "product": product, "at": at})
     again = _again(world, lives, adopted, span, rng)
     lines = pd.concat([first, again], ignore_index=True)
     lines = lines[lines["at"] < span.until].sort_values(["at", "account", "product"], ignore_index=True)
     lines = lines.drop_duplicates(["at", "account", "product"], ignore_index=True)
-    order = lines.groupby(["at", "account"], sort=True).ngroup().to_numpy()
+    order: Ints = lines.groupby(["at", "account"], sort=True).ngroup().to_numpy().astype(np.int64)
     line = lines.groupby(["at", "account"]).cumcount().to_numpy() + 1
     account, product, at = lines["account"].to_numpy(), lines["product"].to_numpy(), lines["at"].to_numpy()
     scale = np.log(world.employees[account]) - 3.0
@@ -100,7 +100,7 @@ def _again(world: World, lives: Lives, adopted: Ints, span: Span, rng: np.random
     old, new = NAMES.index("TABLET-OLD"), NAMES.index("TABLET")
     withdrawn = span.start + (ends[old] or 0) * DAY
     product = np.where((product == old) & (at >= withdrawn), new, product)
-    return pd.DataFrame({"account": account, "product": product, "at": at, "first": False})
+    return pd.DataFrame({"account": account, "product": product, "at": at})
 
 
 def _buyer(world: World, account: Ints, at: Ints) -> Ints:

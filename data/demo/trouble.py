@@ -24,7 +24,7 @@ LATE = {  # table: share, most days
 UNKNOWN_PRODUCT, UNKNOWN_ACCOUNT, UNKNOWN_CONTACT = 0.002, 0.001, 0.003
 WRONG_SIGN, FUTURE, REVERSED_DEAL, REVERSED_CONTRACT = 0.0004, 0.0003, 0.002, 0.0025
 BAD_EMAIL, BAD_ZONE, BAD_REGION = 0.005, 0.003, 0.006
-RUNS_ON, PAST_DUE, NOT_INVOICED = 0.02, 0.012, 0.03
+RUNS_ON, PAST_DUE, NOT_INVOICED = 0.02, 0.04, 0.03
 TYPOS = {"Türkiye": "Turkiye", "DACH": "D-A-CH", "UK & Ireland": "UK and Ireland", "North America": "N. America",
          "Gulf": "Golf"}  # fmt: skip
 

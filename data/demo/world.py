@@ -139,7 +139,7 @@ def make_world(span: Span, size: float, seed: int) -> World:
         need=need,
         affinity=WANTS[need] + rng.normal(0, 0.45, (count, WANTS.shape[1])),
         frailty=rng.normal(0, 0.35, count),
-        appetite=rng.normal(0, 0.5, count),
+        appetite=rng.normal(0, 0.7, count),
         mail_effect=np.array([0.75, 0.0, -0.1])[temper],
         mail_harm=np.array([0.0, 0.0, 0.55])[temper],
         call_effect=np.array([-0.9, 0.0, 0.6])[heard],
@@ -170,7 +170,7 @@ def _owners(count: int, rng: np.random.Generator) -> tuple[pd.DataFrame, Floats,
             "weekly_hours": np.where(number < managers, 8.0, rng.integers(16, 36, count).astype(float)),
         }
     )  # fmt: skip
-    return frame, rng.normal(0, 0.35, count), managers
+    return frame, rng.normal(0, 0.5, count), managers
 
 
 def _companies(count: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:

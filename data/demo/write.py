@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from data.contract import CONTRACT, TABLES, Kind, Table
 from data.demo.adoption import adopt
 from data.demo.catalogue import NAMES, products_table
-from data.demo.deals import deal_tables, expansions, new_business, renewals, together
+from data.demo.deal_history import deal_tables
+from data.demo.deals import expansions, new_business, renewals, together
 from data.demo.lives import live
 from data.demo.mail import campaigns_table, consents_table, mailed, plan, touches_table
 from data.demo.misleading import note_what_misleads
