@@ -6,6 +6,9 @@ instant is the company's day.
 
 from data.contract import DUCKDB_TYPES, Kind
 
+OFFSET = r":\d\d(\.\d+)? ?(Z|[+-]\d\d(:?\d\d)?)$"
+"""How a text ends that is an instant with its distance to UTC."""
+
 LARGEST_EXACT = 9e15
 """Whole numbers up to here are exact in a double."""
 
@@ -61,7 +64,9 @@ def _day(value: str, raw: str, timezone: str) -> str:
         return f"TRY_CAST(timezone('{timezone}', {value}) AS DATE)"
     if raw == "DATE" or raw.startswith("TIMESTAMP"):
         return f"TRY_CAST({value} AS DATE)"
-    return f"TRY_CAST(CAST({value} AS VARCHAR) AS DATE)"
+    text = f"CAST({value} AS VARCHAR)"
+    instant = f"CAST(timezone('{timezone}', TRY_CAST({text} AS TIMESTAMPTZ)) AS DATE)"
+    return f"CASE WHEN regexp_matches({text}, '{OFFSET}') THEN {instant} ELSE TRY_CAST({text} AS DATE) END"
 
 
 def _instant(value: str, raw: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 import psycopg
-import pyarrow.parquet as pq
 import sqlglot
 import sqlglot.expressions as sge
 
@@ -17,7 +16,10 @@ from data.errors import SourceError
 from data.lake import connect
 from data.source import QueryError, Shape, plain_names, quoted, without_password
 
-ROWS_AT_ONCE = 100_000
+TABLES_OF = """
+    SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY relname"""
+"""Tables, partitioned and foreign ones, views and materialised views of a schema."""
 SECONDS_TO_CONNECT = 10
 
 
@@ -38,7 +40,7 @@ class PostgresSource:
                 **given, schema=self.schema, autocommit=True, connect_timeout=SECONDS_TO_CONNECT
             )
             weakref.finalize(self, self._there.disconnect)
-            there = sorted(self._there.list_tables())
+            there = [name for (name,) in self._there.con.execute(TABLES_OF, [self.schema]).fetchall()]
         except (psycopg.Error, ValueError) as error:
             raise SourceError(
                 f"the database cannot be reached: {_gist(error)}",
@@ -60,7 +62,7 @@ class PostgresSource:
 
     def columns(self, table: str) -> dict[str, str]:
         with self.explaining():
-            return plain_names(self._there.get_schema(self._names[table]).names)
+            return plain_names(self._there.get_schema(self._names[table], database=self.schema).names)
 
     def offer(self, shape: Shape) -> None:
         chosen = ", ".join(
@@ -87,11 +89,23 @@ class PostgresSource:
             return self._there.sql(parsed.sql(dialect="postgres"), dialect="postgres")
 
     def stage(self, rows: ir.Table, path: Path) -> ir.Table:
-        with self.explaining():
-            batches = rows.to_pyarrow_batches(chunk_size=ROWS_AT_ONCE)
-            with pq.ParquetWriter(path, batches.schema) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
+        """As text, by COPY: fast, and no value is lost that Python or Arrow cannot hold (an infinite date)."""
+        text = path.with_suffix(".csv")
+        copying = f"COPY ({self._there.compile(rows)}) TO STDOUT (FORMAT csv, HEADER true)"
+        with (
+            self.explaining(),
+            text.open("wb") as out,
+            self._there.con.cursor() as cursor,
+            cursor.copy(copying) as blocks,
+        ):
+            for block in blocks:
+                out.write(block)
+        types = dict.fromkeys(rows.columns, "VARCHAR")
+        read = self.backend.read_csv(
+            text, auto_detect=False, header=True, delim=",", quote='"', escape='"', columns=types
+        )
+        read.to_parquet(path)
+        text.unlink()
         return self.backend.read_parquet(path)
 
     @contextmanager

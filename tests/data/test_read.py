@@ -80,6 +80,17 @@ def test_values_take_the_types_of_the_contract(night: Night) -> None:
     assert step.frame("unreadable").empty
 
 
+def test_an_instant_given_for_a_day_is_the_companys_day(night: Night) -> None:
+    step = night(
+        usage="""account_id,product_id,day,events
+            a,p,2024-03-01T22:30:00Z,1
+            a,q,2024-03-01 22:30:00+02:00,1
+            a,r,2024-03-01 22:30:00,1""",
+        timezone="Europe/Istanbul",
+    )
+    assert [str(day)[:10] for day in column(step, "usage", "day")] == ["2024-03-02", "2024-03-01", "2024-03-01"]
+
+
 def test_a_value_that_cannot_be_read_is_kept_by_the_key_of_its_row(night: Night) -> None:
     step = night(
         accounts="""account_id,employees,created_at,known_at
