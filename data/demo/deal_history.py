@@ -44,8 +44,9 @@ def deal_tables(
     at = np.where((at < j.closed) & (at < span.until), at, NEVER)
     changes.append((at, number, "amount", _money(amount), _money(revised)))
     told = np.where(at < NEVER, revised, amount)
-    final: Floats = np.round(
-        np.where(j.won, told * rng.uniform(0.85, 1.0, count), np.where(rng.random(count) < 0.3, 0.0, told)), 2
+    kept = np.where(rng.random(count) < 0.3, 0.0, told)
+    final: Floats = np.asarray(
+        np.round(np.where(j.won, told * rng.uniform(0.85, 1.0, count), kept), 2), dtype=np.float64
     )
     changes.append((np.where(over, j.closed, NEVER), number, "amount", _money(told), _money(final)))
     amount = np.where(over, final, told)

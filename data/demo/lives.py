@@ -14,13 +14,13 @@ from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
 from data.demo.world import World
 
 MONTHLY_BASE = -4.6
-HEALTH, USE_TREND, TICKETS, SATISFACTION, SILENCE = -0.50, -1.80, 0.24, -0.50, 0.18
+HEALTH, USE_TREND, TICKETS, SATISFACTION, SILENCE = -0.40, -2.60, 0.24, -0.50, 0.18
 YOUNG, AUTO_RENEW, AT_TERM = 0.45, -0.45, 6.0
 """Log odds of leaving for the first half year and for automatic renewal; months of hazard that fall on a term's end."""
 SEGMENT_RISK = (0.20, 0.0, -0.60)
 RETURNS = 0.012
 """Chance a month that an account that left comes back."""
-BUYS_BASE, BUYS_HEALTH, BUYS_GROWTH = -3.75, 0.50, 1.60
+BUYS_BASE, BUYS_HEALTH, BUYS_GROWTH = -3.75, 0.50, 1.40
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
     current, gone_for = np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=np.int64)
     silence, mood = np.zeros(n), np.full(n, 3.7)
     recent_tickets = np.zeros((3, n))
-    recent_use = np.ones((4, n))
+    recent_use = np.ones((6, n))
     intervals: list[tuple[Ints, Ints, Ints, Ints]] = []
     ended: Ints = np.zeros(0, dtype=np.int64)
     calls: list[tuple[Ints, Ints]] = []
@@ -93,7 +93,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
     orders, tickets = np.zeros((n, months), dtype=np.int64), np.zeros((n, months), dtype=np.int64)
 
     for m in range(months):
-        trend = np.log(recent_use[-1] / recent_use[:-1].mean(axis=0))
+        trend = np.log(recent_use[-2:].mean(axis=0) / recent_use[:-2].mean(axis=0))
         mail = mailed[:, m - 1] if m else np.zeros(n, dtype=bool)
         due = annual & (term_month == m % 12) & (m - since >= 6)
         called = active & due & (rng.random(n) < 0.5)
@@ -145,7 +145,7 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
 
         sinking = np.where(sinking > 0, sinking - 1, np.where(rng.random(n) < 0.02, 4, 0))
         health = 0.90 * health + rng.normal(0, 0.40, n) - 0.40 * (sinking > 0)
-        use = np.exp(0.38 * health + rng.normal(0, 0.12, n))
+        use = np.exp(0.45 * health + rng.normal(0, 0.08, n))
         month_tickets = rng.poisson(ticket_rate * np.exp(-0.45 * health) * np.where((m - since) < 3, 1.6, 1.0)) * active
         month_mood = np.clip(3.7 + 0.55 * health + rng.normal(0, 0.4, n), 1, 5)
         bought = rng.poisson(order_rate * span.level[m] * np.exp(0.40 * health)) * active

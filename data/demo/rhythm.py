@@ -27,7 +27,7 @@ WEEKDAY = (1.00, 1.06, 1.08, 1.04, 0.92, 0.22, 0.10)
 """Orders of each day of the week, Monday first."""
 FIXED_HOLIDAYS = ((1, 1), (4, 23), (5, 1), (5, 19), (7, 15), (8, 30), (10, 29))
 HOLIDAY_WEIGHT = 0.12
-GROWTH_BEFORE, GROWTH_AFTER, LEVEL_SHIFT = 0.009, -0.008, 0.80
+GROWTH_BEFORE, GROWTH_AFTER, LEVEL_SHIFT = 0.009, -0.008, 0.77
 """Monthly growth of demand before and after the break, and what the break multiplies the level by."""
 BREAK_AT = 0.6
 """Share of the history after which the trend breaks."""

@@ -206,7 +206,8 @@ def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd
     month = span.month_of(span.day_starts[day])
     rhythm = np.clip(span.day_weight[day], 0.1, 1.1)
     usual = contracts.seats[row] * lives.fullness[account] * lives.use[account, month]
-    users = np.minimum(rng.poisson(usual * rhythm), np.ceil(contracts.seats[row] * 1.2))
+    most = np.ceil(contracts.seats[row] * 1.2).astype(np.int64)
+    users = rng.binomial(most, np.minimum(usual * rhythm / most, 0.98))
     events = rng.poisson(users * 14.0)
     keep = users > 0
     since_1970 = np.array([d.toordinal() - 719_163 for d in span.days], dtype=np.int64)
