@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 from data.calendar import Moment
 from data.contract import TABLES, Column, Table
@@ -249,6 +250,23 @@ def _together(table: str, column: str, other: str, says: str) -> Promise:
     )
 
 
+def _zone(table: str) -> Promise:
+    """A time zone that clocks know by this name; a row means as much without it, so another is dropped."""
+    names = ", ".join(f"'{name}'" for name in sorted(available_timezones() - {"localtime"}))
+    promise, says = "timezone is a time zone", "timezone is no time zone"
+    return Promise(
+        table,
+        promise,
+        says,
+        f"r.timezone NOT IN ({names})",
+        f"'timezone ' || {shown(TABLES[table]['timezone'])} || ' is no time zone'",
+        "ExpectColumnValuesToBeInSet",
+        {"column": promise, "value_set": [True]},
+        empties="timezone",
+        derived=(promise, f"r.timezone IS NULL OR r.timezone IN ({names})"),
+    )
+
+
 BUSINESS: dict[str, tuple[Promise, ...]] = {
     "orders": (
         _when("orders", "placed", "quantity", "a placed line has a negative quantity", least=0),
@@ -256,6 +274,8 @@ BUSINESS: dict[str, tuple[Promise, ...]] = {
         _when("orders", "returned", "quantity", "a returned line has a positive quantity", most=0),
         _when("orders", "returned", "amount", "a returned line has a positive amount", most=0),
     ),
+    "contacts": (_zone("contacts"),),
+    "owners": (_zone("owners"),),
     "opportunities": (
         _together("opportunities", "closed_at", "outcome", "a won or lost deal has no closed_at"),
         _together("opportunities", "outcome", "closed_at", "a closed deal is neither won nor lost"),

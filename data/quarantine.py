@@ -240,8 +240,8 @@ KINDS = {
 }
 
 QUARANTINE = """
-    SELECT table_name, key, "row",
-        CAST(to_json(list_transform(found, lambda reason: reason.told)) AS VARCHAR) AS reasons
+    SELECT table_name, key,
+        CAST(to_json(list_transform(found, lambda reason: reason.told)) AS VARCHAR) AS reasons, "row"
     FROM kept_out ORDER BY table_name, key, "row\""""
 
 QUARANTINED = """

@@ -174,6 +174,14 @@ def test_owners_people_and_siblings_that_nobody_knows_are_emptied_and_the_row_go
     ]
 
 
+def test_a_time_zone_that_no_clock_knows_is_emptied(tmp_path: Path) -> None:
+    zones = ["Europe/Istanbul", "Europe/Old Istanbul", "UTC", "EST5EDT", None, "+03:00"]
+    people = [{"contact_id": str(n), "timezone": zone} for n, zone in enumerate(zones)]
+    done = quarantined(tmp_path, crm(contacts=people))
+    assert rows(done, "contacts", "timezone") == ["Europe/Istanbul", None, "UTC", "EST5EDT", None, None]
+    assert rows(done, "quarantined", "reason", "rows") == [("emptied: timezone is no time zone", 2)]
+
+
 def test_references_are_not_judged_where_the_crm_has_no_such_table(tmp_path: Path) -> None:
     done = quarantined(tmp_path, crm(only_accounts=[ACME | {"owner_id": "W"}], orders=[order("2", contact_id="C")]))
     assert rows(done, "accounts", "owner_id") == ["W"]
