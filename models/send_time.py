@@ -1,0 +1,269 @@
+"""When to write to each person: the hours of their own week at which they most probably answer."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from data.calendar import first_instant
+from features.company import Company
+from features.sends import sends
+from features.spine import contact_spine
+from features.zones import contact_zones
+from models.calibration import log_losses
+from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
+from models.model import Abstention, Challenger, Champion, Judgement
+from models.panel import Numbers
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WINDOWS = 3
+APART_HOURS = 2
+"""Two windows of one person on one day are further apart than this."""
+
+FEWEST_SENDS = 1_000
+FEWEST_ANSWERS = 100
+FEWEST_TRIED = 20
+"""An hour at which fewer mails were ever sent is not proposed: nothing is known of it."""
+
+MATERIAL = 0.002
+SURE = 2.0
+"""The hour matters when it lowers the log loss by 0.2 % at least, two standard errors (clustered by person) from none."""
+
+NO_EFFECT = "no material effect: on later mails, knowing the hour did not tell better who would answer"
+CHUNK = 20_000
+
+
+class SendTime:
+    """The best hours of each contact's week, in their own time zone."""
+
+    name = "send_time"
+    question = "When does each person answer mail?"
+    needs: tuple[tuple[str, ...], ...] = (("contacts",), ("touches",))
+    tables: tuple[str, ...] = ("send_times",)
+    features_hash = hashlib.sha256(f"{INPUTS} 1".encode()).hexdigest()[:16]
+
+    def learn(self, company: Company) -> Challenger | Abstention:
+        """A challenger: crowd and persons learnt on the first sends, chosen on the next, judged on the last."""
+        every = _sends(company)
+        cuts = _cuts(every)
+        if isinstance(cuts, Abstention):
+            return cuts
+        first, last = cuts
+        early, middle = every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]
+        before, judged = every[every["sent_at"] < last], every[every["sent_at"] >= last]
+        personal = _choose(Hours.fit(early, None, company.seed), early, middle)
+        said = Hours.fit(before, personal, company.seed)
+        chance = said.chance(before, judged)
+        flat = said.flat_chance(said.aptness(before, judged["contact_id"].to_numpy()))
+        gain, error = _gain(judged, chance, flat)
+        answered = judged["responded"].to_numpy(dtype=np.float64)
+        usual = float(log_losses(flat, answered).mean())
+        material = gain > SURE * error and gain >= MATERIAL * usual
+        judgement = _judgement(company, judged, chance if material else flat, flat)
+        crowd = replace(said, personal=None).chance(before, judged)
+        final = Hours.fit(every, personal, company.seed)
+        return Challenger(
+            model=self.name,
+            flavor="sklearn",
+            estimator=final.crowd,
+            state={**final.state(), "material": material},
+            judgement=replace(
+                judgement,
+                metrics={
+                    "gain": gain,
+                    "gain error": error,
+                    "log loss of the crowd's hours": float(log_losses(crowd, answered).mean()),
+                    "log loss of own hours": float(log_losses(chance, answered).mean()),
+                },
+            ),
+            features_hash=self.features_hash,
+            example=design(np.arange(5, dtype=np.int64) + 9, np.zeros(5)),
+            params={
+                "personal": "no" if personal is None else "yes",
+                **({} if personal is None else {"reach": personal.reach, "prior": personal.prior}),
+                "sends": len(every),
+                "judged from": str(last),
+                "material": material,
+            },
+            pictures={"hours": _picture(final)},
+            trained_as_of=company.as_of,
+            rows=len(every),
+        )
+
+    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+        """The champion on the sends that judge a challenger; days that it has learnt from are NaN."""
+        every = _sends(company)
+        cuts = _cuts(every)
+        if isinstance(cuts, Abstention):
+            return cuts
+        before, judged = every[every["sent_at"] < cuts[1]], every[every["sent_at"] >= cuts[1]]
+        hours = Hours.of(champion.estimator, champion.state)
+        flat = hours.flat_chance(hours.aptness(before, judged["contact_id"].to_numpy()))
+        chance = hours.chance(before, judged) if champion.ships == "model" else flat
+        return _judgement(company, judged, chance, flat, learnt=champion.trained_as_of)
+
+    def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
+        """``send_times``: one row per contact, the three best windows of their week and the next instant of the best.
+
+        No windows where hours make no material difference: ``abstained`` says so.
+        """
+        zones = contact_zones(company, contact_spine(company, [company.as_of])).order_by("contact_id").execute()
+        people = zones[["contact_id", "timezone", "timezone_source"]].rename(
+            columns=lambda name: name.replace("timezone", "send_timezone")
+        )
+        if champion.ships == "baseline":
+            empty = dict.fromkeys(("send_windows", "send_at", "send_local"))
+            return {"send_times": people.assign(**empty, abstained=NO_EFFECT)[_COLUMNS]}
+        every = _sends(company)
+        hours = Hours.of(champion.estimator, champion.state)
+        tried = np.bincount(every["hour_of_week"], minlength=WEEK) >= FEWEST_TRIED
+        parts = []
+        for at in range(0, len(people), CHUNK):
+            part = people.iloc[at : at + CHUNK]
+            ids = part["contact_id"].to_numpy()
+            week = hours.crowd_week(hours.aptness(every, ids)) * hours.factors(every, ids)
+            best = best_windows(np.where(tried, week, -1.0))
+            parts.append(_timed(part, best, company.as_of_at))
+        whole = pd.concat(parts, ignore_index=True) if parts else people.assign(abstained=None)
+        return {"send_times": whole.reindex(columns=_COLUMNS)}
+
+
+_COLUMNS = ["contact_id", "send_windows", "send_at", "send_local", "send_timezone", "send_timezone_source", "abstained"]
+
+
+def best_windows(week: Numbers) -> NDArray[np.int64]:
+    """Contacts × 3: the best hours of the week, best first, on one day more than two hours apart."""
+    hour, day = np.arange(WEEK) % 24, np.arange(WEEK) // 24
+    near = (day[:, None] == day[None, :]) & (np.abs(hour[:, None] - hour[None, :]) <= APART_HOURS)
+    left, best = week.copy(), np.zeros((len(week), WINDOWS), dtype=np.int64)
+    for place in range(WINDOWS):
+        best[:, place] = left.argmax(axis=1)
+        left[near[best[:, place]]] = -2.0
+    return best
+
+
+def next_instant(hour_of_week: int, zone: str, after: datetime) -> datetime:
+    """The first instant (naive UTC) after another at which it is that hour of the week in a time zone.
+
+    Where clocks skip the hour, it is the one after; where they repeat it, the first of the two.
+    """
+    there = ZoneInfo(zone)
+    today = after.replace(tzinfo=UTC).astimezone(there).date()
+    for ahead in range(9):
+        day: date = today + timedelta(days=ahead)
+        if day.weekday() == hour_of_week // 24:
+            wall = datetime(day.year, day.month, day.day, hour_of_week % 24, tzinfo=there)
+            instant = wall.astimezone(UTC).replace(tzinfo=None)
+            if instant >= after:
+                return instant
+    raise AssertionError("every hour of the week comes within nine days")
+
+
+def _timed(people: pd.DataFrame, best: NDArray[np.int64], after: datetime) -> pd.DataFrame:
+    """The people with their windows, and the next instant of the best one."""
+    first = list(zip(best[:, 0].tolist(), people["send_timezone"], strict=True))
+    instants = {key: next_instant(key[0], key[1], after) for key in sorted(set(first))}
+    local = {
+        (hour, zone): instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
+        for (hour, zone), instant in instants.items()
+    }
+    named = [f"{DAYS[hour // 24]} {hour % 24:02d}:00" for hour in range(WEEK)]
+    return people.assign(
+        send_windows=[json.dumps([named[hour] for hour in hours]) for hours in best],
+        send_at=pd.Series([instants[key] for key in first], index=people.index, dtype="datetime64[us]"),
+        send_local=[local[key] for key in first],
+        abstained=None,
+    )
+
+
+def _sends(company: Company) -> pd.DataFrame:
+    """One row per send whose time to be answered is over, oldest first."""
+    frame = sends(company).select("touch_id", "contact_id", "sent_at", "hour_of_week", "responded").execute()
+    ordered: pd.DataFrame = frame.dropna(subset=["hour_of_week"]).sort_values(
+        ["sent_at", "touch_id"], ignore_index=True
+    )
+    return ordered.assign(
+        hour_of_week=ordered["hour_of_week"].astype(np.int64), responded=ordered["responded"].astype(bool)
+    )
+
+
+def _cuts(every: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | Abstention:
+    """The instants that part the sends: three fifths to learn, a fifth to choose, a fifth to judge."""
+    answers = int(every["responded"].sum())
+    if len(every) < FEWEST_SENDS or answers < FEWEST_ANSWERS:
+        return Abstention(
+            "send_time",
+            f"{len(every)} mails of which {answers} were answered by a person; "
+            f"{FEWEST_SENDS} and {FEWEST_ANSWERS} are needed to tell hours apart",
+        )
+    first, last = (every["sent_at"].iloc[int(len(every) * share)] for share in (0.6, 0.8))
+    parts = [every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]]
+    parts.append(every[every["sent_at"] >= last])
+    if any(part["responded"].nunique() < 2 for part in parts):
+        return Abstention(
+            "send_time", "in a part of the history nobody, or everybody, answered; hours cannot be told apart"
+        )
+    return first, last
+
+
+def _choose(hours: Hours, early: pd.DataFrame, later: pd.DataFrame) -> Personal | None:
+    """How persons differ, by the likelihood of later sends; ``None`` where the crowd's hours told as much."""
+    answered = later["responded"].to_numpy(dtype=np.float64)
+    best, least = None, float(log_losses(hours.chance(early, later), answered).mean())
+    for personal in GRID:
+        loss = float(log_losses(hours.chance(early, later, personal), answered).mean())
+        if loss < least:
+            best, least = personal, loss
+    return best
+
+
+def _gain(judged: pd.DataFrame, chance: Numbers, flat: Numbers) -> tuple[float, float]:
+    """How much lower the log loss of a send is when its hour is known, and the error of that, clustered by person."""
+    answered = judged["responded"].to_numpy(dtype=np.float64)
+    gains = pd.Series(log_losses(flat, answered) - log_losses(chance, answered), index=judged.index)
+    mean = float(gains.mean())
+    persons = (gains - mean).groupby(judged["contact_id"]).sum()
+    return mean, float(np.sqrt(np.square(persons).sum()) / len(gains))
+
+
+def _judgement(
+    company: Company, judged: pd.DataFrame, chance: Numbers, flat: Numbers, learnt: date | None = None
+) -> Judgement:
+    """Log loss of sends, one loss per day (a day of many sends weighs more); NaN for days before ``learnt``."""
+    answered = judged["responded"].to_numpy(dtype=np.float64)
+    days = judged["sent_at"].dt.floor("D").to_numpy()
+    losses = pd.DataFrame({"mine": log_losses(chance, answered), "flat": log_losses(flat, answered)})
+    by_day = losses.groupby(days).sum() * (len(np.unique(days)) / len(judged))
+    mine = by_day["mine"].to_numpy(copy=True)
+    if learnt is not None:
+        known = pd.Timestamp(first_instant(learnt, company.timezone))
+        mine[by_day.index < known] = np.nan
+    return Judgement(
+        metric="log loss",
+        value=float(losses["mine"].mean()),
+        baseline="the person's own rate at any hour",
+        baseline_value=float(losses["flat"].mean()),
+        losses=tuple(mine.tolist()),
+        baseline_losses=tuple(by_day["flat"].tolist()),
+    )
+
+
+def _picture(hours: Hours) -> Figure:
+    """The chance of an answer at every hour of the week, of a usual person."""
+    week = hours.crowd_week(hours.aptness(pd.DataFrame({"contact_id": [], "responded": []}), np.array(["any"])))
+    figure = Figure(figsize=(9, 3), layout="constrained", dpi=120)
+    axes = figure.add_subplot()
+    shown = axes.imshow(week.reshape(7, 24) * 100, aspect="auto", cmap="BuGn", vmin=0)
+    axes.set_yticks(range(7), DAYS)
+    axes.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
+    axes.set_title(
+        "Mails answered by a person, by the hour at which they were sent (their own time)", loc="left", fontsize=10
+    )
+    figure.colorbar(shown, label="%")
+    return figure
