@@ -2,6 +2,9 @@
 
 from models.churn import Churn
 from models.model import Model
+from models.recommend import Recommend
+from models.revenue import Revenue
+from models.send_time import SendTime
 from models.upsell import Upsell
 from models.value import Value
 from models.win import Win
@@ -11,5 +14,8 @@ MODELS: tuple[Model, ...] = (
     Upsell(),
     Value(),
     Win(),
+    Revenue(),
+    Recommend(),
+    SendTime(),
 )
 """Every model, in the order in which results are told."""

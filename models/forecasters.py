@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from models.panel import HORIZON, RECENT, SEASON, Numbers, Panel, mean
+from models.panel import HORIZON, RECENT, SEASON, Grain, Numbers, Panel, mean
 
 PLAIN = "seasonal naive"
 GROWN = "seasonal growth"
@@ -20,6 +20,9 @@ MIXED = "mean of all"
 
 PROPHET_NODES = 5
 """Prophet is fitted anew for every node and origin, a tenth of a second each: the total and some regions only."""
+
+TWO_YEARS: dict[Grain, int] = {"week": 106, "month": 25}
+"""Periods that certainly hold 730 days between the first and the last."""
 
 FULL_GROWTH = 0.5
 """How much of last quarter's growth over the year before is carried on: regression to the mean takes the rest."""
@@ -58,7 +61,7 @@ def prophet(panel: Panel, origin: int, steps: int) -> Numbers:
 
 def prophet_nodes(panel: Panel, origin: int) -> list[int]:
     """Places of the nodes that Prophet is fitted for: two whole years of history, the largest first."""
-    old = panel.age(origin) >= 2 * panel.season
+    old = panel.age(origin) >= TWO_YEARS[panel.grain]
     size = np.nansum(panel.values[max(0, origin - panel.season) : origin], axis=0)
     fit = [node for node, level in enumerate(panel.levels) if level in ("total", "region") and old[node]]
     return sorted(fit, key=lambda node: (-size[node], node))[:PROPHET_NODES]
