@@ -24,6 +24,8 @@ LATE = {  # table: share, most days
 UNKNOWN_PRODUCT, UNKNOWN_ACCOUNT, UNKNOWN_CONTACT = 0.002, 0.001, 0.003
 WRONG_SIGN, FUTURE, REVERSED_DEAL, REVERSED_CONTRACT = 0.0004, 0.0003, 0.002, 0.0025
 BAD_EMAIL, BAD_ZONE, BAD_REGION = 0.005, 0.003, 0.006
+FEW = 150
+"""In a table with fewer rows than this, one broken row may be too many."""
 RUNS_ON, PAST_DUE, NOT_INVOICED = 0.02, 0.04, 0.03
 TYPOS = {"Türkiye": "Turkiye", "DACH": "D-A-CH", "UK & Ireland": "UK and Ireland", "North America": "N. America",
          "Gulf": "Golf"}  # fmt: skip
@@ -113,7 +115,7 @@ def _dangling(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes
         ("tickets", "contact_id", UNKNOWN_CONTACT, "C999999"),
     ):
         rows = tables[table]
-        at = _pick(rows, share, rng)
+        at = _pick(rows, share, rng, of=len(rows))
         values = rows[column].to_numpy(dtype=object).copy()
         values[at] = value
         tables[table] = rows.assign(**{column: pd.array(values, dtype="str")})
@@ -124,22 +126,22 @@ def _nonsense(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes
     """Values that cannot be: wrong signs, ends before starts, days to come."""
     orders = tables["orders"]
     placed = orders[orders["status"] == "placed"]
-    at = placed.index[_pick(placed, WRONG_SIGN, rng)]
+    at = placed.index[_pick(placed, WRONG_SIGN, rng, of=len(orders))]
     orders.loc[at, ["quantity", "amount"]] = -orders.loc[at, ["quantity", "amount"]]
     notes.add("wrong sign", "orders", keys_of(orders.loc[at], TABLES["orders"].key))
     placed = placed.drop(at)
-    ahead = placed.index[_pick(placed, FUTURE, rng)]
+    ahead = placed.index[_pick(placed, FUTURE, rng, of=len(orders))]
     orders["known_at"] = orders["ordered_at"]
     orders.loc[ahead, "ordered_at"] = orders.loc[ahead, "ordered_at"] + pd.Timedelta(days=3 * 366 + 200)
     notes.add("dated in the future", "orders", keys_of(orders.loc[ahead], TABLES["orders"].key))
     held = tables["subscriptions"]
     ended = held[held["end_reason"] == "seats changed"]
-    at = ended.index[_pick(ended, REVERSED_CONTRACT * len(held) / max(1, len(ended)), rng)]
+    at = ended.index[_pick(ended, REVERSED_CONTRACT * len(held) / max(1, len(ended)), rng, of=len(held))]
     held.loc[at, "ended_at"] = held.loc[at, "started_at"] - pd.Timedelta(days=3)
     notes.add("ended before it started", "subscriptions", held.loc[at, "subscription_id"])
     deals = tables["opportunities"]
     lost = deals[(deals["outcome"] == "lost") & (deals["kind"] != "renewal")]
-    at = lost.index[_pick(lost, REVERSED_DEAL, rng)]
+    at = lost.index[_pick(lost, REVERSED_DEAL, rng, of=len(deals))]
     deals.loc[at, "closed_at"] = deals.loc[at, "created_at"] - pd.Timedelta(days=1)
     notes.add("closed before it was created", "opportunities", deals.loc[at, "opportunity_id"])
     products = tables["products"]
@@ -160,9 +162,9 @@ def _late(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rn
         notes.add("known late", name, keys_of(rows.iloc[stays], table.key))
 
 
-def _pick(rows: pd.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Positions of a share of the rows, at least one where there are any, in order."""
-    count = min(len(rows), max(1, round(len(rows) * share)))
+def _pick(rows: pd.DataFrame, share: float, rng: np.random.Generator, *, of: int = FEW) -> np.ndarray:
+    """Positions of a share of the rows, in order; at least one, unless the table they are ``of`` has but few rows."""
+    count = min(len(rows), max(1 if of >= FEW else 0, round(len(rows) * share)))
     return np.sort(rng.choice(len(rows), count, replace=False)) if count else np.zeros(0, dtype=np.int64)
 
 

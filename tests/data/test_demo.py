@@ -185,8 +185,12 @@ def test_any_zone_and_any_hour_will_do(tmp_path: Path, timezone: str, until: dat
     assert pq.read_table(tmp_path / "crm" / "orders.parquet").num_rows > 0
 
 
-def test_a_company_of_ten_can_be_made(tmp_path: Path) -> None:
-    assert write_demo(tmp_path, until=UNTIL, size=0.001, years=1).rows["accounts"] == 10 + 2
+def test_a_company_of_ten_can_be_made_and_little_of_it_is_broken(tmp_path: Path) -> None:
+    summary = write_demo(tmp_path, until=UNTIL, size=0.001, years=1)
+    assert summary.rows["accounts"] == 10 + 2
+    crm = opened(tmp_path)
+    for table in CONTRACT:
+        assert len(broken(crm, table)) <= 0.03 * summary.rows[table.name], table.name
 
 
 def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
