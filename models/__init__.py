@@ -5,6 +5,9 @@ from models.model import Model
 from models.recommend import Recommend
 from models.revenue import Revenue
 from models.send_time import SendTime
+from models.recommend import Recommend
+from models.revenue import Revenue
+from models.send_time import SendTime
 from models.upsell import Upsell
 from models.value import Value
 from models.win import Win
@@ -14,6 +17,9 @@ MODELS: tuple[Model, ...] = (
     Upsell(),
     Value(),
     Win(),
+    Revenue(),
+    Recommend(),
+    SendTime(),
     Revenue(),
     Recommend(),
     SendTime(),

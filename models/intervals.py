@@ -2,8 +2,9 @@
 
 The width at a step is a quantile of the absolute errors of the backtest at such steps, in units of each node's usual
 miss, with the finite-sample correction (Vovk, Gammerman & Shafer 2005). It assumes that the coming errors resemble the
-past ones; a break of the business is in no interval. Where a level has too few errors for the quantile, those of all
-levels stand in; where even these are too few, the widest error seen is the bound, and the true chance is lower.
+past ones; a break of the business is in no interval. Where a level has too few errors at a step for the quantile, those
+at more distant steps stand in, then those of all levels; where even these are too few, the widest error seen is the
+bound, and the true chance is lower.
 """
 
 from math import ceil
@@ -47,9 +48,9 @@ def _by_step(
     for step in range(1, horizon + 1):
         near = max(1, step // 3)
         bound = None
-        for pairs in (own, everything):
-            errors = _near(pairs, step, near)
-            bound = conformal_quantile(errors, width / 100) if bound is None else bound
+        for pairs, within in ((own, near), (own, 2 * near + 1), (own, horizon), (everything, near)):
+            if bound is None:
+                bound = conformal_quantile(_near(pairs, step, within), width / 100)
         if bound is None:
             seen = _near(everything, step, horizon)
             bound = float(seen.max()) if len(seen) else 0.0

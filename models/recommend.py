@@ -62,19 +62,21 @@ class Recommend:
         if purchases < FEWEST_PURCHASES:
             why = f"{purchases} purchases in the past that is learnt from; {FEWEST_PURCHASES} are needed"
             return Abstention(self.name, why)
-        calibration = _calibration([past[d] for d in parts.first], [past[d] for d in parts.calibrate], company.seed)
-        said = calibration.apply(_raw(_fit(learnt, company.seed), judged[0].pairs))
+        outs = _outs([past[d] for d in parts.first], [past[d] for d in parts.calibrate], company.seed)
+        raw = _raw(_fit(learnt, company.seed), judged[0].pairs)
+        said = _calibration(outs).apply(raw)
         judgement = _judgement(judged[0], said)
         if isinstance(judgement, Abstention):
             return judgement
         every = pd.concat([one.pairs for one in past.values()], ignore_index=True)
         final = _fit(every, company.seed)
+        outs.append((raw, judged[0].pairs["bought"].to_numpy(dtype=np.float64)))
         share = float(_repeats(company))
         return Challenger(
             model=self.name,
             flavor="lightgbm",
             estimator=final,
-            state={"horizon_days": HORIZON_DAYS, "calibration": calibration.state(), "repeat_share": share},
+            state={"horizon_days": HORIZON_DAYS, "calibration": _calibration(outs).state(), "repeat_share": share},
             judgement=judgement,
             features_hash=self.features_hash,
             example=every[NAMES].head(5),
@@ -166,16 +168,22 @@ def _raw(booster: lgb.Booster, pairs: pd.DataFrame) -> Numbers:
     return np.asarray(booster.predict(pairs[NAMES]), dtype=np.float64).reshape(len(pairs))
 
 
-def _calibration(first: list[_Past], later: list[_Past], seed: int) -> Calibration:
-    """What puts raw scores right, from trees that had not seen the dates that it is fitted on."""
+def _outs(first: list[_Past], later: list[_Past], seed: int) -> list[tuple[Numbers, Numbers]]:
+    """Raw scores and what became of them, by trees that had not seen the dates of these; none in a short history."""
     if not first:
-        return UNCALIBRATED
+        return []
     early = pd.concat([one.pairs for one in first], ignore_index=True)
     late = pd.concat([one.pairs for one in later], ignore_index=True)
-    happened = late["bought"].to_numpy(dtype=np.float64)
-    if early["bought"].sum() < FEWEST_PURCHASES or happened.sum() < FEWEST_PURCHASES:
+    if early["bought"].sum() < FEWEST_PURCHASES:
+        return []
+    return [(_raw(_fit(early, seed), late), late["bought"].to_numpy(dtype=np.float64))]
+
+
+def _calibration(outs: list[tuple[Numbers, Numbers]]) -> Calibration:
+    """What puts raw scores right, from scores out of time."""
+    if sum(float(happened.sum()) for _, happened in outs) < FEWEST_PURCHASES:
         return UNCALIBRATED
-    return Calibration.fit(_raw(_fit(early, seed), late), happened)
+    return Calibration.fit(np.concatenate([raw for raw, _ in outs]), np.concatenate([came for _, came in outs]))
 
 
 def _said(champion: Champion, pairs: pd.DataFrame) -> Numbers:

@@ -1,7 +1,6 @@
 """How much revenue will come in, by month and by week, in all and by region and segment."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
@@ -29,15 +28,14 @@ VERSION = 1
 """Goes up when a feature of the trees gets another meaning under its old name."""
 
 
-@dataclass(frozen=True)
 class Revenue:
     """The model of revenue: for each grain and level the way that missed least in the backtest, made coherent."""
 
-    name: str = "revenue"
-    question: str = "How much revenue will come in over the next 12 months and 26 weeks?"
+    name = "revenue"
+    question = "How much revenue will come in over the next 12 months and 26 weeks?"
     needs: tuple[tuple[str, ...], ...] = (("orders", "subscriptions"),)
     tables: tuple[str, ...] = ("revenue_forecast",)
-    features_hash: str = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
+    features_hash = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger, judged on what it would have shipped at past quarters, beside the seasonal naive forecast."""
