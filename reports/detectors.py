@@ -1,0 +1,231 @@
+"""Where revenue leaks: each detector is a question to the company's tables, and returns one row per leak.
+
+The rows have ``key`` (what the leak is about), ``account_id``, ``owner_id``, ``money`` and ``evidence``, a sentence.
+"""
+
+from datetime import timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from features.company import Company
+
+YEAR_MONTHS = 12
+SLOW_SHARE = 0.9
+"""A deal is stalled when it has been in its stage for longer than this share of deals that left it."""
+STAYS = 20
+"""A stage's pace is known from so many deals that left it."""
+INVOICE_BEFORE, INVOICE_WITHIN = timedelta(days=30), timedelta(days=30)
+"""A won deal is invoiced from so long before it is closed to so long after."""
+USAGE_BACK = timedelta(days=90)
+"""Usage after the end is looked for in so many days."""
+MONTH_DAYS = 365.25 / 12
+
+
+def renewals_past_due(company: Company) -> pd.DataFrame:
+    """Subscriptions that go on after their term, not renewed, not renewing themselves, with no deal open.
+
+    One row per subscription; the money is a year of it. A later subscription of the account to the product counts as
+    the renewal; any open deal of the account but a first one counts as being worked on.
+    """
+    held, deals = company.tables["subscriptions"], company.tables["opportunities"]
+    open_deals = deals.filter(
+        deals.closed_at.isnull(), (deals.kind != "new").fill_null(True), deals.account_id.notnull()
+    )
+    due = held.filter(
+        held.ended_at.isnull(),
+        held.term_ends_at < ibis.literal(company.as_of_at),
+        ~held.auto_renew.fill_null(False),
+        held.mrr > 0,
+    )
+    due = due.anti_join(open_deals.select("account_id").distinct(), "account_id")
+    later = held.select("account_id", "product_id", started_later="started_at")
+    renewed = due.inner_join(
+        later,
+        [
+            due.account_id == later.account_id,
+            due.product_id == later.product_id,
+            later.started_later >= due.term_ends_at,
+        ],
+    ).select("subscription_id")
+    rows = due.anti_join(renewed.distinct(), "subscription_id")
+    found = _with_owner(company, rows)
+    found = found.select(
+        "account_id", "owner_id", "term_ends_at", "mrr", key=found.subscription_id, money=found.mrr * YEAR_MONTHS
+    )
+    frame: pd.DataFrame = found.execute()
+    return frame.assign(
+        evidence=[
+            f"subscription {key} of {mrr:,.2f} {company.currency} a month goes on since its term ended {end:%Y-%m-%d};"
+            " it does not renew itself, and no deal is open"
+            for key, mrr, end in zip(frame["key"], frame["mrr"], frame["term_ends_at"], strict=True)
+        ]
+    )
+
+
+def invoices_overdue(company: Company) -> pd.DataFrame:
+    """Invoices that are due and not paid. One row per invoice; the money is its amount."""
+    invoices = company.tables["invoices"]
+    rows = invoices.filter(
+        invoices.paid_at.isnull(), invoices.due_at < ibis.literal(company.as_of_at), invoices.amount > 0
+    )
+    found = _with_owner(company, rows)
+    frame: pd.DataFrame = found.select(
+        "account_id", "owner_id", "due_at", key=found.invoice_id, money=found.amount
+    ).execute()
+    days = (pd.Timestamp(company.as_of_at) - frame["due_at"]).dt.days
+    return frame.assign(
+        evidence=[
+            f"invoice {key} was due {due:%Y-%m-%d}, {late} days ago, and is not paid"
+            for key, due, late in zip(frame["key"], frame["due_at"], days, strict=True)
+        ]
+    )
+
+
+def deals_stalled(company: Company) -> pd.DataFrame:
+    """Open deals that have been in their stage for longer than nine of ten deals stayed there before they left it.
+
+    One row per deal; the money is its amount (0 where it has none). Where fewer than ``STAYS`` deals left the stage, it
+    is the deal's age against the days that won deals took, if so many were won.
+    """
+    stays = _stays(company)
+    left = stays.filter(stays.left_at.notnull())
+    pace = left.group_by("stage").agg(limit=left.days.quantile(SLOW_SHARE), known=left.count())
+    deals = company.tables["opportunities"]
+    won = deals.filter(deals.outcome == "won")
+    cycle = won.agg(limit=_days(won.created_at, won.closed_at).quantile(SLOW_SHARE), known=won.count()).execute()
+    usual, wins = cycle.iloc[0]["limit"], int(cycle.iloc[0]["known"])
+
+    open_deals = deals.filter(deals.closed_at.isnull()).select(
+        "opportunity_id", "account_id", "amount", "created_at", deal_owner="owner_id"
+    )
+    present = stays.filter(stays.left_at.isnull()).select("opportunity_id", "stage", "days")
+    rows = open_deals.left_join(present, "opportunity_id").drop("opportunity_id_right")
+    rows = rows.left_join(pace, "stage").drop("stage_right")
+    rows = _with_owner(company, rows)
+    rows = rows.mutate(owner_id=rows.deal_owner.fill_null(rows.owner_id))
+    frame: pd.DataFrame = rows.mutate(age=_days(rows.created_at, ibis.literal(company.as_of_at))).execute()
+    by_stage = (frame["known"] >= STAYS).fillna(False).astype(bool)
+    slow = by_stage & (frame["days"] > frame["limit"])
+    if wins >= STAYS:
+        slow |= ~by_stage & (frame["age"] > usual)
+    found: pd.DataFrame = frame[slow].rename(columns={"opportunity_id": "key"})
+    return found.assign(
+        money=found["amount"].fillna(0.0),
+        evidence=[
+            f"deal {key} has been in stage '{stage}' for {days:.0f} days; nine of ten deals left it within {limit:.0f}"
+            if by_pace
+            else f"deal {key} is {age:.0f} days old; nine of ten won deals took at most {usual:.0f}"
+            for by_pace, key, stage, days, limit, age in zip(
+                by_stage[slow], *(found[name] for name in ("key", "stage", "days", "limit", "age")), strict=True
+            )
+        ],
+    )
+
+
+def won_never_invoiced(company: Company) -> pd.DataFrame:
+    """Won deals whose account got no invoice around their closing, since the company keeps invoices.
+
+    One row per deal with an amount; the money is the amount. Any invoice of the account from ``INVOICE_BEFORE`` before
+    the closing to ``INVOICE_WITHIN`` after counts; a deal is judged once that time has passed.
+    """
+    invoices, deals = company.tables["invoices"], company.tables["opportunities"]
+    first = invoices.issued_at.min().execute()
+    kept_since = first.to_pydatetime() if first is not None and first == first else company.as_of_at
+    judged = company.as_of_at - INVOICE_WITHIN
+    won = deals.filter(deals.outcome == "won", deals.amount > 0, deals.account_id.notnull())
+    won = won.filter(won.closed_at < ibis.literal(judged), won.closed_at >= ibis.literal(kept_since))
+    issued = invoices.select("account_id", "issued_at")
+    before, after = (ibis.interval(days=span.days) for span in (INVOICE_BEFORE, INVOICE_WITHIN))
+    billed = won.inner_join(
+        issued,
+        [
+            won.account_id == issued.account_id,
+            issued.issued_at >= won.closed_at - before,
+            issued.issued_at <= won.closed_at + after,
+        ],
+    ).select("opportunity_id")
+    rows = won.anti_join(billed.distinct(), "opportunity_id").select(
+        "opportunity_id", "account_id", "amount", "closed_at", deal_owner="owner_id"
+    )
+    found = _with_owner(company, rows)
+    frame: pd.DataFrame = found.select(
+        "account_id",
+        "closed_at",
+        owner_id=found.deal_owner.fill_null(found.owner_id),
+        key=found.opportunity_id,
+        money=found.amount,
+    ).execute()
+    return frame.assign(
+        evidence=[
+            f"deal {key} was won {closed:%Y-%m-%d}, and its account got no invoice from {INVOICE_BEFORE.days} days"
+            f" before to {INVOICE_WITHIN.days} days after"
+            for key, closed in zip(frame["key"], frame["closed_at"], strict=True)
+        ]
+    )
+
+
+def used_after_end(company: Company) -> pd.DataFrame:
+    """Products that an account uses, with no subscription to them active, after the one it had has ended.
+
+    One row per account and product; the money is the last price, by the day, of the days of use in ``USAGE_BACK``.
+    """
+    held, usage = company.tables["subscriptions"], company.tables["usage"]
+    since = (company.as_of_at - USAGE_BACK).date()
+    used = usage.filter(usage.day >= ibis.literal(since), (usage.active_users > 0) | (usage.events > 0)).select(
+        "account_id", "product_id", "day"
+    )
+    spans = held.filter(held.product_id.notnull()).select("account_id", "product_id", "mrr", "started_at", "ended_at")
+    joined = used.join(spans, ["account_id", "product_id"])
+    day = joined.day.cast("timestamp")
+    # A day of grace on both sides, since days are the company's and ends are instants.
+    covered = (joined.started_at < day + ibis.interval(days=2)) & (
+        joined.ended_at.isnull() | (joined.ended_at >= day - ibis.interval(days=1))
+    )
+    ended = joined.ended_at < day - ibis.interval(days=1)
+    days = joined.group_by("account_id", "product_id", "day").agg(
+        covered=covered.any(),
+        mrr=joined.mrr.argmax(joined.ended_at, where=ended),
+        ended_at=joined.ended_at.max(where=ended),
+    )
+    beyond = days.filter(~days.covered, days.ended_at.notnull(), days.mrr > 0)
+    rows = beyond.group_by("account_id", "product_id").agg(
+        days=beyond.count(), money=beyond.mrr.sum() / MONTH_DAYS, ended_at=beyond.ended_at.max()
+    )
+    frame: pd.DataFrame = _with_owner(company, rows).execute()
+    return frame.assign(
+        key=frame["account_id"].astype(str) + "/" + frame["product_id"].astype(str),
+        evidence=[
+            f"{product} was used on {count} of the last {USAGE_BACK.days} days, after its subscription ended"
+            f" {end:%Y-%m-%d}"
+            for product, count, end in zip(frame["product_id"], frame["days"], frame["ended_at"], strict=True)
+        ],
+    )
+
+
+def _stays(company: Company) -> ir.Table:
+    """One row per stay of a deal in a stage: ``opportunity_id, stage, left_at`` (NULL: still there), ``days``."""
+    changes, deals = company.tables["opportunity_changes"], company.tables["opportunities"]
+    stages = changes.filter(changes.field == "stage", changes.new_value.notnull())
+    ordered = ibis.window(group_by="opportunity_id", order_by=["changed_at", "new_value"])
+    stays = stages.select(
+        "opportunity_id", stage="new_value", entered_at="changed_at", next_at=stages.changed_at.lead().over(ordered)
+    )
+    closings = deals.select("opportunity_id", "closed_at")
+    rows = stays.join(closings, "opportunity_id")
+    left_at = rows.next_at.fill_null(rows.closed_at)
+    rows = rows.mutate(left_at=left_at)
+    until = rows.left_at.fill_null(ibis.literal(company.as_of_at))
+    # What begins as it ends is no stay: the stage in which a deal is closed.
+    return rows.mutate(days=_days(rows.entered_at, until)).filter(lambda t: t.left_at.isnull() | (t.days > 0))
+
+
+def _days(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
+    return (later.epoch_seconds() - earlier.epoch_seconds()) / 86400
+
+
+def _with_owner(company: Company, rows: ir.Table) -> ir.Table:
+    """The rows with their account's ``owner_id``."""
+    owners = company.tables["accounts"].select("account_id", "owner_id")
+    return rows.left_join(owners, "account_id").drop("account_id_right")
