@@ -5,9 +5,6 @@ from models.model import Model
 from models.recommend import Recommend
 from models.revenue import Revenue
 from models.send_time import SendTime
-from models.recommend import Recommend
-from models.revenue import Revenue
-from models.send_time import SendTime
 from models.upsell import Upsell
 from models.value import Value
 from models.win import Win
@@ -17,9 +14,6 @@ MODELS: tuple[Model, ...] = (
     Upsell(),
     Value(),
     Win(),
-    Revenue(),
-    Recommend(),
-    SendTime(),
     Revenue(),
     Recommend(),
     SendTime(),
