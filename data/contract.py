@@ -48,7 +48,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     happened_at: str | None = None
-    """The column that dates a row: an instant, or a day (a day's row is known when the day is over)."""
+    """The column that dates a row: an instant, or a day (a day is known when it is over)."""
 
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 

@@ -80,12 +80,13 @@ class Typed:
 
     @property
     def _happened(self) -> str:
-        """The instant of a row; of a day's row, the first instant of the next day in the company's zone."""
+        """The instant of a row; of a day's row, the last instant of that day in the company's zone."""
         if self.table.happened_at is None:
             return "CAST(NULL AS TIMESTAMP)"
         column = quoted(self.table.happened_at)
         if self._kind(self.table.happened_at) == "date":
-            return f"timezone('UTC', timezone('{self.moment.timezone}', CAST({column} + 1 AS TIMESTAMP)))"
+            midnight = f"timezone('UTC', timezone('{self.moment.timezone}', CAST({column} + 1 AS TIMESTAMP)))"
+            return f"({midnight} - INTERVAL 1 MICROSECOND)"
         return column
 
     def _kind(self, name: str) -> Kind:

@@ -23,8 +23,7 @@ LOOKS_BACK_DAYS = 365
 def usage_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with use known within a year: the columns of ``FEATURES``.
 
-    A day's row is known from the first instant of the next day, hence not yet before it: the last day that counts as
-    of a date is the one before yesterday, two days old.
+    A day's row is known when the day is over: the last day that counts as of a date is yesterday.
     """
     rows = past(company, spine, "usage")
     rows = rows.mutate(age=rows.as_of.delta(rows.day, unit="day"))
