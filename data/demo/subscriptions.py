@@ -220,4 +220,4 @@ def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd
             "events": events[keep].astype(float),
         }
     )
-    return frame.assign(known_at=instants(span.day_starts[day[keep] + 1]))
+    return frame.assign(known_at=instants(span.day_starts[day[keep] + 1] - 1))
