@@ -38,7 +38,7 @@ class CrossSellEmail:
                         f"{value:.0%} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
                         for value, product, margin in zip(chance, rows["product"], rows["margin"], strict=True)
                     ],
-                    rows["why"].fillna("").astype(str),
+                    rows["why"],
                     "may be mailed: " + rows["consent_evidence"].astype(str),
                     [f"assumes that an e-mail raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
                 ),

@@ -1,5 +1,7 @@
 """What may be offered to whom: recommended, priced, on sale, and not had."""
 
+import json
+
 import pandas as pd
 
 from actions.action import Scores
@@ -12,7 +14,7 @@ def offers(company: Company, scores: Scores) -> pd.DataFrame:
     """One row per account and product that may be offered, the most worth first.
 
     ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
-    ``margin`` if it is bought, ``why``. A product that the account has, or that left the market, is never among them,
+    ``margin`` if it is bought, ``why`` in a sentence. A product that the account has, or that left the market, is never among them,
     whatever a model recommends.
     """
     columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
@@ -31,11 +33,17 @@ def offers(company: Company, scores: Scores) -> pd.DataFrame:
     rows = rows.assign(
         product=rows["name"].fillna(rows["product_id"]),
         margin=rows["expected_margin"] / rows["probability"],
-        why=rows.get("why"),
+        why=[_weightiest(why) for why in rows["why"]],
     )
     return rows.sort_values(
         ["account_id", "expected_margin", "product_id"], ascending=[True, False, True], ignore_index=True
     )[columns]
+
+
+def _weightiest(why: object) -> str:
+    """The first of the sentences of a JSON list; empty where there is none."""
+    said = json.loads(why) if isinstance(why, str) else []
+    return str(said[0]) if said else ""
 
 
 def _had(company: Company) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class UpsellOffer:
                         f"{product} would bring {margin:,.0f} {company.currency} of margin"
                         for product, margin in zip(rows["product"], rows["margin"], strict=True)
                     ],
-                    rows["why"].fillna("").astype(str),
+                    rows["why"],
                     [f"assumes that a call raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
                 ),
             )
