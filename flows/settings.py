@@ -177,6 +177,7 @@ def prepare(settings: Settings, environment: MutableMapping[str, str] = os.envir
         "PREFECT_HOME": str(settings.path(settings.var) / "prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "gelir",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_CLI_PROMPT": "false",
     }

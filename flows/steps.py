@@ -96,22 +96,34 @@ def engineer(run: Run, golden: Step) -> Step:
     return run.step("engineer", lambda draft: features.engineer.engineer(run.known(golden), draft))
 
 
-@task(cache_policy=NO_CACHE, task_run_name="learn {name}")
-def learn_one(run: Run, golden: Step, name: str, *, always: bool) -> Step:
-    """Which version of one model scores, and why."""
-    model = next(model for model in MODELS if model.name == name)
+@task(cache_policy=NO_CACHE, task_run_name="learn {names}")
+def learn_group(run: Run, golden: Step, names: list[str], always: bool = False) -> list[Step]:
+    """Which versions of some models score, and why. The models share one company, and so the rows they learn from."""
+    company = run.known(golden)
     tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
     terms = Terms(run.id, run.settings.retrain_days, always)
-    return run.step(
-        f"learn_{name}",
-        lambda draft: draft.write("result", models.learning.learn(model, run.known(golden), tracking, terms)),
-    )
+    return [
+        run.step(
+            f"learn_{model.name}",
+            lambda draft, model=model: draft.write("result", models.learning.learn(model, company, tracking, terms)),
+        )
+        for model in MODELS
+        if model.name in names
+    ]
+
+
+def groups() -> list[list[str]]:
+    """Names of models, together where they learn from the same features."""
+    together: dict[str, list[str]] = {}
+    for model in MODELS:
+        together.setdefault(model.features_hash, []).append(model.name)
+    return list(together.values())
 
 
 def learn(run: Run, golden: Step, *, always: bool = False) -> list[Step]:
-    """For every model the version that scores; models learn side by side."""
-    started = [learn_one.submit(run, golden, model.name, always=always) for model in MODELS]
-    return [future.result() for future in started]
+    """For every model the version that scores; groups of models learn side by side."""
+    started = [learn_group.submit(run, golden, names, always) for names in groups()]
+    return [step for future in started for step in future.result()]
 
 
 @task(cache_policy=NO_CACHE)

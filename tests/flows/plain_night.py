@@ -1,0 +1,27 @@
+"""A night without Prefect: the same steps, called one after the other."""
+
+from datetime import date
+
+from data.lake import Step
+from data.store import open_store
+from flows import steps
+from flows.run import Run
+from flows.settings import Settings
+from models import MODELS
+
+
+def plain_night(settings: Settings, as_of: date, *, publishing: bool = True) -> tuple[Run, dict[str, Step]]:
+    """The run and its finished steps by name."""
+    run = Run.begin(as_of, settings)
+    crm = steps.read.fn(run)
+    clean = steps.validate.fn(run, crm)
+    golden = steps.resolve.fn(run, clean)
+    known = steps.engineer.fn(run, golden)
+    learnt = steps.learn_group.fn(run, golden, [model.name for model in MODELS])
+    scores = steps.score.fn(run, golden, known, learnt)
+    chosen = steps.decide.fn(run, golden, known, scores)
+    reports = steps.report.fn(run, golden)
+    finished = [crm, clean, golden, known, scores, chosen, reports]
+    if publishing:
+        steps.publish.fn(run, open_store(settings.scores_url), finished)
+    return run, {step.name: step for step in finished}

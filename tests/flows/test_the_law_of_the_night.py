@@ -1,0 +1,70 @@
+"""Deleting every fact that became known on or after T changes no feature, score, forecast or action as of T."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from data.calendar import first_instant
+from data.contract import CONTRACT, Table
+from data.demo import write_demo
+from data.scoring import OUTPUTS
+from flows.settings import load
+from tests.flows.plain_night import plain_night
+
+UNTIL = datetime(2026, 3, 15, 14, 0)
+AS_OF = date(2026, 1, 20)
+TIMEZONE = "Europe/Istanbul"
+RETAIL = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "rev_online_retail_uci"
+TELLS_OF_WHAT_WAS_NOT_KNOWN = {"reading"}
+"""Counts the rows that were left out because they were not known yet."""
+
+
+def same_night(full: Path, cut: Path, mapping: str, sources: tuple[Path, Path], as_of: date) -> None:
+    """Two nights of the same date, from two sources: every step's tables are equal."""
+    _, ours = plain_night(load(full, mapping=mapping, source=str(sources[0])), as_of)
+    _, theirs = plain_night(load(cut, mapping=mapping, source=str(sources[1])), as_of)
+    compared = 0
+    for name, step in ours.items():
+        assert step.tables == theirs[name].tables
+        for table in set(step.tables) - TELLS_OF_WHAT_WAS_NOT_KNOWN:
+            pd.testing.assert_frame_equal(step.frame(table), theirs[name].frame(table), obj=f"{name}.{table}")
+            compared += len(step.frame(table))
+    assert compared > 0
+    assert {t.name for t in OUTPUTS} <= {table for step in ours.values() for table in step.tables}
+
+
+def delete_from(crm: Path, table: Table, instant: datetime, into: Path) -> int:
+    """Copy a table without the facts known on or after the instant; how many were deleted."""
+    rows = pd.read_parquet(crm / f"{table.name}.parquet")
+    kept = rows[rows["known_at"].isna() | (rows["known_at"] < instant)]
+    kept.to_parquet(into / f"{table.name}.parquet", index=False)
+    return len(rows) - len(kept)
+
+
+def test_the_demo_company_is_scored_the_same_without_its_future(tmp_path):
+    write_demo(tmp_path / "demo", until=UNTIL, size=0.35, seed=3, timezone=TIMEZONE)
+    crm, cut = tmp_path / "demo" / "crm", tmp_path / "cut"
+    cut.mkdir()
+    instant = first_instant(AS_OF, TIMEZONE)
+    deleted = {table.name: delete_from(crm, table, instant, cut) for table in CONTRACT}
+    assert deleted["orders"] > 100
+    assert deleted["opportunities"] > 10
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    same_night(tmp_path / "a", tmp_path / "b", "demo", (crm, cut), AS_OF)
+
+
+@pytest.mark.skipif(not RETAIL.is_dir(), reason=f"needs the real data set in {RETAIL}")
+def test_online_retail_is_scored_the_same_without_its_future(tmp_path):
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for file in RETAIL.glob("*.parquet"):
+        duckdb.execute(
+            f"COPY (SELECT * FROM '{file}' WHERE InvoiceDate < TIMESTAMP '2010-12-01') TO '{cut / file.name}' (FORMAT parquet)"
+        )
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    same_night(tmp_path / "a", tmp_path / "b", "online_retail", (RETAIL, cut), date(2010, 12, 1))
