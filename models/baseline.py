@@ -11,6 +11,9 @@ from models.calibration import Numbers, jeffreys
 PRIOR_ROWS = 20.0
 """A band's rate is pulled towards the overall one as if this many more rows had shown it."""
 
+SEEN = 3.0
+"""Windows of 90 days a month apart overlap: a case is seen about three times, and its outcome counts once in bounds."""
+
 UNKNOWN = "unknown"
 
 
@@ -71,7 +74,7 @@ class Bands:
         for band in pd.unique(bands):
             n, events = state["counts"].get(band, [0.0, 0.0])
             rate = (events + PRIOR_ROWS * overall) / (n + PRIOR_ROWS)
-            low, high = jeffreys(events + PRIOR_ROWS * overall, n + PRIOR_ROWS)
+            low, high = jeffreys((events + PRIOR_ROWS * overall) / SEEN, (n + PRIOR_ROWS) / SEEN)
             known[band] = (rate, min(low, rate), max(high, rate))
         table = np.array([known[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
         return table[:, 0], table[:, 1], table[:, 2]

@@ -3,6 +3,7 @@
 Platt's scaling (a logistic curve through the log-odds of the raw score, two numbers), fitted out of time, with a
 slope that may shrink to zero where the score tells nothing. The interval is that of a rate: among past rows with such
 a score, between which bounds the share with the outcome lies, at 80 % (Jeffreys' interval per bin of equal counts).
+It is widened by how far the level of all had moved, out of time, from what was said: seasons and trends move it.
 It says how sure the probability is, not what will become of the one row, which is yes or no.
 """
 
@@ -35,11 +36,14 @@ class Calibration:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, raw: Numbers, outcomes: Numbers) -> "Calibration":
-        """The curve through out-of-time raw probabilities and what became of them (0 or 1)."""
+    def fit(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
+        """The curve through out-of-time raw probabilities and what became of them (0 or 1).
+
+        ``moved`` is the distance in log-odds by which bounds are widened (see ``level_moved``).
+        """
         slope, intercept = _platt(_log_odds(raw), outcomes)
         curve = cls(slope, intercept, (), (), ())
-        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes))
+        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, moved))
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> "Calibration":
@@ -64,6 +68,12 @@ class Calibration:
 
 UNCALIBRATED = Calibration(1.0, 0.0, (0.0,), (0.0,), (0.0,))
 """Raw scores as they are: in a history too short to calibrate before it is judged."""
+
+
+def level_moved(probabilities: Numbers, outcomes: Numbers) -> float:
+    """How far apart, in log-odds, what was said of all and what happened to all are."""
+    said, happened = probabilities.mean(keepdims=True), (outcomes.sum(keepdims=True) + 0.5) / (len(outcomes) + 1)
+    return float(abs(_log_odds(said) - _log_odds(happened))[0])
 
 
 def log_losses(probabilities: Numbers, outcomes: Numbers) -> Numbers:
@@ -149,7 +159,7 @@ def _platt(odds: Numbers, outcomes: Numbers) -> tuple[float, float]:
     return float(slope), float(intercept)
 
 
-def _bounds(probabilities: Numbers, outcomes: Numbers) -> tuple[tuple[float, ...], ...]:
+def _bounds(probabilities: Numbers, outcomes: Numbers, moved: float) -> tuple[tuple[float, ...], ...]:
     """Log-odds of each bin's mean, and the offsets of bounds that hold it and its rate's own bounds."""
     at, low, high = [], [], []
     for rows in _bins(probabilities):
@@ -157,8 +167,8 @@ def _bounds(probabilities: Numbers, outcomes: Numbers) -> tuple[tuple[float, ...
         bounds = jeffreys(float(outcomes[rows].sum()), len(rows))
         rate = float(logit((outcomes[rows].sum() + 0.5) / (len(rows) + 1)))
         at.append(said)
-        low.append(float(logit(bounds[0])) - max(said, rate))
-        high.append(float(logit(bounds[1])) - min(said, rate))
+        low.append(float(logit(bounds[0])) - max(said, rate) - moved)
+        high.append(float(logit(bounds[1])) - min(said, rate) + moved)
     return tuple(at), tuple(low), tuple(high)
 
 

@@ -13,7 +13,7 @@ from features.feature import features_hash
 from features.spine import account_spine, past_dates
 
 EVERY_DAYS = 30
-MOST_DATES = 18
+MOST_DATES = 12
 MOST_ROWS = 200_000
 """Enough to learn from: a large company learns from fewer dates, not from more memory."""
 

@@ -22,6 +22,7 @@ from models.calibration import (
     Numbers,
     auc,
     calibration_error,
+    level_moved,
     lift,
     log_losses,
     reliability_picture,
@@ -109,10 +110,11 @@ def learn(task: Task, past: Past, as_of: date, seed: int) -> Challenger | Absten
     judgement = _judgement(judged, said, plain)
 
     final = _fit(task, past.rows, seed, UNCALIBRATED)
+    moved = level_moved(said, _outcomes(judged))
     outs = [(made.raw(judged), _outcomes(judged))]
     if early is not None:
         outs.append((early.raw(calibrating), _outcomes(calibrating)))
-    calibrated = Calibration.fit(np.concatenate([o[0] for o in outs]), np.concatenate([o[1] for o in outs]))
+    calibrated = Calibration.fit(np.concatenate([o[0] for o in outs]), np.concatenate([o[1] for o in outs]), moved)
     state = {
         "horizon_days": task.horizon_days,
         "encoding": final.encoding.state(),

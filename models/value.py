@@ -39,6 +39,9 @@ PARAMETERS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 
 FLOOR_SHARE = 0.01
 """Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
 
+MOST_TIMES = 3.0
+"""No account is expected to bring more than this many times what it brings, unless that is less than the mean one."""
+
 FEWEST_ROWS = 50
 FEWEST_PAYING = 20
 MOST_BINS = 8
@@ -206,7 +209,9 @@ class _Made:
         if self.booster is None or rows.empty:
             return self.begin(rows)
         moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
-        return np.asarray(self.begin(rows) * np.exp(moved))
+        begin = self.begin(rows)
+        most = np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE)
+        return np.asarray(np.clip(begin * np.exp(moved), self.floor, most))
 
 
 def _fit(rows: pd.DataFrame, seed: int) -> _Made:

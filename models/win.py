@@ -1,6 +1,6 @@
 """Which open deals will be won within 90 days, when they would close, and what they would bring."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,7 @@ from features.company import Company
 from features.feature import features_hash
 from features.labels import won
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES, opportunity_features
-from features.spine import opportunity_spine, past_dates
+from features.spine import HISTORY_DAYS, opportunity_spine
 from models import propensity
 from models.baseline import UNKNOWN, Bands
 from models.history import EVERY_DAYS, MOST_DATES, dated, labels
@@ -99,7 +99,7 @@ def closing(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _past(company: Company) -> pd.DataFrame:
     """One row per deal and past date on which it was open: features, ``outcome``, and how and when it ended."""
-    dates = past_dates(company, HORIZON_DAYS, EVERY_DAYS, MOST_DATES)
+    dates = _dates(company)
     spine = opportunity_spine(company, dates)
     rows = dated(opportunity_features(company, spine).order_by("as_of", "opportunity_id"))
     ends = labels(won(company, spine, HORIZON_DAYS, company.as_of_at), "opportunity_id")
@@ -109,3 +109,14 @@ def _past(company: Company) -> pd.DataFrame:
     rows = rows.merge(finals, on="opportunity_id", how="left")
     days = (rows["closed_at"] - pd.to_datetime(rows["as_of"])).dt.total_seconds() / 86400
     return rows.assign(outcome=rows["outcome"].astype(bool), days_to_close=days)
+
+
+def _dates(company: Company) -> list[date]:
+    """Past dates whose windows are over, a month apart, oldest first; deals may be known long before any sale is."""
+    first = company.tables["opportunities"].known_at.min().execute()
+    if pd.isna(first):
+        return []
+    earliest = first.date() + timedelta(days=HISTORY_DAYS)
+    latest = company.as_of - timedelta(days=HORIZON_DAYS)
+    days = (latest - timedelta(days=EVERY_DAYS * back) for back in range(MOST_DATES))
+    return sorted(day for day in days if day >= earliest)

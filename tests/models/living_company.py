@@ -16,7 +16,7 @@ AS_OF = date(2025, 1, 1)
 DAYS = (datetime(2025, 1, 1) - BEGAN).days
 
 
-def living_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 3, as_of: date = AS_OF) -> Company:
+def living_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 4, as_of: date = AS_OF) -> Company:
     """Two years of orders that grow rarer before an account leaves, products, tickets, and deals with stages.
 
     ``skill`` 0 draws every fate without regard to anything that can be seen.
@@ -26,7 +26,7 @@ def living_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 3, as
     joined = rng.integers(0, 400, accounts)
     gap = rng.gamma(4, 4, accounts) + 3
     bad = rng.random(accounts) < 0.5
-    monthly = np.where(bad, 0.09, 0.01) * skill + 0.05 * (1 - skill)
+    monthly = np.where(bad, 0.12, 0.005) * skill + 0.05 * (1 - skill)
     left = joined + rng.exponential(30 / np.maximum(monthly, 1e-3))
     orders = _orders(rng, ids, joined, gap, left)
     tickets = _tickets(rng, ids, joined, left, np.where(bad, skill, 0.0))
@@ -79,7 +79,7 @@ def _orders(rng: np.random.Generator, ids, joined, gap, left) -> pd.DataFrame:  
         days, day = [], float(joined[i]) + rng.random()
         while day < DAYS:
             days.append(day)
-            slower = 3.0 if left[i] - 60 < day else 1.0
+            slower = 1.5 if left[i] - 60 < day else 1.0
             day += max(1.0, rng.exponential(gap[i]) * slower)
             if day > left[i]:
                 break
@@ -103,7 +103,7 @@ def _orders(rng: np.random.Generator, ids, joined, gap, left) -> pd.DataFrame:  
 
 
 def _tickets(rng: np.random.Generator, ids, joined, left, more) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    counts = rng.poisson(2 + 10 * more)
+    counts = rng.poisson((2 + 28 * more) * np.clip(left - joined, 30, DAYS) / DAYS)
     account = np.repeat(np.arange(len(ids)), counts)
     until = np.minimum(left, DAYS)[account]
     days = joined[account] + rng.random(len(account)) * np.maximum(until - joined[account], 1)
