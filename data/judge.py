@@ -124,7 +124,7 @@ class _Judge:
                 vital.table,
                 vital.promise,
                 bool(result.success),
-                "nothing" if vital.observed is None else f"{vital.observed:.4g}",
+                _shown(vital.observed),
                 _crash(result),
                 vital,
             )
@@ -209,6 +209,12 @@ def _count(duck: duckdb.DuckDBPyConnection, result: Sorted) -> Vital:
 def _broken_rows(result: Any) -> str:
     count = (result.result or {}).get("unexpected_count")
     return f"{count:,}" if count is not None else ("0" if result.success else "some")
+
+
+def _shown(observed: float | None) -> str:
+    if observed is None:
+        return "nothing"
+    return f"{observed:,.0f}" if float(observed).is_integer() else f"{observed:.4g}"
 
 
 def _crash(result: Any) -> str | None:
