@@ -121,6 +121,8 @@ class Hours:
 
     def crowd_chance(self, apt: Numbers, hours: NDArray[np.int64]) -> Numbers:
         """The chance of an answer at an hour of the week, persons differing in aptness only."""
+        if len(hours) == 0:
+            return np.zeros(0)
         return np.asarray(self.crowd.predict_proba(design(hours, apt))[:, 1], dtype=np.float64)
 
     def crowd_week(self, apt: Numbers) -> Numbers:

@@ -24,10 +24,7 @@ def fit_widths(errors: dict[str, list[tuple[int, Numbers]]], horizon: int) -> di
     ``errors`` holds, for each level, pairs of a step (from 1) and the scaled absolute errors at it.
     """
     everything = [pair for pairs in errors.values() for pair in pairs]
-    return {
-        level: {str(width): _by_step(pairs, everything, horizon, width) for width in WIDTHS}
-        for level, pairs in errors.items()
-    }
+    return {level: _nested(pairs, everything, horizon) for level, pairs in errors.items()}
 
 
 def half_widths(widths: dict[str, Any], level: str, width: int, steps: int) -> Numbers:
@@ -41,9 +38,21 @@ def conformal_quantile(errors: Numbers, share: float) -> float | None:
     return None if place > len(errors) else float(np.sort(errors)[place - 1])
 
 
+def _nested(
+    own: list[tuple[int, Numbers]], everything: list[tuple[int, Numbers]], horizon: int
+) -> dict[str, list[float]]:
+    """Half-widths by per cent and step; what holds more is never narrower, whoever's errors it borrowed."""
+    widest = np.zeros(horizon)
+    nested = {}
+    for width in WIDTHS:
+        widest = np.maximum(widest, _by_step(own, everything, horizon, width))
+        nested[str(width)] = [round(float(bound), 6) for bound in widest]
+    return nested
+
+
 def _by_step(
     own: list[tuple[int, Numbers]], everything: list[tuple[int, Numbers]], horizon: int, width: int
-) -> list[float]:
+) -> Numbers:
     bounds = []
     for step in range(1, horizon + 1):
         near = max(1, step // 3)
@@ -55,7 +64,8 @@ def _by_step(
             seen = _near(everything, step, horizon)
             bound = float(seen.max()) if len(seen) else 0.0
         bounds.append(bound)
-    return [round(float(bound), 6) for bound in np.maximum.accumulate(bounds)]
+    accumulated: Numbers = np.maximum.accumulate(np.array(bounds, dtype=np.float64))
+    return accumulated
 
 
 def _near(pairs: list[tuple[int, Numbers]], step: int, near: int) -> Numbers:

@@ -194,7 +194,7 @@ def _said(champion: Champion, pairs: pd.DataFrame) -> Numbers:
 
 
 def _judgement(past: _Past, said: Numbers) -> Judgement | Abstention:
-    """How much of what an account bought was among the five named first; the baseline names the segment's favourites.
+    """How far up what an account bought was among the five named first; the baseline names the segment's favourites.
 
     Accounts that bought nothing that they could have been offered say nothing about a choice, and do not count. What
     was bought and was no candidate counts as missed.
@@ -206,13 +206,15 @@ def _judgement(past: _Past, said: Numbers) -> Judgement | Abstention:
         return Abstention("recommend", f"{len(mine)} accounts bought anything within the judged window; 2 are needed")
     happened = pairs["bought"].to_numpy(dtype=np.float64)
     return Judgement(
-        metric=f"recall@{TOP}",
-        value=float(mine["recall"].mean()),
+        metric=f"NDCG@{TOP}",
+        value=float(mine["ndcg"].mean()),
         baseline="favourites of the segment",
-        baseline_value=float(others["recall"].mean()),
-        losses=tuple((1.0 - mine["recall"]).tolist()),
-        baseline_losses=tuple((1.0 - others["recall"]).tolist()),
+        baseline_value=float(others["ndcg"].mean()),
+        losses=tuple((1.0 - mine["ndcg"]).tolist()),
+        baseline_losses=tuple((1.0 - others["ndcg"]).tolist()),
         metrics={
+            f"recall@{TOP}": float(mine["recall"].mean()),
+            f"baseline recall@{TOP}": float(others["recall"].mean()),
             f"hit rate@{TOP}": float((mine["recall"] > 0).mean()),
             f"baseline hit rate@{TOP}": float((others["recall"] > 0).mean()),
             "log loss": float(log_losses(said, happened).mean()),
@@ -225,15 +227,23 @@ def _judgement(past: _Past, said: Numbers) -> Judgement | Abstention:
 
 
 def _recalls(past: _Past, pairs: pd.DataFrame, said: Numbers) -> pd.DataFrame:
-    """One row per account that bought something it could have been offered: ``recall`` of ``TOP``, and ``wanted``."""
+    """One row per account that bought something it could have been offered: ``ndcg``, ``recall`` and ``wanted``.
+
+    NDCG (Järvelin & Kekäläinen 2002): 1 where what was bought was named first, less the further down it was named.
+    """
     ranked = pairs.assign(said=said).sort_values(
         ["account_id", "said", "popular", "product_id"], ascending=[True, False, False, True]
     )
-    top = ranked[ranked.groupby("account_id").cumcount() < TOP]
-    hits = top.groupby("account_id")["bought"].sum()
+    ranked["place"] = ranked.groupby("account_id").cumcount()
+    top = ranked[ranked["place"] < TOP]
+    gains = 1.0 / np.log2(np.arange(TOP) + 2.0)
+    top = top.assign(gain=top["bought"] * gains[top["place"].to_numpy()])
+    mine = top.groupby("account_id")[["bought", "gain"]].sum()
     wanted = past.bought.groupby("account_id").size()
-    rows = pd.DataFrame({"wanted": wanted, "hits": hits.reindex(wanted.index).fillna(0.0)})
-    return rows.assign(recall=rows["hits"] / np.minimum(rows["wanted"], TOP))
+    mine = mine.reindex(wanted.index).fillna(0.0)
+    most = np.minimum(wanted.to_numpy(), TOP)
+    ideal = np.cumsum(gains)[most - 1]
+    return pd.DataFrame({"wanted": wanted, "recall": mine["bought"] / most, "ndcg": mine["gain"] / ideal})
 
 
 def _as_baseline(judgement: Judgement | Abstention) -> Judgement | Abstention:

@@ -1,0 +1,203 @@
+"""Recommendations: planted affinities are found, and what may not be offered never is."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.company import Company
+from models.candidates import candidates
+from models.eligibility import exclusions
+from models.model import Abstention, Challenger, Champion
+from models.recommend import Recommend
+from tests.models.living_company import company_of
+
+AS_OF = date(2025, 1, 1)
+PRODUCTS = pd.DataFrame(
+    [
+        {"product_id": "razor", "name": "Razor", "family": "shave", "list_price": 40.0},
+        {"product_id": "blades", "name": "Blades", "family": "shave", "list_price": 10.0},
+        {"product_id": "pen", "name": "Pen", "family": "write", "list_price": 20.0},
+        {"product_id": "ink", "name": "Ink", "family": "write", "list_price": 5.0},
+        {"product_id": "plan-1", "name": "Plan", "family": "plan", "tier": 1, "recurring": True},
+        {"product_id": "plan-2", "name": "Plan Plus", "family": "plan", "tier": 2, "recurring": True},
+        {"product_id": "extra", "name": "Extra", "family": "extra", "requires_product_id": "plan-1", "recurring": True},
+        {"product_id": "lamp", "name": "Lamp", "family": "home", "active_to": date(2024, 6, 1)},
+        {"product_id": "lamp-2", "name": "New lamp", "family": "home", "replaces_product_id": "lamp"},
+    ]
+).assign(margin_rate=0.5)
+GOES_WITH = {"razor": "blades", "pen": "ink"}
+
+
+def company(accounts: int = 200) -> Company:
+    """Every account buys a razor or a pen once, then what goes with it, again and again; some hold plans."""
+    rng = np.random.default_rng(6)
+    lines, held = [], []
+    for n in range(accounts):
+        first = pd.Timestamp("2023-06-01") + pd.Timedelta(days=int(rng.integers(0, 430)))
+        main = ("razor", "pen")[n % 2]
+        lines.append((f"A{n:03}", main, first))
+        at = first + pd.Timedelta(days=int(rng.exponential(60)))
+        while at < pd.Timestamp(AS_OF):
+            lines.append((f"A{n:03}", GOES_WITH[main], at))
+            at += pd.Timedelta(days=5 + int(rng.exponential(50)))
+        if n % 5 == 0:
+            held.append((f"A{n:03}", "plan-1" if n % 10 else "plan-2", first))
+        if n % 7 == 0 and first < pd.Timestamp("2024-05-01"):
+            lines.append((f"A{n:03}", "lamp", first))
+    orders = pd.DataFrame(lines, columns=["account_id", "product_id", "ordered_at"])
+    orders = orders.assign(order_id=orders.index.astype(str), line_id="1", quantity=2.0, amount=20.0, status="placed")
+    plans = pd.DataFrame(held, columns=["account_id", "product_id", "started_at"])
+    plans = plans.assign(subscription_id=plans.index.astype(str), mrr=30.0)
+    known = pd.DataFrame({"account_id": [f"A{n:03}" for n in range(accounts)], "segment": "all"})
+    return company_of({"accounts": known, "products": PRODUCTS, "orders": orders, "subscriptions": plans}, AS_OF)
+
+
+def champion_of(challenger: Challenger, ships: str | None = None) -> Champion:
+    return Champion(
+        challenger.model,
+        "1",
+        ships or challenger.judgement.ships,  # type: ignore[arg-type]
+        challenger.estimator,
+        json.loads(json.dumps(challenger.state, allow_nan=False)),
+        challenger.features_hash,
+        challenger.trained_as_of,
+    )
+
+
+@pytest.fixture(scope="module")
+def shop() -> Company:
+    return company()
+
+
+@pytest.fixture(scope="module")
+def challenger(shop: Company) -> Challenger:
+    learnt = Recommend().learn(shop)
+    assert isinstance(learnt, Challenger)
+    return learnt
+
+
+@pytest.fixture(scope="module")
+def offers(shop: Company, challenger: Challenger) -> pd.DataFrame:
+    scored = Recommend().score(shop, champion_of(challenger))
+    assert isinstance(scored, dict)
+    return scored["recommendations"]
+
+
+def test_planted_affinities_beat_the_favourites_of_the_segment(challenger: Challenger) -> None:
+    judged = challenger.judgement
+    assert judged.metrics["log loss"] < 0.7 * judged.metrics["baseline log loss"]
+    assert judged.ships == "model"
+    assert judged.value > judged.baseline_value + 0.1
+    assert len(judged.losses) == judged.metrics["judged accounts"]
+
+
+def test_who_has_a_razor_is_offered_blades_first_and_who_has_a_pen_ink(offers: pd.DataFrame) -> None:
+    first = offers[offers["rank"] == 1].set_index("account_id")["product_id"]
+    razors = first.index.str.removeprefix("A").astype(int) % 2 == 0
+    assert (first[razors] == "blades").mean() > 0.95
+    assert (first[~razors] == "ink").mean() > 0.95
+
+
+def test_what_is_there_too_low_gone_or_lacking_its_base_is_never_offered(shop: Company, offers: pd.DataFrame) -> None:
+    pairs = set(zip(offers["account_id"], offers["product_id"], strict=True))
+    plans = shop.tables["subscriptions"].execute()
+    has = dict(zip(plans["account_id"], plans["product_id"], strict=True))
+    assert not pairs & set(has.items())
+    for account, product in pairs:
+        assert product != "lamp"
+        assert not (product == "plan-1" and has.get(account) == "plan-2")
+        assert product != "extra" or account in has
+    assert offers["rank"].between(1, 5).all()
+    assert not offers.duplicated(["account_id", "rank"]).any()
+
+
+def test_reasons_name_what_goes_with_it_and_why_others_are_not_offered(offers: pd.DataFrame) -> None:
+    one = offers[(offers["account_id"] == "A000") & (offers["rank"] == 1)].iloc[0]
+    assert 1 <= len(json.loads(one["why"])) <= 3
+    whys = " ".join(sentence for why in offers["why"] for sentence in json.loads(why))
+    assert "accounts with Razor buy it" in whys
+    assert "usually every" in whys
+    nots = json.loads(one["why_not"])
+    assert len(nots) <= 5
+    assert "Plan is a lower tier than Plan Plus, which is there already" in nots
+    assert "Lamp is not sold any more" in nots
+    assert offers.loc[offers["rank"] > 1, "why_not"].isna().all()
+
+
+def test_probabilities_mean_what_they_say_and_margin_is_price_times_quantity_times_rate(offers: pd.DataFrame) -> None:
+    blades = offers[offers["product_id"] == "blades"]
+    assert blades["probability"].between(0, 1).all()
+    assert blades["expected_margin"].to_numpy() == pytest.approx(
+        blades["probability"].to_numpy() * 10.0 * 2.0 * 0.5, abs=0.006
+    )
+    assert offers.groupby("account_id")["probability"].is_monotonic_decreasing.all()
+
+
+def test_the_baseline_offers_favourites_when_it_ships(shop: Company, challenger: Challenger) -> None:
+    scored = Recommend().score(shop, champion_of(challenger, "baseline"))
+    assert isinstance(scored, dict)
+    first = scored["recommendations"].query("rank == 1")["product_id"]
+    assert first.isin(["blades", "ink"]).all()
+    assert first.nunique() == 1
+
+
+def test_a_young_company_abstains_and_says_what_it_lacks() -> None:
+    rows = pd.DataFrame({"account_id": ["A"], "product_id": ["pen"], "ordered_at": [pd.Timestamp("2024-12-01")]})
+    orders = rows.assign(order_id="1", line_id="1", amount=1.0, status="placed")
+    young = company_of({"accounts": rows[["account_id"]], "products": PRODUCTS, "orders": orders}, AS_OF)
+    learnt = Recommend().learn(young)
+    assert isinstance(learnt, Abstention)
+    assert "history is too short" in learnt.why
+
+
+def test_candidates_of_a_past_date_know_nothing_of_what_came_later(shop: Company) -> None:
+    day = date(2024, 7, 1)
+    orders, plans = (shop.tables[name].execute() for name in ("orders", "subscriptions"))
+    cut = company_of(
+        {
+            "accounts": shop.tables["accounts"].execute(),
+            "products": PRODUCTS,
+            "orders": orders[orders["ordered_at"] < pd.Timestamp(day)].drop(columns="known_at"),
+            "subscriptions": plans[plans["started_at"] < pd.Timestamp(day)].drop(columns="known_at"),
+        },
+        day,
+    )
+    pd.testing.assert_frame_equal(candidates(shop, (day,))[0].pairs, candidates(cut, (day,))[0].pairs)
+
+
+@pytest.mark.parametrize(
+    ("product", "has", "why"),
+    [
+        ("plan-1", [], None),
+        ("plan-1", ["plan-1"], "Plan is there already, since 2024-02-03"),
+        ("plan-1", ["plan-2"], "Plan is a lower tier than Plan Plus, which is there already"),
+        ("plan-2", ["plan-1"], None),
+        ("extra", [], "Extra needs Plan, which is not there"),
+        ("extra", ["plan-1"], None),
+        ("extra", ["plan-2"], None),  # the higher tier does what the lower one does
+        ("lamp", [], "Lamp is not sold any more"),
+        ("lamp-2", ["lamp"], None),
+    ],
+)
+def test_each_exclusion_says_why(product: str, has: list[str], why: str | None) -> None:
+    products = PRODUCTS.assign(active_from=None)
+    held = products[products["product_id"].isin(has)][["product_id", "family", "tier"]]
+    held = held.assign(account_id="A", since=pd.Timestamp("2024-02-03 10:00"), active=True)
+    pair = pd.DataFrame({"account_id": ["A"], "product_id": [product]})
+    said = exclusions(pair, held, products, AS_OF).iloc[0]
+    assert said == why if why else pd.isna(said)
+
+
+def test_a_product_is_not_offered_beside_its_successor_nor_before_it_is_sold() -> None:
+    products = PRODUCTS.assign(active_from=None, active_to=None)
+    products.loc[products["product_id"] == "pen", "active_from"] = date(2025, 2, 1)
+    held = products[products["product_id"] == "lamp-2"][["product_id", "family", "tier"]]
+    held = held.assign(account_id="A", since=pd.Timestamp("2024-02-03"), active=True)
+    pairs = pd.DataFrame({"account_id": ["A", "A"], "product_id": ["lamp", "pen"]})
+    assert exclusions(pairs, held, products, AS_OF).tolist() == [
+        "Lamp was replaced by New lamp, which is there already",
+        "Pen is not sold yet",
+    ]

@@ -1,0 +1,177 @@
+"""When to write: planted hours are found, and where there are none, none are claimed."""
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.company import Company
+from models.hours import WEEK, Hours, Personal
+from models.model import Abstention, Challenger, Champion
+from models.send_time import NO_EFFECT, SendTime, best_windows, next_instant
+from tests.models.living_company import company_of
+
+AS_OF = date(2025, 1, 6)  # a Monday
+OWLS = 70
+
+
+def company(*, effect: bool, people: int = 160, mails: int = 40, machine: bool = False) -> Company:
+    """Mail at random hours of random days; most answer around 10 in the morning, the first ``OWLS`` at 21 only."""
+    rng = np.random.default_rng(5)
+    who = np.repeat(np.arange(people), mails)
+    days, hour = rng.integers(0, 300, len(who)), rng.integers(0, 24, len(who))
+    sent = pd.Timestamp("2024-03-01") + pd.to_timedelta(days * 24 + hour, unit="h") + pd.to_timedelta(who, unit="s")
+    peak = np.where(who < OWLS, 21, 10)
+    chance = np.where(np.abs(hour - peak) <= 1, 0.8, 0.1) if effect else np.full(len(who), 0.3)
+    answered = rng.random(len(who)) < chance
+    contact = np.char.add("C", np.char.zfill(who.astype(str), 3))
+    base = pd.DataFrame({"contact_id": contact, "channel": "email", "campaign_id": [f"M{n}" for n in range(len(who))]})
+    mail = base.assign(kind="sent", happened_at=sent)
+    opened = base.assign(kind="opened", machine=False, happened_at=sent + pd.Timedelta(minutes=20))[answered]
+    parts = [mail, opened]
+    if machine:
+        parts.append(base.assign(kind="opened", machine=True, happened_at=sent + pd.Timedelta(seconds=2)))
+    touches = pd.concat(parts, ignore_index=True)
+    touches = touches.assign(touch_id=touches.index.astype(str))
+    contacts = pd.DataFrame(
+        {"contact_id": [*np.unique(contact), "new"], "account_id": "A", "timezone": "UTC", "created_at": "2024-01-01"}
+    )
+    accounts = pd.DataFrame({"account_id": ["A"], "created_at": ["2024-01-01"]})
+    return company_of({"touches": touches, "contacts": contacts, "accounts": accounts}, AS_OF)
+
+
+def champion_of(challenger: Challenger) -> Champion:
+    return Champion(
+        challenger.model,
+        "1",
+        challenger.judgement.ships,
+        challenger.estimator,
+        json.loads(json.dumps(challenger.state, allow_nan=False)),
+        challenger.features_hash,
+        challenger.trained_as_of,
+    )
+
+
+@pytest.fixture(scope="module")
+def rhythmic() -> Company:
+    return company(effect=True)
+
+
+@pytest.fixture(scope="module")
+def challenger(rhythmic: Company) -> Challenger:
+    learnt = SendTime().learn(rhythmic)
+    assert isinstance(learnt, Challenger)
+    return learnt
+
+
+@pytest.fixture(scope="module")
+def times(rhythmic: Company, challenger: Challenger) -> pd.DataFrame:
+    scored = SendTime().score(rhythmic, champion_of(challenger))
+    assert isinstance(scored, dict)
+    return scored["send_times"].set_index("contact_id")
+
+
+def first_hours(times: pd.DataFrame) -> pd.Series:
+    """The hour of each contact's best window."""
+    return times["send_windows"].map(lambda windows: int(json.loads(windows)[0][4:6]))
+
+
+def test_hours_that_matter_beat_a_flat_chance_out_of_time(challenger: Challenger) -> None:
+    assert challenger.judgement.ships == "model"
+    assert challenger.judgement.value < challenger.judgement.baseline_value
+    assert challenger.params["personal"] == "yes"
+    assert (
+        challenger.judgement.metrics["log loss of own hours"]
+        < challenger.judgement.metrics["log loss of the crowd's hours"]
+    )
+
+
+def test_most_are_written_to_in_the_morning_and_owls_at_night(times: pd.DataFrame) -> None:
+    hours = first_hours(times)
+    owls = hours.index.isin([f"C{n:03}" for n in range(OWLS)])
+    assert hours[~owls].between(9, 11).mean() > 0.9
+    assert hours[owls].between(20, 22).mean() > 0.8
+
+
+def test_somebody_never_written_to_gets_the_crowd_s_hour(times: pd.DataFrame) -> None:
+    assert 9 <= first_hours(times.loc[["new"]]).iloc[0] <= 11
+
+
+def test_the_next_send_is_the_best_window_s_next_instant(times: pd.DataFrame) -> None:
+    one = times.loc["C100"]
+    assert one["send_local"].startswith(json.loads(one["send_windows"])[0][:3])
+    assert pd.Timestamp(AS_OF) <= one["send_at"] < pd.Timestamp(AS_OF) + timedelta(days=7)
+    assert one["send_at"].strftime("%a %Y-%m-%d %H:%M") == one["send_local"]
+    assert times["abstained"].isna().all()
+
+
+def test_where_hours_do_not_matter_no_window_is_claimed() -> None:
+    even = company(effect=False)
+    learnt = SendTime().learn(even)
+    assert isinstance(learnt, Challenger)
+    assert learnt.judgement.ships == "baseline"
+    scored = SendTime().score(even, champion_of(learnt))
+    assert isinstance(scored, dict)
+    assert set(scored["send_times"]["abstained"]) == {NO_EFFECT}
+    assert scored["send_times"]["send_windows"].isna().all()
+    assert scored["send_times"]["send_at"].isna().all()
+
+
+def test_machine_opens_change_nothing(times: pd.DataFrame, challenger: Challenger) -> None:
+    scored = SendTime().score(company(effect=True, machine=True), champion_of(challenger))
+    assert isinstance(scored, dict)
+    pd.testing.assert_frame_equal(scored["send_times"].set_index("contact_id"), times)
+
+
+def test_a_champion_is_judged_only_on_days_after_it_was_trained(rhythmic: Company, challenger: Challenger) -> None:
+    old = replace(champion_of(challenger), trained_as_of=date(2024, 12, 10))
+    judged = SendTime().judge(old, rhythmic)
+    assert not isinstance(judged, Abstention)
+    assert len(judged.losses) == len(challenger.judgement.losses)
+    assert 0 < np.isnan(judged.losses).sum() < len(judged.losses)
+
+
+def test_few_mails_are_told_apart_by_nobody() -> None:
+    thin = SendTime().learn(company(effect=True, people=20, mails=10))
+    assert isinstance(thin, Abstention)
+    assert thin.why.startswith("200 mails of which")
+
+
+def test_three_windows_lie_apart() -> None:
+    week = np.zeros((1, WEEK))
+    week[0, [10, 11, 12, 13, 34, 50]] = [0.5, 0.9, 0.8, 0.7, 0.6, 0.1]
+    assert best_windows(week).tolist() == [[11, 34, 50]]
+
+
+@pytest.mark.parametrize(
+    ("hour_of_week", "after", "expected"),
+    [
+        (9, datetime(2024, 3, 25, 8), datetime(2024, 3, 25, 8)),  # Monday 09:00 winter time, at that very instant
+        (9, datetime(2024, 3, 25, 8, 1), datetime(2024, 4, 1, 7)),  # a week later, after clocks went forward
+        (6 * 24 + 2, datetime(2024, 3, 25), datetime(2024, 3, 31, 1)),  # the skipped hour: the one after
+        (6 * 24 + 2, datetime(2024, 10, 21), datetime(2024, 10, 27, 0)),  # the repeated hour: the first of the two
+    ],
+)
+def test_the_next_instant_of_an_hour_is_right_across_clock_changes(
+    hour_of_week: int, after: datetime, expected: datetime
+) -> None:
+    assert next_instant(hour_of_week, "Europe/Berlin", after) == expected
+
+
+def test_answers_at_one_hour_speak_of_near_hours_and_like_days() -> None:
+    kernel = Personal(1.5, 0.5, 4.0).kernel()
+    monday_ten, tuesday_ten, saturday_ten = 10, 34, 130
+    assert kernel[monday_ten, monday_ten] == 1.0
+    assert kernel[monday_ten, tuesday_ten] == 0.5
+    assert kernel[monday_ten, saturday_ten] == 0.125
+    assert kernel[0, 23] == kernel[0, 1]  # hours go round the clock
+    assert (kernel == kernel.T).all()
+
+
+def test_a_person_without_answers_yet_is_pulled_to_the_crowd(challenger: Challenger) -> None:
+    hours = Hours.of(challenger.estimator, challenger.state)
+    nothing = pd.DataFrame({"contact_id": pd.Series(dtype=str), "hour_of_week": [], "responded": []})
+    assert (hours.factors(nothing, np.array(["x"], dtype=object)) == 1.0).all()
