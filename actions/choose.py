@@ -12,6 +12,7 @@ from actions.consent import call_contacts, mail_contacts
 from actions.holdout import in_holdout
 from actions.hours import assign, owner_minutes
 from actions.limits import called_lately, kept_away, mailed_too_often
+from actions.offers import offers
 from actions.worth import worth
 from data.lake import Draft, Step
 from data.scoring import NEXT_BEST_ACTIONS, conform
@@ -47,14 +48,21 @@ def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> No
 
 
 def _scores(company: Company, engineered: Step, scored: Step) -> Scores:
-    """What models wrote, and beside it what each account is worth and who of it may be written to or called."""
+    """What models wrote, and beside it ``worth``, ``mail_to``, ``call_to`` and ``offers``: what each account is worth,
+    who of it may be written to or called, and what it may be offered.
+    """
     frames = {name: scored.frame(name) for name in SCORED if name in scored.tables}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     contacts = engineered.frame("contacts") if "contacts" in engineered.tables else pd.DataFrame()
     mail_to = mail_contacts(company, contacts, frames.get("contact_scores"), too_often=mailed_too_often(company))
     called = called_lately(company)
     call_to = call_contacts(company)
-    known = {"worth": worth(company), "mail_to": mail_to, "call_to": call_to[~call_to["account_id"].isin(called)]}
+    known = {
+        "worth": worth(company),
+        "mail_to": mail_to,
+        "call_to": call_to[~call_to["account_id"].isin(called)],
+        "offers": offers(company, frames.get("recommendations")),
+    }
     return Scores({**frames, **known})
 
 

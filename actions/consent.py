@@ -22,6 +22,7 @@ def mail_contacts(
     """
     columns = ["account_id", "contact_id", "engagement", "consent_evidence"]
     may = contacts.reindex(columns=[*columns, "may_email", "email_status"])
+    may = may.astype({"account_id": object, "contact_id": object})  # an empty frame knows no types
     granted = may["consent_evidence"].astype("string").str.startswith(GRANTED).fillna(False)
     allowed = may["may_email"].eq(True) & granted & may["email_status"].eq("valid")
     may = may[allowed & may["account_id"].notna() & ~may["contact_id"].isin(too_often)]

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.offers import offers
 from features.company import Company
 
 LIFTS_ODDS = 0.08
@@ -23,10 +22,10 @@ class CrossSellEmail:
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
         """One row per account that may be mailed and product that may be offered to it."""
-        worth, mail_to = scores.get("worth"), scores.get("mail_to")
-        if worth is None or mail_to is None:
+        worth, mail_to, offers = scores.get("worth"), scores.get("mail_to"), scores.get("offers")
+        if worth is None or mail_to is None or offers is None:
             return as_candidates(pd.DataFrame())
-        rows = offers(company, scores).merge(worth[["account_id", "owner_id"]], on="account_id")
+        rows = offers.merge(worth[["account_id", "owner_id"]], on="account_id")
         rows = rows.merge(mail_to, on="account_id")
         chance = rows["probability"].astype(float)
         return as_candidates(

@@ -4,21 +4,19 @@ import json
 
 import pandas as pd
 
-from actions.action import Scores
 from features.company import Company
 from features.owned import owned
 from features.spine import account_spine
 
 
-def offers(company: Company, scores: Scores) -> pd.DataFrame:
+def offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
     """One row per account and product that may be offered, the most worth first.
 
     ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
-    ``margin`` if it is bought, ``why`` in a sentence. A product that the account has, or that left the market, is never among them,
-    whatever a model recommends.
+    ``margin`` if it is bought, ``why`` in a sentence. A product that the account has, or that left the market, is never
+    among them, whatever a model recommends.
     """
     columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
-    recommended = scores.get("recommendations")
     if recommended is None or recommended.empty:
         return pd.DataFrame(columns=columns)
     products = company.tables["products"].select("product_id", "name", "active_from", "active_to").execute()

@@ -4,7 +4,6 @@ import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
 from actions.hours import call_costs
-from actions.offers import offers
 from features.company import Company
 
 LIFTS_ODDS = 0.25
@@ -24,9 +23,10 @@ class UpsellOffer:
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
         """One row per account with an upsell score, something to offer and somebody who may be called."""
         worth, call_to, scored = scores.get("worth"), scores.get("call_to"), scores.get("account_scores")
-        if worth is None or call_to is None or scored is None:
+        offers = scores.get("offers")
+        if worth is None or call_to is None or scored is None or offers is None:
             return as_candidates(pd.DataFrame())
-        best = offers(company, scores).drop_duplicates("account_id")
+        best = offers.drop_duplicates("account_id")
         rows = best.merge(worth[["account_id", "owner_id"]], on="account_id").merge(call_to, on="account_id")
         rows = rows.merge(scored[["account_id", "upsell"]].dropna(subset="upsell"), on="account_id")
         chance = rows["upsell"].astype(float)

@@ -29,7 +29,7 @@ class Choice:
     def of(self, account_id: str) -> dict[str, Any]:
         """The action of one account."""
         (row,) = self.actions[self.actions["account_id"] == account_id].to_dict("records")
-        return row
+        return {str(name): value for name, value in row.items()}
 
 
 def chooser(root: Path) -> Callable[..., Choice]:
@@ -39,7 +39,10 @@ def chooser(root: Path) -> Callable[..., Choice]:
     def choose(company: Company, **scores: Rows) -> Choice:
         run_id = f"run-{sum(1 for _ in root.glob('run-*'))}"
         with lake.writing(run_id, "engineer") as draft:
-            draft.write("contacts", contact_features(company, contact_spine(company, [company.as_of])))
+            if company.has("contacts"):
+                draft.write("contacts", contact_features(company, contact_spine(company, [company.as_of])))
+            else:
+                draft.write("contacts", pd.DataFrame())
         with lake.writing(run_id, "score") as draft:
             for name, table in SCORED.items():
                 rows = [{"expires_at": date(2030, 1, 1), **row} for row in scores.get(name, ())]

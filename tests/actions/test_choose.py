@@ -332,7 +332,7 @@ def test_any_table_may_be_empty(choose: Choose) -> None:
         **MAILABLE,
     )
     filled = [table.name for table in CONTRACT if table.name != "accounts" and whole.has(table.name)]
-    assert len(filled) == 6
+    assert filled == ["contacts", "consents", "products", "subscriptions", "opportunities", "owners"]
     for missing in filled:
         company = replace(whole, tables={**whole.tables, missing: whole.tables[missing].limit(0)})
         chosen = choose(
