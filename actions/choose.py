@@ -1,12 +1,13 @@
 """The choice: one next best action for each customer, within what people allow and have time for."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
 from actions import ACTIONS
-from actions.action import CANDIDATE_COLUMNS, Scores, sentences
+from actions.action import CANDIDATE_COLUMNS, Scores
 from actions.audiences import campaign_targets
 from actions.consent import call_contacts, mail_contacts
 from actions.holdout import in_holdout
@@ -96,18 +97,24 @@ def _with_waiting(picked: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFram
 
 
 def _with_runner_up(chosen: pd.DataFrame, candidates: pd.DataFrame, refused: pd.DataFrame) -> pd.DataFrame:
-    """The chosen rows with ``runner_up`` and ``runner_up_value``; who only waits for want of hours is told so."""
+    """The chosen rows with ``runner_up`` and ``runner_up_value``; where something better found no time, it is told."""
     others = candidates.merge(chosen[["account_id", "action"]], on="account_id", suffixes=("", "_chosen"))
     others = others[others["action"] != others["action_chosen"]]
-    best = others.sort_values(
-        ["account_id", "net", "action"], ascending=[True, False, True], kind="stable"
-    ).drop_duplicates("account_id")
-    best = best[["account_id", "action", "net"]].rename(columns={"action": "runner_up", "net": "runner_up_value"})
-    rows = chosen.merge(best, on="account_id", how="left")
-    crowded = refused.sort_values("net", ascending=False, kind="stable").drop_duplicates("account_id")
-    without = rows["account_id"].map(dict(zip(crowded["account_id"], crowded["action"], strict=True)))
-    waiting = (rows["action"] == WAIT) & without.notna()
-    told = sentences([f"its owner has no hours left for {action}" for action in without[waiting]])
-    rows["reasons"] = rows["reasons"].astype(object)
-    rows.loc[waiting, "reasons"] = pd.Series(told, index=rows.index[waiting], dtype=object)
+    best = others.sort_values(["account_id", "net", "action"], ascending=[True, False, True], kind="stable")
+    best = best.drop_duplicates("account_id")[["account_id", "action", "net"]]
+    rows = chosen.merge(
+        best.set_axis(["account_id", "runner_up", "runner_up_value"], axis=1), on="account_id", how="left"
+    )
+    crowded_out = refused.sort_values("net", ascending=False, kind="stable").drop_duplicates("account_id")
+    better = rows["account_id"].map(dict(zip(crowded_out["account_id"], crowded_out["action"], strict=True)))
+    rows["reasons"] = [
+        reasons if pd.isna(name) else _told(reasons, name, waits=action == WAIT)
+        for reasons, name, action in zip(rows["reasons"], better, rows["action"], strict=True)
+    ]
     return rows
+
+
+def _told(reasons: str, better: str, *, waits: bool) -> str:
+    """The reasons, and that the owner's week was too full for something better."""
+    kept = [] if waits else json.loads(reasons)
+    return json.dumps([*kept, f"its owner has no hours left for {better}"], ensure_ascii=False)

@@ -223,6 +223,7 @@ def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> Non
         company, account_scores=[{"account_id": "A1", "churn": 0.5}], recommendations=[recommended("A1")]
     ).of("A1")
     assert (chosen["action"], chosen["runner_up"]) == ("cross_sell_email", "renewal_call")
+    assert json.loads(chosen["reasons"])[-1] == "its owner has no hours left for renewal_call"
 
 
 def test_a_customer_called_this_week_is_not_called_again(choose: Choose) -> None:
