@@ -42,7 +42,7 @@ def _read(rows: int, kept_out: int, reasons: pd.DataFrame) -> RichTable:
     table.columns[1].justify = "right"
     shown = reasons.sort_values(["rows", "table_name"], ascending=[False, True])
     for row in shown.head(REASONS_SHOWN).itertuples():
-        table.add_row(row.table_name, f"{row.rows:,}", str(row.reason))
+        table.add_row(str(row.table_name), f"{row.rows:,}", str(row.reason))
     if len(shown) > REASONS_SHOWN:
         table.add_row(
             "…", f"{shown['rows'].iloc[REASONS_SHOWN:].sum():,}", f"{len(shown) - REASONS_SHOWN} more reasons"
@@ -53,11 +53,11 @@ def _read(rows: int, kept_out: int, reasons: pd.DataFrame) -> RichTable:
 def _models(results: pd.DataFrame) -> RichTable:
     table = RichTable("model", "version", "ships", "judged out of time", title="models", title_justify="left")
     for row in results.itertuples():
-        if pd.notna(row.abstained):
-            table.add_row(row.model, "", "abstains", str(row.abstained))
+        if isinstance(row.abstained, str):
+            table.add_row(str(row.model), "", "abstains", str(row.abstained))
             continue
         judged = f"{row.metric} {cell(row.value)} against {cell(row.baseline_value)} of {row.baseline}"
-        table.add_row(row.model, f"v{row.version}", str(row.ships), judged)
+        table.add_row(str(row.model), f"v{row.version}", str(row.ships), judged)
     return table
 
 

@@ -3,15 +3,14 @@
 from datetime import date
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.store import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import decide, engineer, guarded, learn, publish, read, report, resolve, score, validate
+from flows.steps import decide, engineer, guarded, learn, publish, read, report, resolve, score, two_at_once, validate
 
 
-@flow(name="nightly", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=2))
+@flow(name="nightly", validate_parameters=False, task_runner=two_at_once())
 def nightly(as_of: date | None = None, settings: Settings | None = None, attempt: int = 1) -> str:
     """Score every customer as of a date, choose one next best action for each, and publish. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), attempt=attempt)

@@ -32,7 +32,8 @@ def every_night(settings: Settings) -> Schedule:
 def serve(settings: Settings, schedule: Schedule | None = None) -> None:
     """Serve the night until stopped: on the Prefect server that PREFECT_API_URL names, or on one of its own."""
     with _server() as address:
-        os.environ["PREFECT_API_URL"] = address
+        os.environ["PREFECT_API_URL"] = address  # the night runs in processes of its own, which inherit these
+        os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "gelir")
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         from flows.nightly import nightly

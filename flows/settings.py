@@ -168,16 +168,23 @@ def today(timezone: str) -> date:
 def prepare(settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
     """Set what libraries read from the environment, before they are imported: no telemetry, homes below ``var``.
 
-    What the operator has set already is left alone.
+    What the operator has set already is left alone. Raises ``SettingsError`` where ``var`` cannot be written.
     """
+    home = settings.path(settings.var) / "prefect"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write below {settings.path(settings.var)}: {error.strerror}",
+            where=f"{FILE_NAME}: var",
+            mend="name a folder that this user may write to",
+        ) from None
     defaults = {
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_HOME": str(settings.path(settings.var) / "prefect"),
+        "PREFECT_HOME": str(home),
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "gelir",
-        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_CLI_PROMPT": "false",
     }

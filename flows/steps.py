@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import psycopg
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from sqlalchemy.exc import OperationalError
 
 import actions.choose
@@ -34,6 +37,7 @@ from data.store import Store
 from flows.run import Run
 from models import MODELS
 from models.learning import Terms
+from models.model import Model
 from models.tracking import Tracking
 
 PAST_NIGHTS_COMPARED = 7
@@ -45,6 +49,12 @@ def _outside(_task: object, _run: TaskRun, state: State[object]) -> bool:
     error = state.result(raise_on_failure=False)
     passing = (OperationalError, psycopg.OperationalError, ConnectionError, TimeoutError)
     return isinstance(error, passing) or isinstance(getattr(error, "__cause__", None), passing)
+
+
+def two_at_once() -> TaskRunner[PrefectFuture[Any]]:
+    """Tasks that are submitted run in two threads: LightGBM and DuckDB leave Python's lock free."""
+    runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+    return runner
 
 
 @contextmanager
@@ -102,14 +112,14 @@ def learn_group(run: Run, golden: Step, names: list[str], always: bool = False) 
     company = run.known(golden)
     tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
     terms = Terms(run.id, run.settings.retrain_days, always)
-    return [
-        run.step(
-            f"learn_{model.name}",
-            lambda draft, model=model: draft.write("result", models.learning.learn(model, company, tracking, terms)),
+
+    def learnt(model: Model) -> Step:
+        learn = models.learning.learn
+        return run.step(
+            f"learn_{model.name}", lambda draft: draft.write("result", learn(model, company, tracking, terms))
         )
-        for model in MODELS
-        if model.name in names
-    ]
+
+    return [learnt(model) for model in MODELS if model.name in names]
 
 
 def groups() -> list[list[str]]:

@@ -3,14 +3,13 @@
 from datetime import date
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import learn, read, resolve, validate
+from flows.steps import learn, read, resolve, two_at_once, validate
 
 
-@flow(name="training", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=2))
+@flow(name="training", validate_parameters=False, task_runner=two_at_once())
 def training(as_of: date | None = None, settings: Settings | None = None) -> str:
     """Train and judge a challenger for every model; a champion changes only when it is beaten. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), purpose="train")

@@ -29,7 +29,7 @@ def score(company: Company, known: Step, learnt: Sequence[Step], tracking: Track
     frames: dict[str, pd.DataFrame] = {}
     outcomes: dict[str, Outcome] = {}
     for model in MODELS:
-        result = results.set_index("model").loc[model.name]
+        result = results[results["model"] == model.name].iloc[0]
         outcome, scored = _score_one(model, company, result, tracking)
         outcomes |= dict.fromkeys((model.name, *model.tables), outcome)
         frames |= scored

@@ -259,6 +259,7 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():  # its import warns about a type hint of its own
             warnings.filterwarnings("ignore", message=r"(?s).*type hint is inferred as AnyType", category=UserWarning)
             import mlflow.pyfunc  # noqa: F401
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            from mlflow.utils.logging_utils import disable_logging
+        disable_logging()
+        logging.getLogger("alembic").setLevel(logging.ERROR)
         yield

@@ -1,5 +1,6 @@
 """Which open deals will be won within 90 days, when they would close, and what they would bring."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from models.model import Abstention, Challenger, Champion, Judgement
 HORIZON_DAYS = 90
 FEWEST_WON = 10
 """Fewer won deals of a stage say less of its days to closing than all won deals do."""
+
+UNNAMED = "the deal names no account: give it one to have it scored"
 
 HASH = features_hash((*OPPORTUNITY_FEATURES, *OPPORTUNITY_CATEGORIES))
 
@@ -60,19 +63,17 @@ class Win:
         """``win``: one row per open deal; with ``expected_close``, the day on which it would be won, and
         ``expected_amount``, what it would bring if it were: not weighed with the chance.
         """
-        spine = opportunity_spine(company, (company.as_of,))
-        rows = dated(opportunity_features(company, spine).order_by("opportunity_id"))
+        rows = _rows(company, [company.as_of])
         scored = propensity.score(TASK, champion, rows, company.currency)
         state: dict[str, Any] = champion.state["closing"]
         stages = rows["stage"].astype(object).where(rows["stage"].notna(), UNKNOWN)
         days = [state["days"].get(stage, state["days_of_all"]) for stage in stages]
         amounts = (rows["amount"] * state["kept"]).fillna(state["amount"])
-        return {
-            "win": scored.assign(
-                expected_close=[company.as_of + timedelta(days=round(d)) for d in days],
-                expected_amount=amounts.astype("float64").round(2).to_numpy(),
-            )
-        }
+        scored = scored.assign(
+            expected_close=[company.as_of + timedelta(days=round(d)) for d in days],
+            expected_amount=amounts.astype("float64").round(2).to_numpy(),
+        )
+        return {"win": pd.concat([scored, _unnamed(company)], ignore_index=True).reindex(columns=scored.columns)}
 
 
 def closing(rows: pd.DataFrame) -> dict[str, Any]:
@@ -97,11 +98,20 @@ def closing(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _unnamed(company: Company) -> pd.DataFrame:
+    """One row per open deal without an account: no score, and why."""
+    deals = company.tables["opportunities"]
+    unnamed = deals.filter(deals.account_id.isnull()).select("opportunity_id")
+    spine = opportunity_spine(company, [company.as_of]).semi_join(unnamed, "opportunity_id")
+    rows = spine.select("opportunity_id").order_by("opportunity_id").execute()
+    return pd.DataFrame(rows).assign(horizon_days=HORIZON_DAYS, abstained=UNNAMED)
+
+
 def _past(company: Company) -> pd.DataFrame:
     """One row per deal and past date on which it was open: features, ``outcome``, and how and when it ended."""
     dates = _dates(company)
     spine = opportunity_spine(company, dates)
-    rows = dated(opportunity_features(company, spine).order_by("as_of", "opportunity_id"))
+    rows = _rows(company, dates)
     ends = labels(won(company, spine, HORIZON_DAYS, company.as_of_at), "opportunity_id")
     rows = rows.merge(ends.rename(columns={"won": "outcome"}), on=["opportunity_id", "as_of"])
     deals = company.tables["opportunities"]
@@ -109,6 +119,18 @@ def _past(company: Company) -> pd.DataFrame:
     rows = rows.merge(finals, on="opportunity_id", how="left")
     days = (rows["closed_at"] - pd.to_datetime(rows["as_of"])).dt.total_seconds() / 86400
     return rows.assign(outcome=rows["outcome"].astype(bool), days_to_close=days)
+
+
+def _rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
+    """One row per open deal of a known account and date: its features.
+
+    A deal may be given its account as late as when it closes. Which account it has today is no history: were a deal
+    without one learnt from, its missing account would tell that it was not won: it is neither learnt from nor scored.
+    """
+    deals = company.tables["opportunities"]
+    named = deals.filter(deals.account_id.notnull()).select("opportunity_id")
+    features = opportunity_features(company, opportunity_spine(company, dates))
+    return dated(features.semi_join(named, "opportunity_id").order_by("as_of", "opportunity_id"))
 
 
 def _dates(company: Company) -> list[date]:

@@ -70,7 +70,8 @@ def costs_table(world: World, span: Span, seed: int) -> pd.DataFrame:
         last = span.months[month + 1].toordinal() - 1
         for team, spend in TEAMS.items():
             amount = spend * world.count * (1 + 0.004 * month) * rng.uniform(0.92, 1.08)
-            rows.append((type(first).fromordinal(last), team, round(float(amount), 2), span.month_starts[month + 1] - 1))
+            known = span.month_starts[month + 1] - 1
+            rows.append((type(first).fromordinal(last), team, round(float(amount), 2), known))
     frame = pd.DataFrame(rows, columns=["month", "team", "amount", "known_at"])
     return frame.assign(known_at=instants(frame["known_at"].to_numpy(dtype=np.int64)))
 
