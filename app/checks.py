@@ -37,7 +37,7 @@ def _tried(console: Console, name: str, check: Callable[[], str]) -> bool:
 def _mapping(settings: Settings) -> str:
     mapping = load_mapping(settings.mapping)
     zone, currency = settings.timezone or mapping.timezone, settings.currency or mapping.currency
-    return f"{mapping.name}, {len(mapping.queries)} tables, days in {zone}, money in {currency}"
+    return f"{mapping.name}, {len(mapping.sql)} tables, days in {zone}, money in {currency}"
 
 
 def _source(settings: Settings) -> str:

@@ -260,6 +260,6 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=r"(?s).*type hint is inferred as AnyType", category=UserWarning)
             import mlflow.pyfunc  # noqa: F401
             from mlflow.utils.logging_utils import disable_logging
-        disable_logging()
+        disable_logging()  # type: ignore[no-untyped-call]  # MLflow's own, without types
         logging.getLogger("alembic").setLevel(logging.ERROR)
         yield
