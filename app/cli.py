@@ -47,9 +47,12 @@ def nightly(
     """Run the night: read, check, score, choose, publish."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
     told.prepare(settings)
-    from flows.nightly import nightly as night
+    from flows.ready import get_ready
 
     with console.status("starting the night …"):
+        get_ready(settings)
+        from flows.nightly import nightly as night
+
         run_id = night(as_of.date() if as_of else None, settings, attempt)
     night_summary.show(console, settings, run_id)
 
@@ -64,9 +67,12 @@ def train(
     """Train a challenger for every model now; a champion changes only when the challenger is better."""
     settings = told.load(mapping=mapping, source=source, company=company)
     told.prepare(settings)
-    from flows.training import training
+    from flows.ready import get_ready
 
     with console.status("starting the training …"):
+        get_ready(settings)
+        from flows.training import training
+
         run_id = training(as_of.date() if as_of else None, settings)
     night_summary.show_learnt(console, settings, run_id)
 

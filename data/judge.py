@@ -59,20 +59,27 @@ def judge(
     return verdicts
 
 
+def import_great_expectations() -> Any:
+    """The package, which takes seconds to import. It imports a module of the standard library that Python will drop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations
+    return great_expectations
+
+
 class _Judge:
     """One ephemeral Great Expectations context: nothing of it stays but the pages."""
 
     def __init__(self, run_id: str, moment: Moment, pages: Path) -> None:
-        with warnings.catch_warnings():  # it imports a module of the standard library that Python will drop
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import great_expectations as gx
-            from great_expectations.core.run_identifier import RunIdentifier
-            from great_expectations.data_context.types.base import (
-                DataContextConfig,
-                InMemoryStoreBackendDefaults,
-                ProgressBarsConfig,
-            )
-            from great_expectations.expectations.row_conditions import Column
+        gx = import_great_expectations()
+        from great_expectations.core.run_identifier import RunIdentifier
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
+        from great_expectations.expectations.row_conditions import Column
+
         self.gx: Any = gx
         self.column: Any = Column
         self.pages = pages

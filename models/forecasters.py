@@ -71,7 +71,7 @@ def fit_prophet(panel: Panel, node: int, origin: int) -> Any:
     """A Prophet of one node's history: piecewise trend with few breaks, multiplicative yearly season, no sampling."""
     start = int(panel.start[node])
     history = pd.DataFrame({"ds": panel.periods[start:origin], "y": panel.values[start:origin, node]})
-    made = _prophet()(
+    made = import_prophet()(
         yearly_seasonality=4,
         weekly_seasonality=False,
         daily_seasonality=False,
@@ -89,7 +89,7 @@ def predict_prophet(fitted: Any, ahead: pd.DataFrame) -> Numbers:
         return np.asarray(fitted.predict(ahead)["yhat"], dtype=np.float64)
 
 
-def _prophet() -> Any:
+def import_prophet() -> Any:
     """Prophet's class, imported without its lines about plots, and its fits without theirs."""
     for name in ("cmdstanpy", "prophet", "prophet.plot"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -74,6 +74,11 @@ class Tracking:
         """Where the database lies, as ``mlflow ui --backend-store-uri`` takes it."""
         return f"sqlite:///{self.root / 'mlflow.db'}"
 
+    def get_ready(self) -> None:
+        """Import MLflow and make its database, so that the first model need not wait for them."""
+        with _quiet():
+            self._client.search_registered_models(max_results=1)
+
     def name(self, model: str) -> str:
         """The name under which a model's versions are registered."""
         return f"{self.company}.{model}"
