@@ -1,0 +1,75 @@
+"""What tests of the flows share: one Prefect server, and one published night of each of two companies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from data.demo import write_demo
+from data.store import Store, open_store
+from flows.settings import Settings, load
+from tests.command_line import Said, gelir
+from tests.flows import small_crm
+
+DEMO_UNTIL = datetime(2026, 3, 15, 14, 0)
+DEMO_AS_OF = date(2026, 3, 15)
+
+
+@dataclass(frozen=True)
+class Night:
+    """A folder in which a night was published, and what the night said."""
+
+    folder: Path
+    as_of: date
+    run_id: str
+    said: Said
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the folder."""
+        return load(self.folder)
+
+    def store(self) -> Store:
+        """Its scoring table, to be closed by the caller."""
+        return open_store(self.settings.scores_url)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server that belongs to this session: nights of this process run against it."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    home = tmp_path_factory.mktemp("prefect")
+    with (
+        temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
+        prefect_test_harness(server_startup_timeout=90),
+    ):
+        yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def demo_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A published night of a small demo company."""
+    folder = tmp_path_factory.mktemp("demo_night")
+    write_demo(folder / "var" / "demo", until=DEMO_UNTIL, size=0.2, seed=7)
+    return published(folder, DEMO_AS_OF)
+
+
+@pytest.fixture(scope="session")
+def small_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A published night of ten customers."""
+    folder = tmp_path_factory.mktemp("small_night")
+    small_crm.small_crm(folder / "crm")
+    (folder / "gelir.toml").write_text('source = "crm"\ncompany = "small"\n')
+    return published(folder, small_crm.AS_OF)
+
+
+def published(folder: Path, as_of: date) -> Night:
+    """The night of a folder, run now."""
+    said = gelir(folder, "nightly", "--as-of", str(as_of))
+    assert said.code == 0, said.err
+    (run,) = (path.name for path in (folder / "var" / "lake").iterdir())
+    return Night(folder, as_of, run, said)
