@@ -6,6 +6,7 @@ anything else is a defect of ours and keeps its traceback.
 
 import logging
 import sys
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -143,6 +144,16 @@ def init() -> None:
 
 
 @app.command()
+def prepare() -> None:
+    """Make or migrate the databases of Prefect and MLflow, so that no night waits for it. Part of `make install`."""
+    settings = told.load()
+    told.prepare(settings)
+    from flows.ready import make_databases
+
+    make_databases(settings)
+
+
+@app.command()
 def check() -> None:
     """Tell whether the settings work: the mapping, the source, the scoring table, MLflow's folder."""
     if not checks.show(console, told.load()):
@@ -155,6 +166,9 @@ def main() -> None:
     logger = logging.getLogger("gelir")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+    logger.propagate = False  # Prefect gives the root a handler of its own
+    if not sys.warnoptions:  # what libraries warn of is for developers, who see it in the tests
+        warnings.simplefilter("ignore")
     try:
         app(prog_name="gelir")
     except GelirError as error:

@@ -4,10 +4,14 @@ Each takes about ten seconds on two cores, and neither waits for the other. Wher
 nothing is started.
 """
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from prefect.client.orchestration import get_client
 
+from data.errors import SettingsError
 from flows.settings import Settings
 
 
@@ -17,6 +21,21 @@ def get_ready(settings: Settings) -> None:
         server = side.submit(get_client, sync_client=True)
         _import(settings)
         server.result()
+
+
+def make_databases(settings: Settings) -> None:
+    """Make or migrate the databases of Prefect's own server and of MLflow: the first night need not wait for them."""
+    upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
+    done = subprocess.run(upgrade, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SettingsError(
+            f"Prefect's database cannot be made: {done.stderr.strip().splitlines()[-1:]}",
+            where=os.environ["PREFECT_HOME"],
+            mend="remove the folder, or set PREFECT_HOME to another one",
+        )
+    from models.tracking import Tracking
+
+    Tracking(settings.path(settings.mlruns), settings.company or "gelir").get_ready()
 
 
 def _import(settings: Settings) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger("gelir")
 CODE_ROOMS = ("flows", "actions", "reports", "models", "features", "data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run of a company's night (or training) as of a date. The same input, settings and code give the same ``id``."""
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from data.errors import SettingsError
+from flows.complaints import told_once
 
 FILE_NAME = "gelir.toml"
 PREFIX = "GELIR_"
@@ -166,7 +167,8 @@ def today(timezone: str) -> date:
 
 
 def prepare(settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set what libraries read from the environment, before they are imported: no telemetry, homes below ``var``.
+    """Set what libraries read from the environment, before they are imported: no telemetry, homes below ``var``; and
+    keep Prefect from telling a second time what the caller will tell.
 
     What the operator has set already is left alone. Raises ``SettingsError`` where ``var`` cannot be written.
     """
@@ -190,3 +192,4 @@ def prepare(settings: Settings, environment: MutableMapping[str, str] = os.envir
     }
     for name, value in defaults.items():
         environment.setdefault(name, value)
+    told_once()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ from data.lake import Step
 from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
+from features.company import Company
 from flows.run import Run
 from models import MODELS
 from models.learning import Terms
@@ -107,23 +109,41 @@ def engineer(run: Run, golden: Step) -> Step:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="learn {names}")
-def learn_group(run: Run, golden: Step, names: list[str], always: bool = False) -> list[Step]:
-    """Which versions of some models score, and why. The models share one company, and so the rows they learn from."""
-    company = run.known(golden)
-    tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
+def learn_some(run: Run, golden: Step, names: list[str], always: bool = False) -> list[Step]:
+    """Which versions of some models score, and why."""
     terms = Terms(run.id, run.settings.retrain_days, always)
 
     def learnt(model: Model) -> Step:
-        learn = models.learning.learn
-        return run.step(
-            f"learn_{model.name}", lambda draft: draft.write("result", learn(model, company, tracking, terms))
-        )
+        one = models.learning.learn
+        company, tracking = _shared(run, golden, names), _tracking(run)
+        return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, terms, draft))
 
     return [learnt(model) for model in MODELS if model.name in names]
 
 
+@task(cache_policy=NO_CACHE, task_run_name="score {names}")
+def score_some(run: Run, golden: Step, names: list[str], learnt: list[Step]) -> list[Step]:
+    """What the champions of some models say; each may abstain."""
+    who = {step.name: step for step in learnt}
+
+    def scored(model: Model) -> Step:
+        one = models.scoring.score_one
+        company, tracking = _shared(run, golden, names), _tracking(run)
+        champion = who[f"learn_{model.name}"]
+        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft))
+
+    return [scored(model) for model in MODELS if model.name in names]
+
+
+@task(cache_policy=NO_CACHE)
+def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
+    """The scores of all models as readers see them: one row per account, contact and open deal."""
+    every = models.scoring.gather
+    return run.step("score", lambda draft: every(run.known(golden), known, learnt, scored, draft))
+
+
 def groups() -> list[list[str]]:
-    """Names of models, together where they learn from the same features."""
+    """Names of models, together where they learn from the same features: they share one company and what it made."""
     together: dict[str, list[str]] = {}
     for model in MODELS:
         together.setdefault(model.features_hash, []).append(model.name)
@@ -132,15 +152,14 @@ def groups() -> list[list[str]]:
 
 def learn(run: Run, golden: Step, *, always: bool = False) -> list[Step]:
     """For every model the version that scores; groups of models learn side by side."""
-    started = [learn_group.submit(run, golden, names, always) for names in groups()]
+    started = [learn_some.submit(run, golden, names, always) for names in groups()]
     return [step for future in started for step in future.result()]
 
 
-@task(cache_policy=NO_CACHE)
 def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
-    """The scores of the champions; a model may abstain."""
-    tracking = Tracking(run.settings.path(run.settings.mlruns), run.company)
-    return run.step("score", lambda draft: models.scoring.score(run.known(golden), known, learnt, tracking, draft))
+    """The scores of the champions, side by side as they learnt; each may abstain."""
+    started = [score_some.submit(run, golden, names, learnt) for names in groups()]
+    return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
 
 
 @task(cache_policy=NO_CACHE)
@@ -177,6 +196,20 @@ def record(run: Run) -> data.publish.RunRecord:
         versions = dict(zip(scored["model"], scored["version"], strict=True))
         told = replace(told, model_versions=json.dumps(versions))
     return told
+
+
+@lru_cache(maxsize=16)
+def _company(run: Run, golden: Step, names: tuple[str, ...]) -> Company:
+    return run.known(golden)
+
+
+def _shared(run: Run, golden: Step, names: list[str]) -> Company:
+    """The company of one group of models, kept between learning and scoring; no two threads use it at once."""
+    return _company(run, golden, tuple(names))
+
+
+def _tracking(run: Run) -> Tracking:
+    return Tracking(run.settings.path(run.settings.mlruns), run.company)
 
 
 def _earlier_reads(run: Run) -> list[Step]:

@@ -5,6 +5,7 @@ person is to answer at all (so that hours are not praised for whom they reached)
 times a factor from the person's own answers at nearby hours, pulled to 1 by a gamma prior: empirical Bayes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +50,12 @@ class Personal:
         alike = np.where((day[:, None] < 5) == (day[None, :] < 5), alike, self.other_days / 4)
         kernel: Numbers = np.exp(-0.5 * np.square(apart / self.reach)) * alike
         return kernel
+
+    def factors(self, answers: Numbers, said: Numbers) -> Numbers:
+        """Contacts × 168: how many times as often each answered as was said, pulled to 1 by the prior."""
+        kernel = self.kernel()
+        factors: Numbers = (self.prior + answers @ kernel) / (self.prior + said @ kernel)
+        return factors
 
 
 GRID: tuple[Personal, ...] = tuple(
@@ -139,6 +146,11 @@ class Hours:
         how = personal or self.personal
         if how is None:
             return np.ones((len(contacts), WEEK))
+        answers, said = self._seen(history, contacts)
+        return how.factors(answers, said)
+
+    def _seen(self, history: pd.DataFrame, contacts: NDArray[np.object_]) -> tuple[Numbers, Numbers]:
+        """Contacts × 168, twice: how often each answered, and how often the crowd would have."""
         mine = history[history["contact_id"].isin(contacts)]
         row = pd.Index(contacts).get_indexer(pd.Index(mine["contact_id"]))
         hour = mine["hour_of_week"].to_numpy(dtype=np.int64)
@@ -146,20 +158,23 @@ class Hours:
         cell, cells = row * WEEK + hour, len(contacts) * WEEK
         answers = np.bincount(cell, mine["responded"].to_numpy(dtype=np.float64), cells).reshape(-1, WEEK)
         said = np.bincount(cell, expected, cells).reshape(-1, WEEK)
-        kernel = how.kernel()
-        factors: Numbers = (how.prior + answers @ kernel) / (how.prior + said @ kernel)
-        return factors
+        return np.asarray(answers, dtype=np.float64), np.asarray(said, dtype=np.float64)
 
     def chance(self, history: pd.DataFrame, sends: pd.DataFrame, personal: Personal | None = None) -> Numbers:
         """The chance that each of some later sends is answered, persons known by their history."""
-        how = personal or self.personal
+        return self.chances(history, sends, [personal or self.personal])[0]
+
+    def chances(
+        self, history: pd.DataFrame, sends: pd.DataFrame, personals: Sequence[Personal | None]
+    ) -> list[Numbers]:
+        """The same for several ways in which persons may differ (``None``: not at all), the crowd asked once."""
         contacts = np.unique(sends["contact_id"].to_numpy())
         row = pd.Index(contacts).get_indexer(pd.Index(sends["contact_id"]))
         hour = sends["hour_of_week"].to_numpy(dtype=np.int64)
-        chance = self.crowd_chance(self.aptness(history, contacts)[row], hour)
-        if how is not None:
-            chance = chance * self.factors(history, contacts, how)[row, hour]
-        return np.clip(chance, 1e-4, 1 - 1e-4)
+        crowd = self.crowd_chance(self.aptness(history, contacts)[row], hour)
+        answers, said = self._seen(history, contacts) if any(personals) else (np.zeros(0), np.zeros(0))
+        by_person = (crowd if how is None else crowd * how.factors(answers, said)[row, hour] for how in personals)
+        return [np.clip(chance, 1e-4, 1 - 1e-4) for chance in by_person]
 
 
 def design(hours: NDArray[np.int64], apt: Numbers) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from data.lake import Draft
 from data.scoring import MODEL_RESULTS
 from features.company import Company
 from models.model import Abstention, Challenger, Champion, Model
@@ -20,8 +21,14 @@ class Terms:
     always: bool = False
 
 
-def learn(model: Model, company: Company, tracking: Tracking, terms: Terms) -> pd.DataFrame:
-    """One row, the columns of ``MODEL_RESULTS``: the version that scores, how it was judged, or why it abstains."""
+def learn(model: Model, company: Company, tracking: Tracking, terms: Terms, draft: Draft) -> None:
+    """Write ``result``: one row, the columns of ``MODEL_RESULTS``: the version that scores, how it was judged, or why
+    the model abstains.
+    """
+    draft.write("result", _learnt(model, company, tracking, terms))
+
+
+def _learnt(model: Model, company: Company, tracking: Tracking, terms: Terms) -> pd.DataFrame:
     missing = [group for group in model.needs if not any(company.has(table) for table in group)]
     if missing:
         wanted = "; ".join(" or ".join(group) for group in missing)

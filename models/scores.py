@@ -1,19 +1,24 @@
 """The frames of single models, put together into what readers see: one row per account, contact and open deal."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pandas as pd
 
 from data.scoring import SCORES
 from features.company import Company
-from models.model import Abstention, Champion
 
 EXPIRES_AFTER_DAYS = 7
 """A score older than this should not be acted on: a company's standing changes within weeks, not hours."""
 
-Outcome = Champion | Abstention
-"""Who scored, or why nobody did."""
+
+@dataclass(frozen=True)
+class Outcome:
+    """Who scored (``label``), or why nobody did (``why``): one of the two is missing."""
+
+    label: str | None
+    why: str | None
 
 
 def account_scores(
@@ -53,14 +58,13 @@ def contact_scores(
     contacts = company.tables["contacts"].select("contact_id", "account_id").order_by("contact_id").execute()
     rows = contacts.merge(features[["contact_id", "engagement", "email_status"]], on="contact_id", how="left")
     outcome = outcomes["send_time"]
-    if isinstance(outcome, Champion) and "send_times" in frames:
+    if "send_times" in frames:
         rows = rows.merge(frames["send_times"], on="contact_id", how="left")
         rows = rows.rename(columns={"abstained": "send_abstained"}).assign(send_model=outcome.label)
         silent = rows["send_windows"].isna() & rows["send_abstained"].isna()
         rows.loc[silent, "send_abstained"] = "the model gave this contact no window"
     else:
-        why = outcome.why if isinstance(outcome, Abstention) else "the model returned no windows"
-        rows = rows.assign(send_abstained=why)
+        rows = rows.assign(send_abstained=outcome.why)
     return _expiring(rows, company)
 
 
@@ -68,7 +72,7 @@ def labelled(frame: pd.DataFrame | None, outcome: Outcome) -> pd.DataFrame:
     """A model's own output frame with the maker's label in ``model``, unless the frame says it itself; else no rows."""
     if frame is None:
         return pd.DataFrame()
-    return frame if "model" in frame or not isinstance(outcome, Champion) else frame.assign(model=outcome.label)
+    return frame if "model" in frame else frame.assign(model=outcome.label)
 
 
 def _with_score(
@@ -83,10 +87,9 @@ def _with_score(
     names = {part: f"{score}_{part}" for part in ("low", "high", "reasons", "horizon_days", "abstained")} | {
         "value": score
     }
-    if isinstance(outcome, Abstention) or score not in frames:
-        why = outcome.why if isinstance(outcome, Abstention) else "the model returned no scores"
+    if score not in frames:
         empty = dict.fromkeys([*names.values(), f"{score}_model"])
-        return rows.assign(**{**empty, f"{score}_abstained": why})
+        return rows.assign(**{**empty, f"{score}_abstained": outcome.why})
     given = frames[score][[key, *names]].rename(columns=names)
     merged = rows.merge(given, on=key, how="left", validate="one_to_one")
     merged[f"{score}_model"] = outcome.label

@@ -21,20 +21,37 @@ from models.scores import Outcome, account_scores, contact_scores, labelled, opp
 from models.tracking import Tracking
 
 
-def score(company: Company, known: Step, learnt: Sequence[Step], tracking: Tracking, draft: Draft) -> None:
+def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, draft: Draft) -> None:
+    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did."""
+    result = learnt.frame("result").iloc[0]
+    label: str | None = None
+    why: str | None = None
+    if pd.notna(result["abstained"]):
+        why = str(result["abstained"])
+    else:
+        champion = tracking.load(model.name, str(result["version"]))
+        scored = model.score(company, champion)
+        if isinstance(scored, Abstention):
+            why = scored.why
+        else:
+            label = champion.label
+            for name, frame in scored.items():
+                draft.write(name, frame)
+    draft.write("outcome", pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string"))
+
+
+def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
     """Write ``account_scores``, ``contact_scores``, ``opportunity_scores``, ``recommendations``, ``revenue_forecast``
-    and ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores.
+    and ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores,
+    ``scored`` what they said, one step per model of ``MODELS``.
     """
+    frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
+    told = pd.concat([step.frame("outcome") for step in scored], ignore_index=True).set_index("model")
+    told = told.astype(object).where(told.notna(), None)
+    said = {str(name): Outcome(label, why) for name, label, why in told[["label", "why"]].itertuples()}
+    outcomes = {name: said[model.name] for model in MODELS for name in (model.name, *model.tables)}
     results = pd.concat([step.frame("result") for step in learnt], ignore_index=True)
-    frames: dict[str, pd.DataFrame] = {}
-    outcomes: dict[str, Outcome] = {}
-    for model in MODELS:
-        result = results[results["model"] == model.name].iloc[0]
-        outcome, scored = _score_one(model, company, result, tracking)
-        outcomes |= dict.fromkeys((model.name, *model.tables), outcome)
-        frames |= scored
-        if isinstance(outcome, Abstention):
-            results.loc[results["model"] == model.name, "abstained"] = outcome.why
+    results["abstained"] = results["model"].map(told["why"])
     written = {
         ACCOUNT_SCORES: account_scores(company, frames, outcomes),
         CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
@@ -45,13 +62,3 @@ def score(company: Company, known: Step, learnt: Sequence[Step], tracking: Track
     }
     for table, rows in written.items():
         draft.write(table.name, conform(rows, table))
-
-
-def _score_one(
-    model: Model, company: Company, result: pd.Series, tracking: Tracking
-) -> tuple[Outcome, dict[str, pd.DataFrame]]:
-    if pd.notna(result["abstained"]):
-        return Abstention(model.name, str(result["abstained"])), {}
-    champion = tracking.load(model.name, str(result["version"]))
-    scored = model.score(company, champion)
-    return (scored, {}) if isinstance(scored, Abstention) else (champion, scored)

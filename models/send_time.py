@@ -215,12 +215,9 @@ def _cuts(every: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | Abstention
 def _choose(hours: Hours, early: pd.DataFrame, later: pd.DataFrame) -> Personal | None:
     """How persons differ, by the likelihood of later sends; ``None`` where the crowd's hours told as much."""
     answered = later["responded"].to_numpy(dtype=np.float64)
-    best, least = None, float(log_losses(hours.chance(early, later), answered).mean())
-    for personal in GRID:
-        loss = float(log_losses(hours.chance(early, later, personal), answered).mean())
-        if loss < least:
-            best, least = personal, loss
-    return best
+    ways = (None, *GRID)
+    losses = [float(log_losses(chance, answered).mean()) for chance in hours.chances(early, later, ways)]
+    return ways[int(np.argmin(losses))]
 
 
 def _gain(judged: pd.DataFrame, chance: Numbers, flat: Numbers) -> tuple[float, float]:

@@ -77,6 +77,9 @@ class Tracking:
     def get_ready(self) -> None:
         """Import MLflow and make its database, so that the first model need not wait for them."""
         with _quiet():
+            import mlflow.lightgbm
+            import mlflow.sklearn  # noqa: F401
+
             self._client.search_registered_models(max_results=1)
 
     def name(self, model: str) -> str:
