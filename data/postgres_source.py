@@ -46,7 +46,7 @@ class PostgresSource:
                 f"the database cannot be reached: {_gist(error)}",
                 where=self.place,
                 mend="see that it runs and that host, port, name, user and password of the URL are right",
-            ) from None
+            ) from error
         if not there:
             raise SourceError(
                 f"the database has no table in the schema '{self.schema}' that this user may see",
@@ -118,7 +118,7 @@ class PostgresSource:
                 f"the database stopped answering: {_gist(error)}",
                 where=self.place,
                 mend="see that it runs, then start the night again",
-            ) from None
+            ) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise SourceError(
                 f"the database refuses: {_gist(error)}", where=self.place, mend="grant this user SELECT on the table"
