@@ -1,0 +1,153 @@
+"""Bad input: one message that says what, where and how to mend, an exit code, and yesterday's scores still there."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import pandas as pd
+import pytest
+
+from data.errors import BrokenPromise, GelirError, MappingError, SettingsError, SourceError, StoreError
+from data.store import published, runs, view
+from tests.command_line import Said, ended, gelir, spawned
+from tests.flows.conftest import Night
+
+NOWHERE = "postgresql://reader:secret@127.0.0.1:1/crm"
+
+
+def emptied(crm: Path) -> None:
+    (crm / "orders.csv").write_bytes(b"")
+
+
+def removed(crm: Path) -> None:
+    (crm / "orders.csv").unlink()
+
+
+def cut_short(crm: Path) -> None:
+    whole = crm / "orders.parquet"
+    pd.read_csv(crm / "orders.csv").to_parquet(whole)
+    (crm / "orders.csv").unlink()
+    whole.write_bytes(whole.read_bytes()[:-200])
+
+
+def in_latin_1(crm: Path) -> None:
+    (crm / "accounts.csv").write_bytes((crm / "accounts.csv").read_bytes().replace(b"Customer 3", b"M\xfcller"))
+
+
+def without_a_column(crm: Path) -> None:
+    pd.read_csv(crm / "orders.csv").rename(columns={"amount": "amont"}).to_csv(crm / "orders.csv", index=False)
+
+
+def all_in_the_future(crm: Path) -> None:
+    pd.read_csv(crm / "orders.csv").assign(ordered_at="2999-01-01 10:00:00").to_csv(crm / "orders.csv", index=False)
+
+
+def without_files(crm: Path) -> None:
+    shutil.rmtree(crm)
+    crm.mkdir()
+
+
+def gone(crm: Path) -> None:
+    shutil.rmtree(crm)
+
+
+def with_a_row_cut_short(crm: Path) -> None:
+    (crm / "orders.csv").write_bytes((crm / "orders.csv").read_bytes()[:-30])
+
+
+@dataclass(frozen=True)
+class Bad:
+    """What is done to a CRM that was good yesterday, and what the night has to say about it."""
+
+    done: Callable[[Path], object]
+    error: type[GelirError]
+    says: tuple[str, ...]
+
+
+FILES = {
+    "a folder that is gone": Bad(gone, SourceError, ("does not exist", "crm")),
+    "a folder without files": Bad(without_files, SourceError, ("holds no .csv", "one file per table")),
+    "an empty file": Bad(emptied, SourceError, ("orders.csv", "empty (0 bytes)", "export it again")),
+    "a missing file": Bad(removed, MappingError, ("orders.sql reads 'orders', which the source lacks",)),
+    "a truncated file": Bad(cut_short, SourceError, ("orders.parquet", "not a whole Parquet file", "export it again")),
+    "a truncated text": Bad(with_a_row_cut_short, SourceError, ("orders.csv", "line 123", "cut short")),
+    "a wrong encoding": Bad(in_latin_1, SourceError, ("accounts.csv", "line 4", "0xfc", "iconv -f LATIN1")),
+    "a missing column": Bad(without_a_column, MappingError, ("orders.sql", '"amount"', "amont")),
+    "no fact before today": Bad(all_in_the_future, BrokenPromise, ("orders", "dated in the future")),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bad_files_get_one_message_and_what_was_published_stays(name: str, small_night: Night, tmp_path: Path) -> None:
+    bad = FILES[name]
+    crm = tmp_path / "crm"
+    shutil.copytree(small_night.folder / "crm", crm)
+    bad.done(crm)
+    said = gelir(small_night.folder, "nightly", "--as-of", str(small_night.as_of), "--source", str(crm))
+    one_message(said, bad.error)
+    for words in bad.says:
+        assert words in flat(said.err)
+    still_readable(small_night)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "says"),
+    [
+        (("--as-of", "2999-01-01"), SettingsError, ("2999-01-01 is in the future", "a past date")),
+        (("--mapping", "demmo"), MappingError, ("demmo", "demo")),
+        (("--source", NOWHERE), SourceError, ("cannot be reached", "127.0.0.1:1")),
+        (("--scores", NOWHERE), StoreError, ("cannot be opened", "127.0.0.1:1")),
+    ],
+)
+def test_bad_settings_get_one_message(
+    words: tuple[str, ...], error: type[GelirError], says: tuple[str, ...], small_night: Night
+) -> None:
+    began = monotonic()
+    said = gelir(small_night.folder, "nightly", *(() if "--as-of" in words else ("--as-of", "2025-06-02")), *words)
+    assert monotonic() - began < 30
+    one_message(said, error)
+    for sentence in says:
+        assert sentence in flat(said.err)
+    assert "secret" not in said.err
+    still_readable(small_night)
+
+
+def test_a_process_leaves_with_the_message_and_no_traceback(small_night: Night, prefect_api: str) -> None:
+    environment = {"PREFECT_API_URL": prefect_api, "GELIR_SOURCE": NOWHERE}
+    said = ended(spawned(small_night.folder, "nightly", "--as-of", "2025-06-02", **environment))
+    one_message(said, SourceError)
+    still_readable(small_night)
+
+
+def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path: Path) -> None:
+    shutil.copytree(small_night.folder / "crm", tmp_path / "crm")
+    emptied(tmp_path / "crm")
+    settings = ("--as-of", "2025-06-02", "--source", str(tmp_path / "crm"), "--company", "stopped")
+    assert gelir(small_night.folder, "nightly", *settings).code == SourceError.exit_code
+    with small_night.store() as store:
+        listed = runs(store)
+    (stopped,) = listed[listed["company"] == "stopped"].to_dict("records")
+    assert (stopped["status"], stopped["current"]) == ("stopped", False)
+    assert "orders.csv: the file is empty" in stopped["why"]
+
+
+def one_message(said: Said, error: type[GelirError]) -> None:
+    """Nothing on standard error but progress and one complaint of the kind."""
+    assert said.code == error.exit_code, said.err
+    assert "Traceback" not in said.err
+    for words in (error.__name__, "where:", "mend:"):
+        assert said.err.count(words) == 1, said.err
+
+
+def still_readable(night: Night) -> None:
+    """Readers see what was published before."""
+    with night.store() as store:
+        assert published(store) == night.run_id
+        assert set(view(store, "next_best_actions")["run_id"]) == {night.run_id}
+
+
+def flat(text: str) -> str:
+    """A text without the line breaks of the terminal."""
+    return " ".join(text.split())
