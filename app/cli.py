@@ -84,11 +84,12 @@ def show(
         str | None, typer.Argument(help="A view of the scoring table; all are listed when left out.")
     ] = None,
     limit: Annotated[int, typer.Option(help="How many rows.", min=1)] = 10,
+    every: Annotated[bool, typer.Option("--all", help="Every column, one row after the other.")] = False,
     scores: ScoresOption = None,
 ) -> None:
     """Show what is published: the list of views, or the first rows of one."""
     settings = told.load(scores=scores)
-    tables.show(console, settings, view, limit)
+    tables.show(console, settings, view, limit, every)
 
 
 @app.command()

@@ -1,5 +1,9 @@
 """What a night leaves on the terminal: what was read, kept out, scored and published, and how to look at it."""
 
+import shutil
+import sys
+from pathlib import Path
+
 import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -81,10 +85,10 @@ def _note(view: str, rows: pd.DataFrame) -> str:
 
 def _commands(settings: Settings) -> RichTable:
     table = RichTable.grid(padding=(0, 2))
-    table.add_row("look at it:", "gelir show next_best_actions")
+    table.add_row("look at it:", command("gelir show next_best_actions"))
     table.add_row("", mlflow_ui(settings))
     if settings.scores_url.startswith("sqlite"):
-        place = settings.scores_url.removeprefix("sqlite:///")
+        place = near(Path(settings.scores_url.removeprefix("sqlite:///")))
         table.add_row("", f"sqlite3 {place} 'SELECT * FROM next_best_actions LIMIT 5'")
     else:
         table.add_row("", f"psql {settings.scores_url.split('@')[-1]} -c 'SELECT * FROM next_best_actions LIMIT 5'")
@@ -93,4 +97,18 @@ def _commands(settings: Settings) -> RichTable:
 
 def mlflow_ui(settings: Settings) -> str:
     """The command that shows the experiments."""
-    return f"mlflow ui --backend-store-uri sqlite:///{settings.path(settings.mlruns) / 'mlflow.db'} --workers 1"
+    database = near(settings.path(settings.mlruns) / "mlflow.db")
+    return command(f"mlflow ui --backend-store-uri sqlite:///{database} --workers 1")
+
+
+def command(line: str) -> str:
+    """A command line that works where it is typed: the program's folder before it, unless the shell would find it."""
+    program = line.split()[0]
+    if shutil.which(program):
+        return line
+    return f"{near(Path(sys.executable).parent)}/{line}"
+
+
+def near(path: Path) -> str:
+    """A path as one would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,5 +1,10 @@
 """The scoring table on the terminal: its views, its runs, and going back to an earlier one."""
 
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
 import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -11,47 +16,90 @@ from data.store import Store, open_store
 from flows.settings import Settings
 
 VIEWS = {table.name: table for table in (*OUTPUTS, RUNS)}
-WIDEST_CELL = 48
 
 
-def show(console: Console, settings: Settings, view: str | None, limit: int) -> None:
-    """The first rows of a view, or the list of views with what they hold."""
+@dataclass(frozen=True)
+class Look:
+    """The columns of a view that fit a terminal, and which rows come first (``-column``: largest first)."""
+
+    columns: tuple[str, ...]
+    order_by: tuple[str, ...] = ()
+
+
+LOOKS: dict[str, Look] = {
+    "account_scores": Look(("account_id", "name", "churn", "upsell", "expected_revenue", "churn_reasons"), ("-churn",)),
+    "contact_scores": Look(("contact_id", "account_id", "send_local", "send_timezone", "engagement", "email_status")),
+    "opportunity_scores": Look(
+        ("opportunity_id", "account_id", "win", "expected_close", "expected_amount", "win_reasons"),
+        ("-expected_amount",),
+    ),
+    "recommendations": Look(("account_id", "rank", "product_id", "probability", "expected_margin", "why")),
+    "next_best_actions": Look(
+        ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "reasons"), ("-expected_value",)
+    ),
+    "campaign_targets": Look(
+        ("contact_id", "campaign_id", "expected_incremental_value", "consent_evidence", "send_at", "arm"),
+        ("-expected_incremental_value",),
+    ),
+    "revenue_forecast": Look(("node", "grain", "period", "point", "low_80", "high_80", "abstained")),
+    "kpis": Look(("kpi", "period", "slice", "value", "unit")),
+    "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
+    "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
+    "runs": Look(("current", "run_id", "status", "published_at", "rows_read", "rows_quarantined"), ("-started_at",)),
+}
+
+
+def show(console: Console, settings: Settings, view: str | None, limit: int, every: bool = False) -> None:
+    """The first rows of a view, or the list of views with what they hold. ``every`` shows every column, row by row."""
     if view is None:
         listing = RichTable("view", "one row per", title="gelir show VIEW", title_justify="left")
         for table in VIEWS.values():
-            listing.add_row(table.name, table.grain)
+            listing.add_row(table.name, table.grain.removeprefix("One row per "))
         console.print(listing)
         return
-    rows = scoring.view(store(settings), view, limit)
+    look = LOOKS.get(view, Look(()))
+    rows = scoring.view(store(settings), view, limit, order_by=look.order_by)
     if rows.empty:
         console.print(f"{view}: nothing is published in it")
         return
-    console.print(framed(rows, title=f"{view}: {VIEWS[view].grain}", width=console.width))
+    if every:
+        for number, row in enumerate(rows.to_dict("records"), 1):
+            console.print(_record(f"{view} {number}", row))
+        return
+    columns = look.columns or tuple(VIEWS[view].by_name)
+    console.print(framed(rows[list(columns)], title=f"{view}: {VIEWS[view].grain}"))
+    if len(columns) < len(VIEWS[view].by_name):
+        console.print(f"[dim]{len(VIEWS[view].by_name) - len(columns)} more columns: gelir show {view} --all[/]")
 
 
-def framed(rows: pd.DataFrame, title: str, width: int) -> RichTable:
-    """A frame as a table that fits the width: columns that are empty in every row are left out, long cells are cut."""
-    filled = rows.dropna(axis=1, how="all")
-    table = RichTable(title=title, title_justify="left", caption=_left_out(rows, filled), caption_justify="left")
-    for name in filled:
-        table.add_column(str(name), overflow="ellipsis", no_wrap=width >= 100, max_width=WIDEST_CELL)
-    for row in filled.itertuples(index=False):
+def framed(rows: pd.DataFrame, title: str) -> RichTable:
+    """A frame as a table; cells fold where the terminal is narrow."""
+    table = RichTable(title=title, title_justify="left")
+    for name in rows:
+        numeric = pd.api.types.is_numeric_dtype(rows[name]) and not pd.api.types.is_bool_dtype(rows[name])
+        table.add_column(str(name), overflow="fold", justify="right" if numeric else "left")
+    for row in rows.itertuples(index=False):
         table.add_row(*(cell(value) for value in row))
     return table
 
 
+def _record(title: str, row: Mapping[Hashable, object]) -> RichTable:
+    table = RichTable("column", "value", title=title, title_justify="left", show_header=False)
+    for name, value in row.items():
+        table.add_row(str(name), cell(value))
+    return table
+
+
 def cell(value: object) -> str:
-    """A value as people read it: nothing for what is missing, no more digits than mean something."""
+    """A value as people read it: nothing for what is missing, no more digits than mean something, lists as text."""
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
         return ""
     if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3f}"
-    return str(value)
-
-
-def _left_out(rows: pd.DataFrame, filled: pd.DataFrame) -> str | None:
-    empty = [str(name) for name in rows if name not in filled]
-    return f"empty, not shown: {', '.join(empty)}" if empty else None
+        return f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.3f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    text = str(value)
+    return "; ".join(map(str, json.loads(text))) if text.startswith("[") and text.endswith("]") else text
 
 
 def runs(console: Console, settings: Settings) -> None:

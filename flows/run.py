@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -91,6 +92,11 @@ class Run:
             work(draft)
         log.info("%-16s done in %.1f s", name, perf_counter() - began)
         return self.lake.step(self.id, name)
+
+    def nights(self) -> list[str]:
+        """Nights of this company in the lake, by name, the latest date first."""
+        night = re.compile(rf"{re.escape(self.company)}-\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}}")
+        return sorted((path.name for path in self.lake.root.glob("*") if night.fullmatch(path.name)), reverse=True)
 
     def known(self, golden: Step) -> Company:
         """The company that the run's golden tables describe."""

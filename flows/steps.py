@@ -25,6 +25,7 @@ import actions.choose
 import data.publish
 import data.read
 import data.resolve
+import data.store
 import data.validate
 import features.engineer
 import models.learning
@@ -178,6 +179,7 @@ def report(run: Run, golden: Step) -> Step:
 def publish(run: Run, store: Store, steps: list[Step]) -> None:
     """Write the run's rows unseen, audit what was written, and make them the ones that readers see."""
     data.publish.publish(store, record(run), steps, _now(), keep=run.settings.keep_runs)
+    _forget_old(run, store)
 
 
 def record(run: Run) -> data.publish.RunRecord:
@@ -214,9 +216,18 @@ def _tracking(run: Run) -> Tracking:
 
 def _earlier_reads(run: Run) -> list[Step]:
     """The read steps of earlier nights of this company, latest first."""
-    names = sorted((path.name for path in run.lake.root.glob(f"{run.company}-*")), reverse=True)
-    reads = (run.lake.finished(name, "read") for name in names if name < f"{run.company}-{run.moment.as_of}")
+    earlier = (name for name in run.nights() if name < f"{run.company}-{run.moment.as_of}")
+    reads = (run.lake.finished(name, "read") for name in earlier)
     return [step for step in reads if step is not None][:PAST_NIGHTS_COMPARED]
+
+
+def _forget_old(run: Run, store: Store) -> None:
+    """Remove from the lake the company's nights that nobody can go back to, but for the latest ones."""
+    seen = data.store.runs(store)
+    kept = set(seen.loc[seen["status"] == "published", "run_id"]) | {run.id} | set(run.nights()[:PAST_NIGHTS_COMPARED])
+    for name in run.nights():
+        if name not in kept:
+            run.lake.forget(name)
 
 
 def _now() -> datetime:

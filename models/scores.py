@@ -63,9 +63,16 @@ def contact_scores(
         rows = rows.rename(columns={"abstained": "send_abstained"}).assign(send_model=outcome.label)
         silent = rows["send_windows"].isna() & rows["send_abstained"].isna()
         rows.loc[silent, "send_abstained"] = "the model gave this contact no window"
-    else:
-        rows = rows.assign(send_abstained=outcome.why)
-    return _expiring(rows, company)
+        return _expiring(_unreachable(rows), company)
+    return _expiring(rows.assign(send_abstained=outcome.why), company)
+
+
+def _unreachable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, without a time to write to those whom no mail reaches, or may reach."""
+    lost = rows["email_status"] != "valid"
+    rows.loc[lost, ["send_at", "send_local", "send_windows"]] = None
+    rows.loc[lost, "send_abstained"] = "no mail: the address is " + rows.loc[lost, "email_status"].fillna("missing")
+    return rows
 
 
 def labelled(frame: pd.DataFrame | None, outcome: Outcome) -> pd.DataFrame:
