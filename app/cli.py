@@ -48,10 +48,9 @@ def nightly(
     """Run the night: read, check, score, choose, publish."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
     told.prepare(settings)
-    from flows.ready import get_ready
+    from flows.ready import ready
 
-    with console.status("starting the night …"):
-        get_ready(settings)
+    with console.status("starting the night …"), ready(settings):
         from flows.nightly import nightly as night
 
         run_id = night(as_of.date() if as_of else None, settings, attempt)
@@ -68,10 +67,9 @@ def train(
     """Train a challenger for every model now; a champion changes only when the challenger is better."""
     settings = told.load(mapping=mapping, source=source, company=company)
     told.prepare(settings)
-    from flows.ready import get_ready
+    from flows.ready import ready
 
-    with console.status("starting the training …"):
-        get_ready(settings)
+    with console.status("starting the training …"), ready(settings):
         from flows.training import training
 
         run_id = training(as_of.date() if as_of else None, settings)

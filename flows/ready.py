@@ -7,20 +7,30 @@ nothing is started.
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from data.errors import SettingsError
 from flows.settings import Settings
 
 
-def get_ready(settings: Settings) -> None:
-    """Start what a night begins with; what cannot be started raises here."""
+@contextmanager
+def ready(settings: Settings) -> Iterator[None]:
+    """Start what a night begins with, and hold it for the block; what cannot be started raises here.
+
+    On its own server a flow sends no heartbeats: nobody watches for them, and stopping them takes a second.
+    """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefect-server") as side:
         server = side.submit(get_client, sync_client=True)
         _import(settings)
         server.result()
+    alone = {} if PREFECT_API_URL.value() else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(alone):
+        yield
 
 
 def make_databases(settings: Settings) -> None:
