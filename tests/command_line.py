@@ -73,7 +73,12 @@ def clean(changes: dict[str, str]) -> dict[str, str]:
 @contextmanager
 def settled(folder: Path, words: tuple[str, ...]) -> Iterator[None]:
     """The folder, the words and an environment that is put back afterwards."""
-    with patch.dict(os.environ), patch.object(sys, "argv", ["gelir", *words]), chdir(folder):
+    with (
+        patch.dict(os.environ),
+        patch.object(sys, "argv", ["gelir", *words]),
+        patch.object(sys, "warnoptions", ["error"]),  # warnings stay errors
+        chdir(folder),
+    ):
         for name in [name for name in os.environ if name.startswith("GELIR_")]:
             del os.environ[name]
         yield

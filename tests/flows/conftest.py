@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -12,9 +14,11 @@ from data.store import Store, open_store
 from flows.settings import Settings, load
 from tests.command_line import Said, gelir
 from tests.flows import small_crm
+from tests.flows.served import Served, serving
 
 DEMO_UNTIL = datetime(2026, 3, 15, 14, 0)
 DEMO_AS_OF = date(2026, 3, 15)
+FIRED_FOR_REAL = "test_a_served_night_is_published_and_nothing_outlives_the_server"
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,26 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from prefect.testing.utilities import prefect_test_harness
 
     home = tmp_path_factory.mktemp("prefect")
+    imports = Thread(target=import_module, args=["flows.nightly"])
+    imports.start()  # beside the server's start: each takes seconds, and neither waits for the other
     with (
         temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
         prefect_test_harness(server_startup_timeout=90),
     ):
+        imports.join()
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served | None]:
+    """A served schedule, where a test wants one. It starts before the first test and takes its time beside them."""
+    if not any(
+        item.originalname == FIRED_FOR_REAL for item in request.session.items if isinstance(item, pytest.Function)
+    ):
+        yield None
+        return
+    with serving(tmp_path_factory.mktemp("served")) as schedule:
+        yield schedule
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +79,11 @@ def demo_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Ni
 
 @pytest.fixture(scope="session")
 def small_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """A published night of ten customers."""
+    """A published night of ten customers of whom only orders are known."""
     folder = tmp_path_factory.mktemp("small_night")
     small_crm.small_crm(folder / "crm")
-    (folder / "gelir.toml").write_text('source = "crm"\ncompany = "small"\n')
+    small_crm.mapping(folder / "mapping")
+    (folder / "gelir.toml").write_text(f'source = "crm"\nmapping = "{folder / "mapping"}"\ncompany = "small"\n')
     return published(folder, small_crm.AS_OF)
 
 

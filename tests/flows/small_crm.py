@@ -1,11 +1,11 @@
-"""A CRM of ten customers as CSV files: small enough that every model has a reason to abstain."""
+"""A CRM of ten customers, their orders and nothing else: every model has a reason to abstain."""
 
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pandas as pd
 
-from data.contract import CONTRACT, TABLES
+from data.contract import TABLES
 
 AS_OF = date(2025, 6, 2)
 CUSTOMERS = 10
@@ -15,33 +15,13 @@ MAPPING_TOML = '[company]\ntimezone = "Europe/Istanbul"\ncurrency = "EUR"\n'
 
 
 def small_crm(folder: Path, as_of: date = AS_OF) -> Path:
-    """The folder, with one CSV file per contract table: customers with an order a month until the day before
-    ``as_of``, two order lines dated in the year 2999, and nothing else but people and products."""
+    """The folder, with CSV files of accounts, products and orders: each customer ordered once a month until the day
+    before ``as_of``, and two more lines are dated in the year 2999."""
     folder.mkdir(parents=True)
     begun = datetime.combine(as_of - timedelta(days=400), time(9))
     customers = range(1, CUSTOMERS + 1)
     written = {
         "accounts": [{"account_id": f"A{n}", "name": f"Customer {n}", "created_at": begun} for n in customers],
-        "contacts": [
-            {
-                "contact_id": f"C{n}",
-                "account_id": f"A{n}",
-                "email": f"person{n}@customer{n}.example",
-                "created_at": begun,
-            }
-            for n in customers
-        ],
-        "consents": [
-            {
-                "contact_id": f"C{n}",
-                "channel": "email",
-                "purpose": "marketing",
-                "recorded_at": begun,
-                "status": "granted",
-                "source": "webform",
-            }
-            for n in customers
-        ],
         "products": [
             {"product_id": f"P{n}", "name": f"Product {n}", "family": f"F{n % 2}", "list_price": 10.0 * n}
             for n in (1, 2, 3, 4)
@@ -52,9 +32,8 @@ def small_crm(folder: Path, as_of: date = AS_OF) -> Path:
             for n in range(1, DATED_IN_THE_FUTURE + 1)
         ],
     }
-    for table in CONTRACT:
-        frame = pd.DataFrame(written.get(table.name, []), columns=list(TABLES[table.name].names))
-        frame.to_csv(folder / f"{table.name}.csv", index=False)
+    for name, rows in written.items():
+        pd.DataFrame(rows, columns=list(TABLES[name].names)).to_csv(folder / f"{name}.csv", index=False)
     return folder
 
 
@@ -73,8 +52,8 @@ def order(customer: int, month: int, as_of: date) -> dict[str, object]:
     }
 
 
-def orders_only(folder: Path) -> Path:
-    """The folder of a mapping that has accounts, products and orders, and no other table."""
+def mapping(folder: Path) -> Path:
+    """The folder of the mapping of such a CRM: it has accounts, products and orders, and no other table."""
     shipped = Path(__file__).parents[2] / "data" / "mappings" / "demo"
     folder.mkdir(parents=True)
     for table in ("accounts", "products", "orders"):
