@@ -1,0 +1,138 @@
+"""The command line: what it shows, and the exit codes it leaves with."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from app.cli import app
+from data.errors import SettingsError, SourceError, StoreError
+from data.publish import publish, record_stopped
+from data.scoring import OUTPUTS
+from data.store import open_store, published
+from flows.settings import EXAMPLE, load
+from tests.command_line import ended, gelir, spawned
+from tests.data.scored import outputs, record, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder in which the runs "old" and "new" were published, and a third one stopped."""
+    with open_store(load(tmp_path).scores_url) as store:
+        for day, (name, churn) in enumerate([("old", 0.25), ("new", 0.5)], 3):
+            steps = write(tmp_path / "lake", name, outputs(churn=churn))
+            started = datetime(2026, 3, day, 1, 30)
+            publish(store, record(name, started_at=started), steps, started.replace(hour=2))
+        record_stopped(store, record("broken", started_at=datetime(2026, 3, 5, 1, 30)), why="no orders\nsecond line")
+    return tmp_path
+
+
+def test_init_writes_every_setting_and_refuses_to_overwrite(tmp_path: Path) -> None:
+    said = gelir(tmp_path, "init")
+    assert said.code == 0
+    assert "gelir check" in said.out
+    assert (tmp_path / "gelir.toml").read_text(encoding="utf-8") == EXAMPLE
+    again = gelir(tmp_path, "init")
+    assert again.code == SettingsError.exit_code
+    assert "a settings file is there already" in again.err
+
+
+def test_check_tells_what_works_and_what_is_broken(tmp_path: Path) -> None:
+    broken = gelir(tmp_path, "check")
+    assert broken.code == SourceError.exit_code
+    assert broken.out.count("works  ") == 3
+    assert "broken source: the source folder does not exist" in broken.out
+    assert "mend:" in broken.out
+    (tmp_path / "crm").mkdir()
+    (tmp_path / "crm" / "accounts.csv").write_text("account_id\nA1\n")
+    (tmp_path / "gelir.toml").write_text('source = "crm"\n')
+    whole = gelir(tmp_path, "check")
+    assert whole.code == 0
+    assert whole.out.count("works  ") == 4
+    assert "broken " not in whole.out
+
+
+def test_check_names_the_setting_that_makes_no_sense(tmp_path: Path) -> None:
+    (tmp_path / "gelir.toml").write_text('timezone = "Mars/Olympus"\n')
+    said = gelir(tmp_path, "check")
+    assert said.code == SettingsError.exit_code
+    assert "Mars/Olympus" in said.err
+
+
+def test_show_lists_every_view_with_its_grain(tmp_path: Path) -> None:
+    said = gelir(tmp_path, "show")
+    assert said.code == 0
+    for output in OUTPUTS:
+        assert output.name in said.out
+
+
+def test_show_says_that_nothing_is_published_yet(tmp_path: Path) -> None:
+    said = gelir(tmp_path, "show", "next_best_actions")
+    assert said.code == 0
+    assert "nothing is published" in said.out
+    assert "gelir nightly" in gelir(tmp_path, "runs").out
+
+
+def test_show_shows_the_first_rows_of_a_view(folder: Path) -> None:
+    said = ended(spawned(folder, "show", "account_scores", "--limit", "2"))
+    assert said.code == 0
+    assert "account_scores: One row per account." in said.out
+    assert "A001" in said.out
+    assert "A002" in said.out
+    assert "A003" not in said.out
+    assert said.err == ""
+
+
+def test_show_names_the_views_there_are_for_one_that_is_not(folder: Path) -> None:
+    said = gelir(folder, "show", "acount_scores")
+    assert said.code == StoreError.exit_code
+    assert "there is no view 'acount_scores'" in said.err
+    assert "account_scores" in said.err
+
+
+def test_runs_marks_the_one_that_readers_see_and_tells_why_one_stopped(folder: Path) -> None:
+    said = ended(spawned(folder, "runs"))
+    assert said.code == 0
+    (current,) = (line for line in said.out.splitlines() if "→" in line)
+    assert "new" in current
+    (stopped,) = (line for line in said.out.splitlines() if "broken" in line)
+    assert "stopped" in stopped
+    assert "no orders" in stopped
+    assert said.out.index("broken") < said.out.index("new") < said.out.index("old")
+
+
+def test_rollback_goes_back_and_forth_at_once(folder: Path) -> None:
+    for run in ("old", "new"):
+        said = gelir(folder, "rollback", run)
+        assert said.code == 0
+        assert f"readers now see run {run}" in said.out
+        with open_store(load(folder).scores_url) as store:
+            assert published(store) == run
+
+
+@pytest.mark.parametrize("run", ["nonsense", "broken"])
+def test_rollback_to_a_run_without_published_rows_names_those_there_are(run: str, folder: Path) -> None:
+    said = gelir(folder, "rollback", run)
+    assert said.code == StoreError.exit_code
+    assert f"there are no published rows of a run '{run}'" in " ".join(said.err.split())
+    assert "name one of new, old" in " ".join(said.err.split())
+    with open_store(load(folder).scores_url) as store:
+        assert published(store) == "new"
+
+
+def test_demo_makes_a_company_once_where_it_is_missing(tmp_path: Path) -> None:
+    words = ("demo", "--size", "0.05", "--until", "2026-03-15T14:00", "--folder", str(tmp_path / "demo"))
+    said = gelir(tmp_path, *words)
+    assert said.code == 0
+    assert "accounts" in said.out
+    written = (tmp_path / "demo" / "crm" / "accounts.parquet").stat().st_mtime_ns
+    assert "kept" in gelir(tmp_path, *words, "--if-missing").out
+    assert (tmp_path / "demo" / "crm" / "accounts.parquet").stat().st_mtime_ns == written
+
+
+def test_no_words_show_the_commands(tmp_path: Path) -> None:
+    said = gelir(tmp_path, "--help")
+    assert said.code == 0
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert command.callback.__name__ in said.out
