@@ -1,122 +1,207 @@
-"""Revenue over time: one series per node of the hierarchy total → region → segment."""
+"""Revenue over time: one series per node of the hierarchy total → region → segment, and what the open period holds."""
 
-from datetime import date, datetime, timedelta
-from typing import Literal
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from data.calendar import local_day
 from features.clock import Clock
 from features.company import Company
-from features.recurring import earned
+
+Grain = Literal["week", "month"]
+Amounts = NDArray[np.float64]
 
 UNKNOWN = "unknown"
 """The region or segment of accounts that have none, so that the parts always add up to the total."""
 
+RHYTHM_DAYS, FEWEST_RHYTHM_DAYS = 364, 56
+"""Days back from which it is seen how much a Monday brings beside a Sunday; below eight weeks all days count alike."""
 
-def revenue_series(company: Company, grain: Literal["week", "month"]) -> pd.DataFrame:
+
+@dataclass(frozen=True)
+class Takings:
+    """What came in by day (rows, from the first sale to the day before the company's date) and place (columns).
+
+    ``places`` holds the ``region`` and ``segment`` of each column, ``sold`` orders net of returns, ``recurring`` what
+    subscriptions earned, ``running`` the monthly amount of those that run on.
+    """
+
+    as_of: date
+    days: pd.DatetimeIndex
+    places: pd.DataFrame
+    sold: Amounts
+    recurring: Amounts
+    running: Amounts
+
+    @property
+    def amounts(self) -> Amounts:
+        """All revenue."""
+        return self.sold + self.recurring
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """The period that the company's date cuts: what its leaves have earned, and how much of it is still to come.
+
+    ``leaves`` has one row per leaf of the hierarchy: ``level, node, earned, recurring`` (the part of ``earned`` that
+    subscriptions brought), ``running`` (the monthly amount of those that run on). ``left`` is the share of a usual
+    period's revenue that its remaining days bring, ``days_left`` their number.
+    """
+
+    period: date
+    days_left: int
+    left: float
+    leaves: pd.DataFrame
+
+
+def takings(company: Company) -> Takings:
+    """What came in by day and place; no days and no places for a company without a sale.
+
+    Revenue is orders net of returns on the day they happened in the company's zone, plus what subscriptions earn by the
+    day: a month's amount is spread evenly over its days, from the day of the start until the day before the end.
+    """
+    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
+    orders = orders.filter(orders.status != "cancelled")
+    firsts = [orders.ordered_at.min().execute(), subscriptions.started_at.min().execute()]
+    began = min([first.to_pydatetime() for first in firsts if not pd.isna(first)] + [company.as_of_at])
+    clock = Clock(company.timezone, began - timedelta(days=2), company.as_of_at + timedelta(days=2))
+    started = clock.day(subscriptions.started_at)
+    over = subscriptions.filter(subscriptions.ended_at.notnull())
+    ended = ibis.greatest(clock.day(over.ended_at), clock.day(over.started_at))
+    moves = [
+        orders.select("account_id", "amount", day=clock.day(orders.ordered_at), kind=ibis.literal("sold")),
+        subscriptions.select("account_id", amount=subscriptions.mrr, day=started, kind=ibis.literal("from")),
+        over.select("account_id", amount=-over.mrr, day=ended, kind=ibis.literal("until")),
+    ]
+    rows = _by_place(ibis.union(*moves), company)
+    places = rows[["region", "segment"]].drop_duplicates().sort_values(["region", "segment"], ignore_index=True)
+    first = rows["day"].min() if len(rows) else pd.Timestamp(company.as_of)
+    days = pd.date_range(first, pd.Timestamp(company.as_of), freq="D", inclusive="left").as_unit("s")
+    column = rows[["region", "segment"]].merge(places.reset_index(), how="left")["index"].to_numpy(dtype=np.int64)
+    row = (rows["day"] - first).dt.days.to_numpy(dtype=np.int64)
+
+    def by_day(*kinds: str) -> Amounts:
+        mine = rows["kind"].isin(kinds).to_numpy()
+        daily = np.zeros((len(days), len(places)))
+        np.add.at(daily, (row[mine], column[mine]), rows["amount"].to_numpy(dtype=np.float64)[mine])
+        return daily
+
+    held = np.round(by_day("from", "until").cumsum(axis=0), 6)
+    running = held[-1] if len(days) else np.zeros(len(places))
+    recurring = held / days.days_in_month.to_numpy()[:, None]
+    return Takings(company.as_of, days, places, by_day("sold"), recurring, running)
+
+
+def revenue_series(company: Company, grain: Grain) -> pd.DataFrame:
     """One row per node and complete period: ``level, node, period, amount``, ordered by level, node and period.
 
     Nodes are ``total``, ``region:<region>`` and ``segment:<region>/<segment>``; a level whose column no account fills
     is left out. ``period`` is the first day (weeks begin on Monday) in the company's zone; the period that the
-    company's date cuts is left out. Each node is filled with zeros from the period of its first sale. Revenue is orders
-    net of returns on the day they happened, plus what subscriptions earn by the day. Parts add up to their
-    whole but for the rounding to cents.
+    company's date cuts is left out. Each node is filled with zeros from the period of its first sale. Parts add up to
+    their whole but for the rounding to cents.
     """
+    return series_of(takings(company), grain)
+
+
+def series_of(came: Takings, grain: Grain) -> pd.DataFrame:
+    """``revenue_series`` of what came in."""
+    period = first_days(came.days, grain)
+    complete = period < np.datetime64(_first_day(came.as_of, grain))
+    periods, place = np.unique(period[complete], return_inverse=True)
+    nodes = []
+    for level, names in _levels(came):
+        for node in sorted(set(names)):
+            daily = came.amounts[complete][:, names == node].sum(axis=1)
+            if not daily.any():
+                continue
+            amounts = np.bincount(place, weights=daily, minlength=len(periods))
+            began = int(place[np.flatnonzero(daily)[0]])
+            nodes.append(
+                pd.DataFrame(
+                    {"level": level, "node": node, "period": periods[began:], "amount": amounts[began:].round(2)}
+                )
+            )
+    if not nodes:
+        kinds = {"level": "str", "node": "str", "period": "datetime64[s]", "amount": "float64"}
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    return pd.concat(nodes, ignore_index=True).astype({"period": "datetime64[s]"})
+
+
+def under_way(came: Takings, grain: Grain) -> UnderWay:
+    """What is known of the period that the company's date cuts; all of it is left where the date begins it."""
+    first = _first_day(came.as_of, grain)
+    days = pd.date_range(first, _after(first, grain), freq="D", inclusive="left")
+    left = np.asarray(days >= pd.Timestamp(came.as_of))
+    weights = _rhythm(came)[days.dayofweek.to_numpy()]
+    level, names = _levels(came)[-1]
+    now = np.asarray(came.days >= pd.Timestamp(first))
+    by_place = {
+        "earned": came.amounts[now].sum(axis=0),
+        "recurring": came.recurring[now].sum(axis=0),
+        "running": came.running,
+    }
+    leaves = pd.DataFrame({"node": names, **by_place}).groupby("node", sort=True).sum().round(2).reset_index()
+    leaves.insert(0, "level", level)
+    share = float(weights[left].sum() / weights.sum()) if left.any() and not left.all() else float(left.all())
+    return UnderWay(first, int(left.sum()), share, leaves)
+
+
+def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]":
+    """The first day of the period of each day."""
     if grain not in ("week", "month"):
         raise ValueError(f"grain is 'week' or 'month', not {grain!r}")
-    amounts = _by_place(company, grain)
-    columns = ["level", "node", "period", "amount"]
-    if amounts.empty:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in
-                             zip(columns, ("str", "str", "datetime64[s]", "float64"), strict=True)})  # fmt: skip
-    periods = pd.DatetimeIndex(_periods(amounts.period.min().date(), company.as_of, grain)).as_unit("s")
-    nodes = []
-    for level, names in _levels(amounts):
-        for node, rows in amounts.assign(node=names).groupby("node", sort=True):
-            sold = rows.groupby("period").amount.sum()
-            filled = sold.reindex(periods[periods >= sold.index.min()], fill_value=0.0)
-            nodes.append(
-                pd.DataFrame({"level": level, "node": node, "period": filled.index, "amount": filled.round(2).values})
-            )
-    return pd.concat(nodes, ignore_index=True)[columns]
+    plain = days.to_numpy().astype("datetime64[D]")
+    if grain == "month":
+        return plain.astype("datetime64[M]").astype("datetime64[D]")
+    monday = np.datetime64("1970-01-05", "D")
+    return monday + (plain - monday) // np.timedelta64(7, "D") * np.timedelta64(7, "D")
 
 
-def _by_place(company: Company, grain: Literal["week", "month"]) -> pd.DataFrame:
-    """One row per region, segment and complete period with revenue: ``region, segment, period, amount``."""
-    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
-    unit = "W" if grain == "week" else "M"
-    began = _began(company)
-    clock = Clock(company.timezone, began - timedelta(days=2), company.as_of_at + timedelta(days=2))
-    sold = orders.filter(orders.status != "cancelled").select("account_id", "amount", day=clock.day(orders.ordered_at))
-    sold = sold.select("account_id", "amount", period=sold.day.truncate(unit).cast("date"))
-    days = _periods(local_day(began, company.timezone), company.as_of, grain)
-    if not days:
-        return pd.DataFrame({"region": [], "segment": [], "period": [], "amount": []})
-    periods = ibis.memtable(pd.DataFrame({"period": days, "following": [*days[1:], _after(days[-1], grain)]})).cast(
-        {"period": "date", "following": "date"}
-    )
-    held = subscriptions.select("account_id", "mrr", "started_at", "ended_at").join(
-        periods,
-        [
-            subscriptions.started_at < periods.following.cast("timestamp") + ibis.interval(days=2),
-            subscriptions.ended_at.fill_null(company.as_of_at)
-            > periods.period.cast("timestamp") - ibis.interval(days=2),
-        ],
-    )
-    recurring = held.select("account_id", amount=earned(held, held.period, held.following, clock), period=held.period)
-    amounts = ibis.union(sold, recurring.filter(recurring.amount != 0))
+def _by_place(moves: ir.Table, company: Company) -> pd.DataFrame:
+    """Moves before the company's date, summed: ``region, segment, day, kind, amount``."""
     accounts = company.tables["accounts"].select("account_id", "region", "segment")
-    placed = _placed(amounts, accounts)
-    totals = placed.group_by("region", "segment", "period").agg(amount=placed.amount.sum())
-    frame: pd.DataFrame = (
-        totals.filter(totals.period <= ibis.literal(days[-1])).order_by("region", "segment", "period").execute()
+    summed = moves.filter(moves.day < ibis.literal(company.as_of)).group_by("account_id", "day", "kind")
+    joined = summed.agg(amount=moves.amount.sum()).left_join(accounts, "account_id")
+    placed = joined.select(
+        "day", "kind", "amount", region=joined.region.fill_null(UNKNOWN), segment=joined.segment.fill_null(UNKNOWN)
     )
-    frame["period"] = pd.to_datetime(frame.period).astype("datetime64[s]")
-    return frame
+    found = placed.group_by("region", "segment", "day", "kind").agg(amount=placed.amount.sum())
+    frame: pd.DataFrame = found.order_by("region", "segment", "day", "kind").execute()
+    return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
-def _placed(amounts: ir.Table, accounts: ir.Table) -> ir.Table:
-    """Amounts with the region and segment of their account."""
-    joined = amounts.left_join(accounts, "account_id")
-    return joined.select(
-        "amount", "period", region=joined.region.fill_null(UNKNOWN), segment=joined.segment.fill_null(UNKNOWN)
-    )
-
-
-def _levels(amounts: pd.DataFrame) -> list[tuple[str, pd.Series]]:
-    """(level, node of each row) of the levels that the data has, the total first."""
-    levels = [("total", pd.Series("total", index=amounts.index))]
-    if (amounts.region != UNKNOWN).any():
-        levels.append(("region", "region:" + amounts.region))
-    if (amounts.segment != UNKNOWN).any():
-        levels.append(("segment", "segment:" + amounts.region + "/" + amounts.segment))
+def _levels(came: Takings) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
+    """(level, node of each place) of the levels that the data has, the total first."""
+    region, segment = (came.places[name].to_numpy(dtype=object) for name in ("region", "segment"))
+    levels = [("total", np.full(len(region), "total", dtype=object))]
+    if (region != UNKNOWN).any():
+        levels.append(("region", "region:" + region))
+    if (segment != UNKNOWN).any():
+        levels.append(("segment", "segment:" + region + "/" + segment))
     return levels
 
 
-def _began(company: Company) -> datetime:
-    """The instant of the first sale; the company's date when there is none."""
-    orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
-    firsts = (
-        orders.filter(orders.status != "cancelled").ordered_at.min().execute(),
-        subscriptions.started_at.min().execute(),
-    )
-    known: list[datetime] = [first.to_pydatetime() for first in firsts if first is not None and first == first]
-    return min([*known, company.as_of_at])
+def _rhythm(came: Takings) -> Amounts:
+    """What a Monday, a Tuesday … brings; the same for all where it is not known."""
+    recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
+    if len(recent) < FEWEST_RHYTHM_DAYS:
+        return np.ones(7)
+    weekday = came.days[-RHYTHM_DAYS:].dayofweek.to_numpy()
+    brought = np.maximum(np.bincount(weekday, weights=recent, minlength=7) / np.bincount(weekday, minlength=7), 0.0)
+    return brought if brought.sum() > 0 else np.ones(7)
 
 
-def _periods(first: date, until: date, grain: Literal["week", "month"]) -> list[date]:
-    """First days of the periods from the one that holds ``first`` to the last that ends by ``until`` (exclusive)."""
-    frequency = "W-MON" if grain == "week" else "MS"
-    stamp = pd.Timestamp(first)
-    start = stamp - pd.Timedelta(days=stamp.weekday()) if grain == "week" else stamp.replace(day=1)
-    days = [day.date() for day in pd.date_range(start, pd.Timestamp(until), freq=frequency)]
-    return [day for day in days if _after(day, grain) <= until]
+def _first_day(day: date, grain: Grain) -> date:
+    first: date = first_days(pd.DatetimeIndex([day]), grain)[0].astype(object)
+    return first
 
 
-def _after(day: date, grain: Literal["week", "month"]) -> date:
+def _after(day: date, grain: Grain) -> date:
     """The first day of the next period."""
     step = pd.Timedelta(days=7) if grain == "week" else pd.offsets.MonthBegin(1)
     return (pd.Timestamp(day) + step).date()
