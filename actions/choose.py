@@ -10,10 +10,12 @@ from actions import ACTIONS
 from actions.action import CANDIDATE_COLUMNS, Scores
 from actions.audiences import campaign_targets
 from actions.consent import call_contacts, mail_contacts
+from actions.diary import call_times
 from actions.holdout import in_holdout
 from actions.hours import assign, owner_minutes
-from actions.limits import called_lately, kept_away, mailed_too_often
+from actions.limits import called_lately, kept_away, left_already, mailed_too_often
 from actions.offers import offers
+from actions.wait import LEAST_WORTH
 from actions.worth import worth
 from data.lake import Draft, Step
 from data.scoring import NEXT_BEST_ACTIONS, conform
@@ -28,14 +30,15 @@ SCORED = ("account_scores", "contact_scores", "opportunity_scores", "recommendat
 def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> None:
     """Writes ``next_best_actions``, one row per account, and ``campaign_targets``, one row per contact and campaign.
 
-    ``expected_value`` is incremental margin after cost, so that waiting is worth 0. ``runner_up`` is what would have
+    ``expected_value`` is incremental margin after cost, so that waiting is worth 0 and everything else at
+    least ``LEAST_WORTH``. ``runner_up`` is what would have
     been done instead: the best other action, or, where the account waits, the one that came nearest.
     """
     scores = _scores(company, engineered, scored)
     candidates = _allowed(company, _candidates(company, scores))
-    worthwhile = candidates[candidates["net"] > 0]
+    worthwhile = candidates[candidates["net"] >= LEAST_WORTH]
     picked, refused = assign(worthwhile, owner_minutes(company))
-    chosen = _with_waiting(picked, candidates)
+    chosen = _with_waiting(_one_call_at_a_time(picked, scores), candidates)
     chosen = _with_runner_up(chosen, candidates, refused)
     chosen = chosen.assign(
         action_id=f"{company.as_of}:" + chosen["account_id"].astype(str) + ":" + chosen["action"].astype(str),
@@ -49,17 +52,20 @@ def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> No
 
 
 def _scores(company: Company, engineered: Step, scored: Step) -> Scores:
-    """What models wrote, and beside it ``worth``, ``mail_to``, ``call_to`` and ``offers``: what each account is worth,
-    who of it may be written to or called, and what it may be offered.
+    """What models wrote, and beside it ``worth``, ``habits``, ``left``, ``mail_to``, ``call_to`` and ``offers``: what
+    each account is worth, how it orders, whether it has left, who of it may be written to or called, and what it may be
+    offered.
     """
     frames = {name: scored.frame(name) for name in SCORED if name in scored.tables}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
-    contacts = engineered.frame("contacts") if "contacts" in engineered.tables else pd.DataFrame()
+    contacts = engineered.frame("contacts")
     mail_to = mail_contacts(company, contacts, frames.get("contact_scores"), too_often=mailed_too_often(company))
     called = called_lately(company)
-    call_to = call_contacts(company)
+    call_to = call_contacts(company, contacts)
     known = {
         "worth": worth(company),
+        "habits": engineered.frame("accounts")[["account_id", "order_overdue"]],
+        "left": pd.DataFrame({"account_id": sorted(left_already(company))}),
         "mail_to": mail_to,
         "call_to": call_to[~call_to["account_id"].isin(called)],
         "offers": offers(company, frames.get("recommendations")),
@@ -88,6 +94,14 @@ def _allowed(company: Company, candidates: pd.DataFrame) -> pd.DataFrame:
     away = kept_away(company)
     refused = pd.MultiIndex.from_frame(candidates[["account_id", "action"]]).isin(pd.MultiIndex.from_frame(away))
     return candidates[~refused | (candidates["action"] == WAIT)]
+
+
+def _one_call_at_a_time(picked: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """What was picked, each call at a time at which its owner makes no other."""
+    call_to = scores.frames["call_to"]
+    calls = picked[picked["minutes"] > 0]
+    begins = call_times(calls, dict(zip(call_to["account_id"], call_to["timezone"], strict=True)))
+    return picked.assign(act_at=begins.reindex(picked.index).fillna(picked["act_at"]))
 
 
 def _with_waiting(picked: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import ibis
 import pandas as pd
 
-from actions.hours import next_working_morning
+from actions.diary import mornings
 from features.company import Company
 
 PHONE = ("phone", "call", "telephone")
@@ -17,11 +17,11 @@ def mail_contacts(
 
     ``account_id, contact_id, engagement, consent_evidence, act_at``. A contact may be written to when its latest
     decision on marketing e-mail is a grant, its address works, and it is not among ``too_often``. Of several the most
-    engaged is taken. ``act_at`` is its best hour, or the next working morning where none is known. ``contacts`` is
-    today's features of contacts.
+    engaged is taken. ``act_at`` is its best hour, or the next working morning of its time zone where none is known.
+    ``contacts`` is today's features of contacts.
     """
     columns = ["account_id", "contact_id", "engagement", "consent_evidence"]
-    may = contacts.reindex(columns=[*columns, "may_email", "email_status"])
+    may = contacts.reindex(columns=[*columns, "may_email", "email_status", "timezone"])
     may = may.astype({"account_id": object, "contact_id": object})  # an empty frame knows no types
     granted = may["consent_evidence"].astype("string").str.startswith(GRANTED).fillna(False)
     allowed = may["may_email"].eq(True) & granted & may["email_status"].eq("valid")
@@ -30,37 +30,43 @@ def mail_contacts(
         ["account_id", "engagement", "contact_id"], ascending=[True, False, True], na_position="last"
     ).drop_duplicates("account_id")
     times = pd.DataFrame(columns=["contact_id", "send_at"]) if contact_scores is None else contact_scores
-    rows = may[columns].merge(times[["contact_id", "send_at"]], on="contact_id", how="left")
-    morning = pd.Timestamp(next_working_morning(company.as_of, company.timezone))
-    rows["act_at"] = pd.to_datetime(rows.pop("send_at")).astype("datetime64[us]").fillna(morning)
+    rows = may[[*columns, "timezone"]].merge(times[["contact_id", "send_at"]], on="contact_id", how="left")
+    rows["act_at"] = pd.to_datetime(rows.pop("send_at")).astype("datetime64[us]")
+    rows["act_at"] = rows["act_at"].fillna(mornings(company, rows.pop("timezone")))
     return rows.reset_index(drop=True)
 
 
-def call_contacts(company: Company) -> pd.DataFrame:
-    """One row per account that may be called, ordered by it: ``account_id, contact_id, act_at``.
+def call_contacts(company: Company, contacts: pd.DataFrame) -> pd.DataFrame:
+    """One row per account that may be called, ordered by it: ``account_id, contact_id, timezone, act_at``.
 
-    The contact spoken to last, of those who have not withdrawn their consent to be called (being a customer is reason
-    enough to be called until one says otherwise). An account of which no person is known may be called too, without a
-    contact; one whose every person has withdrawn may not.
+    The contact whom we called or met last (then the smallest id), of those with a phone number (where the CRM keeps any
+    at all) who have not withdrawn their consent to be called: being a customer is reason enough to be called until one
+    says otherwise. An account of which no person is known may be called too, without a contact; one of which people are
+    known but none may be called is left out. ``act_at`` is the next working morning of the contact's time zone, or of
+    the company's where there is no contact. ``contacts`` is today's features of contacts.
     """
-    contacts, activities = company.tables["contacts"], company.tables["activities"]
-    consents = company.tables["consents"]
+    known, activities, consents = (company.tables[name] for name in ("contacts", "activities", "consents"))
     decided = consents.filter(consents.channel.lower().isin(PHONE)).group_by("contact_id", "recorded_at")
     # Of a grant and a withdrawal at the same instant, the withdrawal holds.
     decisions = decided.agg(withdrawn=lambda t: (t.status == "withdrawn").any())
     latest = decisions.group_by("contact_id").agg(withdrawn=decisions.withdrawn.argmax(decisions.recorded_at))
     spoken = activities.filter(activities.kind.isin(("call", "meeting"))).group_by("contact_id")
     last = spoken.agg(spoken_at=lambda t: t.happened_at.max())
-    people = contacts.filter(contacts.account_id.notnull()).select("account_id", "contact_id", "phone")
+    people = known.filter(known.account_id.notnull()).select(
+        "account_id", "contact_id", has_phone=(known.phone.strip().length() > 0).fill_null(False)
+    )
     people = people.left_join(latest, "contact_id").drop("contact_id_right")
     people = people.left_join(last, "contact_id").drop("contact_id_right")
-    people = people.mutate(withdrawn=people.withdrawn.fill_null(False), has_phone=people.phone.notnull())
-    everybody = people.order_by(
-        ibis.asc("account_id"), ibis.desc("has_phone"), ibis.desc("spoken_at"), "contact_id"
-    ).execute()
-    may = everybody[~everybody["withdrawn"].astype(bool)].drop_duplicates("account_id")[["account_id", "contact_id"]]
+    people = people.mutate(withdrawn=people.withdrawn.fill_null(False))
+    everybody = people.order_by("account_id", ibis.desc("spoken_at"), "contact_id").execute()
+    withdrawn, has_phone = everybody["withdrawn"].astype(bool), everybody["has_phone"].astype(bool)
+    reachable = has_phone | (not has_phone.any())
+    may = everybody[reachable & ~withdrawn].drop_duplicates("account_id")[["account_id", "contact_id"]]
     accounts: pd.DataFrame = company.tables["accounts"].select("account_id").order_by("account_id").execute()
     nobody_may = set(everybody["account_id"]) - set(may["account_id"])
     rows = accounts[~accounts["account_id"].isin(nobody_may)].merge(may, on="account_id", how="left")
-    rows["act_at"] = pd.Timestamp(next_working_morning(company.as_of, company.timezone)).as_unit("us")
-    return rows.reset_index(drop=True)
+    zones = contacts.reindex(columns=["contact_id", "timezone"]).astype(object)
+    rows = rows.merge(zones.dropna(subset="contact_id"), on="contact_id", how="left")
+    rows["timezone"] = rows["timezone"].fillna(company.timezone)
+    rows["act_at"] = mornings(company, rows["timezone"])
+    return rows

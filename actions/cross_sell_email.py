@@ -1,4 +1,4 @@
-"""Write to a customer about a product that it does not have yet."""
+"""Write to a customer about a product that it never had."""
 
 import pandas as pd
 
@@ -18,14 +18,17 @@ class CrossSellEmail:
     channel: str | None = "email"
     purpose: str | None = "marketing"
     minutes = 0.0
-    describes = "Write to a customer about a product that it does not have yet."
+    describes = "Write to a customer about a product that it never had."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account that may be mailed and product that may be offered to it."""
+        """One row per account that may be mailed and has not left, and product that may be offered to it."""
         worth, mail_to, offers = scores.get("worth"), scores.get("mail_to"), scores.get("offers")
-        if worth is None or mail_to is None or offers is None:
+        left = scores.get("left")
+        if worth is None or mail_to is None or offers is None or left is None:
             return as_candidates(pd.DataFrame())
-        rows = offers.merge(worth[["account_id", "owner_id"]], on="account_id")
+        rows = offers[~offers["account_id"].isin(left["account_id"])].merge(
+            worth[["account_id", "owner_id"]], on="account_id"
+        )
         rows = rows.merge(mail_to, on="account_id")
         chance = rows["probability"].astype(float)
         return as_candidates(

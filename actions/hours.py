@@ -1,9 +1,9 @@
 """The hours of the people who call: how many a week there are, what one costs, and who is called within them."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
+import ibis
 import pandas as pd
 
 from features.company import Company
@@ -16,7 +16,9 @@ WEEKLY_HOURS = 40.0
 """The week of an owner whose hours nobody wrote down."""
 UNASSIGNED = ""
 """Accounts that nobody owns share the week of one person."""
-MORNING = time(9)
+WEEK = timedelta(days=7)
+TOOK_MINUTES = 30.0
+"""What a call or a meeting of the last week took of its owner: an assumption, for nobody writes it down."""
 
 
 def call_costs(minutes: float) -> float:
@@ -24,18 +26,23 @@ def call_costs(minutes: float) -> float:
     return round(HOUR_COSTS * minutes / 60, 2)
 
 
-def next_working_morning(day: date, timezone: str) -> datetime:
-    """Nine o'clock of the first day from ``day`` on that is no Saturday or Sunday, as naive UTC."""
-    while day.weekday() >= 5:
-        day += timedelta(days=1)
-    return datetime.combine(day, MORNING, ZoneInfo(timezone)).astimezone(UTC).replace(tzinfo=None)
-
-
 def owner_minutes(company: Company) -> dict[str, float]:
-    """Minutes that each known owner may spend on proposed calls in the week that begins with the company's date."""
-    owners = company.tables["owners"].select("owner_id", "weekly_hours").order_by("owner_id").execute()
-    hours = owners["weekly_hours"].fillna(WEEKLY_HOURS)
-    return dict(zip(owners["owner_id"], hours * 60 * CALL_SHARE, strict=True))
+    """Minutes that each owner may still spend on proposed calls: a week's, less the calls and meetings of the last one.
+
+    Nights follow each other: what was proposed yesterday and done must not be granted again today. An owner is here who
+    is known, or called or met anybody in the last week (``UNASSIGNED`` for what nobody is named for).
+    """
+    owners = company.tables["owners"].select("owner_id", "weekly_hours").execute().set_index("owner_id")
+    activities = company.tables["activities"]
+    lately = activities.filter(
+        activities.kind.isin(("call", "meeting")), activities.happened_at >= ibis.literal(company.as_of_at - WEEK)
+    )
+    done = lately.group_by(owner_id=lately.owner_id.fill_null(UNASSIGNED)).agg(times=lambda t: t.count())
+    times = done.execute().set_index("owner_id")["times"]
+    everybody = owners.index.union(times.index).sort_values()
+    week = owners["weekly_hours"].reindex(everybody).astype(float).fillna(WEEKLY_HOURS) * 60 * CALL_SHARE
+    left = (week - times.reindex(everybody).fillna(0) * TOOK_MINUTES).clip(lower=0.0)
+    return dict(zip(everybody, left, strict=True))
 
 
 def assign(candidates: pd.DataFrame, minutes: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,6 +6,8 @@ import ibis
 import pandas as pd
 
 from features.company import Company
+from features.labels import at_risk
+from features.spine import account_spine
 
 MAIL_CHANNELS = ("email", "e-mail", "mail")
 MAIL_DAYS = 7
@@ -13,6 +15,8 @@ MAILS = 2
 """A contact that was sent this many marketing e-mails within ``MAIL_DAYS`` gets no more."""
 CALL_DAYS = 7
 """An account that was called or met within so many days is not called again."""
+GONE_DAYS = 90
+"""A customer of orders is gone after so many days without one, or more where the company's customers take longer."""
 REST_DAYS = 30
 """How long an action stays away that was done, or dismissed without a date."""
 
@@ -46,6 +50,12 @@ def called_lately(company: Company) -> set[str]:
         activities.happened_at >= ibis.literal(since),
     )
     return set(lately.select("account_id").distinct().account_id.execute())
+
+
+def left_already(company: Company) -> set[str]:
+    """Customers without an active subscription or a recent order: those that cannot churn, for they have."""
+    risk = at_risk(company, account_spine(company, [company.as_of]), GONE_DAYS)
+    return set(risk.filter(~risk.at_risk).account_id.execute())
 
 
 def kept_away(company: Company) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What may be offered to whom: recommended, priced, on sale, and not had."""
+"""What may be offered to whom: recommended, priced, on sale, and never had."""
 
 import json
 
@@ -13,8 +13,8 @@ def offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
     """One row per account and product that may be offered, the most worth first.
 
     ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
-    ``margin`` if it is bought, ``why`` in a sentence. A product that the account has, or that left the market, is never
-    among them, whatever a model recommends.
+    ``margin`` if it is bought, ``why`` in a sentence. A product that the account ever had, or that left the market, is
+    never among them, whatever a model recommends: who had it knows it, and buys it again without an offer.
     """
     columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
     if recommended is None or recommended.empty:
@@ -45,7 +45,7 @@ def _weightiest(why: object) -> str:
 
 
 def _had(company: Company) -> pd.DataFrame:
-    """One row per account and product that it has today."""
+    """One row per account and product that it ever had."""
     today = owned(company, account_spine(company, [company.as_of]))
-    had: pd.DataFrame = today.filter(today.active).select("account_id", "product_id").distinct().execute()
+    had: pd.DataFrame = today.select("account_id", "product_id").distinct().execute()
     return had

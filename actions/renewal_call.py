@@ -1,9 +1,12 @@
-"""Call a subscriber who may leave, before the term ends."""
+"""Call a subscriber who may leave."""
+
+from datetime import datetime
 
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
 from actions.hours import call_costs
+from data.calendar import local_day
 from features.company import Company
 
 SAVES = 0.12
@@ -19,7 +22,7 @@ class RenewalCall:
     channel: str | None = "call"
     purpose: str | None = None
     minutes = 45.0
-    describes = "Call a subscriber who may leave, before the term ends."
+    describes = "Call a subscriber who may leave."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
         """One row per account with active subscriptions, a churn score and somebody who may be called."""
@@ -36,8 +39,16 @@ class RenewalCall:
                 reasons=sentences(
                     [f"{churn:.0%} likely to leave" for churn in rows["churn"]],
                     [f"{margin:,.0f} {company.currency} of margin a year at stake" for margin in at_stake],
-                    ["" if pd.isna(end) else f"the next term ends {end:%Y-%m-%d}" for end in rows["term_ends_at"]],
+                    ["" if pd.isna(end) else _term(end.to_pydatetime(), company) for end in rows["term_ends_at"]],
                     [f"assumes that a call keeps {SAVES:.0%} of those who would leave"] * len(rows),
                 ),
             )
         )
+
+
+def _term(end: datetime, company: Company) -> str:
+    """What the term's end says: a term that is over and still runs has a renewal that nobody saw to, or wrote down."""
+    day = local_day(end, company.timezone)
+    if end < company.as_of_at:
+        return f"the term ended on {day} and was not renewed in the CRM"
+    return f"the next term ends {day}"

@@ -1,5 +1,6 @@
-"""Call a customer who is likely to buy more, with the product that is worth most."""
+"""Call a customer who is likely to buy more, with the product for which a call is worth most."""
 
+import numpy as np
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
@@ -12,13 +13,16 @@ LIFTS_ODDS × p × (1 − p): most where the customer is undecided, not at all w
 
 
 class UpsellOffer:
-    """Worth: what a call adds to the chance of buying something new × margin of the product offered."""
+    """Worth: what a call adds to the chance of buying the product offered × its margin.
+
+    Two models know that chance: who buys the product buys something new, so the chance of the latter bounds it.
+    """
 
     name = "upsell_offer"
     channel: str | None = "call"
     purpose: str | None = None
     minutes = 30.0
-    describes = "Call a customer who is likely to buy more, with the product that is worth most."
+    describes = "Call a customer who is likely to buy more, with the product for which a call is worth most."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
         """One row per account with an upsell score, something to offer and somebody who may be called."""
@@ -26,22 +30,23 @@ class UpsellOffer:
         offers = scores.get("offers")
         if worth is None or call_to is None or scored is None or offers is None:
             return as_candidates(pd.DataFrame())
-        best = offers.drop_duplicates("account_id")
-        rows = best.merge(worth[["account_id", "owner_id"]], on="account_id").merge(call_to, on="account_id")
+        rows = offers.merge(worth[["account_id", "owner_id"]], on="account_id").merge(call_to, on="account_id")
         rows = rows.merge(scored[["account_id", "upsell"]].dropna(subset="upsell"), on="account_id")
-        chance = rows["upsell"].astype(float)
-        return as_candidates(
-            rows.assign(
-                expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
-                cost=call_costs(self.minutes),
-                reasons=sentences(
-                    [f"{value:.0%} likely to buy something new" for value in chance],
-                    [
-                        f"{product} would bring {margin:,.0f} {company.currency} of margin"
-                        for product, margin in zip(rows["product"], rows["margin"], strict=True)
-                    ],
-                    rows["why"],
-                    [f"assumes that a call raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
-                ),
-            )
+        chance = np.minimum(rows["upsell"].astype(float), rows["probability"].astype(float))
+        rows = rows.assign(
+            expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
+            cost=call_costs(self.minutes),
+            reasons=sentences(
+                [
+                    f"{value:.0%} likely to buy {product}"
+                    for value, product in zip(chance, rows["product"], strict=True)
+                ],
+                [f"it would bring {margin:,.0f} {company.currency} of margin" for margin in rows["margin"]],
+                rows["why"],
+                [f"assumes that a call raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
+            ),
         )
+        best = rows.sort_values(
+            ["account_id", "expected_value", "product_id"], ascending=[True, False, True], kind="stable"
+        )
+        return as_candidates(best.drop_duplicates("account_id"))

@@ -12,7 +12,10 @@ BRINGS_BACK = 0.02
 """The share of those who would stay away whom an e-mail brings back: an assumption, until a holdout has outcomes."""
 COSTS = 0.25
 """Sending it, and its share of the complaints and lost subscribers that e-mails cause: an assumption."""
+OVERDUE = 1.0
+"""A customer is silent when its last order lies further back than this many times its own usual days between orders."""
 SILENT_DAYS = 90
+"""One that ordered on one day only has no usual days; it is silent after so many."""
 FORGOTTEN_DAYS = 730
 """A customer is gone, but not forgotten, when its last sale lies this many days back."""
 LOOKS_BACK = 4
@@ -29,14 +32,18 @@ class WinBackEmail:
     describes = "Write to a customer without subscriptions who is about to stay away, or has."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account that may be mailed, has no subscription, and is scored for churn or gone."""
+        """One row per account that may be mailed, has no subscription, is silent, and is scored for churn or gone."""
         worth, mail_to, scored = scores.get("worth"), scores.get("mail_to"), scores.get("account_scores")
-        if worth is None or mail_to is None:
+        habits = scores.get("habits")
+        if worth is None or mail_to is None or habits is None:
             return as_candidates(pd.DataFrame())
         churn = pd.DataFrame(columns=["account_id", "churn"]) if scored is None else scored[["account_id", "churn"]]
-        rows = worth[(worth["mrr"] <= 0) & worth["last_sale_at"].notna()].merge(mail_to, on="account_id")
+        rows = worth[~worth["subscribed"].astype(bool) & worth["last_sale_at"].notna()].merge(mail_to, on="account_id")
         rows = rows.merge(churn, on="account_id", how="left")
+        rows = rows.merge(habits[["account_id", "order_overdue"]], on="account_id", how="left")
         silent = (pd.Timestamp(company.as_of_at) - rows["last_sale_at"]).dt.days
+        overdue = rows["order_overdue"].astype(float)
+        quiet = (overdue > OVERDUE) | (overdue.isna() & (silent >= SILENT_DAYS))
         scored_here = rows["churn"].notna()
         gone = ~scored_here & (silent >= SILENT_DAYS) & (silent < FORGOTTEN_DAYS)
         comes_back = return_rate(company) if gone.any() else 0.0
@@ -54,11 +61,15 @@ class WinBackEmail:
             cost=COSTS,
             reasons=sentences(
                 says,
+                [
+                    "" if pd.isna(times) else f"silent for {times:.1f} times its usual days between orders"
+                    for times in overdue
+                ],
                 "may be mailed: " + rows["consent_evidence"].astype(str),
                 [f"assumes that an e-mail brings back {BRINGS_BACK:.0%} of those who would stay away"] * len(rows),
             ),
         )
-        return as_candidates(found[(scored_here | gone) & (money > 0)])
+        return as_candidates(found[(scored_here | gone) & quiet & (money > 0)])
 
 
 def return_rate(company: Company) -> float:

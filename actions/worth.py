@@ -17,7 +17,8 @@ def worth(company: Company) -> pd.DataFrame:
     """One row per account, ordered by it:
 
     - ``account_id, name, owner_id``
-    - ``mrr``: of active subscriptions; ``mrr_margin``: its margin a month; ``term_ends_at``: when the next term ends
+    - ``subscribed``: whether any subscription is active; ``mrr``: of those; ``mrr_margin``: its margin a month
+    - ``term_ends_at``: when the first of their terms ends, or has ended with no newer one written down
     - ``orders_margin``: margin of the orders of the last 365 days, net of returns
     - ``order_margin``: margin of its usual order (mean)
     - ``last_sale_at``: last order, or start or end of a subscription
@@ -31,6 +32,7 @@ def worth(company: Company) -> pd.DataFrame:
         "owner_id",
         "term_ends_at",
         "order_margin",
+        subscribed=rows.subscribed.fill_null(False),
         mrr=rows.mrr.fill_null(0.0),
         mrr_margin=rows.mrr_margin.fill_null(0.0),
         orders_margin=rows.orders_margin.fill_null(0.0),
@@ -54,9 +56,10 @@ def _subscribed(company: Company) -> ir.Table:
     held = with_margin_rate(company, company.tables["subscriptions"])
     active = held.ended_at.isnull()  # the company's tables are cut at its date: what ends later has not ended
     return held.group_by("account_id").agg(
+        subscribed=active.any(),
         mrr=held.mrr.sum(where=active),
         mrr_margin=(held.mrr * held.margin_rate).sum(where=active),
-        term_ends_at=held.term_ends_at.min(where=active & (held.term_ends_at >= ibis.literal(company.as_of_at))),
+        term_ends_at=held.term_ends_at.min(where=active),
         last_subscribed_at=ibis.greatest(held.started_at.max(), held.ended_at.max().fill_null(held.started_at.max())),
     )
 
