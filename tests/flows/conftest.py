@@ -60,9 +60,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session", autouse=True)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served | None]:
     """A served schedule, where a test wants one. It starts before the first test and takes its time beside them."""
-    if not any(
-        item.originalname == FIRED_FOR_REAL for item in request.session.items if isinstance(item, pytest.Function)
-    ):
+    if not any(item.name == FIRED_FOR_REAL for item in request.session.items):
         yield None
         return
     with serving(tmp_path_factory.mktemp("served")) as schedule:
