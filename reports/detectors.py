@@ -11,11 +11,14 @@ import pandas as pd
 
 from features.company import Company
 
-YEAR_MONTHS = 12
+STUCK_DAYS, STUCK_SHARE = 7.0, 0.1
+"""A term of a subscription that renews itself is stuck after so long, if few others are."""
+GRACE_DAYS = 14.0
+"""An invoice is not overdue before so many days, whatever is usual."""
 SLOW_SHARE = 0.9
-"""A deal is stalled when it has been in its stage for longer than this share of deals that left it."""
+"""A deal is stalled when it has been in its stage for longer than this share of deals that left it; so of invoices."""
 STAYS = 20
-"""A stage's pace is known from so many deals that left it."""
+"""A stage's pace is known from so many deals that left it, and how late is usual from so many late payments."""
 INVOICE_BEFORE, INVOICE_WITHIN = timedelta(days=30), timedelta(days=30)
 """A won deal is invoiced from so long before it is closed to so long after."""
 USAGE_BACK = timedelta(days=90)
@@ -24,22 +27,26 @@ MONTH_DAYS = 365.25 / 12
 
 
 def renewals_past_due(company: Company) -> pd.DataFrame:
-    """Subscriptions that go on after their term, not renewed, not renewing themselves, with no deal open.
+    """Subscriptions that go on after their term, with no renewal and no deal about it open.
 
-    One row per subscription; the money is a year of it. A later subscription of the account to the product counts as
-    the renewal; any open deal of the account but a first one counts as being worked on.
+    One row per subscription; the money is what it would have brought since its term ended, one month at least. A later
+    subscription of the account to the product counts as the renewal; an open deal counts as being worked on when it is
+    a renewal, or about the same product. One that renews itself counts when its term ended more than ``STUCK_DAYS``
+    ago and such are fewer than ``STUCK_SHARE`` of those that renew themselves: a term that did not move on is an
+    anomaly there, while where most lie in the past the source does not move them.
     """
     held, deals = company.tables["subscriptions"], company.tables["opportunities"]
-    open_deals = deals.filter(
-        deals.closed_at.isnull(), (deals.kind != "new").fill_null(True), deals.account_id.notnull()
+    days = _days(held.term_ends_at, ibis.literal(company.as_of_at))
+    running = held.filter(held.ended_at.isnull(), held.term_ends_at.notnull(), held.mrr > 0).mutate(
+        itself=held.auto_renew.fill_null(False), days=days
     )
-    due = held.filter(
-        held.ended_at.isnull(),
-        held.term_ends_at < ibis.literal(company.as_of_at),
-        ~held.auto_renew.fill_null(False),
-        held.mrr > 0,
-    )
-    due = due.anti_join(open_deals.select("account_id").distinct(), "account_id")
+    stuck = running.filter(running.itself).agg(share=(running.days > STUCK_DAYS).mean()).execute().iloc[0]["share"]
+    longest = STUCK_DAYS if stuck < STUCK_SHARE else float("inf")  # none renews itself: the share is no number
+    due = running.filter(running.days > ibis.ifelse(running.itself, longest, 0.0))
+    open_deals = deals.filter(deals.closed_at.isnull(), deals.account_id.notnull())
+    renewing = open_deals.filter(open_deals.kind == "renewal").select("account_id").distinct()
+    about = open_deals.filter(open_deals.product_id.notnull()).select("account_id", "product_id").distinct()
+    due = due.anti_join(renewing, "account_id").anti_join(about, ["account_id", "product_id"])
     later = held.select("account_id", "product_id", started_later="started_at")
     renewed = due.inner_join(
         later,
@@ -49,35 +56,45 @@ def renewals_past_due(company: Company) -> pd.DataFrame:
             later.started_later >= due.term_ends_at,
         ],
     ).select("subscription_id")
-    rows = due.anti_join(renewed.distinct(), "subscription_id")
-    found = _with_owner(company, rows)
-    found = found.select(
-        "account_id", "owner_id", "term_ends_at", "mrr", key=found.subscription_id, money=found.mrr * YEAR_MONTHS
-    )
-    frame: pd.DataFrame = found.execute()
+    found = _with_owner(company, due.anti_join(renewed.distinct(), "subscription_id"))
+    frame: pd.DataFrame = found.select(
+        "account_id", "owner_id", "term_ends_at", "mrr", "itself", "days", key=found.subscription_id
+    ).execute()
+    months = (frame["days"] / MONTH_DAYS).clip(lower=1.0)
     return frame.assign(
+        money=frame["mrr"] * months,
         evidence=[
             f"subscription {key} of {mrr:,.2f} {company.currency} a month goes on since its term ended {end:%Y-%m-%d};"
-            " it does not renew itself, and no deal is open"
-            for key, mrr, end in zip(frame["key"], frame["mrr"], frame["term_ends_at"], strict=True)
-        ]
+            f" {'it should have renewed itself' if itself else 'it does not renew itself'}, and no deal about it is"
+            f" open; counted: {'one month' if count <= 1 else f'the {count:.1f} months since'}"
+            for key, mrr, end, itself, count in zip(
+                *(frame[name] for name in ("key", "mrr", "term_ends_at", "itself")), months, strict=True
+            )
+        ],
     )
 
 
 def invoices_overdue(company: Company) -> pd.DataFrame:
-    """Invoices that are due and not paid. One row per invoice; the money is its amount."""
+    """Invoices that are not paid, for longer past their day than is usual. One row per invoice; the money its amount.
+
+    Usual is the time within which nine of ten invoices that were paid late were paid, at least ``GRACE_DAYS``.
+    """
     invoices = company.tables["invoices"]
+    late = _days(invoices.due_at, invoices.paid_at)
+    paid = invoices.filter(late > 0).agg(usual=late.quantile(SLOW_SHARE), known=late.count()).execute().iloc[0]
+    grace = max(GRACE_DAYS, float(paid["usual"])) if paid["known"] >= STAYS else GRACE_DAYS
     rows = invoices.filter(
-        invoices.paid_at.isnull(), invoices.due_at < ibis.literal(company.as_of_at), invoices.amount > 0
+        invoices.paid_at.isnull(), _days(invoices.due_at, ibis.literal(company.as_of_at)) > grace, invoices.amount > 0
     )
     found = _with_owner(company, rows)
     frame: pd.DataFrame = found.select(
         "account_id", "owner_id", "due_at", key=found.invoice_id, money=found.amount
     ).execute()
     days = (pd.Timestamp(company.as_of_at) - frame["due_at"]).dt.days
+    usual = f"; nine of ten paid late came within {grace:.0f}" if grace > GRACE_DAYS else ""
     return frame.assign(
         evidence=[
-            f"invoice {key} was due {due:%Y-%m-%d}, {late} days ago, and is not paid"
+            f"invoice {key} was due {due:%Y-%m-%d}, {late} days ago, and is not paid{usual}"
             for key, due, late in zip(frame["key"], frame["due_at"], days, strict=True)
         ]
     )

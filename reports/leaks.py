@@ -22,7 +22,7 @@ class Detector:
 DETECTORS: tuple[Detector, ...] = (
     Detector(
         "renewal_past_due",
-        "open a renewal deal, or turn on automatic renewal, or end the subscription",
+        "open a renewal deal, or correct the term, or end the subscription",
         detectors.renewals_past_due,
     ),
     Detector("invoice_overdue", "remind the account, or correct the payment record", detectors.invoices_overdue),

@@ -4,7 +4,7 @@ Each account has its own order of products, drawn once from its affinities witho
 model), in which tiers are climbed. The n-th thing it adopts is the n-th of that order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,14 +33,17 @@ class Adoptions:
     ranking: Ints
 
 
-def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tuple[Adoptions, Ints]:
-    """The adoptions, and the product that each expansion deal is about."""
+def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tuple[Adoptions, Deals]:
+    """The adoptions, and the expansion deals with the product that each is about.
+
+    A deal about what could not be sold (withdrawn, or the highest tier was reached meanwhile) is lost.
+    """
     rng = np.random.default_rng([seed, 7])
     ranking = _rankings(world, rng)
     first_tier = np.minimum(rng.binomial(2, np.array([0.12, 0.35, 0.6])[world.segment]), 2)
     j = deals.journeys
     upgrade = world.subscribes[deals.account] & (rng.random(len(deals.account)) < UPGRADE_SHARE)
-    happens = j.won & (j.closed < span.until) & is_customer(lives, deals.account, j.closed)
+    happens = j.won & (j.closed < span.until) & (lives.leaves(deals.account, j.closed) > j.closed)
 
     first = np.unique(lives.account, return_index=True)
     k0 = 1 + rng.poisson(np.where(world.subscribes[first[0]], 1.3, 2.2))
@@ -61,6 +64,8 @@ def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tu
     np.minimum.at(adopted, (account[works], product[works]), at[works])
     about = np.full(len(deals.account), -1, dtype=np.int64)
     about[deal[deal >= 0]] = product[deal >= 0]
+    delivered = np.zeros(len(deals.account), dtype=bool)
+    delivered[deal[deal >= 0]] = works[deal >= 0]
 
     odds = (
         UPGRADE_BASE
@@ -73,28 +78,19 @@ def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tu
     upgrades = np.flatnonzero(upgrade)
     won = upgrades[happens[upgrades]]
     up_account = np.concatenate([up_account, deals.account[won]])
+    up_deal = np.concatenate([np.full(len(up_at), -1), won])
     up_at = np.concatenate([up_at, j.closed[won]])
     order = np.lexsort((up_at, up_account))
-    up_account, up_at = up_account[order], up_at[order]
+    up_account, up_at, up_deal = up_account[order], up_at[order], up_deal[order]
     keep = first_tier[up_account] + _running(np.ones(len(up_account), dtype=bool), up_account) < PLATFORM - 1
-    up_account, up_at = up_account[keep], up_at[keep]
+    up_account, up_at, up_deal = up_account[keep], up_at[keep], up_deal[keep]
+    delivered[up_deal[up_deal >= 0]] = True
     tier = first_tier[deals.account[upgrades]] + _before(
         up_account, up_at, deals.account[upgrades], j.created[upgrades]
     )
     about[upgrades] = np.minimum(tier + 1, PLATFORM - 1)
-    return Adoptions(adopted, first_tier, up_account, up_at, ranking), about
-
-
-def is_customer(lives: Lives, account: Ints, at: Ints) -> Bools:
-    """Whether each account was a customer at each instant."""
-    found = np.zeros(len(account), dtype=bool)
-    order = np.lexsort((lives.started, lives.account))
-    owner, started, ended = lives.account[order], lives.started[order], lives.ended[order]
-    first = np.searchsorted(owner, account)
-    for nth in range(int(np.bincount(owner).max(initial=0))):
-        place = np.minimum(first + nth, len(owner) - 1)
-        found |= (owner[place] == account) & (started[place] <= at) & (at < ended[place])
-    return found
+    journeys = replace(j, won=j.won & (delivered | (j.closed >= span.until)))
+    return Adoptions(adopted, first_tier, up_account, up_at, ranking), replace(deals, product=about, journeys=journeys)
 
 
 def _rankings(world: World, rng: np.random.Generator) -> Ints:
@@ -118,7 +114,7 @@ def _rankings(world: World, rng: np.random.Generator) -> Ints:
 def _of_own_accord(lives: Lives, hazard: Floats, span: Span, rng: np.random.Generator) -> tuple[Ints, Ints]:
     account, month = np.nonzero(rng.random(hazard.shape) < np.where(lives.active, hazard, 0))
     at = span.within(month, rng)
-    keep = (at < span.until) & is_customer(lives, account, at)
+    keep = (at < span.until) & (lives.leaves(account, at) > at)
     return account[keep], at[keep]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.demo.journey import STAGES, Journeys, travel
+from data.demo.journey import STAGES, Journeys, cut_short, travel
 from data.demo.lives import Lives
 from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
 from data.demo.world import World
@@ -69,18 +69,23 @@ def new_business(world: World, span: Span, seed: int) -> tuple[Deals, Ints]:
 
 
 def expansions(world: World, lives: Lives, span: Span, seed: int) -> Deals:
-    """Deals for more with customers: more often, and better, where use grows. Their product is settled later."""
+    """Deals for more with customers: more often, and better, where use grows. Their product is settled later.
+
+    A deal that is open when its account leaves is lost on that day.
+    """
     rng = np.random.default_rng([seed, 4])
     rate = EXPANSION_RATE * np.exp(
         0.35 * lives.health + 0.8 * np.clip(lives.growth, -1, 1) + 0.6 * world.appetite[:, None]
     )
     account, month = np.nonzero(rng.random(rate.shape) < np.where(lives.active, rate, 0))
     created = span.within(month, rng)
-    keep = created < span.until
+    left = lives.leaves(account, created)
+    keep = (created < span.until) & (created < left)
+    left = left[keep]
     account, month, created = account[keep], month[keep], created[keep]
     source = rng.choice(len(SOURCES), len(account), p=(0.35, 0.45, 0.06, 0.06, 0.08))
     quality = _quality(world, account, source, rng) + 0.20 + 0.25 * lives.health[account, month]
-    journeys = travel(created, quality, rng.normal(0, 1, len(account)), rng)
+    journeys = cut_short(travel(created, quality, rng.normal(0, 1, len(account)), rng), left)
     return Deals(
         account,
         np.ones(len(account), dtype=np.int64),

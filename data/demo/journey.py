@@ -4,7 +4,7 @@ A deal that lingers in a stage beyond what is usual loses its chance; one that i
 more often. The chances of ``STAGES`` are the planted truth for a deal of average quality that keeps the usual pace.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,14 @@ def travel(created: Ints, quality: Floats, care: Floats, rng: np.random.Generato
         expected *= sigmoid(base)
         open_ &= rng.random(count) < sigmoid(base - AGE_HURTS * np.maximum(0, pace))
     return Journeys(created, entered, now, open_, quality, care, expected)
+
+
+def cut_short(journeys: Journeys, left: Ints) -> Journeys:
+    """The journeys, those that are not over when their account leaves lost at that instant."""
+    late = journeys.closed >= left
+    closed = np.where(late, left, journeys.closed)
+    entered = np.where(journeys.entered < closed[:, None], journeys.entered, NEVER)
+    return replace(journeys, entered=entered, closed=closed, won=journeys.won & ~late)
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -60,6 +60,18 @@ class Lives:
     called_at: tuple[Ints, Ints]
     """Account and instant of the calls before a renewal."""
 
+    def leaves(self, account: Ints, at: Ints) -> Ints:
+        """When each account leaves that is a customer at an instant (``NEVER``: not yet); the instant itself if not."""
+        ends = at.copy()
+        order = np.lexsort((self.started, self.account))
+        owner, started, ended = self.account[order], self.started[order], self.ended[order]
+        first = np.searchsorted(owner, account)
+        for nth in range(int(np.bincount(owner).max(initial=0))):
+            place = np.minimum(first + nth, len(owner) - 1)
+            within = (owner[place] == account) & (started[place] <= at) & (at < ended[place])
+            ends = np.where(within, ended[place], ends)
+        return ends
+
 
 def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Lives:
     """The lives of all accounts, given when each first became a customer (``NEVER``: not yet)."""

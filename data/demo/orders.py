@@ -25,7 +25,7 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     account, product, at = account[told], product[told], at[told]
     first = pd.DataFrame({"account": account, "product": product, "at": at})
     again = _again(world, lives, adopted, span, rng)
-    lines = pd.concat([first, again], ignore_index=True)
+    lines = pd.concat([first.assign(first=True), again.assign(first=False)], ignore_index=True)
     lines = lines[lines["at"] < span.until].sort_values(["at", "account", "product"], ignore_index=True)
     lines = lines.drop_duplicates(["at", "account", "product"], ignore_index=True)
     order: Ints = lines.groupby(["at", "account"], sort=True).ngroup().to_numpy().astype(np.int64)
@@ -42,7 +42,7 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     )
     amount = np.round(quantity * PRICES[product] * (1 - discount) * 1.035**years, 2)
     draws = rng.random(len(lines))
-    status = np.where(draws < CANCELLED_SHARE, 1, 0)
+    status = np.where((draws < CANCELLED_SHARE) & ~lines["first"].to_numpy(), 1, 0)  # what was just won is kept
     back = np.flatnonzero((draws > 1 - RETURNED_SHARE) & (PRICES[product] < 1000))
     back_at = at[back] + (rng.uniform(2, 30, len(back)) * DAY).astype(np.int64)
     back, back_at = back[back_at < span.until], back_at[back_at < span.until]

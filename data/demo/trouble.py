@@ -71,7 +71,7 @@ def _leaks(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, r
     running = held[held["ended_at"].isna() & held["term_ends_at"].notna()]
     running = running[running["started_at"] < until - pd.Timedelta(days=120)]
     due = running.iloc[_pick(running, PAST_DUE, rng)]
-    passed = until - pd.to_timedelta(rng.integers(5, 60, len(due)), unit="D")
+    passed = until - pd.to_timedelta(rng.integers(8, 60, len(due)), unit="D")
     tables["subscriptions"].loc[due.index, "term_ends_at"] = passed.to_numpy().astype("datetime64[us]")
     deals = tables["opportunities"]
     open_renewal = (
@@ -84,11 +84,12 @@ def _leaks(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, r
     notes.add("renewal past due", "subscriptions", due["subscription_id"])
 
     won = tables["opportunities"]
-    won = won[(won["outcome"] == "won") & (won["kind"] == "new") & (won["closed_at"] > until - pd.Timedelta(days=400))]
-    won = won.iloc[_pick(won, NOT_INVOICED, rng)]
+    won = won[won["outcome"] == "won"]
+    new = won[(won["kind"] == "new") & (won["closed_at"] > until - pd.Timedelta(days=400))]
+    forgotten = new.iloc[_pick(new, NOT_INVOICED, rng)]["account_id"]
     invoices = tables["invoices"]
-    tables["invoices"] = invoices[~invoices["account_id"].isin(won["account_id"])].reset_index(drop=True)
-    notes.add("won, never invoiced", "opportunities", won["opportunity_id"])
+    tables["invoices"] = invoices[~invoices["account_id"].isin(forgotten)].reset_index(drop=True)
+    notes.add("won, never invoiced", "opportunities", won.loc[won["account_id"].isin(forgotten), "opportunity_id"])
 
 
 def _typos(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:

@@ -1,7 +1,7 @@
 """The demo company, written: one Parquet file per contract table, and the truth beside them."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -77,9 +77,7 @@ def write_demo(
     consents, granted, withdrawn = consents_table(world, span, seed)
     reachable = (granted < NEVER) & world.contacts["email"].notna().to_numpy()
     lives = live(world, joined, mailed(world, campaigns, reachable, len(span.months)), span, seed)
-    more = expansions(world, lives, span, seed)
-    adoptions, about = adopt(world, lives, more, span, seed)
-    more = replace(more, product=about)
+    adoptions, more = adopt(world, lives, expansions(world, lives, span, seed), span, seed)
     contracts, terms = contract(world, lives, adoptions, span, seed)
     renewal = renewals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
     deals = together([new, more, renewal], span.until)

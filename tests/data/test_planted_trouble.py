@@ -16,6 +16,8 @@ from data.read import read
 from data.resolve import resolve
 from data.source import open_source
 from data.typed import key_of
+from features.company import Company
+from reports.leaks import find_leaks
 
 KEPT_OUT = {
     "closed before it was created",
@@ -96,3 +98,16 @@ def test_no_reference_of_the_golden_tables_dangles_and_no_row_is_lost(night: dic
             f"(SELECT {entity}_id FROM read_parquet('{lake.path(entity + 's')}'))"
         )
         assert duckdb.sql(question).fetchall()[0][0] == 0, table
+
+
+def test_what_was_won_and_never_invoiced_is_found_and_nothing_else(night: dict[str, Path]) -> None:
+    company = Company.of(Step("night", "resolve", night["resolve"]), date(2024, 7, 1), "Europe/Istanbul", "EUR", 7)
+    leaks = find_leaks(company)
+    found = leaks[leaks["detector"] == "won_not_invoiced"]
+    broken = [key for _, key in planted(night, {"ended before it started"})]  # kept out, and its invoices with it
+    subscriptions = f"read_parquet('{night['read']}/subscriptions.parquet')"
+    asked = f"SELECT account_id FROM {subscriptions} WHERE subscription_id IN (SELECT unnest(?))"
+    hurt = {account for (account,) in duckdb.execute(asked, [broken]).fetchall()}
+    told = {leak.split(":")[1] for leak in found.loc[~found["account_id"].isin(hurt), "leak_id"]}
+    assert 0 < len(told)
+    assert told <= {key for _, key in planted(night, {"won, never invoiced"})}

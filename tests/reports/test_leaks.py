@@ -1,6 +1,7 @@
 """Leaks that are there by construction, beside twins that do not leak."""
 
-from datetime import date
+from collections.abc import Hashable
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -17,47 +18,74 @@ def subscription(key: str, account_id: str, term_ends: str | None, **more: Any) 
             "started_at": "2023-01-01", "term_ends_at": term_ends, "auto_renew": False, **more}  # fmt: skip
 
 
-def rows(detector: str, **tables: Any) -> dict[str, dict[str, Any]]:
+def rows(detector: str, **tables: Any) -> dict[str, dict[Hashable, Any]]:
     """What one detector found, by the key of the leak."""
     found = find_leaks(build_company(date(2024, 7, 1), accounts=ACCOUNTS, **tables))
     assert set(found["detector"]) <= {detector}
     return {row["leak_id"].removeprefix(f"{detector}:"): row for row in found.to_dict("records")}
 
 
-def test_a_term_that_ended_without_a_renewal_leaks_a_year_of_it() -> None:
+def test_a_term_that_ended_without_a_renewal_leaks_the_months_since() -> None:
     found = rows(
         "renewal_past_due",
         subscriptions=[
-            subscription("due", "A", "2024-06-01"),
+            subscription("due", "A", "2024-05-01"),
             subscription("not yet", "B", "2024-07-01 12:00"),
             subscription("renews itself", "C", "2024-06-01", auto_renew=True),
             subscription("ended", "D", "2024-06-01", ended_at="2024-06-01"),
             subscription("deal open", "E", "2024-06-01"),
             subscription("renewed", "F", "2024-06-01"),
             subscription("its successor", "F", None, started_at="2024-06-01"),
-            subscription("only a first deal", "G", "2024-06-02"),
+            subscription("deals about others", "G", "2024-06-25"),
+            subscription("deal about it", "G", "2024-06-25", product_id="Q"),
         ],
         opportunities=[
             {"opportunity_id": "1", "account_id": "E", "kind": "renewal", "created_at": "2024-05-01"},
-            {"opportunity_id": "2", "account_id": "G", "kind": "new", "created_at": "2024-05-01"},
+            {"opportunity_id": "2", "account_id": "G", "kind": "expansion", "created_at": "2024-05-01",
+             "product_id": "R"},
             {"opportunity_id": "3", "account_id": "A", "kind": "renewal", "created_at": "2024-05-01",
              "closed_at": "2024-06-01", "outcome": "lost"},
+            {"opportunity_id": "4", "account_id": "G", "kind": "expansion", "created_at": "2024-05-01",
+             "product_id": "Q"},
         ],
+        products=[{"product_id": product} for product in "PQR"],
     )  # fmt: skip
-    assert list(found) == ["due", "only a first deal"]
-    assert (found["due"]["money"], found["due"]["owner_id"]) == (1200.0, "O-A")
-    assert found["due"]["evidence"].startswith("subscription due of 100.00 EUR a month goes on since its term ended")
+    assert list(found) == ["due", "deals about others"]
+    # from 1 May to the instant at which 1 July begins in Istanbul: 60.875 days, two months of a year of 365.25 days
+    assert (found["due"]["money"], found["due"]["owner_id"]) == (200.0, "O-A")
+    assert found["deals about others"]["money"] == 100.0, "one month at least"
+    assert found["due"]["evidence"] == (
+        "subscription due of 100.00 EUR a month goes on since its term ended 2024-05-01; it does not renew itself, and"
+        " no deal about it is open; counted: the 2.0 months since"
+    )
+    assert found["deals about others"]["evidence"].endswith("counted: one month")
 
 
-def test_invoices_leak_when_they_are_due_and_unpaid() -> None:
-    def invoice(key: str, due: str | None, paid: str | None = None, amount: float = 50.555) -> dict[str, Any]:
-        return {"invoice_id": key, "account_id": "A", "amount": amount, "issued_at": "2024-01-01", "due_at": due,
-                "paid_at": paid}  # fmt: skip
+@pytest.mark.parametrize(("stuck", "leaks"), [(1, ["stuck 0"]), (2, [])])
+def test_a_term_that_renews_itself_leaks_where_few_others_are_stuck(stuck: int, leaks: list[str]) -> None:
+    found = rows(
+        "renewal_past_due",
+        subscriptions=[
+            *(subscription(f"moves {n}", "A", "2025-01-01", auto_renew=True) for n in range(17)),
+            subscription("moves within the week", "B", "2024-06-25", auto_renew=True),
+            *(subscription(f"stuck {n}", "C", "2024-06-20", auto_renew=True) for n in range(stuck)),
+        ],
+    )
+    assert list(found) == leaks
+    assert all("it should have renewed itself" in row["evidence"] for row in found.values())
 
+
+def invoice(key: str, due: str | None, paid: str | None = None, amount: float = 50.555) -> dict[str, Any]:
+    return {"invoice_id": key, "account_id": "A", "amount": amount, "issued_at": "2024-01-01", "due_at": due,
+            "paid_at": paid}  # fmt: skip
+
+
+def test_invoices_leak_two_weeks_after_they_were_due() -> None:
     found = rows(
         "invoice_overdue",
         invoices=[
-            invoice("late", "2024-06-21"),
+            invoice("late", "2024-06-11"),
+            invoice("may still come", "2024-06-21"),
             invoice("paid", "2024-06-01", "2024-06-20"),
             invoice("paid after the date", "2024-06-01", "2024-07-02"),
             invoice("not due", "2024-07-05"),
@@ -67,7 +95,19 @@ def test_invoices_leak_when_they_are_due_and_unpaid() -> None:
     )
     assert sorted(found) == ["late", "paid after the date"]
     assert found["late"]["money"] == pytest.approx(50.56, abs=0.01)
-    assert found["late"]["evidence"] == "invoice late was due 2024-06-21, 9 days ago, and is not paid"
+    assert found["late"]["evidence"] == "invoice late was due 2024-06-11, 19 days ago, and is not paid"
+
+
+def test_invoices_leak_when_nine_of_ten_that_were_late_had_come() -> None:
+    # twenty invoices were paid 3 to 60 days late, one 57 days: the 90th percentile is 57; those paid early say nothing
+    due = date(2024, 3, 1)
+    late = [invoice(f"P{n}", str(due), str(due + timedelta(days=3 * n))) for n in (*range(1, 21), 19)]
+    early = [invoice(f"E{n}", str(due), "2024-02-20") for n in range(50)]
+    found = rows(
+        "invoice_overdue", invoices=[*late, *early, invoice("late", "2024-05-01"), invoice("usual", "2024-06-01")]
+    )
+    assert list(found) == ["late"]
+    assert found["late"]["evidence"].endswith("60 days ago, and is not paid; nine of ten paid late came within 57")
 
 
 def deal(key: str, created: str, closed: str | None = None, outcome: str | None = None) -> dict[str, Any]:
@@ -151,7 +191,7 @@ def test_leaks_come_with_the_most_money_first_and_names_of_their_own() -> None:
     company = build_company(
         date(2024, 7, 1),
         accounts=ACCOUNTS,
-        subscriptions=[subscription("due", "A", "2024-06-01"), subscription("more", "B", "2024-06-01", mrr=500)],
+        subscriptions=[subscription("due", "A", "2024-06-01"), subscription("more", "B", "2024-06-01", mrr=5000)],
         invoices=[{"invoice_id": "1", "account_id": "A", "amount": 2000, "issued_at": "2024-01-01",
                    "due_at": "2024-02-01"}],
     )  # fmt: skip
