@@ -20,6 +20,7 @@ from models.candidates import CANDIDATE_FEATURES, NAMES, candidates
 from models.folds import Folds, folds
 from models.history import dated
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.sale import sales
 from models.whys import why_nots, whys
 
 HORIZON_DAYS = 90
@@ -29,7 +30,6 @@ TREES = 100
 MOST_ACCOUNTS = 1_500
 """Accounts of each past date that are learnt from: more say the same again."""
 FEWEST_PURCHASES = 50
-MONTHS = HORIZON_DAYS / 30.4375
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class Recommend:
         top = top.assign(rank=top.groupby("account_id").cumcount() + 1)
         top = top[top["rank"] <= TOP].reset_index(drop=True)
         products = company.tables["products"].order_by("product_id").execute()
-        top = top.merge(_sale(company, products), on="product_id", how="left")
-        top["expected_margin"] = (top["probability"] * top["sale"] * top["margin_rate"].astype("float64")).round(2)
+        rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
+        top["expected_margin"] = (top["probability"] * sales(company, top, products, HORIZON_DAYS) * rates).round(2)
         booster = champion.estimator if champion.ships == "model" else None
         top["why"] = whys(top, products, made.together, booster)
         nots = why_nots(pairs[pairs["excluded"].notna()])
@@ -252,30 +252,6 @@ def _as_baseline(judgement: Judgement | Abstention) -> Judgement | Abstention:
         return judgement
     shipped = {"losses": judgement.baseline_losses, "value": judgement.baseline_value}
     return Judgement(**{**judgement.__dict__, **shipped})
-
-
-def _sale(company: Company, products: pd.DataFrame) -> pd.DataFrame:
-    """What one sale of each product brings within the horizon, before costs: ``product_id, sale, margin_rate``.
-
-    Price times usual quantity: the list price (where there is none, the median paid for one) times the median quantity
-    of a line; for a subscription the median monthly amount for the months of the horizon.
-    """
-    orders = company.tables["orders"]
-    placed = orders.filter(orders.status == "placed")
-    lines = placed.group_by("product_id").agg(
-        quantity=placed.quantity.median(), paid=(placed.amount / placed.quantity.nullif(0)).median()
-    )
-    held = company.tables["subscriptions"]
-    monthly = held.filter(held.product_id.notnull()).group_by("product_id").agg(mrr=held.mrr.median()).execute()
-    rows = products.merge(lines.execute(), on="product_id", how="left").merge(monthly, on="product_id", how="left")
-    once = rows["list_price"].astype("float64").fillna(rows["paid"]) * rows["quantity"].fillna(1.0)
-    return pd.DataFrame(
-        {
-            "product_id": rows["product_id"],
-            "sale": (rows["mrr"] * MONTHS).fillna(once),
-            "margin_rate": rows["margin_rate"],
-        }
-    )
 
 
 def _repeats(company: Company) -> float:

@@ -12,6 +12,7 @@ from models.candidates import candidates
 from models.eligibility import exclusions
 from models.model import Abstention, Challenger, Champion
 from models.recommend import Recommend
+from models.sale import sales
 from tests.models.living_company import company_of
 
 AS_OF = date(2025, 1, 1)
@@ -201,3 +202,61 @@ def test_a_product_is_not_offered_beside_its_successor_nor_before_it_is_sold() -
         "Lamp was replaced by New lamp, which is there already",
         "Pen is not sold yet",
     ]
+
+
+SEATS = pd.DataFrame(
+    [
+        # two seats at 10 and a hundred at 10: the product costs ten a seat
+        ("small", "plan-1", 2.0, 20.0, None),
+        ("large", "plan-1", 100.0, 1000.0, None),
+        # twenty a seat of the higher tier
+        ("other", "plan-2", 50.0, 1000.0, None),
+        ("gone", "plan-2", 10.0, 200.0, pd.Timestamp("2024-06-01")),
+        ("dear", "plan-1", 1.0, 500.0, None),
+        *((f"big-{n}", "extra", None, 400.0, None) for n in range(5)),
+        ("tiny", "extra", None, 1.0, None),
+    ],
+    columns=["account_id", "product_id", "seats", "mrr", "ended_at"],
+).assign(started_at=pd.Timestamp("2024-01-01"), subscription_id=lambda t: t.index.astype(str))
+
+
+@pytest.mark.parametrize(
+    ("account", "product", "a_month"),
+    [
+        ("small", "plan-2", 2 * 20.0 - 20.0),  # its own seats, less what the higher tier replaces
+        ("large", "plan-2", 100 * 20.0 - 1000.0),
+        ("dear", "plan-2", 0.0),  # pays more now than the higher tier would bring: never negative
+        ("other", "plan-1", 50 * 10.0),
+        ("gone", "plan-2", 600.0),  # no seats now: the median of all, since its segment knows too few
+        ("small", "extra", 400.0),  # no price of a seat: the median of its segment
+        ("other", "extra", 400.0),  # of all
+    ],
+)
+def test_a_subscription_sells_for_the_seats_of_its_account_less_what_it_replaces(
+    account: str, product: str, a_month: float
+) -> None:
+    accounts = pd.DataFrame({"account_id": SEATS["account_id"].unique()})
+    alike = accounts["account_id"].str.startswith("big") | accounts["account_id"].isin(["small"])
+    segment = pd.Series("rest", index=accounts.index).mask(alike, "alike")
+    known = {"accounts": accounts.assign(segment=segment), "products": PRODUCTS, "subscriptions": SEATS}
+    firm = company_of(known, AS_OF)
+    offer = pd.DataFrame({"account_id": [account], "product_id": [product]}, index=[7])
+    sale = sales(firm, offer, firm.tables["products"].execute(), 90)
+    assert list(sale.index) == [7]
+    assert sale.iloc[0] == pytest.approx(a_month * 90 / 30.4375)
+
+
+def test_an_extra_that_few_of_the_seats_take_sells_for_few_and_what_is_bought_once_for_its_price() -> None:
+    """Each account has its extra for half of its seats, at three a seat."""
+    held = pd.DataFrame({"account_id": ["a", "a", "b", "b", "c"], "product_id": ["plan-1", "extra"] * 2 + ["plan-1"]})
+    held = held.assign(seats=[10.0, 5.0, 20.0, 10.0, 40.0], mrr=[90.0, 15.0, 180.0, 30.0, 360.0])
+    held = held.assign(started_at=pd.Timestamp("2024-01-01"), subscription_id=held.index.astype(str))
+    orders = pd.DataFrame({"account_id": ["a"], "product_id": ["pen"], "ordered_at": [pd.Timestamp("2024-03-01")]})
+    orders = orders.assign(order_id="1", line_id="1", quantity=3.0, amount=60.0, status="placed")
+    accounts = pd.DataFrame({"account_id": ["a", "b", "c"]})
+    offers = pd.DataFrame({"account_id": ["c", "c"], "product_id": ["extra", "pen"]})
+    for subscriptions, extra in ((held, 40 / 2 * 3.0 * 90 / 30.4375), (held[:0], np.nan)):
+        known = {"accounts": accounts, "products": PRODUCTS, "orders": orders, "subscriptions": subscriptions}
+        firm = company_of(known, AS_OF)
+        sale = sales(firm, offers, firm.tables["products"].execute(), 90)
+        assert sale.tolist() == pytest.approx([extra, 3 * 20.0], nan_ok=True)
