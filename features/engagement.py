@@ -13,14 +13,32 @@ FEATURES = (
     Feature("clicked_90", "engagement", "clicks by people in the last 90 days", "clicks", "touches"),
     Feature("answers_365", "engagement", "replies, forms and event visits in the last year", "answers", "touches"),
     Feature("unsubscribed_365", "engagement", "people who unsubscribed in the last year", "people", "touches"),
-    Feature("response_rate_180", "engagement", "share of messages answered by people in 180 days", "share"),
-    Feature("days_since_response", "engagement", "days since a person last answered a message", "days"),
+    Feature(
+        "response_rate_180",
+        "engagement",
+        "share of messages answered by people in 180 days",
+        "share",
+        absent="never sent a message",
+    ),
+    Feature(
+        "days_since_response",
+        "engagement",
+        "days since a person last answered a message",
+        "days",
+        absent="no person ever answered a message",
+    ),
     Feature("people_engaged_90", "engagement", "people who answered in the last 90 days", "people", "touches"),
     Feature("activities_90", "engagement", "calls, meetings and mails in the last 90 days", "acts", "activities"),
     Feature("meetings_90", "engagement", "meetings in the last 90 days", "meetings", "activities"),
     Feature("activities_change_90", "engagement", "our activities of 90 days less the 90 before", "acts", "activities"),
-    Feature("days_since_activity", "engagement", "days since we last called, met or wrote", "days"),
-)  # fmt: skip
+    Feature(
+        "days_since_activity",
+        "engagement",
+        "days since we last called, met or wrote",
+        "days",
+        absent="never called, met or written to",
+    ),
+)
 
 RESPONSES = ("opened", "clicked", "replied", "attended", "form_submitted")
 PRIOR_SENDS = 10

@@ -10,8 +10,9 @@ class Feature:
     """One column of a feature table.
 
     ``says`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows means zero;
-    before that table's first known row, and for features without it, absence means unknown (NULL). ``version`` goes up
-    when the meaning changes under an unchanged name, so that models fitted on the old meaning are refused.
+    before that table's first known row, and for features without it, absence means unknown (NULL). ``absent`` is what a
+    person would say of such a NULL ("never ordered"); without it, nothing can be said. ``version`` goes up when the
+    meaning changes under an unchanged name, so that models fitted on the old meaning are refused.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Feature:
     unit: str
     zero_from: str | None = None
     version: int = 1
+    absent: str | None = None
 
 
 def features_hash(features: Iterable[Feature]) -> str:

@@ -39,7 +39,8 @@ OPPORTUNITY_FEATURES: tuple[Feature, ...] = (
     Feature("activities_since_created", "activity", "our activities since its creation", "acts", "activities"),
     Feature("meetings_since_created", "activity", "meetings since its creation", "meetings", "activities"),
     Feature("activities_14", "activity", "our activities in the last 14 days", "acts", "activities"),
-    Feature("days_since_activity", "activity", "days since we last called, met or wrote", "days"),
+    Feature("days_since_activity", "activity", "days since we last called, met or wrote", "days",
+            absent="never called, met or written to since it was created"),
 )  # fmt: skip
 """Numbers; NULL where unknown."""
 

@@ -10,8 +10,8 @@ SEASON = (275, 365)
 """Ages in days of the quarter that lies ahead, a year ago: what the coming 90 days brought last time."""
 
 FEATURES = (
-    Feature("days_since_order", "orders", "days since the last order", "days"),
-    Feature("days_since_first_order", "orders", "days since the first order", "days"),
+    Feature("days_since_order", "orders", "days since the last order", "days", absent="never ordered"),
+    Feature("days_since_first_order", "orders", "days since the first order", "days", absent="never ordered"),
     Feature("orders_30", "orders", "orders in the last 30 days", "orders", "orders"),
     Feature("orders_90", "orders", "orders in the last 90 days", "orders", "orders"),
     Feature("orders_365", "orders", "orders in the last year", "orders", "orders"),
@@ -23,9 +23,23 @@ FEATURES = (
     Feature("revenue_change_90", "orders", "net revenue of the last 90 days less the 90 before", "money", "orders"),
     Feature("orders_change_90", "orders", "orders of the last 90 days less the 90 before", "orders", "orders"),
     Feature("revenue_season", "orders", "net revenue a year ago in the 90 days now ahead", "money", "orders"),
-    Feature("order_value_365", "orders", "mean value of an order in the last year", "money"),
-    Feature("days_between_orders", "orders", "mean days between order days", "days"),
-    Feature("order_overdue", "orders", "days since the last order over the usual days between", "ratio"),
+    Feature(
+        "order_value_365",
+        "orders",
+        "mean value of an order in the last year",
+        "money",
+        absent="no order in the last year",
+    ),
+    Feature(
+        "days_between_orders", "orders", "mean days between order days", "days", absent="ordered on fewer than two days"
+    ),
+    Feature(
+        "order_overdue",
+        "orders",
+        "days since the last order over the usual days between",
+        "ratio",
+        absent="ordered on fewer than two days",
+    ),
     Feature("products_365", "orders", "different products ordered in the last year", "products", "orders"),
     Feature("families_365", "orders", "different product families ordered in the last year", "families", "orders"),
     Feature("new_products_90", "orders", "products first ordered in the last 90 days", "products", "orders"),

@@ -11,9 +11,9 @@ FEATURES = (
     Feature("deals_created_90", "pipeline", "deals created in the last 90 days", "deals", "opportunities"),
     Feature("deals_won_365", "pipeline", "deals won in the last year", "deals", "opportunities"),
     Feature("deals_lost_365", "pipeline", "deals lost in the last year", "deals", "opportunities"),
-    Feature("days_since_deal_won", "pipeline", "days since a deal was won", "days"),
-    Feature("days_since_deal_lost", "pipeline", "days since a deal was lost", "days"),
-    Feature("deal_win_rate", "pipeline", "share of its deals that were won", "share"),
+    Feature("days_since_deal_won", "pipeline", "days since a deal was won", "days", absent="no deal ever won"),
+    Feature("days_since_deal_lost", "pipeline", "days since a deal was lost", "days", absent="no deal ever lost"),
+    Feature("deal_win_rate", "pipeline", "share of its deals that were won", "share", absent="no deal ever closed"),
 )
 
 

@@ -13,7 +13,13 @@ FEATURES = (
     Feature("employees", "profile", "employees", "people"),
     Feature("contacts", "profile", "people known there", "people", "contacts"),
     Feature("contacts_with_email", "profile", "people known there with an e-mail address", "people", "contacts"),
-    Feature("days_since_contact_added", "profile", "days since a person there was last added", "days"),
+    Feature(
+        "days_since_contact_added",
+        "profile",
+        "days since a person there was last added",
+        "days",
+        absent="no people known there",
+    ),
     Feature("season_sin", "profile", "the season (sine of the day of the year)", "season"),
     Feature("season_cos", "profile", "the season (cosine of the day of the year)", "season"),
 )

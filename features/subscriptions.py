@@ -17,14 +17,28 @@ FEATURES = (
     Feature("seats", "subscriptions", "seats of active subscriptions", "seats", TABLE),
     Feature("seats_change_365", "subscriptions", "seats won or lost in a year", "seats", TABLE),
     Feature("products_subscribed", "subscriptions", "different products subscribed to", "products", TABLE),
-    Feature("days_subscribed", "subscriptions", "days since the first subscription began", "days"),
-    Feature("days_to_term_end", "subscriptions", "days until the next contract term ends", "days"),
+    Feature(
+        "days_subscribed", "subscriptions", "days since the first subscription began", "days", absent="never subscribed"
+    ),
+    Feature(
+        "days_to_term_end",
+        "subscriptions",
+        "days until the next contract term ends",
+        "days",
+        absent="no contract term ends",
+    ),
     Feature("terms_ending_90", "subscriptions", "contract terms that end within 90 days", "terms", TABLE),
     Feature("mrr_ending_90", "subscriptions", "recurring revenue up for renewal within 90 days", "money", TABLE),
     Feature("auto_renew_share", "subscriptions", "share of active subscriptions that renew by themselves", "share"),
     Feature("ended_365", "subscriptions", "subscriptions ended in the last year", "subscriptions", TABLE),
-    Feature("days_since_subscription_change", "subscriptions", "days since a subscription last began or ended", "days"),
-)  # fmt: skip
+    Feature(
+        "days_since_subscription_change",
+        "subscriptions",
+        "days since a subscription last began or ended",
+        "days",
+        absent="never subscribed",
+    ),
+)
 
 
 def subscription_features(company: Company, spine: ir.Table) -> ir.Table:

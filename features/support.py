@@ -12,13 +12,37 @@ FEATURES = (
     Feature("tickets_365", "support", "tickets opened in the last year", "tickets", "tickets"),
     Feature("tickets_open", "support", "tickets still open", "tickets", "tickets"),
     Feature("escalated_365", "support", "tickets escalated in the last year", "tickets", "tickets"),
-    Feature("satisfaction_365", "support", "mean satisfaction with support in the last year", "points"),
-    Feature("satisfaction_last", "support", "satisfaction with the last rated ticket", "points"),
-    Feature("days_to_solve_365", "support", "mean days to close a ticket in the last year", "days"),
-    Feature("days_since_ticket", "support", "days since the last ticket", "days"),
+    Feature(
+        "satisfaction_365",
+        "support",
+        "mean satisfaction with support in the last year",
+        "points",
+        absent="no ticket rated in the last year",
+    ),
+    Feature(
+        "satisfaction_last",
+        "support",
+        "satisfaction with the last rated ticket",
+        "points",
+        absent="no ticket ever rated",
+    ),
+    Feature(
+        "days_to_solve_365",
+        "support",
+        "mean days to close a ticket in the last year",
+        "days",
+        absent="no ticket of the last year closed",
+    ),
+    Feature("days_since_ticket", "support", "days since the last ticket", "days", absent="no tickets"),
     Feature("invoices_overdue", "support", "invoices overdue", "invoices", "invoices"),
     Feature("amount_overdue", "support", "amount overdue", "money", "invoices"),
-    Feature("days_paid_late_365", "support", "mean days by which last year's invoices were paid late", "days"),
+    Feature(
+        "days_paid_late_365",
+        "support",
+        "mean days by which last year's invoices were paid late",
+        "days",
+        absent="no paid invoice in the last year",
+    ),
 )
 
 

@@ -9,12 +9,30 @@ from features.past import past, ratio
 FEATURES = (
     Feature("events_30", "usage", "uses of the product in the last 30 days", "events", "usage"),
     Feature("events_90", "usage", "uses of the product in the last 90 days", "events", "usage"),
-    Feature("events_trend", "usage", "uses of the last 30 days over those of the 30 before", "ratio"),
+    Feature(
+        "events_trend",
+        "usage",
+        "uses of the last 30 days over those of the 30 before",
+        "ratio",
+        absent="not used in the month before the last",
+    ),
     Feature("days_used_30", "usage", "days of use in the last 30 days", "days", "usage"),
-    Feature("active_users_30", "usage", "people using it on a day of use, in the last 30 days", "people"),
-    Feature("active_users_trend", "usage", "people using it, last 30 days over the 60 before", "ratio"),
+    Feature(
+        "active_users_30",
+        "usage",
+        "people using it on a day of use, in the last 30 days",
+        "people",
+        absent="not used in the last 30 days",
+    ),
+    Feature(
+        "active_users_trend",
+        "usage",
+        "people using it, last 30 days over the 60 before",
+        "ratio",
+        absent="too little use to compare",
+    ),
     Feature("products_used_90", "usage", "different products used in the last 90 days", "products", "usage"),
-    Feature("days_since_use", "usage", "days since the last use", "days"),
+    Feature("days_since_use", "usage", "days since the last use", "days", absent="not used within a year"),
 )
 
 LOOKS_BACK_DAYS = 365

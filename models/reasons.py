@@ -44,7 +44,10 @@ def reasons(
     usual: dict[str, Any],
     voice: Voice,
 ) -> list[list[str]]:
-    """At most three sentences per row, the weightiest first. ``usual`` holds the middle value of each number."""
+    """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave.
+
+    A value that is as usual, as people would read it, is no reason, nor is one of which nothing is known.
+    """
     known = {feature.name: feature for feature in features}
     shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
     values = rows[encoding.columns].to_dict("records")
@@ -59,9 +62,16 @@ def as_json(sentences: Sequence[Sequence[str]]) -> list[str]:
 
 
 def middle(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, float | None]:
-    """The middle value of each number, rounded to four digits; ``None`` where it is never known."""
-    medians = rows[[feature.name for feature in features]].median()
-    return {str(name): None if np.isnan(value) else float(f"{value:.4g}") for name, value in medians.items()}
+    """The usual value of each number: the middle of those known, rounded to four digits; ``None`` where it is usually
+    absent (of most rows, and the feature has words for that) or never known.
+    """
+    numbers = rows[[feature.name for feature in features]]
+    medians, missing = numbers.median(), numbers.isna().mean()
+    absent = {feature.name for feature in features if feature.absent and missing[feature.name] > 0.5}
+    return {
+        str(name): None if np.isnan(value) or name in absent else float(f"{value:.4g}")
+        for name, value in medians.items()
+    }
 
 
 def _sentences(
@@ -84,24 +94,34 @@ def _sentences(
             break
         if abs(share) < WORTH_TELLING or of_family[feature.family] == MOST_OF_FAMILY:
             continue
+        sentence = _sentence(feature, values[feature.name], usual.get(feature.name), share, voice)
+        if sentence is None:
+            continue
         of_family[feature.family] += 1
         of_family[feature.unit] += feature.unit in IN_WORDS
-        told.append(_sentence(feature, values[feature.name], usual.get(feature.name), share, voice))
+        told.append(sentence)
     return told
 
 
-def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voice) -> str:
+def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voice) -> str | None:
+    """What a person would say of the value; ``None`` where nothing is known, or all is as usual."""
     effect = voice.raises if share > 0 else voice.lowers
     if feature.unit in IN_WORDS:
         return f"{IN_WORDS[feature.unit]} {effect}"
-    says = feature.says[0].upper() + feature.says[1:]
+    says = _capital(feature.says)
     if feature.unit == "category":
-        return f"{says} {value if isinstance(value, str) else 'unknown'} {effect}"
+        return f"{says} {value} {effect}" if isinstance(value, str) else None
     if pd.isna(value):
-        return f"{says}: not known, which {effect}"
+        return f"{_capital(feature.absent)}, which {effect}" if feature.absent and usual is not None else None
     shown = _number(float(value), feature.unit, voice.currency)
-    beside = "" if usual is None else f" (usually {_number(float(usual), feature.unit, voice.currency)})"
-    return f"{says}: {shown}{beside} {effect}"
+    normal = feature.absent if usual is None else _number(float(usual), feature.unit, voice.currency)
+    if shown == normal:
+        return None
+    return f"{says}: {shown} (usually {normal}) {effect}" if normal else f"{says}: {shown} {effect}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _number(value: float, unit: str, currency: str) -> str:
@@ -111,4 +131,4 @@ def _number(value: float, unit: str, currency: str) -> str:
         return f"{value:.0%}"
     if unit == "ratio":
         return f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
