@@ -6,9 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from data.contract import CONTRACT, Table
+from data.contract import CONTRACT, TABLES, Table
 from data.identity import company, domain, form, person
 from data.lake import Draft, Step
+from data.spellings import respelling, unify
 
 MOST_ALIKE = 10
 """Nobody is entered more often than this; what more records share stands for nobody (a placeholder)."""
@@ -24,21 +25,27 @@ def resolve(clean: Step, draft: Draft) -> None:
     what it lacks is filled from the others in the same order. References to the others become references to it.
     Where rows of ``usage`` or ``consents`` then share a key, use is added up, and a withdrawn consent wins.
 
+    The values that accounts are grouped by are then spelt in one way (``data.spellings``).
+
     ``merges``: one row per record that became part of another: entity, loser_id, winner_id, rule, evidence.
+    ``spellings``: one row per value that became another: column, from, to, rows, why.
     """
     duck = duckdb.connect()
     duck.execute("SET enable_progress_bar = false")
     for table in CONTRACT:
-        duck.execute(f"CREATE VIEW {table.name} AS SELECT *, file_row_number AS n FROM {_read(clean, table.name)}")
+        duck.execute(f"CREATE VIEW {table.name} AS {_numbered(clean, table.name)}")
     duck.execute(f"CREATE TABLE account_keys AS {ACCOUNT_KEYS}")
     duck.execute(f"CREATE TABLE contact_keys AS {CONTACT_KEYS}")
     duck.execute(f"CREATE TABLE merges AS {_merges('account')} UNION ALL {_merges('contact')}")
     merged = {entity for (entity,) in duck.execute("SELECT DISTINCT entity FROM merges").fetchall()}
     for entity in ENTITIES.values():
         duck.execute(f"CREATE TABLE {entity}_of AS SELECT loser_id, winner_id FROM merges WHERE entity = '{entity}'")
+    unify(duck, _golden(TABLES["accounts"]))
+    respelt = {"accounts"} if duck.execute("SELECT 1 FROM spellings LIMIT 1").fetchall() else set()
+    duck.execute(f"CREATE OR REPLACE VIEW accounts AS {respelling(_numbered(clean, 'accounts'))}")
     for table in CONTRACT:
         target = draft.folder / f"{table.name}.parquet"
-        if merged & _entities(table):
+        if table.name in respelt or merged & _entities(table):
             duck.execute(f"COPY ({_golden(table)}) TO '{_escaped(target)}' (FORMAT parquet)")
         else:
             _as_it_is(clean.path(table.name), target)
@@ -46,6 +53,7 @@ def resolve(clean: Step, draft: Draft) -> None:
         "COPY (SELECT entity, loser_id, winner_id, rule, evidence FROM merges ORDER BY ALL) "
         f"TO '{_escaped(draft.folder / 'merges.parquet')}' (FORMAT parquet)"
     )
+    duck.execute(f"COPY (FROM spellings) TO '{_escaped(draft.folder / 'spellings.parquet')}' (FORMAT parquet)")
     duck.close()
 
 
@@ -140,8 +148,10 @@ ACTION_ID = r"^(\d{4}-\d\d-\d\d:)(.+)(:[^:]+)$"
 """An action is named for its date, its account and what it is: an override follows the account that it was about."""
 
 
-def _read(step: Step, table: str) -> str:
-    return f"read_parquet('{_escaped(step.path(table))}', file_row_number = true)"
+def _numbered(step: Step, table: str) -> str:
+    """A query for a table's rows, and the place of each as ``n``."""
+    path = _escaped(step.path(table))
+    return f"SELECT *, file_row_number AS n FROM read_parquet('{path}', file_row_number = true)"
 
 
 def _escaped(path: Path) -> str:
