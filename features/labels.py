@@ -55,7 +55,7 @@ def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     ``relation`` is *subscription* for an account that ever had one, else *orders*. The first kind is at risk while a
     subscription is active; the second while its last order lies within ``silence_days``.
     """
-    silence = silence_days(company, horizon_days)
+    silence = silence_days(company, spine, horizon_days)
     subscriptions = company.tables["subscriptions"]
     held = spine.join(subscriptions.select("account_id", "started_at", "ended_at", "known_at"), "account_id").filter(
         lambda t: t.known_at < t.as_of_at
@@ -67,8 +67,9 @@ def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     bought = spine.join(
         orders.filter(orders.status == "placed").select("account_id", "ordered_at", "known_at"), "account_id"
     ).filter(lambda t: t.known_at < t.as_of_at)
+    bought = bought.join(silence, "as_of")
     recent = bought.group_by("account_id", "as_of").agg(
-        recent=(days_between(bought.ordered_at, bought.as_of_at) <= silence).any()
+        recent=(days_between(bought.ordered_at, bought.as_of_at) <= bought.silence).any()
     )
     joined = spine.select("account_id", "as_of", "as_of_at").left_join(relation, ["account_id", "as_of"])
     joined = joined.drop("account_id_right", "as_of_right").left_join(recent, ["account_id", "as_of"])
@@ -82,22 +83,27 @@ def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     )
 
 
-def silence_days(company: Company, horizon_days: int) -> int:
-    """Days without an order after which an account of orders counts as gone already, for this company.
+def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
+    """One row per date of the spine: ``as_of, silence``: days without an order after which an account counts as gone.
 
-    The horizon, or where longer, the time within which nine of ten repeat orders come; a year at most.
+    The horizon, or where longer, the time within which nine of ten repeat orders came that were known before the date,
+    by the company's days; a year at most.
     """
     orders = company.tables["orders"]
-    days = orders.filter(orders.status == "placed").select("account_id", day=lambda t: t.ordered_at.date()).distinct()
-    gaps = days.mutate(before=days.day.lag().over(ibis.window(group_by="account_id", order_by="day"))).filter(
-        lambda t: t.before.notnull()
-    )
-    usual: float | None = (
-        gaps.agg(gap=days_between(gaps.before, gaps.day).quantile(SILENCE_QUANTILE)).gap.as_scalar().execute()
-    )
-    if usual is None or usual != usual:
-        return horizon_days
-    return max(horizon_days, min(SILENCE_AT_MOST, round(float(usual))))
+    placed = orders.filter(orders.status == "placed")
+    first = placed.ordered_at.min().execute()
+    since = company.as_of_at if first is None or first != first else first.to_pydatetime()
+    clock = Clock(company.timezone, since - timedelta(days=2), company.as_of_at + timedelta(days=2))
+    days = placed.group_by("account_id", day=clock.day(placed.ordered_at)).agg(known_at=placed.known_at.min())
+    dates = spine.select("as_of", "as_of_at").distinct()
+    known = days.cross_join(dates).filter(lambda t: t.known_at < t.as_of_at)
+    each = ibis.window(group_by=["as_of", "account_id"], order_by="day")
+    gaps = known.mutate(gap=days_between(known.day.lag().over(each), known.day))
+    usual = gaps.group_by("as_of").agg(usual=gaps.gap.quantile(SILENCE_QUANTILE).round())
+    joined = dates.left_join(usual, "as_of")
+    at_most = ibis.least(joined.usual, ibis.literal(float(SILENCE_AT_MOST)))
+    longer = ibis.greatest(at_most, ibis.literal(float(horizon_days)))
+    return joined.select("as_of", silence=ibis.ifelse(joined.usual.isnull(), float(horizon_days), longer))
 
 
 def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:

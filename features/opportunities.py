@@ -1,5 +1,6 @@
 """What is known of an open deal as of a date: its course, its people, and how deals like it ended."""
 
+import ibis
 import ibis.expr.types as ir
 
 from data.contract import OPPORTUNITIES
@@ -7,6 +8,7 @@ from data.known import as_known
 from features.accounts import complete
 from features.company import Company
 from features.feature import Feature
+from features.late import filled_at_the_end
 from features.past import days_between, past, ratio
 from features.subscriptions import subscription_features
 
@@ -50,6 +52,13 @@ OPPORTUNITY_CATEGORIES: tuple[Feature, ...] = (
     Feature("source", "deal", "source", "category"),
 )
 
+MADE_OF = {
+    "owner_id": ("owner_win_rate", "owner_deals_closed", "owner_deals_open"),
+    "product_id": ("product_win_rate",),
+    "kind": ("kind", "kind_win_rate"),
+    "source": ("source", "source_win_rate"),
+}
+"""The features that are made of a column of the deal's own row, which holds what was last known of it."""
 PRIOR_DEALS = 10
 """How many deals the company's own win rate weighs in the rate of an owner, an account, a stage, …"""
 
@@ -57,11 +66,15 @@ PRIOR_DEALS = 10
 def opportunity_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of an ``opportunity_spine``: ``opportunity_id, as_of``, ``OPPORTUNITY_FEATURES``, categories.
 
-    Stage, amount and expected close are read from the history of changes only (see ``opportunity_values``).
+    Stage, amount and expected close are read from the history of changes only (see ``opportunity_values``); so are
+    owner, product, kind and source where the history tells them. What is made of a column of the deal's own row that is
+    filled in as deals close (``features.late``) is NULL.
     """
     deals = past(company, spine, "opportunities", by="opportunity_id").select(
         "opportunity_id", "as_of", "as_of_at", "account_id", "owner_id", "product_id", "kind", "source", "created_at"
     )
+    told = _told(company)
+    deals = _as_told(company, deals, told)
     course = _course(company, spine)
     closed = _closed(company, spine)
     typical = closed.group_by("as_of").agg(
@@ -81,10 +94,13 @@ def opportunity_features(company: Company, spine: ir.Table) -> ir.Table:
         own = own.left_join(_rates(closed, by, name), [by, "as_of"]).drop(f"{by}_right", "as_of_right")
     own = own.left_join(_stage_rates(company, closed), ["stage", "as_of"]).drop("stage_right", "as_of_right")
     for by, name in (("owner_id", "owner"), ("account_id", "account")):
-        open_deals = spine.group_by(by, "as_of").agg(**{f"{name}_deals_open": lambda t: t.count()})
+        open_deals = deals.group_by(by, "as_of").agg(**{f"{name}_deals_open": lambda t: t.count()})
         own = own.left_join(open_deals, [by, "as_of"]).drop(f"{by}_right", "as_of_right")
     families = (own.drop("as_of_at", "account_id"), _activity(company, spine), _account(company, spine))
-    return complete(company, spine, "opportunity_id", families, OPPORTUNITY_FEATURES, OPPORTUNITY_CATEGORIES)
+    whole = complete(company, spine, "opportunity_id", families, OPPORTUNITY_FEATURES, OPPORTUNITY_CATEGORIES)
+    hidden = [feature for column in filled_at_the_end(company) - told for feature in MADE_OF[column]]
+    emptied = {name: ibis.null(whole[name].type()) for name in sorted(hidden)}
+    return whole.mutate(**emptied).order_by("as_of", "opportunity_id") if emptied else whole
 
 
 def opportunity_values(company: Company, spine: ir.Table) -> ir.Table:
@@ -95,6 +111,38 @@ def opportunity_values(company: Company, spine: ir.Table) -> ir.Table:
     would itself tell which of them had closed.
     """
     return _course(company, spine).select("opportunity_id", "as_of", "stage", "amount", "expected_close_at")
+
+
+def _told(company: Company) -> frozenset[str]:
+    """The columns of ``MADE_OF`` that the history of changes carries."""
+    fields = company.tables["opportunity_changes"].select("field").distinct().execute()["field"]
+    return frozenset(MADE_OF) & frozenset(fields)
+
+
+def _as_told(company: Company, deals: ir.Table, told: frozenset[str]) -> ir.Table:
+    """The deals of dates, with the columns that are told as their latest change known before the date has them.
+
+    A deal without such a change has none once the history carries the column (the first value is a change, too); before
+    that, it is as its row has it.
+    """
+    if not told:
+        return deals
+    changes = past(company, deals, "opportunity_changes", by="opportunity_id")
+    changes = changes.filter(changes.field.isin(sorted(told)))
+    value = changes.new_value.fill_null("")
+    latest = changes.group_by("opportunity_id", "as_of").agg(
+        **{f"{name}_told": value.argmax(changes.changed_at, where=changes.field == name) for name in sorted(told)}
+    )
+    rows = deals.left_join(latest, ["opportunity_id", "as_of"]).drop("opportunity_id_right", "as_of_right")
+    begun = company.tables["opportunity_changes"].group_by("field").agg(since=lambda t: t.known_at.min()).execute()
+    since = begun.set_index("field")["since"]
+    values = {
+        name: ibis.ifelse(
+            rows.as_of_at > ibis.literal(since[name].to_pydatetime()), rows[f"{name}_told"].nullif(""), rows[name]
+        )
+        for name in sorted(told)
+    }
+    return rows.mutate(**values).drop(*(f"{name}_told" for name in sorted(told)))
 
 
 def _course(company: Company, spine: ir.Table) -> ir.Table:
@@ -136,7 +184,8 @@ def _closed(company: Company, spine: ir.Table) -> ir.Table:
     dates = spine.select("as_of", "as_of_at").distinct()
     deals = company.tables["opportunities"].cross_join(dates)
     known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
-    return known.filter(known.outcome.notnull()).mutate(won=lambda t: t.outcome == "won").cache()
+    closed = known.filter(known.outcome.notnull()).mutate(won=lambda t: t.outcome == "won")
+    return _as_told(company, closed, _told(company)).cache()
 
 
 def _rates(closed: ir.Table, by: str, name: str) -> ir.Table:

@@ -57,7 +57,8 @@ def ratio(part: ir.Value, whole: ir.Value) -> ir.FloatingValue:
 def recorded_since(company: Company, table: str) -> datetime | None:
     """The instant at which the company first knew a row of a table; ``None`` when it never did.
 
-    Before it, no row does not mean nothing happened: it means that nobody wrote it down.
+    Before it, no row does not mean nothing happened: it means that nobody wrote it down. It may be asked for once for
+    all dates of a spine: a date lies after it exactly when a row was known before that date.
     """
     first = company.tables[table].known_at.min().execute()
     return None if first is None or first != first else first.to_pydatetime()

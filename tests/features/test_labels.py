@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import ibis
 import pandas as pd
 import pytest
 
+from data.calendar import first_instant
 from features.company import Company
 from features.labels import at_risk, bought_new, churned, revenue_after, silence_days, won
 from features.spine import account_spine, opportunity_spine, past_dates
@@ -88,12 +90,40 @@ def test_who_ever_subscribed_is_judged_by_subscriptions(look: Callable[..., pd.D
     assert rows.at_risk.tolist() == [False]
 
 
+def silence(company: Company, *days: date) -> list[float]:
+    """The days of silence of each date."""
+    dates = [{"as_of": day, "as_of_at": first_instant(day, company.timezone)} for day in days]
+    spine = ibis.memtable(pd.DataFrame(dates)).cast({"as_of": "date", "as_of_at": "timestamp"})
+    found = silence_days(company, spine, HORIZON).execute().sort_values("as_of")
+    return [float(value) for value in found["silence"]]
+
+
 def test_silence_is_the_horizon_or_what_is_usual_between_orders(build: Callable[..., Company]) -> None:
     often = build(AS_OF, orders=[line("a", f"2024-01-{day:02}") for day in range(1, 20)])
     seldom = build(AS_OF, orders=[line("a", at) for at in ("2023-01-01", "2023-07-01", "2024-01-01")])
-    assert silence_days(often, HORIZON) == 90
-    assert 180 < silence_days(seldom, HORIZON) < 185
-    assert silence_days(build(AS_OF), HORIZON) == 90
+    assert silence(often, AS_OF) == [90]
+    assert silence(seldom, AS_OF) == [184]  # 181 and 184 days; nine tenths of the way is 183.7
+    assert silence(build(AS_OF), AS_OF) == [90]
+
+
+def test_silence_of_a_past_date_knows_nothing_of_later_orders(build: Callable[..., Company]) -> None:
+    company = build(
+        AS_OF,
+        orders=[
+            line("a", "2023-01-01"),
+            line("a", "2023-05-01"),  # 120 days
+            line("a", "2023-02-01", known_at="2024-02-01"),  # as it turns out, 31 and 89 days
+            line("a", "2024-01-01"),  # 245 days: at nine tenths 232.5, with the late one 213.8
+        ],
+    )
+    days = [date(2023, 4, 1), date(2023, 6, 1), date(2024, 1, 15), AS_OF]
+    assert silence(company, *days) == [90, 120, 233, 214]
+
+
+def test_orders_of_one_local_day_are_one(build: Callable[..., Company]) -> None:
+    # 21:00 UTC is midnight in Istanbul: the second and third order are of one day there, the second and fourth are not
+    at = ("2023-01-01 12:00", "2023-05-01 21:30", "2023-05-02 12:00")
+    assert silence(build(AS_OF, orders=[line("a", instant) for instant in at]), AS_OF) == [121]
 
 
 def test_today_s_risk_needs_no_window(build: Callable[..., Company]) -> None:

@@ -100,3 +100,41 @@ def test_a_deal_without_history_has_no_values_rather_than_those_of_its_outcome(b
     row = opportunity_features(company, opportunity_spine(company, [DAY])).execute().iloc[0]
     assert row[["stage", "amount", "days_to_expected_close", "stage_changes"]].isna().all()
     assert row.age_days == pytest.approx(59.875)
+
+
+def test_owner_and_kind_are_those_of_the_date_where_changes_tell_them(build: Callable[..., Company]) -> None:
+    company = build(
+        date(2024, 7, 1),
+        opportunities=[
+            *(deal(f"won {i}", "2023-01-01", "2023-02-10", "won", kind="renewal") for i in range(6)),
+            *(deal(f"lost {i}", "2023-01-01", "2023-03-01", "lost", owner_id="v", kind="renewal") for i in range(2)),
+            deal("d", "2024-02-01", owner_id="w", kind="renewal"),
+            deal("never told", "2024-02-01", kind="new"),
+        ],
+        opportunity_changes=[
+            *(change(f"won {i}", "2023-01-01", "owner_id", "w") for i in range(6)),
+            *(change(f"lost {i}", "2023-01-01", "owner_id", "v") for i in range(2)),
+            change("d", "2024-02-01", "owner_id", "v"),
+            change("d", "2024-04-10", "owner_id", "w", "v"),
+            change("d", "2024-02-01", "kind", "new"),
+            change("d", "2024-04-10", "kind", "renewal", "new"),
+        ],
+    )
+    rows = opportunity_features(company, opportunity_spine(company, [DAY, date(2024, 5, 1)])).execute()
+    rows = rows.set_index(["opportunity_id", rows.as_of.astype(str).str[:7]])
+    assert rows.kind["d"].tolist() == ["new", "renewal"]
+    assert rows.kind["never told"].isna().all()
+    assert rows.owner_deals_closed["d"].tolist() == [2, 6]
+    assert rows.owner_win_rate["d"].tolist() == pytest.approx([(0 + 7.5) / 12, (6 + 7.5) / 16])
+    assert rows.owner_win_rate["never told"].isna().all()
+
+
+def test_what_is_filled_in_as_deals_close_is_not_seen(build: Callable[..., Company]) -> None:
+    closed = [deal(f"won {i}", "2023-01-01", "2023-02-10", "won", source="web", kind="new") for i in range(20)]
+    still_open = [deal(f"open {i}", "2024-02-01", kind="new") for i in range(19)]
+    company = build(opportunities=[*closed, *still_open, deal("told", "2024-02-01", source="web", kind="new")])
+    rows = opportunity_features(company, opportunity_spine(company, [DAY])).execute()
+    assert len(rows) == 20
+    assert rows[["source", "source_win_rate"]].isna().all().all()
+    assert rows[["kind", "kind_win_rate", "owner_win_rate"]].notna().all().all()
+    assert list(rows.columns[2:]) == [f.name for f in (*OPPORTUNITY_FEATURES, *OPPORTUNITY_CATEGORIES)]
