@@ -48,15 +48,17 @@ class Takings:
 class UnderWay:
     """The period that the company's date cuts: what its leaves have earned, and how much of it is still to come.
 
-    ``leaves`` has one row per leaf of the hierarchy: ``level, node, earned, recurring`` (the part of ``earned`` that
+    ``leaves`` has one row per leaf of the hierarchy: ``node, earned, recurring`` (the part of ``earned`` that
     subscriptions brought), ``running`` (the monthly amount of those that run on). ``left`` is the share of a usual
-    period's revenue that its remaining days bring, ``days_left`` their number.
+    period's revenue that its remaining days bring, ``days_left`` their number. ``levels`` holds the level of every node
+    that has sold, if only in this period.
     """
 
     period: date
     days_left: int
     left: float
     leaves: pd.DataFrame
+    levels: dict[str, str]
 
 
 def takings(company: Company) -> Takings:
@@ -137,18 +139,17 @@ def under_way(came: Takings, grain: Grain) -> UnderWay:
     first = _first_day(came.as_of, grain)
     days = pd.date_range(first, _after(first, grain), freq="D", inclusive="left")
     left = np.asarray(days >= pd.Timestamp(came.as_of))
-    weights = _rhythm(came)[days.dayofweek.to_numpy()]
-    level, names = _levels(came)[-1]
+    weights = _rhythm(came)[days.day_of_week.to_numpy()]
+    levels = _levels(came)
     now = np.asarray(came.days >= pd.Timestamp(first))
     by_place = {
         "earned": came.amounts[now].sum(axis=0),
         "recurring": came.recurring[now].sum(axis=0),
         "running": came.running,
     }
-    leaves = pd.DataFrame({"node": names, **by_place}).groupby("node", sort=True).sum().round(2).reset_index()
-    leaves.insert(0, "level", level)
+    leaves = pd.DataFrame({"node": levels[-1][1], **by_place}).groupby("node", sort=True).sum().round(2).reset_index()
     share = float(weights[left].sum() / weights.sum()) if left.any() and not left.all() else float(left.all())
-    return UnderWay(first, int(left.sum()), share, leaves)
+    return UnderWay(first, int(left.sum()), share, leaves, {node: level for level, names in levels for node in names})
 
 
 def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]":
@@ -171,7 +172,7 @@ def _by_place(moves: ir.Table, company: Company) -> pd.DataFrame:
         "day", "kind", "amount", region=joined.region.fill_null(UNKNOWN), segment=joined.segment.fill_null(UNKNOWN)
     )
     found = placed.group_by("region", "segment", "day", "kind").agg(amount=placed.amount.sum())
-    frame: pd.DataFrame = found.order_by("region", "segment", "day", "kind").execute()
+    frame: pd.DataFrame = found.filter(found.amount != 0).order_by("region", "segment", "day", "kind").execute()
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
@@ -191,7 +192,7 @@ def _rhythm(came: Takings) -> Amounts:
     recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
     if len(recent) < FEWEST_RHYTHM_DAYS:
         return np.ones(7)
-    weekday = came.days[-RHYTHM_DAYS:].dayofweek.to_numpy()
+    weekday = came.days[-RHYTHM_DAYS:].day_of_week.to_numpy()
     brought = np.maximum(np.bincount(weekday, weights=recent, minlength=7) / np.bincount(weekday, minlength=7), 0.0)
     return brought if brought.sum() > 0 else np.ones(7)
 

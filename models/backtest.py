@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from features.series import Grain
+from models.forecast_trees import Lessons, Trees
 from models.forecasters import (
     GROWN,
     MIXED,
@@ -17,15 +19,11 @@ from models.forecasters import (
     PROPHET,
     TREES,
     Forecaster,
-    Trees,
     prophet,
     seasonal_growth,
     seasonal_naive,
 )
-from models.panel import Grain, Numbers, Panel, reconcile
-
-FEWEST: dict[Grain, int] = {"month": 12, "week": 52}
-"""Periods of history without which a node's year is unknown: it abstains."""
+from models.panel import FEWEST, Numbers, Panel, reconcile
 
 MOST_ORIGINS = 8
 BETTER_BY = 0.03
@@ -52,17 +50,20 @@ class Origin:
     @property
     def judged(self) -> NDArray[np.bool_]:
         """Steps × nodes that count: nodes old enough to be forecast at the origin."""
-        old = self.panel.age(self.at) >= FEWEST[self.panel.grain]
-        return old[None, :] & ~np.isnan(self.actual)
+        return ~self.panel.young(self.at)[None, :] & ~np.isnan(self.actual)
 
     def shipped(self, choice: Choice) -> Numbers:
         """Coherent forecasts when each level is forecast by its chosen way (the plain one where that cannot)."""
-        return combined(self.panel, self.base, choice, self.panel.scale(self.at))
+        return combined(self.panel, self.at, self.base, choice)
+
+    def misses(self, forecast: Numbers) -> Numbers:
+        """Absolute errors in units of each node's usual miss; NaN where nothing came."""
+        missed: Numbers = np.abs(forecast - self.actual) / self.panel.scale(self.at)
+        return missed
 
     def losses(self, forecast: Numbers) -> Numbers:
-        """Absolute errors in units of each node's usual miss; NaN where nothing is judged."""
-        missed = np.abs(forecast - self.actual) / self.panel.scale(self.at)
-        return np.where(self.judged, missed, np.nan)
+        """What was missed; NaN where nothing is judged."""
+        return np.where(self.judged, self.misses(forecast), np.nan)
 
     def able(self, way: str, level: str) -> bool:
         """Whether a way said anything of a level."""
@@ -80,10 +81,19 @@ class Origin:
         return scaled
 
 
-def combined(panel: Panel, base: dict[str, Numbers], choice: Choice, scale: Numbers) -> Numbers:
-    """Coherent forecasts, each level by its chosen way, or the plain one where that has none."""
-    picked = np.empty_like(base[PLAIN])
+def combined(panel: Panel, at: int, base: dict[str, Numbers], choice: Choice) -> Numbers:
+    """Coherent forecasts, each level by its chosen way, or the plain one where that has none.
+
+    A young node is given its recent share of what its whole is given, and is as well known as that: what its own year
+    looks like nobody knows.
+    """
+    picked, young, shares = np.empty_like(base[PLAIN]), panel.young(at), panel.shares(at)
+    scale = panel.scale(at)
     for node, level in enumerate(panel.levels):
+        if young[node] and panel.parent[node] >= 0:  # wholes come before their parts
+            picked[:, node] = shares[node] * picked[:, panel.parent[node]]
+            scale[node] = max(shares[node] * scale[panel.parent[node]], 1.0)
+            continue
         way = base.get(choice.get(level, PLAIN), base[PLAIN])[:, node]
         picked[:, node] = np.where(np.isnan(way), base[PLAIN][:, node], way)
     return reconcile(panel, picked, scale)
@@ -131,19 +141,19 @@ def origins(panels: dict[Grain, Panel]) -> list[dict[Grain, int]]:
 
 
 def backtest(
-    panels: dict[Grain, Panel], seed: int, *, trees: Trees | None = None, ways: set[str] | None = None
+    panels: dict[Grain, Panel], seed: int, *, trees: Trees | Lessons | None = None, ways: set[str] | None = None
 ) -> list[Origin]:
     """What every way (or the given ones) said at every origin, oldest first, months before weeks.
 
-    Given ``trees`` (a champion's) are used as they are; else new ones are fitted at each origin on what was before.
+    Given ``trees`` (a champion's) are used as they are; else new ones are fitted at each origin on the lessons (those
+    of the panels, unless given) that were known by then.
     """
     past = []
+    if trees is None and (ways is None or ways & {TREES, MIXED}):
+        trees = Lessons.of(panels)
     for cut in origins(panels):
-        at = list(cut.items())
-        fitted = trees
-        if fitted is None and (ways is None or ways & {TREES, MIXED}):
-            fitted = Trees.fit([panels[grain] for grain, _ in at], [origin for _, origin in at], seed)
-        for grain, origin in at:
+        fitted = Trees.fit(trees, cut, seed) if isinstance(trees, Lessons) else trees
+        for grain, origin in cut.items():
             panel = panels[grain]
             steps = min(panel.horizon, len(panel.values) - origin)
             past.append(Origin(panel, origin, steps, every_way(panel, origin, steps, fitted, ways)))

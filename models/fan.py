@@ -10,14 +10,15 @@ from matplotlib.ticker import FuncFormatter
 
 from models.backtest import Origin
 from models.forecasters import PLAIN
-from models.panel import Forecast, Panel
+from models.panel import Forecast
 
 INK, PAPER, SHADES = "#1f3d36", "#ffffff", {95: "#dceee6", 80: "#b5dccb", 50: "#82c2a5"}
 SHOWN_YEARS = 3
 
 
-def fan_picture(panel: Panel, forecast: Forecast, currency: str, node: int = 0) -> Figure:
-    """The history of a node, and the year to come with its 50, 80 and 95 % intervals."""
+def fan_picture(forecast: Forecast, currency: str, node: int = 0) -> Figure:
+    """The history of a node (the total, unless named), and the year to come with its 50, 80 and 95 % intervals."""
+    panel = forecast.panel
     figure = Figure(figsize=(10, 4.6), layout="constrained", dpi=120)
     axes = figure.add_subplot()
     start = max(int(panel.start[node]), len(panel.values) - SHOWN_YEARS * panel.season)

@@ -6,20 +6,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.series import Grain
 from models.backtest import Choice, Origin
 from models.forecasters import PLAIN
 from models.intervals import WIDTHS, fit_widths, half_widths
 from models.model import Judgement
-from models.panel import HORIZON, Grain, Numbers
+from models.panel import HORIZON, Numbers, Panel
+
+YOUNG = "young"
+"""Beside the levels: nodes whose year is unknown have intervals of their own, whatever their level."""
 
 
 def widths_of(past: Sequence[Origin], choices: dict[Grain, Choice]) -> dict[str, Any]:
-    """Half-widths by grain, level, per cent and step, from what was missed at all origins."""
+    """Half-widths by grain, level (and of ``YOUNG`` nodes), per cent and step, from what was missed at all origins."""
     widths: dict[str, Any] = {}
     for grain in dict.fromkeys(origin.panel.grain for origin in past):
         mine = [origin for origin in past if origin.panel.grain == grain]
-        widths[grain] = fit_widths(_errors(mine, choices.get(grain, {})), HORIZON[grain])
+        errors = _errors(mine, choices.get(grain, {}))
+        young = fit_widths({**errors, YOUNG: _young_errors(mine, choices.get(grain, {}))}, HORIZON[grain])[YOUNG]
+        widths[grain] = {**fit_widths(errors, HORIZON[grain]), YOUNG: young}
     return widths
+
+
+def halves(widths: dict[str, Any], panel: Panel, at: int, width: int, steps: int) -> Numbers:
+    """Half-widths of an origin's first steps (steps × nodes), in money; a young node's hold its level's."""
+    of_level = np.stack([half_widths(widths, level, width, steps) for level in panel.levels], axis=1)
+    of_young = half_widths(widths, YOUNG, width, steps)[:, None]
+    half: Numbers = np.where(panel.young(at), np.maximum(of_level, of_young), of_level) * panel.scale(at)
+    return half
+
+
+def _young_errors(past: Sequence[Origin], choice: Choice) -> list[tuple[int, Numbers]]:
+    """Scaled absolute errors of nodes that had sold for less than a year: pairs of a step and the errors at it."""
+    pairs = []
+    for origin in past:
+        missed = origin.misses(origin.shipped(choice))
+        young = origin.panel.young(origin.at) & (origin.panel.age(origin.at) > 0)
+        pairs += [(step + 1, missed[step, young]) for step in range(origin.steps)]
+    return pairs
 
 
 def _errors(past: Sequence[Origin], choice: Choice) -> dict[str, list[tuple[int, Numbers]]]:

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.backtest import FEWEST, backtest, choose, every_way, origins, prequential
-from models.forecasters import GROWN, MIXED, PLAIN, PROPHET, TREES, Trees, seasonal_growth, seasonal_naive
+from features.series import Grain
+from models.backtest import backtest, choose, combined, every_way, origins, prequential
+from models.forecast_trees import FEATURES, Lessons, Trees, rows_at
+from models.forecasters import GROWN, MIXED, PLAIN, PROPHET, TREES, seasonal_growth, seasonal_naive
 from models.intervals import conformal_quantile, fit_widths, half_widths
-from models.panel import Grain, Panel, reconcile, to_the_cent
+from models.panel import FEWEST, Panel, reconcile, to_the_cent
 
 
 def series(
@@ -116,7 +118,8 @@ def test_no_way_sees_the_periods_after_its_origin() -> None:
     changed = before.values.copy()
     changed[30:] *= 7.0
     after = replace(before, values=changed)
-    said = [every_way(panel, 30, 6, Trees.fit([panel], [30], 0)) for panel in (before, after)]
+    trees = [Trees.fit(Lessons.of({"month": panel}), {"month": 30}, 0) for panel in (before, after)]
+    said = [every_way(panel, 30, 6, fitted) for panel, fitted in zip((before, after), trees, strict=True)]
     assert set(said[0]) == {PLAIN, GROWN, TREES, PROPHET, MIXED}
     for way, forecast in said[0].items():
         np.testing.assert_array_equal(forecast, said[1][way])
@@ -149,11 +152,11 @@ def test_where_every_year_is_the_same_the_plain_forecast_stays() -> None:
 
 def test_trees_are_fitted_the_same_way_twice() -> None:
     panel = Panel.of(company_series()["month"], "month")
-    one, other = Trees.fit([panel], [36], 5), Trees.fit([panel], [36], 5)
+    one, other = (Trees.fit(Lessons.of({"month": panel}), {"month": 36}, 5) for _ in range(2))
     assert one is not None
     assert other is not None
     np.testing.assert_array_equal(one(panel, 36, 6), other(panel, 36, 6))
-    assert Trees.fit([panel], [13], 5) is None
+    assert Trees.fit(Lessons.of({"month": panel}), {"month": 13}, 5) is None
 
 
 def test_every_level_counts_alike_whatever_its_nodes() -> None:
@@ -193,3 +196,35 @@ def test_a_level_of_few_errors_borrows_those_of_all_levels_and_says_the_widest_a
 
 def test_both_grains_have_a_season_and_a_horizon() -> None:
     assert set(FEWEST) == set(get_args(Grain))
+
+
+def test_lessons_of_an_origin_are_those_whose_periods_were_over() -> None:
+    panel = Panel.of(company_series()["month"], "month")
+    before = replace(panel, periods=panel.periods[:20], values=panel.values[:20])
+    early, late = (Lessons.of({"month": which}) for which in (before, panel))
+    known = late.before({"month": 20})
+    assert len(known) == len(early.came) > 0
+    np.testing.assert_array_equal(late.rows[known], early.rows)
+    np.testing.assert_array_equal(late.came[known], early.came)
+
+
+def test_features_of_time_are_those_of_the_calendar() -> None:
+    panels = {grain: Panel.of(rows, grain) for grain, rows in company_series().items()}
+    for grain, panel in panels.items():
+        rows = rows_at(panel, 30, 20)
+        ahead = pd.date_range(panel.periods[30], periods=20, freq="MS" if grain == "month" else "W-MON")
+        assert list(rows) == list(FEATURES)
+        assert rows["month"].tolist() == np.repeat(ahead.month, len(panel.nodes)).tolist()
+        assert rows["week"].tolist() == np.repeat(ahead.isocalendar().week, len(panel.nodes)).tolist()
+        assert panel.future(30, 20).tolist() == ahead.tolist()
+
+
+def test_a_young_node_is_given_its_recent_share_of_its_whole() -> None:
+    whole, young = np.full(30, 1000.0), np.array([50.0, 100.0, 150.0])
+    old = whole - np.concatenate([np.zeros(27), young])
+    panel = Panel.of(series({"total": whole, "region:old": old, "region:young": young}), "month")
+    said = combined(panel, 30, {PLAIN: seasonal_naive(panel, 30, 2)}, {})
+    assert panel.shares(30).tolist() == pytest.approx([1.0, 0.9, 0.1])
+    assert said[:, 2] == pytest.approx(np.full(2, 100.0), rel=0.15)  # and made coherent: the old one repeats its year
+    np.testing.assert_allclose(said[:, 1] + said[:, 2], said[:, 0])
+    assert panel.scale(30)[2] >= 100.0  # all that it brings may be missed

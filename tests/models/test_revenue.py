@@ -10,6 +10,7 @@ import pytest
 
 from data.scoring import REVENUE_FORECAST, conform
 from features.company import Company
+from features.series import takings, under_way
 from models.model import Abstention, Challenger, Champion
 from models.revenue import Revenue
 from tests.models.living_company import company_of
@@ -18,8 +19,18 @@ AS_OF = date(2025, 1, 15)
 PLACES = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
 
 
-def company(months: int = 24, growth: float = 1.5, as_of: date = AS_OF, late: bool = False) -> Company:
-    """An order of every account in every week that grows by a rate; a fourth account began three months ago."""
+def company(
+    months: int = 24,
+    growth: float = 1.5,
+    as_of: date = AS_OF,
+    late: bool = False,
+    windfall: float = 0.0,
+    into: str = "north",
+) -> Company:
+    """An order of every account in every week that grows by a rate; a fourth account began three months ago.
+
+    A windfall is one large order two days before the date, of an account of its own in a region.
+    """
     rng = np.random.default_rng(4)
     days = pd.date_range(end=pd.Timestamp(AS_OF), periods=months * 13 // 3, freq="W-WED")
     orders = []
@@ -33,9 +44,11 @@ def company(months: int = 24, growth: float = 1.5, as_of: date = AS_OF, late: bo
     lines = lines.assign(order_id=lines.index.astype(str))
     if late:
         lines = pd.concat([lines, lines.assign(order_id="x" + lines["order_id"], ordered_at=pd.Timestamp(as_of))])
-    accounts = pd.DataFrame(
-        [{"account_id": a, "region": r, "segment": s} for a, r, s, _ in (*PLACES, ("A4", "south", "large", 0))]
-    )
+    if windfall:
+        lucky = {"order_id": "W", "account_id": "A5", "ordered_at": pd.Timestamp(as_of) - pd.Timedelta(days=2)}
+        lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
+    places = (*PLACES, ("A4", "south", "large", 0), ("A5", into, "large", 0))
+    accounts = pd.DataFrame([{"account_id": a, "region": r, "segment": s} for a, r, s, _ in places])
     held = pd.DataFrame([{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}])
     return company_of({"accounts": accounts, "orders": lines, "subscriptions": held}, as_of)
 
@@ -90,19 +103,72 @@ def test_the_next_year_and_the_next_half_year_are_forecast(forecast: pd.DataFram
     assert list(conform(forecast, REVENUE_FORECAST)) == list(REVENUE_FORECAST.by_name)
 
 
-def test_parts_and_what_abstains_add_up_to_their_whole_to_the_cent(forecast: pd.DataFrame) -> None:
-    months = forecast[forecast["grain"] == "month"].pivot(index="period", columns="node", values="point")
-    cents = np.round(months.drop(columns="segment:south/large") * 100)
-    assert (cents["region:north"] == cents["segment:north/small"] + cents["segment:north/large"]).all()
-    assert (cents["total"] == cents["region:north"] + cents["region:south"]).all()
+@pytest.mark.parametrize("grain", ["month", "week"])
+@pytest.mark.parametrize("amount", ["point", "recurring"])
+def test_every_level_adds_up_to_the_total_to_the_cent(forecast: pd.DataFrame, grain: str, amount: str) -> None:
+    mine = forecast[forecast["grain"] == grain].assign(cents=lambda rows: np.round(rows[amount] * 100))
+    sums = mine.pivot_table(index="period", columns="level", values="cents", aggfunc="sum")
+    assert sums.columns.tolist() == ["region", "segment", "total"]
+    assert (sums["segment"] == sums["total"]).all()
+    assert (sums["region"] == sums["total"]).all()
+    north = mine[mine["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
+    assert (north == mine[mine["node"] == "region:north"].set_index("period")["cents"]).all()
 
 
-def test_a_node_of_three_months_abstains_and_says_what_it_lacks(forecast: pd.DataFrame) -> None:
-    young = forecast[(forecast["node"] == "segment:south/large") & (forecast["grain"] == "month")]
-    assert young["point"].isna().all()
-    assert young["low_95"].isna().all()
-    assert young["abstained"].unique().tolist() == ["3 complete months of history; 12 are needed to know a year"]
-    assert forecast.loc[forecast["node"] == "total", "abstained"].isna().all()
+def test_a_node_of_three_months_is_a_share_of_its_whole_with_wide_bounds_and_says_so(forecast: pd.DataFrame) -> None:
+    months = forecast[(forecast["grain"] == "month") & (forecast["period"] > date(2025, 1, 1))]
+    young, old = (months[months["node"] == f"segment:south/{name}"] for name in ("large", "small"))
+    says = "revenue v3 (share of region:south: 3 complete months; 12 are needed to know a year)"
+    assert young["model"].unique().tolist() == [says]
+    assert young["abstained"].isna().all()
+    assert young["point"].to_numpy() == pytest.approx(np.full(11, 900.0), rel=0.6)  # it sells about 200 a week
+    spread = [float(((rows["high_80"] - rows["point"]) / rows["point"]).mean()) for rows in (young, old)]
+    assert spread[0] > 1.5 * spread[1]
+
+
+def test_the_period_under_way_is_what_is_earned_and_a_share_of_what_was_foreseen(
+    grown: Company, challenger: Challenger, forecast: pd.DataFrame
+) -> None:
+    first_of_month = company(as_of=date(2025, 1, 1))
+    scored = Revenue().score(first_of_month, champion_of(challenger))
+    assert isinstance(scored, dict)
+    whole, cut = (
+        frame[(frame["grain"] == "month") & (frame["period"] == date(2025, 1, 1))].set_index("node")
+        for frame in (scored["revenue_forecast"], forecast)
+    )
+    now = under_way(takings(grown), "month")
+    for node, earned in now.leaves.set_index("node")["earned"].items():
+        assert cut.loc[node, "point"] == pytest.approx(earned + now.left * whole.loc[node, "point"], abs=0.01)
+        assert cut.loc[node, "low_95"] >= earned
+    for width in (50, 80, 95):
+        half, shrunk = ((rows[f"high_{width}"] - rows["point"]).loc["total"] for rows in (whole, cut))
+        assert shrunk == pytest.approx(half * now.left**0.5, abs=0.02)
+    assert cut.loc["total", "low_95"] >= now.leaves["earned"].sum() - 0.005
+
+
+def test_a_month_that_went_far_better_than_foreseen_is_forecast_no_lower_than_it_stands(challenger: Challenger) -> None:
+    lucky = company(windfall=50_000.0)
+    scored = Revenue().score(lucky, champion_of(challenger))
+    assert isinstance(scored, dict)
+    frame = scored["revenue_forecast"]
+    for grain, first in (("month", date(2025, 1, 1)), ("week", date(2025, 1, 13))):
+        rows = frame[(frame["grain"] == grain) & (frame["period"] == first)].set_index("node")
+        for node in ("total", "region:north", "segment:north/large"):
+            assert rows.loc[node, "low_95"] >= 50_000.0
+            assert rows.loc[node, "point"] > rows.loc[node, "low_95"]
+
+
+def test_a_place_that_sold_for_the_first_time_this_month_is_part_of_the_total(challenger: Challenger) -> None:
+    opened = company(windfall=4_000.0, into="west")
+    scored = Revenue().score(opened, champion_of(challenger))
+    assert isinstance(scored, dict)
+    months = scored["revenue_forecast"].query("grain == 'month'").set_index(["node", "period"])
+    west = months.loc["region:west"]
+    assert west["point"].iloc[0] > 4_000.0
+    assert (west["point"].iloc[1:] > 1_000.0).all()
+    assert (west["high_80"] > 1.5 * west["point"]).iloc[1:].all()
+    sums = months.groupby(["period", "level"])["point"].sum().unstack()
+    np.testing.assert_allclose(sums["segment"], sums["total"], atol=1e-6)
 
 
 def test_wider_intervals_hold_narrower_ones_and_none_is_below_nothing(forecast: pd.DataFrame) -> None:
@@ -123,7 +189,7 @@ def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company
     plain = Revenue().score(grown, champion_of(challenger, ships="baseline"))
     assert isinstance(plain, dict)
     frame = plain["revenue_forecast"]
-    assert set(frame["model"]) == {"revenue v3 (seasonal naive)"}
+    assert set(frame.loc[frame["node"] != "segment:south/large", "model"]) == {"revenue v3 (seasonal naive)"}
     orders = grown.tables["orders"].execute()
     north = orders[orders["account_id"].eq("A2") & orders["ordered_at"].between("2024-03-01", "2024-03-31 23:59")]
     mine = frame[(frame["node"] == "segment:north/large") & (frame["period"] == date(2025, 3, 1))]
