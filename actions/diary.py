@@ -49,11 +49,12 @@ def call_times(calls: pd.DataFrame, zones: Mapping[str, str]) -> pd.Series:
     ).sort_values(["owner", "per_minute", "account_id"], ascending=[True, False, True], kind="stable")
     diaries: dict[str, list[Span]] = {}
     begins: list[datetime] = []
-    lengths = pd.to_timedelta(ranked["minutes"], unit="min").dt.to_pytimedelta()
-    columns = (ranked["owner"], ranked["account_id"], ranked["act_at"].dt.to_pydatetime(), lengths, ranked["holdout"])
-    for owner, account_id, earliest, length, aside in zip(*columns, strict=True):
+    lengths = [timedelta(minutes=minutes) for minutes in ranked["minutes"]]
+    earliest = [at.to_pydatetime() for at in ranked["act_at"]]
+    columns = (ranked["owner"], ranked["account_id"], earliest, lengths, ranked["holdout"])
+    for owner, account_id, start, length, aside in zip(*columns, strict=True):
         diary = diaries.setdefault(owner, [])
-        begin = _free(earliest, length, zones[account_id], diary)
+        begin = _free(start, length, zones[account_id], diary)
         begins.append(begin)
         if not aside:
             diary.append((begin, begin + length))

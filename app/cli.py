@@ -48,6 +48,9 @@ def nightly(
     """Run the night: read, check, score, choose, publish."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
     told.prepare(settings)
+    from flows.run import Run
+
+    Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense is said at once
     from flows.ready import ready
 
     with console.status("starting the night …"), ready(settings):

@@ -109,7 +109,10 @@ def runs(console: Console, settings: Settings) -> None:
         console.print("no run yet: start one with [bold]gelir nightly[/bold]")
         return
     columns = ["run_id", "as_of", "status", "published_at", "rows_read", "rows_quarantined", "why"]
-    table = RichTable("", *columns, title="runs", title_justify="left")
+    table = RichTable("", title="runs", title_justify="left")
+    table.add_column("run_id", no_wrap=True)
+    for name in columns[1:]:
+        table.add_column(name, overflow="fold")
     for row in rows.to_dict("records"):
         mark = "→" if row["current"] else ""
         table.add_row(mark, *(cell(row[name]).split("\n")[0] for name in columns))
