@@ -222,6 +222,9 @@ def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> N
     assert young.why == "the revenue history holds 13 complete months; 18 are needed to forecast and be judged"
 
 
-def test_there_is_a_picture_of_the_forecast_and_of_the_errors(challenger: Challenger) -> None:
+def test_there_is_a_picture_of_the_forecast_and_of_the_errors(grown: Company, challenger: Challenger) -> None:
     assert set(challenger.pictures) == {"revenue", "errors"}
-    assert len(challenger.pictures["revenue"].axes[0].collections) == 3
+    drawn = Revenue().picture(grown, champion_of(challenger))
+    assert not isinstance(drawn, Abstention)
+    for fan in (challenger.pictures["revenue"], drawn):
+        assert len(fan.axes[0].collections) == 3
