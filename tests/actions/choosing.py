@@ -13,7 +13,8 @@ from data.lake import Lake
 from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, conform
 from features.company import Company
 from features.contacts import contact_features
-from features.spine import contact_spine
+from features.orders import order_features
+from features.spine import account_spine, contact_spine
 
 Rows = Sequence[Mapping[str, Any]]
 SCORED = {table.name: table for table in (ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS)}
@@ -39,6 +40,8 @@ def chooser(root: Path) -> Callable[..., Choice]:
     def choose(company: Company, **scores: Rows) -> Choice:
         run_id = f"run-{sum(1 for _ in root.glob('run-*'))}"
         with lake.writing(run_id, "engineer") as draft:
+            # Of the features of accounts only those of orders are looked at; the others would take a second a night.
+            draft.write("accounts", order_features(company, account_spine(company, [company.as_of])))
             if company.has("contacts"):
                 draft.write("contacts", contact_features(company, contact_spine(company, [company.as_of])))
             else:

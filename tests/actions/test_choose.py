@@ -7,83 +7,29 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from actions import ACTIONS
-from actions.action import CANDIDATE_COLUMNS, Scores
 from actions.holdout import in_holdout
-from actions.worth import worth
 from data.contract import CONTRACT
 from data.scoring import NEXT_BEST_ACTIONS
 from tests.actions.choosing import Choice
+from tests.actions.rows import (
+    MAILABLE,
+    OWNER,
+    PRODUCTS,
+    TREATED,
+    account,
+    consent,
+    contact,
+    recommended,
+    subscription,
+)
 from tests.features.company_builder import build_company
 
 Choose = Callable[..., Choice]
 
-TREATED = ["A1", "A2", "A3"]
-"""Accounts that the hash does not put aside with seed 7 (asserted below)."""
-
-OWNER = {"owner_id": "O1", "weekly_hours": 40}
-PRODUCTS = [
-    {"product_id": "base", "name": "Base", "family": "suite", "tier": 1, "list_price": 100, "margin_rate": 0.8,
-     "recurring": True},
-    {"product_id": "pro", "name": "Pro", "family": "suite", "tier": 2, "list_price": 300, "margin_rate": 0.8,
-     "recurring": True},
-    {"product_id": "addon", "name": "Add-on", "family": "extra", "list_price": 50, "margin_rate": 0.8,
-     "recurring": True},
-]  # fmt: skip
-
-
-def account(account_id: str, **more: Any) -> dict[str, Any]:
-    return {"account_id": account_id, "owner_id": "O1", "created_at": "2022-01-01", **more}
-
-
-def subscription(account_id: str, mrr: float = 1000, product_id: str = "base", **more: Any) -> dict[str, Any]:
-    return {"subscription_id": f"S-{account_id}-{product_id}", "account_id": account_id, "product_id": product_id,
-            "mrr": mrr, "started_at": "2023-01-01", **more}  # fmt: skip
-
-
-def contact(account_id: str, email: str | None = "someone@example.com") -> dict[str, Any]:
-    return {"contact_id": f"C-{account_id}", "account_id": account_id, "email": email, "created_at": "2022-01-01"}
-
-
-def consent(account_id: str, status: str = "granted", at: str = "2023-05-01", **more: Any) -> dict[str, Any]:
-    return {"contact_id": f"C-{account_id}", "channel": "email", "purpose": "marketing", "recorded_at": at,
-            "status": status, "source": "webform", **more}  # fmt: skip
-
-
-def recommended(account_id: str, product_id: str = "addon", rank: int = 1, **more: Any) -> dict[str, Any]:
-    return {"account_id": account_id, "rank": rank, "product_id": product_id, "probability": 0.2,
-            "expected_margin": 200.0, "why": '["others like it bought it", "popular"]', **more}  # fmt: skip
-
 
 def test_the_accounts_of_these_tests_are_not_in_the_holdout() -> None:
     assert not in_holdout(pd.Series(TREATED), seed=7).any()
-
-
-def test_a_leaving_subscriber_is_called_when_that_is_worth_more_than_the_call(choose: Choose) -> None:
-    company = build_company(
-        accounts=[account("A1"), account("A2")],
-        owners=[OWNER],
-        products=PRODUCTS,
-        subscriptions=[subscription("A1"), subscription("A2", mrr=10)],
-    )
-    chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in ("A1", "A2")])
-    a1, a2 = chosen.of("A1"), chosen.of("A2")
-    # 0.5 chance × 12 % saved × 1000 × 12 months × 80 % margin = 576, and 45 minutes cost 45
-    assert (a1["action"], a1["expected_value"], a1["cost"]) == ("renewal_call", 531.0, 45.0)
-    assert a1["action_id"] == "2024-07-01:A1:renewal_call"
-    assert (a1["channel"], a1["owner_id"], a1["runner_up"]) == ("call", "O1", "wait")
-    assert a1["act_at"] == pd.Timestamp("2024-07-01 06:00")  # Monday, nine o'clock in Istanbul
-    assert json.loads(a1["reasons"]) == [
-        "50% likely to leave",
-        "9,600 EUR of margin a year at stake",
-        "assumes that a call keeps 12% of those who would leave",
-    ]
-    # 5.76 is not worth a call of 45
-    assert (a2["action"], a2["expected_value"], a2["runner_up"], a2["runner_up_value"]) == (
-        "wait", 0.0, "renewal_call", -39.24,
-    )  # fmt: skip
 
 
 def test_the_action_worth_most_is_chosen_and_the_next_is_its_runner_up(choose: Choose) -> None:
@@ -100,12 +46,9 @@ def test_the_action_worth_most_is_chosen_and_the_next_is_its_runner_up(choose: C
         account_scores=[{"account_id": "A1", "churn": 0.9, "upsell": 0.5}],
         recommendations=[recommended("A1", expected_margin=2000.0)],
     ).of("A1")
-    # offer: 0.25 × 0.5 × 0.5 × (2000 / 0.2) − 30 = 595; call: 0.9 × 0.12 × 960 − 45 = 58.68; e-mail: 128 − 0.25
-    assert (chosen["action"], chosen["product_id"], chosen["expected_value"]) == ("upsell_offer", "addon", 595.0)
+    # offer: 0.25 × 0.2 × 0.8 × (2000 / 0.2) − 30 = 370; call: 0.9 × 0.12 × 960 − 45 = 58.68; e-mail: 128 − 0.25
+    assert (chosen["action"], chosen["product_id"], chosen["expected_value"]) == ("upsell_offer", "addon", 370.0)
     assert (chosen["runner_up"], chosen["runner_up_value"]) == ("cross_sell_email", 127.75)
-
-
-MAILABLE: dict[str, Any] = {"contacts": [contact("A1")], "consents": [consent("A1")]}
 
 
 def test_no_email_is_sent_where_it_must_not_be(choose: Choose) -> None:
@@ -131,7 +74,13 @@ def test_no_email_is_sent_where_it_must_not_be(choose: Choose) -> None:
         "granted too late": [consent("granted too late", at="2024-07-01")],
     }
     emails = {"no address": None, "broken address": "someone at example"}
-    products = {"has the product": "addon", "product off the market": "old"}
+    products = {"has the product": "addon", "had the product": "addon", "bought the product": "addon",
+                "product off the market": "old"}  # fmt: skip
+    orders = [
+        {"order_id": f"R{day}", "line_id": "1", "account_id": "bought the product", "product_id": "addon",
+         "quantity": 1, "amount": 50, "ordered_at": day, "status": "placed"}
+        for day in ("2022-05-01", "2024-05-01", "2024-06-01")
+    ]  # fmt: skip
     allowed = ["allowed", "granted again", "mailed once this week", "overridden until June"]
     refused = [*unwanted, *emails, *products, "unsubscribed", "mailed twice this week", "overridden",
                "overridden until December"]  # fmt: skip
@@ -143,7 +92,9 @@ def test_no_email_is_sent_where_it_must_not_be(choose: Choose) -> None:
         subscriptions=[
             *(subscription(a) for a in (*allowed, *refused)),
             subscription("has the product", product_id="addon"),
+            subscription("had the product", product_id="addon", ended_at="2023-06-01"),
         ],
+        orders=orders,
         contacts=[contact(a, email=emails.get(a, "someone@example.com")) for a in (*allowed, *refused)],
         consents=[row for a in (*allowed, *refused) for row in given.get(a, [consent(a)])],
         touches=[unsubscribed, *sent],
@@ -197,6 +148,24 @@ def test_a_running_campaign_for_the_product_is_used(choose: Choose) -> None:
     assert choose(company, recommendations=[recommended("A1")]).targets["campaign_id"].tolist() == ["K1"]
 
 
+def test_an_email_that_brings_less_than_one_is_not_sent(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1"), account("A2")],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1"), subscription("A2")],
+        contacts=[contact("A1"), contact("A2")],
+        consents=[consent("A1"), consent("A2")],
+    )
+    # 8 % × 0.2 × 0.8 × 97.65 is 1.25, of 97.6 it is 1.249: the one brings 1.00 net of 0.25, the other rounds to it
+    margins = {"A1": 19.53, "A2": 19.4}
+    chosen = choose(company, recommendations=[recommended(a, expected_margin=m) for a, m in margins.items()])
+    assert (chosen.of("A1")["action"], chosen.of("A1")["expected_value"]) == ("cross_sell_email", 1.0)
+    waits = chosen.of("A2")
+    assert (waits["action"], waits["runner_up"], waits["runner_up_value"]) == ("wait", "cross_sell_email", 0.99)
+    assert json.loads(waits["reasons"]) == ["nothing is worth 1 EUR more than it costs"]
+    assert chosen.targets["account_id"].tolist() == ["A1"]
+
+
 def test_two_calls_of_the_same_kind_do_not_fit_where_hours_suffice_for_one(choose: Choose) -> None:
     company = build_company(
         accounts=[account(a) for a in TREATED],
@@ -209,6 +178,18 @@ def test_two_calls_of_the_same_kind_do_not_fit_where_hours_suffice_for_one(choos
     crowded_out = chosen.of("A3")
     assert json.loads(crowded_out["reasons"]) == ["its owner has no hours left for renewal_call"]
     assert (crowded_out["runner_up"], crowded_out["runner_up_value"]) == ("renewal_call", 1107.0)
+
+
+def test_calls_of_one_owner_follow_each_other(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account(a) for a in TREATED],
+        owners=[OWNER],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1"), subscription("A2", mrr=3000), subscription("A3", mrr=2000)],
+        contacts=[{**contact("A3"), "timezone": "America/Chicago"}],
+    )
+    chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in TREATED])
+    assert [f"{chosen.of(a)['act_at']:%d %H:%M}" for a in TREATED] == ["01 06:45", "01 06:00", "01 14:00"]
 
 
 def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> None:
@@ -228,7 +209,7 @@ def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> Non
 
 def test_a_customer_called_this_week_is_not_called_again(choose: Choose) -> None:
     call = {"activity_id": "X", "account_id": "A1", "kind": "call", "happened_at": "2024-06-26"}
-    tables = {
+    tables: dict[str, Any] = {
         "accounts": [account("A1")],
         "products": PRODUCTS,
         "subscriptions": [subscription("A1")],
@@ -252,38 +233,6 @@ def test_nobody_who_withdrew_from_the_phone_is_called(choose: Choose) -> None:
     assert choose(build_company(**tables, consents=[withdrawn]), account_scores=scores).of("A1")["contact_id"] == "C2"
     both = [withdrawn, {**withdrawn, "contact_id": "C2"}]
     assert choose(build_company(**tables, consents=both), account_scores=scores).of("A1")["action"] == "wait"
-
-
-def test_an_open_deal_is_advanced_by_its_own_owner(choose: Choose) -> None:
-    company = build_company(
-        accounts=[account("A1")],
-        owners=[OWNER, {"owner_id": "O2"}],
-        products=PRODUCTS,
-        opportunities=[
-            {"opportunity_id": "D1", "account_id": "A1", "owner_id": "O2", "product_id": "pro",
-             "created_at": "2024-05-01"},
-            {"opportunity_id": "D2", "account_id": "A1", "owner_id": "O2", "created_at": "2024-05-01"},
-        ],
-    )  # fmt: skip
-    scores = [
-        {"opportunity_id": "D1", "account_id": "A1", "owner_id": "O2", "win": 0.5, "expected_amount": 10_000.0},
-        {"opportunity_id": "D2", "account_id": "A1", "owner_id": "O2", "win": 0.5, "expected_amount": 5_000.0},
-    ]
-    chosen = choose(company, opportunity_scores=scores).of("A1")
-    # 0.15 × 0.5 × 0.5 × 10,000 × 80 % − 30
-    assert (chosen["action"], chosen["expected_value"]) == ("advance_deal", 270.0)
-    assert (chosen["owner_id"], chosen["opportunity_id"]) == ("O2", "D1")
-
-
-def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:
-    order = {"order_id": "R1", "line_id": "1", "account_id": "A1", "product_id": "base", "quantity": 1,
-             "amount": 1000, "ordered_at": "2024-01-01", "status": "placed"}  # fmt: skip
-    company = build_company(accounts=[account("A1")], products=PRODUCTS, orders=[order], **MAILABLE)
-    gone = choose(company).of("A1")
-    # nobody ever came back: 100 % stay away, 2 % are brought back, 800 of margin, 0.25 for the e-mail
-    assert (gone["action"], gone["expected_value"]) == ("win_back_email", 15.75)
-    leaving = choose(company, account_scores=[{"account_id": "A1", "churn": 0.5}]).of("A1")
-    assert (leaving["action"], leaving["expected_value"]) == ("win_back_email", 7.75)
 
 
 def test_the_holdout_is_a_tenth_of_the_accounts_and_stays_the_same() -> None:
@@ -358,15 +307,3 @@ def test_the_same_night_chooses_the_same(choose: Choose) -> None:
     pd.testing.assert_frame_equal(first.actions, again.actions)
     called = first.actions[(first.actions["action"] == "renewal_call") & ~first.actions["holdout"]]
     assert called["account_id"].tolist() == ["A0", "A1", "A10", "A11", "A12"]  # of equals, the first ids: 240 of 45 min
-
-
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
-def test_every_action_answers_with_the_columns_of_a_candidate(action: Any) -> None:
-    company = build_company(accounts=[account("A1")])
-    for scores in (Scores({}), Scores({"worth": worth(company)})):
-        assert list(action.candidates(company, scores).columns) == list(CANDIDATE_COLUMNS)
-    assert action.describes.endswith(".")
-
-
-def test_actions_have_names_of_their_own() -> None:
-    assert len({action.name for action in ACTIONS}) == len(ACTIONS)

@@ -1,12 +1,12 @@
 """What people said no to stays away for as long as they said, and owners' weeks are not overfilled."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from actions.hours import assign, next_working_morning, owner_minutes
-from actions.limits import kept_away
+from actions.hours import assign, owner_minutes
+from actions.limits import kept_away, left_already
 from actions.win_back_email import return_rate
 from tests.features.company_builder import build_company
 
@@ -38,12 +38,6 @@ def test_an_answer_keeps_its_action_away_for_as_long_as_it_says() -> None:
     assert set(away["action"]) == {"wait"}
 
 
-def test_calls_begin_on_a_working_morning_in_the_company_zone() -> None:
-    assert next_working_morning(date(2024, 7, 5), "Europe/Berlin") == datetime(2024, 7, 5, 7)  # a Friday
-    assert next_working_morning(date(2024, 7, 6), "Europe/Berlin") == datetime(2024, 7, 8, 7)
-    assert next_working_morning(date(2024, 1, 7), "Europe/Berlin") == datetime(2024, 1, 8, 8)  # winter
-
-
 def candidates(*rows: tuple[str, str, float, str, float]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["account_id", "action", "net", "owner_id", "minutes"])
     return frame.assign(product_id=None, holdout=False)
@@ -69,6 +63,41 @@ def test_who_is_refused_takes_the_next_best_and_may_take_it_from_another() -> No
 def test_hours_that_nobody_wrote_down_are_those_of_a_usual_week() -> None:
     company = build_company(owners=[{"owner_id": "O1", "weekly_hours": 10}, {"owner_id": "O2"}])
     assert owner_minutes(company) == {"O1": 240.0, "O2": 960.0}
+
+
+def test_calls_and_meetings_of_the_last_week_leave_less_of_the_next() -> None:
+    def done(number: int, owner_id: str | None, kind: str = "call", day: str = "2024-06-27") -> dict[str, Any]:
+        return {"activity_id": f"X{number}", "owner_id": owner_id, "kind": kind, "happened_at": day}
+
+    company = build_company(
+        date(2024, 7, 1),
+        owners=[{"owner_id": "O1", "weekly_hours": 10}, {"owner_id": "O2", "weekly_hours": 1}, {"owner_id": "O3"}],
+        activities=[
+            done(1, "O1"), done(2, "O1", "meeting"),  # 60 of 240 minutes
+            done(3, "O1", "email"), done(4, "O1", "note"), done(5, "O1", day="2024-06-20"),  # take none
+            done(6, "O2"),  # 30 of 24
+            done(7, "a stranger"), done(8, None),  # 30 of a usual week's 960
+        ],
+    )  # fmt: skip
+    assert owner_minutes(company) == {"": 930.0, "O1": 180.0, "O2": 0.0, "O3": 960.0, "a stranger": 930.0}
+
+
+def test_who_has_neither_a_subscription_nor_a_recent_order_has_left() -> None:
+    def order(account_id: str, day: str) -> dict[str, Any]:
+        return {"order_id": f"{account_id}{day}", "line_id": "1", "account_id": account_id, "product_id": "P",
+                "amount": 1, "ordered_at": day, "status": "placed"}  # fmt: skip
+
+    def held(account_id: str, ended_at: str | None = None) -> dict[str, Any]:
+        return {"subscription_id": account_id, "account_id": account_id, "mrr": 1, "started_at": "2023-01-01",
+                "ended_at": ended_at}  # fmt: skip
+
+    company = build_company(
+        date(2024, 7, 1),
+        accounts=[{"account_id": a} for a in ("buys", "bought", "subscribes", "subscribed", "never was a customer")],
+        orders=[order("buys", "2024-06-01"), order("bought", "2024-01-01")],
+        subscriptions=[held("subscribes"), held("subscribed", "2024-05-01")],
+    )
+    assert left_already(company) == {"bought", "subscribed"}
 
 
 def test_how_many_come_back_by_themselves_is_counted_at_past_dates() -> None:
