@@ -24,7 +24,7 @@ test: install  ## lint, types, import rules, every test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: install
 	$(BIN)/ruff check --fix .

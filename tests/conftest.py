@@ -17,6 +17,15 @@ import psycopg
 import pytest
 
 START_SECONDS = 30
+SHARE_NIGHTS = {"test_bad_input", "test_few_customers", "test_interrupted", "test_nightly", "test_schedule"}
+"""They share one Prefect server and its published nights."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where tests run side by side, the tests of a file, and those that share nights."""
+    for item in items:
+        file = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("nights" if file in SHARE_NIGHTS else str(item.path)))
 
 
 @pytest.fixture(scope="session")
