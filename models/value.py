@@ -3,10 +3,13 @@
 Trees learn by how much the coming window differs from what the account brings now (a Tweedie loss through a log link,
 which estimates a mean and allows for many zeros); the trailing mean is both where they begin and the baseline. The
 interval holds the revenue of eight out of ten past accounts that were expected to bring about as much, measured out
-of time. A lifetime value is a formula on top: expected revenue that fades with the band's rate of leaving.
+of time. Accounts that are gone are put right apart: few of them come back, and what trees make of the many that begin
+at a floor, because a logarithm has no zero, is put to what such accounts brought in all. A lifetime value is a formula
+on top (``models.lifetime``): expected revenue that fades with the rate of leaving.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -17,21 +20,18 @@ from matplotlib.figure import Figure
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
-from features.labels import churned, revenue_after
+from features.labels import at_risk, churned, revenue_after
 from features.spine import account_spine
-from models.baseline import Bands
 from models.boosting import PARAMS, TREES, Encoding, fit
 from models.calibration import Numbers
 from models.folds import Folds, folds
-from models.history import ACCOUNT_HASH, account_rows, labels, learning_dates
+from models.history import ACCOUNT_HASH, account_rows, dated, labels, learning_dates
+from models.lifetime import LIFETIME_WINDOWS, WINDOW_DAYS, leaving, leaving_rates, lifetime_reasons, lifetime_windows
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.reasons import Voice, as_json, middle, reasons
+from models.spread import Spreads
 
-HORIZON_DAYS = 90
-LIFETIME_WINDOWS = 12
-"""Three years of windows: what lies beyond is not foreseeable, and a longer sum would pretend that it is."""
-
-YEARLY_DISCOUNT = 0.10
+HORIZON_DAYS = WINDOW_DAYS
 POWER = 1.5
 """Of the Tweedie loss: between Poisson (1) and gamma (2), as sums of purchases are."""
 
@@ -39,43 +39,17 @@ PARAMETERS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 
 FLOOR_SHARE = 0.01
 """Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
 
+PRIOR_RETURNS = 10
+"""How many accounts that came back as was expected weigh in what is measured of those that did."""
+
+LEAST = 0.01
+"""Nothing less is expected, a cent: what was expected divides, and has a logarithm."""
+
 MOST_TIMES = 3.0
 """No account is expected to bring more than this many times what it brings, unless that is less than the mean one."""
 
 FEWEST_ROWS = 50
 FEWEST_PAYING = 20
-MOST_BINS = 8
-FEWEST_IN_BIN = 50
-BOUNDS = (0.1, 0.9)
-
-LEAVING = Bands("days_since_order", (30, 60, 90, 180), "Days since the last order")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Bounds of what came over what was expected, by the logarithm of what was expected."""
-
-    at: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-    @classmethod
-    def of(cls, expected: Numbers, came: Numbers) -> "Spread":
-        """Measured in bins of equal counts."""
-        order = np.argsort(expected, kind="stable")
-        bins = np.array_split(order, max(1, min(MOST_BINS, len(order) // FEWEST_IN_BIN)))
-        ratios = [np.quantile(came[rows] / expected[rows], BOUNDS) for rows in bins]
-        at = tuple(float(np.log(expected[rows]).mean()) for rows in bins)
-        return cls(at, tuple(min(1.0, float(r[0])) for r in ratios), tuple(max(1.0, float(r[1])) for r in ratios))
-
-    def around(self, expected: Numbers) -> tuple[Numbers, Numbers]:
-        """Low and high of each expectation; they include it."""
-        place = np.log(expected)
-        return expected * np.interp(place, self.at, self.low), expected * np.interp(place, self.at, self.high)
-
-    def state(self) -> dict[str, list[float]]:
-        """As JSON."""
-        return {"at": list(self.at), "low": list(self.low), "high": list(self.high)}
 
 
 class Value:
@@ -94,16 +68,20 @@ class Value:
         if isinstance(parts, Abstention):
             return parts
         judged, seed = _at(rows, parts.judge), company.seed
-        early = _fit(_at(rows, parts.first), seed) if parts.first else None
-        made, final = _fit(_at(rows, parts.learn), seed), _fit(rows, seed)
-        spread = Spread.of(*_out_of_time(made, early, rows, parts))
+        made, plain = _Made.of(_at(rows, parts.learn), seed), _plain(_at(rows, parts.learn))
+        calibrate = _at(rows, parts.calibrate)
+        before = [(_Made.of(_at(rows, parts.first), seed).expect(calibrate), calibrate)] if parts.first else []
+        outs = [*before, (made.expect(judged), judged)]
+        made, final = made.put_right(before), _Made.of(rows, seed).put_right(outs)
+        could_leave = rows[~rows["gone"]]
         state = {
             "horizon_days": HORIZON_DAYS,
             "encoding": final.encoding.state(),
             "floor": final.floor,
-            "spread": spread.state(),
-            "baseline_spread": Spread.of(final.begin(judged), _came(judged)).state(),
-            "leaving": LEAVING.rates(rows, rows["left"].to_numpy(dtype=np.float64)),
+            "gone_share": final.gone_share,
+            "spread": _spreads(outs, final.gone_share).state(),
+            "baseline_spread": _spreads([(plain.expect(judged), judged)], 1.0).state(),
+            "leaving": leaving_rates(could_leave, could_leave["left"].to_numpy(dtype=np.float64)),
             "usual": middle(rows, ACCOUNT_FEATURES),
         }
         expected = made.expect(judged)
@@ -112,7 +90,7 @@ class Value:
             flavor="lightgbm",
             estimator=final.booster,
             state=state,
-            judgement=_judgement(judged, expected, made.floor, _held(made, early, rows, parts)),
+            judgement=_judgement(judged, expected, plain, _held(expected, judged, before)),
             features_hash=ACCOUNT_HASH,
             example=final.encoding.encode(rows.head(5)),
             params={**PARAMS, **PARAMETERS, "trees": TREES, "seed": seed, "horizon_days": HORIZON_DAYS},
@@ -128,40 +106,32 @@ class Value:
         if isinstance(parts, Abstention):
             return parts
         judged = _at(rows, parts.judge)
-        floor = FLOOR_SHARE * max(1.0, float(trailing(_at(rows, parts.learn)).mean()))
         seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
-        return _judgement(judged, _champions(champion).expect(judged), floor, {}, seen)
+        return _judgement(judged, _champions(champion).expect(judged), _plain(_at(rows, parts.learn)), {}, seen)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``expected_revenue`` and ``lifetime_value``: one row per customer each, in the reporting currency.
 
         The lifetime value is revenue, before cost: three years of windows of 90 days, each as the expected one, times
-        the share of accounts in its recency band that have not left by then, discounted by 10 % a year. Its bounds
-        are those of the expected revenue carried through the formula.
+        the share of accounts like it that have not left by then, discounted by 10 % a year; of an account that is gone
+        already, the one window. Its bounds are those of the expected revenue carried through the formula.
         """
-        rows = account_rows(company, (company.as_of,))
+        rows = _today(company)
         made, state = _champions(champion), champion.state
         expected = made.expect(rows)
         plain = champion.ships == "baseline"
-        spread = state["baseline_spread" if plain else "spread"]
-        low, high = Spread(*(tuple(spread[part]) for part in ("at", "low", "high"))).around(expected)
-        leaving = LEAVING.predict(rows, state["leaving"])[0] if len(rows) else np.zeros(0)
-        windows = lifetime_windows(leaving)
+        gone = rows["gone"].to_numpy(dtype=bool)
+        low, high = Spreads.restored(state["baseline_spread" if plain else "spread"]).around(expected, gone)
+        rates = leaving(rows, state["leaving"])
+        windows = lifetime_windows(rates)
+        ends = (": expected to go on, nothing known foresees better" if plain else "", "; it has left already")
         begins = [
-            f"Brought {now:,.0f} {company.currency} per {HORIZON_DAYS} days lately"
-            + (": expected to go on, nothing known foresees better" if plain else "")
-            for now in trailing(rows)
+            f"Brought {now:,.0f} {company.currency} per {HORIZON_DAYS} days lately{ends[int(left)]}"
+            for now, left in zip(trailing(rows), gone, strict=True)
         ]
         moved = [[]] * len(rows) if plain or rows.empty else _moved(champion, rows, company.currency)
         why = [[begin, *more[:2]] for begin, more in zip(begins, moved, strict=True)]
-        lifetime_why = [
-            [
-                f"Expected {value:,.0f} {company.currency} in the next {HORIZON_DAYS} days",
-                f"Of accounts like it (days since the last order: {band}) {rate:.0%} leave in {HORIZON_DAYS} days",
-                f"Counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}",
-            ]
-            for value, band, rate in zip(expected, LEAVING.of(rows), leaving, strict=True)
-        ]
+        lifetime_why = lifetime_reasons(rows, expected, rates, company.currency)
         years = LIFETIME_WINDOWS * HORIZON_DAYS
         return {
             "expected_revenue": _frame(rows, expected, low, high, why, HORIZON_DAYS),
@@ -179,13 +149,6 @@ def trailing(rows: pd.DataFrame) -> Numbers:
     return np.asarray(np.maximum((orders + recurring).to_numpy(dtype=np.float64), 0.0))
 
 
-def lifetime_windows(leaving: Numbers) -> Numbers:
-    """How many of the coming windows an account is worth, discounted, when this share leaves in each."""
-    steps = np.arange(LIFETIME_WINDOWS)
-    kept = (1 - leaving[:, None]) ** steps
-    return np.asarray((kept * (1 + YEARLY_DISCOUNT) ** (-steps * HORIZON_DAYS / 365)).sum(axis=1))
-
-
 def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
     """One loss per row: Tweedie deviance between what was expected and what came, both in the currency."""
     one, two = 1 - POWER, 2 - POWER
@@ -195,30 +158,66 @@ def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
 
 @dataclass(frozen=True)
 class _Made:
-    """Trees that move an account's trailing revenue, or nothing that moves it."""
+    """Trees that move an account's trailing revenue, or nothing that moves it (the baseline).
+
+    What trees expect of accounts that are gone is put right by ``gone_share``.
+    """
 
     booster: lgb.Booster | None
     encoding: Encoding
     floor: float
+    gone_share: float = 1.0
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, seed: int) -> "_Made":
+        """Fitted to past rows."""
+        plain = _plain(rows)
+        encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
+        trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **PARAMETERS)
+        return cls(trees, encoding, plain.floor)
 
     def begin(self, rows: pd.DataFrame) -> Numbers:
         """Where each account begins: its trailing revenue, never zero."""
         return np.maximum(trailing(rows), self.floor)
 
     def expect(self, rows: pd.DataFrame) -> Numbers:
-        if self.booster is None or rows.empty:
-            return self.begin(rows)
-        moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
+        """What each account brings within the horizon."""
         begin = self.begin(rows)
-        most = np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE)
-        return np.asarray(np.clip(begin * np.exp(moved), self.floor, most))
+        if self.booster is None or rows.empty:
+            return begin
+        moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
+        said = np.minimum(begin * np.exp(moved), np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE))
+        return _share_of_gone(said, rows, self.gone_share)
+
+    def put_right(self, outs: "_Outs") -> "_Made":
+        """With the share that makes the total of gone accounts right, out of time."""
+        return replace(self, gone_share=_gone_share(outs))
 
 
-def _fit(rows: pd.DataFrame, seed: int) -> _Made:
-    encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
-    floor = FLOOR_SHARE * max(1.0, float(trailing(rows).mean()))
-    start = np.log(np.maximum(trailing(rows), floor))
-    return _Made(fit(encoding, rows, _came(rows), seed=seed, start=start, **PARAMETERS), encoding, floor)
+_Outs = Sequence[tuple[Numbers, pd.DataFrame]]
+"""What was expected of rows, and these rows, later than those learnt from."""
+
+
+def _plain(rows: pd.DataFrame) -> _Made:
+    """The baseline as past rows make it."""
+    return _Made(None, Encoding((), {}), FLOOR_SHARE * max(1.0, float(trailing(rows).mean())))
+
+
+def _share_of_gone(expected: Numbers, rows: pd.DataFrame, share: float) -> Numbers:
+    return np.asarray(np.maximum(np.where(rows["gone"], expected * share, expected), LEAST), dtype=np.float64)
+
+
+def _gone_share(outs: _Outs) -> float:
+    """What accounts that are gone brought, over what was expected of them.
+
+    As if a few more of them had come back just as expected, since few do, and one of them brings much.
+    """
+    expected = np.concatenate([np.zeros(0), *(expected[rows["gone"]] for expected, rows in outs)])
+    came = np.concatenate([np.zeros(0), *(_came(rows[rows["gone"]]) for _, rows in outs)])
+    if not (came > 0).any():
+        return PRIOR_RETURNS / (PRIOR_RETURNS + len(came))
+    more = PRIOR_RETURNS * float(came[came > 0].mean())
+    return (float(came.sum()) + more) / (float(expected.sum()) + more)
 
 
 def _champions(champion: Champion) -> _Made:
@@ -228,21 +227,31 @@ def _champions(champion: Champion) -> _Made:
             f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
             f"today's are {ACCOUNT_HASH}: train it again"
         )
+    state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
-    return _Made(booster, Encoding.restored(champion.state["encoding"]), champion.state["floor"])
+    return _Made(booster, Encoding.restored(state["encoding"]), state["floor"], state["gone_share"])
 
 
 def _past(company: Company) -> pd.DataFrame:
-    """One row per customer and past date: features, the revenue that ``came`` (at least 0), and whether it ``left``."""
+    """One row per customer and past date: features, the revenue that ``came`` (at least 0), whether it was ``gone``
+    already, and if not, whether it ``left``."""
     dates = learning_dates(company, HORIZON_DAYS)
     spine = account_spine(company, dates)
     rows = account_rows(company, dates)
     money = labels(revenue_after(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
     left = labels(churned(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
     rows = rows.merge(money[["account_id", "as_of", "revenue"]], on=["account_id", "as_of"])
-    rows = rows.merge(left[["account_id", "as_of", "churned"]], on=["account_id", "as_of"])
-    gone = rows["churned"].astype("boolean").fillna(True).astype(bool)
-    return rows.assign(came=rows["revenue"].clip(lower=0.0), left=gone).drop(columns=["revenue", "churned"])
+    rows = rows.merge(left[["account_id", "as_of", "at_risk", "churned"]], on=["account_id", "as_of"])
+    came, gone = rows["revenue"].clip(lower=0.0), ~rows["at_risk"].astype(bool)
+    left_since = rows["churned"].astype("boolean").fillna(False).astype(bool)
+    return rows.assign(came=came, gone=gone, left=left_since).drop(columns=["revenue", "at_risk", "churned"])
+
+
+def _today(company: Company) -> pd.DataFrame:
+    """One row per customer: features as of today, and whether it is ``gone``."""
+    rows = account_rows(company, (company.as_of,))
+    risk = dated(at_risk(company, account_spine(company, (company.as_of,)), HORIZON_DAYS))
+    return rows.assign(gone=~rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"]))
 
 
 def _split(rows: pd.DataFrame) -> Folds | Abstention:
@@ -254,9 +263,10 @@ def _split(rows: pd.DataFrame) -> Folds | Abstention:
         return Abstention(Value.name, f"{why}; found {len(dates)} past dates")
     learnt, judged = _at(rows, parts.learn), _at(rows, parts.judge)
     paying = min(int((learnt["came"] > 0).sum()), int((judged["came"] > 0).sum()))
-    if len(learnt) < FEWEST_ROWS or paying < FEWEST_PAYING:
+    could_leave = int((~learnt["gone"]).sum())
+    if could_leave < FEWEST_ROWS or paying < FEWEST_PAYING:
         why = f"needs {FEWEST_PAYING} accounts that bring money after a past date, before a judged one and after it"
-        return Abstention(Value.name, f"{why}; found {paying} among {len(learnt)} past cases")
+        return Abstention(Value.name, f"{why}; found {paying} among {could_leave} past cases that were not gone")
     return parts
 
 
@@ -268,33 +278,30 @@ def _came(rows: pd.DataFrame) -> Numbers:
     return rows["came"].to_numpy(dtype=np.float64)
 
 
-def _out_of_time(made: _Made, early: _Made | None, rows: pd.DataFrame, parts: Folds) -> tuple[Numbers, Numbers]:
-    """What was expected and what came, on rows later than those learnt from."""
-    pairs = [(made.expect(_at(rows, parts.judge)), _came(_at(rows, parts.judge)))]
-    if early is not None:
-        pairs.append((early.expect(_at(rows, parts.calibrate)), _came(_at(rows, parts.calibrate))))
-    return np.concatenate([e for e, _ in pairs]), np.concatenate([c for _, c in pairs])
+def _spreads(outs: _Outs, gone_share: float) -> Spreads:
+    """Of what came around what was expected, once what was expected of gone accounts is put right by the share."""
+    rows = pd.concat([rows for _, rows in outs], ignore_index=True)
+    expected = _share_of_gone(np.concatenate([expected for expected, _ in outs]), rows, gone_share)
+    return Spreads.of(expected, _came(rows), rows["gone"].to_numpy(dtype=bool))
 
 
-def _held(made: _Made, early: _Made | None, rows: pd.DataFrame, parts: Folds) -> dict[str, float]:
+def _held(expected: Numbers, judged: pd.DataFrame, before: _Outs) -> dict[str, float]:
     """How often the judged revenue lay within bounds that were measured before; empty in a short history."""
-    if early is None:
+    if not before:
         return {}
-    calibrating, judged = _at(rows, parts.calibrate), _at(rows, parts.judge)
-    spread = Spread.of(early.expect(calibrating), _came(calibrating))
-    low, high = spread.around(made.expect(judged))
-    came = _came(judged)
+    came, gone = _came(judged), judged["gone"].to_numpy(dtype=bool)
+    low, high = _spreads(before, _gone_share(before)).around(expected, gone)
     return {"coverage of 80": float(np.mean((low <= came) & (came <= high)))}
 
 
 def _judgement(
     judged: pd.DataFrame,
     expected: Numbers,
-    floor: float,
+    baseline: _Made,
     more: dict[str, float],
     seen: "np.ndarray[Any, Any] | None" = None,
 ) -> Judgement:
-    came, plain = _came(judged), np.maximum(trailing(judged), floor)
+    came, plain = _came(judged), baseline.expect(judged)
     losses, plain_losses = tweedie_losses(expected, came), tweedie_losses(plain, came)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
     return Judgement(
@@ -309,6 +316,8 @@ def _judgement(
             "baseline mean absolute error": float(np.abs(plain - came).mean()),
             "total expected over came": float(expected.sum() / came.sum()),
             "baseline total expected over came": float(plain.sum() / came.sum()),
+            "expected of gone accounts": float(expected[judged["gone"]].sum()),
+            "came of gone accounts": float(came[judged["gone"]].sum()),
             "judged rows": float(len(judged)),
             **more,
         },

@@ -1,8 +1,10 @@
 """Churn, upsell, value and win on a company that lives by known rules."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -122,6 +124,53 @@ def test_revenue_comes_in_bounds_about_as_often_as_said(challengers: dict[str, C
     metrics = challengers["expected_revenue"].judgement.metrics
     assert 0.65 < metrics["coverage of 80"] < 0.95
     assert 0.7 < metrics["total expected over came"] < 1.3
+
+
+def test_who_has_left_already_is_worth_what_it_may_bring_in_a_quarter_and_no_more(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    """Nobody who left comes back here."""
+    left = frames["churn"].set_index("account_id")["abstained"].notna()
+    quarter = frames["expected_revenue"].set_index("account_id")["value"]
+    lifetime = frames["lifetime_value"].set_index("account_id")["value"]
+    assert 0 < left.sum() < len(left)
+    assert (lifetime[left] == quarter[left]).all()
+    assert (lifetime[~left] > quarter[~left]).all()
+    assert quarter[left].sum() < 0.01 * quarter.sum()
+
+
+@pytest.fixture(scope="module")
+def sleepers() -> Company:
+    """Large customers that order every ten days, and many small ones that slept for a year before one in twenty-five
+    of them orders in a quarter, for 100."""
+    rng = np.random.default_rng(8)
+    lines = [
+        (f"large-{n:02}", float(day), 900 + 200 * rng.random()) for n in range(60) for day in range(n % 10, 731, 10)
+    ]
+    lines += [(f"small-{n:03}", float(n % 20), 100.0) for n in range(400)]
+    lines += [
+        (f"small-{n:03}", day, 100.0) for n in range(400) for day in (400 + rng.exponential(90 * 25),) if day < 731
+    ]
+    orders = pd.DataFrame(lines, columns=["account_id", "day", "amount"])
+    orders = orders.assign(
+        ordered_at=pd.Timestamp(2023, 1, 1) + pd.to_timedelta(orders["day"], "D"), order_id=orders.index.astype(str)
+    )
+    orders = orders.assign(line_id="1", product_id="P", quantity=1.0, status="placed")
+    names = pd.DataFrame({"account_id": orders["account_id"].unique()})
+    return company_of({"accounts": names, "products": pd.DataFrame({"product_id": ["P"]}), "orders": orders}, AS_OF)
+
+
+def test_what_sleepers_will_bring_is_right_in_all_and_no_floor(sleepers: Company) -> None:
+    learnt = Value().learn(sleepers)
+    assert isinstance(learnt, Challenger)
+    scored = Value().score(sleepers, replace(champion_of(learnt), ships="model"))
+    assert not isinstance(scored, Abstention)
+    expected = scored["expected_revenue"].set_index("account_id")["value"]
+    orders = sleepers.tables["orders"].select("account_id", "ordered_at").execute()
+    last = orders.groupby("account_id")["ordered_at"].max()
+    asleep = last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)]
+    truth = len(asleep) / 25 * 100.0
+    assert expected[asleep].sum() == pytest.approx(truth, rel=0.5)
 
 
 def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounted_years(
