@@ -18,7 +18,6 @@ from tests.flows.served import Served, serving
 
 DEMO_UNTIL = datetime(2026, 3, 15, 14, 0)
 DEMO_AS_OF = date(2026, 3, 15)
-FIRED_FOR_REAL = "test_a_served_night_is_published_and_nothing_outlives_the_server"
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,10 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(PREFECT_API_URL.value())
 
 
-@pytest.fixture(scope="session", autouse=True)
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served | None]:
-    """A served schedule, where a test wants one. It starts before the first test and takes its time beside them."""
-    if not any(item.name == FIRED_FOR_REAL for item in request.session.items):
-        yield None
-        return
-    with serving(tmp_path_factory.mktemp("served")) as schedule:
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A served schedule, until the test that wants it ends: each night that it fires is a process of its own."""
+    with serving(tmp_path) as schedule:
         yield schedule
 
 

@@ -21,7 +21,7 @@ from flows.schedule import serve
 from flows.settings import load, prepare
 settings = load()
 prepare(settings)
-serve(settings, schedule=Interval(timedelta(seconds=5)))
+serve(settings, schedule=Interval(timedelta(seconds=20)))
 """
 
 

@@ -17,7 +17,7 @@ from flows.settings import load, today
 from tests.command_line import ROOT
 from tests.flows.served import Served, of_session
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @pytest.mark.parametrize("timezone", ["Europe/Berlin", "America/New_York", "Europe/Istanbul"])
