@@ -21,6 +21,7 @@ SHARE_NIGHTS = {"test_bad_input", "test_few_customers", "test_interrupted", "tes
 """They share one Prefect server and its published nights."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where tests run side by side, the tests of a file, and those that share nights."""
     for item in items:
