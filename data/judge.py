@@ -1,7 +1,6 @@
 """Great Expectations judges the clean tables and the night's vitals, and writes what it saw as pages (Data Docs)."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -60,10 +59,9 @@ def judge(
 
 
 def import_great_expectations() -> Any:
-    """The package, which takes seconds to import. It imports a module of the standard library that Python will drop."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import great_expectations
+    """The package, which takes seconds to import."""
+    import great_expectations
+
     return great_expectations
 
 
@@ -160,11 +158,9 @@ class _Judge:
         definition = self.context.validation_definitions.add(
             self.gx.ValidationDefinition(name=name, data=batch, suite=suite)
         )
-        with warnings.catch_warnings():  # on frames of pandas 3, which it does not know of yet
-            warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
-            outcome = definition.run(
-                batch_parameters={"dataframe": frame}, run_id=self.run, result_format={"result_format": "BASIC"}
-            )
+        outcome = definition.run(
+            batch_parameters={"dataframe": frame}, run_id=self.run, result_format={"result_format": "BASIC"}
+        )
         return sorted(outcome.results, key=lambda result: result.expectation_config.meta["place"])
 
 

@@ -1,9 +1,6 @@
 """Ways to forecast the series of a panel from what it held before an origin. Steps × nodes come back, NaN: cannot."""
 
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,14 +67,12 @@ def fit_prophet(panel: Panel, node: int, origin: int) -> Any:
         n_changepoints=10,
         uncertainty_samples=0,
     )
-    with _pandas_of_tomorrow():
-        return made.fit(history, seed=0)
+    return made.fit(history, seed=0)
 
 
 def predict_prophet(fitted: Any, ahead: pd.DataFrame) -> Numbers:
     """What a fitted Prophet says of the days ``ds``."""
-    with _pandas_of_tomorrow():
-        return np.asarray(fitted.predict(ahead)["yhat"], dtype=np.float64)
+    return np.asarray(fitted.predict(ahead)["yhat"], dtype=np.float64)
 
 
 def import_prophet() -> Any:
@@ -88,15 +83,6 @@ def import_prophet() -> Any:
 
     logging.getLogger("cmdstanpy").handlers = [logging.NullHandler()]  # with none, each fit would give it a new one
     return Prophet
-
-
-@contextmanager
-def _pandas_of_tomorrow() -> Iterator[None]:
-    """Without the warnings about calls of Prophet that a later pandas will refuse."""
-    with warnings.catch_warnings():
-        for category in (FutureWarning, DeprecationWarning):
-            warnings.simplefilter("ignore", category=category)
-        yield
 
 
 def lagged(panel: Panel, origin: int, steps: int) -> Numbers:

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -264,10 +263,9 @@ def _quiet() -> Iterator[None]:
     with _ALONE:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with warnings.catch_warnings():  # its import warns about a type hint of its own
-            warnings.filterwarnings("ignore", message=r"(?s).*type hint is inferred as AnyType", category=UserWarning)
-            import mlflow.pyfunc  # noqa: F401
-            from mlflow.utils.logging_utils import disable_logging
+        import mlflow.pyfunc  # noqa: F401
+        from mlflow.utils.logging_utils import disable_logging
+
         disable_logging()  # type: ignore[no-untyped-call]  # MLflow's own, without types
         logging.getLogger("alembic").setLevel(logging.ERROR)
         yield

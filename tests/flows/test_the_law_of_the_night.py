@@ -44,7 +44,6 @@ def delete_from(crm: Path, table: Table, instant: datetime, into: Path) -> int:
     return len(rows) - len(kept)
 
 
-@pytest.mark.xfail(strict=False, reason="open: the judged loss of churn differed once (0.2311, 0.2326); see the issue")
 def test_the_demo_company_is_scored_the_same_without_its_future(tmp_path):
     write_demo(tmp_path / "demo", until=UNTIL, size=0.3, seed=3, timezone=TIMEZONE)
     crm, cut = tmp_path / "demo" / "crm", tmp_path / "cut"
@@ -58,7 +57,6 @@ def test_the_demo_company_is_scored_the_same_without_its_future(tmp_path):
     same_night(tmp_path / "a", tmp_path / "b", "demo", (crm, cut), AS_OF)
 
 
-@pytest.mark.xfail(strict=False, reason="open: the mapping knows a product without a price too early; see the issue")
 @pytest.mark.skipif(not RETAIL.is_dir(), reason=f"needs the real data set in {RETAIL}")
 def test_online_retail_is_scored_the_same_without_its_future(tmp_path):
     """A third of the customers, to be quick; the year before Christmas 2010, the year after deleted."""

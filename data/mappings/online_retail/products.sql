@@ -1,5 +1,6 @@
--- One row per stock code, whatever its case, from the first day it had a price on: name (most frequent) and list price
--- (median) are that day's. Lines without a price are notes on stock; their descriptions name no product.
+-- One row per stock code that was ever sold for a price, whatever its case, known from that first sale on: name (most
+-- frequent) and list price (median) are that day's. Lines without a price are notes on stock, none of them a customer's:
+-- they make no product.
 WITH lines AS (
     SELECT stock_code, description, price, invoice_date FROM online_retail_ii_2009_2010
     WHERE invoice_date < TIMESTAMP '2010-12-01'
@@ -11,10 +12,11 @@ WITH lines AS (
         nullif(trim(description), '') AS name,
         price,
         CAST(invoice_date AS TIMESTAMP) AS sold_at,
-        min(CAST(invoice_date AS TIMESTAMP)) OVER (PARTITION BY upper(trim(stock_code)), price > 0) AS first_at
+        min(CAST(invoice_date AS TIMESTAMP)) OVER (PARTITION BY upper(trim(stock_code))) AS first_at
     FROM lines
+    WHERE price > 0
 ), first_day AS (
-    SELECT * FROM coded WHERE price > 0 AND CAST(sold_at AS DATE) = CAST(first_at AS DATE)
+    SELECT * FROM coded WHERE CAST(sold_at AS DATE) = CAST(first_at AS DATE)
 ), names AS (
     SELECT
         product_id, name,
@@ -22,16 +24,8 @@ WITH lines AS (
     FROM first_day
     WHERE name IS NOT NULL
     GROUP BY product_id, name
-), prices AS (
-    SELECT product_id, median(price) AS list_price, min(first_at) AS known_at FROM first_day GROUP BY product_id
-), never_priced AS (
-    SELECT product_id, min(sold_at) AS known_at FROM coded
-    WHERE product_id NOT IN (SELECT product_id FROM prices)
-    GROUP BY product_id
 ), products AS (
-    SELECT product_id, list_price, known_at FROM prices
-    UNION ALL
-    SELECT product_id, NULL, known_at FROM never_priced
+    SELECT product_id, median(price) AS list_price, min(first_at) AS known_at FROM first_day GROUP BY product_id
 )
 SELECT
     products.product_id,
