@@ -61,6 +61,8 @@ def _models(results: pd.DataFrame) -> RichTable:
             table.add_row(str(row.model), "", "abstains", str(row.abstained))
             continue
         judged = f"{row.metric} {cell(row.value)} against {cell(row.baseline_value)} of {row.baseline}"
+        if row.ships == "baseline":
+            judged += ": no better than luck"
         table.add_row(str(row.model), f"v{row.version}", str(row.ships), judged)
     return table
 

@@ -197,6 +197,7 @@ def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd
     first = np.searchsorted(span.day_starts, contracts.started, side="right")
     last = np.searchsorted(span.day_starts, np.minimum(contracts.ended, span.until), side="right") - 1
     last = np.where(contracts.ended < span.until, last + 1, last)  # the day it ended is the row's, not the next one's
+    last = np.minimum(last, np.searchsorted(span.day_starts, span.until, side="right") - 1)  # today is not over
     first = first + (phase - first) % SAMPLED_EVERY
     times = np.maximum(0, (last - first + SAMPLED_EVERY - 1) // SAMPLED_EVERY)
     row = np.repeat(np.arange(len(times)), times)

@@ -198,3 +198,16 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
         write_demo(tmp_path, until=UNTIL, size=-1)
     with pytest.raises(ValueError, match="naive UTC"):
         write_demo(tmp_path, until=UNTIL.astimezone())
+
+
+def test_no_day_of_use_is_told_before_it_is_over_though_a_subscription_ended_that_day(tmp_path: Path) -> None:
+    until = datetime(2025, 9, 30, 11, 30)  # the last day of the simulated months
+    write_demo(tmp_path, until=until, size=0.5, seed=3)
+    crm = opened(tmp_path)
+    ended, told = crm.execute(
+        """SELECT (SELECT count(*) FROM subscriptions WHERE ended_at >= TIMESTAMP '2025-09-29 21:00' AND ended_at < ?),
+        (SELECT count(*) FROM usage WHERE known_at >= ?)""",
+        [until, until],
+    ).fetchone() or (0, 0)
+    assert ended > 0
+    assert told == 0

@@ -71,8 +71,11 @@ def test_online_retail_is_read_whole_and_without_its_overlap(reading: Reading) -
     )
     assert (returned, wrong) == (18_446, 0)
     assert ask(step, "SELECT count(*) = count(DISTINCT (order_id, line_id)) FROM orders") == (True,)
-    unpriced = "SELECT count(*), count(account_id), count(*) FILTER (amount > 0) FROM orders ANTI JOIN products USING (product_id)"
-    lines, customers, paid = ask(step, unpriced)
+    lines, customers, paid = ask(
+        step,
+        "SELECT count(*), count(account_id), count(*) FILTER (amount > 0) FROM orders "
+        "ANTI JOIN products USING (product_id)",
+    )
     assert (lines > 300, customers, paid) == (True, 0, 0)  # notes on stock of codes that were never sold
     assert ask(step, "SELECT family FROM products WHERE product_id = 'POST'") == ("service",)
     assert step.frame("unreadable").empty
