@@ -24,6 +24,8 @@ from flows.complaints import told_once
 
 FILE_NAME = "gelir.toml"
 PREFIX = "GELIR_"
+CHECKOUT = "GELIR_CHECKOUT"
+"""No setting: where ``prefect.yaml`` tells workers to find the program."""
 
 EXAMPLE = """\
 # Settings of Gelir. Every line may be left out; what stands here is the default.
@@ -132,7 +134,9 @@ def load(root: Path | None = None, **overrides: Any) -> Settings:
     root = (root or Path.cwd()).resolve()
     given = {name: value for name, value in overrides.items() if value is not None}
     unknown = sorted(
-        name for name in os.environ if name.startswith(PREFIX) and _field(name) not in Settings.model_fields
+        name
+        for name in os.environ
+        if name.startswith(PREFIX) and name != CHECKOUT and _field(name) not in Settings.model_fields
     )
     if unknown:
         raise SettingsError(

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from data.errors import SettingsError
 from flows.settings import EXAMPLE, FILE_NAME, Settings, load, prepare
+from tests.command_line import ROOT
 
 
 def test_the_example_file_says_the_defaults(tmp_path, monkeypatch):
@@ -33,6 +36,14 @@ def test_an_unknown_setting_is_refused_wherever_it_stands(tmp_path, monkeypatch)
     monkeypatch.setenv("GELIR_MAPING", "maven")
     with pytest.raises(SettingsError, match="GELIR_MAPING"):
         load(tmp_path)
+
+
+def test_what_the_deployments_read_from_the_environment_is_no_unknown_setting(tmp_path, monkeypatch):
+    named = re.findall(r"\$(GELIR_\w+)", (ROOT / "prefect.yaml").read_text())
+    assert named
+    for name in named:
+        monkeypatch.setenv(name, str(tmp_path))
+    assert load(tmp_path) == Settings(root=tmp_path)
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path):
