@@ -62,7 +62,7 @@ def _models(results: pd.DataFrame) -> RichTable:
             continue
         judged = f"{row.metric} {cell(row.value)} against {cell(row.baseline_value)} of {row.baseline}"
         if row.ships == "baseline":
-            judged += ": no better than luck"
+            judged += ": not better by more than luck"
         table.add_row(str(row.model), f"v{row.version}", str(row.ships), judged)
     return table
 
