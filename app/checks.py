@@ -1,4 +1,4 @@
-"""``gelir check``: whether the settings work, each part tried for real."""
+"""``gelir check``: whether the settings work, each part tried for real, no row read."""
 
 import os
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from data.errors import GelirError
+from data.fit import fit
 from data.mapping import load_mapping
 from data.source import open_source
 from data.store import open_store
@@ -13,12 +14,17 @@ from flows.settings import Settings
 
 
 def show(console: Console, settings: Settings) -> bool:
-    """Try the mapping, the source, the scoring table and the folders; say what works. True when all of it does."""
+    """Try the mapping, the source, the one on the other, the scoring table, the folders and MLflow; say what works.
+
+    True when all of it does.
+    """
     checks: dict[str, Callable[[], str]] = {
         "mapping": lambda: _mapping(settings),
         "source": lambda: _source(settings),
+        "mapping on the source": lambda: _fit(settings),
         "scoring table": lambda: _store(settings),
         "folders": lambda: _folders(settings),
+        "MLflow": lambda: _mlflow(settings),
     }
     results = [_tried(console, name, check) for name, check in checks.items()]
     return all(results)
@@ -45,6 +51,11 @@ def _source(settings: Settings) -> str:
     return f"{settings.source_place}, {len(source.tables)} tables"
 
 
+def _fit(settings: Settings) -> str:
+    made = fit(open_source(settings.source_place), load_mapping(settings.mapping))
+    return f"{', '.join(made)} can be made of it"
+
+
 def _store(settings: Settings) -> str:
     open_store(settings.scores_url)
     return settings.scores_url.split("@")[-1]
@@ -56,3 +67,11 @@ def _folders(settings: Settings) -> str:
         if not os.access(folder, os.W_OK):
             raise GelirError(f"cannot write to {folder}", where=str(folder), mend="allow it, or name another folder")
     return f"{settings.path(settings.var)} and {settings.path(settings.mlruns)} can be written"
+
+
+def _mlflow(settings: Settings) -> str:
+    from models.tracking import Tracking
+
+    tracking = Tracking(settings.path(settings.mlruns), settings.company or load_mapping(settings.mapping).name)
+    tracking.get_ready()
+    return f"{tracking.uri}, models of {tracking.company}"

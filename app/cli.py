@@ -17,6 +17,7 @@ from rich.logging import RichHandler
 
 from app import checks, night_summary, tables
 from data.errors import GelirError, SettingsError, SourceError
+from data.store import published
 from flows import settings as told
 
 app = typer.Typer(
@@ -50,14 +51,15 @@ def nightly(
     told.prepare(settings)
     from flows.run import Run
 
-    Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense is said at once
+    begun = Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense is said at once
+    before = published(tables.store(settings))
     from flows.ready import ready
 
     with console.status("starting the night …"), ready(settings):
         from flows.nightly import nightly as night
 
-        run_id = night(as_of.date() if as_of else None, settings, attempt)
-    night_summary.show(console, settings, run_id)
+        run_id = night(begun.moment.as_of, settings, attempt)
+    night_summary.show(console, settings, run_id, before)
 
 
 @app.command()

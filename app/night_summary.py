@@ -11,23 +11,46 @@ from rich.table import Table as RichTable
 from app.tables import cell, store
 from data.lake import Lake
 from data.scoring import MODEL_RESULTS, OUTPUTS
-from data.store import view
+from data.store import Store, published, view
 from flows.settings import Settings
 
 REASONS_SHOWN = 6
 
 
-def show(console: Console, settings: Settings, run_id: str) -> None:
-    """The published night as short tables, then the three commands that show it."""
+def show(console: Console, settings: Settings, run_id: str, before: str | None = None) -> None:
+    """The published night as short tables, then the three commands that show it.
+
+    ``before`` is the run that readers saw when the night began: they are told when it is of another company, or later.
+    """
     scores = store(settings)
     run = view(scores, "runs", where={"run_id": run_id}).iloc[0]
+    if not run["current"]:
+        seen = published(scores)
+        console.print(f"{run_id} was published before and nothing was changed; readers see {seen}")
+        console.print(f"to show it to them: [bold]{command(f'gelir rollback {run_id}')}[/]", highlight=False)
+        return
     views = {table.name: view(scores, table.name) for table in OUTPUTS}
     console.print()
     console.print(f"[bold]{run['company']}[/] as of [bold]{run['as_of']}[/]: {run['status']} as {run_id}")
     console.print(_read(int(run["rows_read"]), int(run["rows_quarantined"]), views.pop("quarantined")))
     console.print(_models(views.pop("model_results")))
     console.print(_published(views))
+    _tell_replaced(console, scores, run, before)
     console.print(_commands(settings))
+
+
+def _tell_replaced(console: Console, scores: Store, run: pd.Series, before: str | None) -> None:
+    """Say so where readers saw another company, or a later date, until now: few would expect it."""
+    earlier = view(scores, "runs", where={"run_id": before}) if before is not None else pd.DataFrame()
+    if earlier.empty:
+        return
+    was = earlier.iloc[0]
+    if was["company"] != run["company"] or was["as_of"] > run["as_of"]:
+        console.print(
+            f"[yellow]until now readers saw {was['company']} as of {was['as_of']}[/]; "
+            f"to go back: [bold]{command(f'gelir rollback {before}')}[/]",
+            highlight=False,
+        )
 
 
 def show_learnt(console: Console, settings: Settings, run_id: str) -> None:

@@ -44,18 +44,19 @@ class RunRecord:
 def publish(
     store: Store, run: RunRecord, steps: Sequence[Step], published_at: datetime, *, keep: int = 30
 ) -> dict[str, int]:
-    """Rows published of each output. After it, readers see this run, and the rows of the ``keep`` latest runs remain.
+    """Rows published of each output. After it, readers see this run, and the rows of the company's ``keep`` latest runs
+    remain.
 
-    Every output is a table of exactly one of the steps. A run that readers see already is audited again and not
-    rewritten, so that publishing it twice changes nothing. Raises ``StoreError``, with every broken rule, when the
-    audit finds one: readers keep what they had.
+    Every output is a table of exactly one of the steps. A run that was published before is audited again and nothing
+    else: publishing it twice changes nothing, not even what readers see, who may have been rolled back since. Raises
+    ``StoreError``, with every broken rule, when the audit finds one: readers keep what they had.
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1; it is {keep}")
     sources = _sources(store, steps)
     counts = {name: rows_of(step.path(name)) for name, step in sources.items()}
     with store.reading() as connection:
-        seen = _pointer(connection) == run.run_id
+        seen = _status(connection, run.run_id) == "published"
     if not seen:
         with store.writing() as connection, reader() as duck:
             _remove(connection, [run.run_id, *_left_behind(connection)])
@@ -71,7 +72,7 @@ def publish(
         with store.writing() as connection:
             _record(connection, run, status="published", published_at=published_at, why=None)
             _point(connection, run.run_id)
-            _retire(connection, keep)
+            _retire(connection, run.company, keep)
     return counts
 
 
@@ -166,9 +167,9 @@ def _left_behind(connection: Connection) -> list[str]:
     return list(connection.execute(select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "writing")).scalars())
 
 
-def _retire(connection: Connection, keep: int) -> None:
-    """Remove the rows of all but the latest published runs and the one that readers see; the records stay."""
-    query = select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "published")
+def _retire(connection: Connection, company: str, keep: int) -> None:
+    """Remove the rows of all but a company's latest published runs and the one that readers see; the records stay."""
+    query = select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "published", RUN_RECORDS.c.company == company)
     latest_first = connection.execute(
         query.order_by(RUN_RECORDS.c.published_at.desc(), RUN_RECORDS.c.run_id.desc())
     ).scalars()

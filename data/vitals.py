@@ -21,6 +21,15 @@ LEAST_OF_MEDIAN = 0.5
 FEWEST_FOR_VOLUME = 20
 """Below this many rows, half of them gone says nothing."""
 
+SALES = ("orders", "subscriptions")
+"""Tables whose silence would look as if every customer had left."""
+
+FEWEST_GAPS = 50
+"""From so many silences between the days of a table's rows it is known how long they usually last."""
+
+LONGEST_SILENCES = 2.0
+"""A table that is silent for so many times its longest silences (all but 1 in 100) was not loaded."""
+
 MOST_REASONS = 4
 
 
@@ -54,11 +63,14 @@ def vitals(
     previous: Sequence[Step],
     stale_days: int,
 ) -> list[Vital]:
-    """Key tables that hold rows, shares kept out, the age of the newest fact, and volume against earlier nights."""
+    """Key tables that hold rows, shares kept out, the age of the newest fact, the silence of sales, and volume
+    against earlier nights."""
     by_table = {result.table: result for result in sorted_tables}
     found = [_held(group, by_table) for group in KEY_TABLES]
     found += [_share(duck, result, draft, tolerate) for result in sorted_tables if result.read]
     found.append(_age(duck, moment, draft, stale_days))
+    silences = (_silence(duck, table, moment, draft, stale_days) for table in SALES)
+    found += [silence for silence in silences if silence is not None]
     found += [_volume(result, previous) for result in sorted_tables if _usual(result.table, previous)]
     return found
 
@@ -134,6 +146,35 @@ def _age(duck: duckdb.DuckDBPyConnection, moment: Moment, draft: Draft, stale_da
         f"refresh the source, run as of a date that it covers{f' (such as {newest:%Y-%m-%d})' if newest else ''}, "
         "or raise stale_days in gelir.toml",
         most=stale_days,
+    )
+
+
+def _silence(
+    duck: duckdb.DuckDBPyConnection, table: str, moment: Moment, draft: Draft, stale_days: int
+) -> Vital | None:
+    """Days since the newest sale of a table, against its own longest silences; ``None`` where these are not known.
+
+    The newest fact of all may be fresh while one loader is dead, and then every customer looks as if it had left.
+    """
+    newest, gaps, longest = duck.execute(
+        """WITH days AS (
+            SELECT date_trunc('day', known_at) AS day, max(known_at) AS last_at
+            FROM read_parquet($path) WHERE known_at < $as_of GROUP BY 1
+        ), gaps AS (SELECT last_at, date_diff('day', lag(day) OVER (ORDER BY day), day) AS gap FROM days)
+        SELECT max(last_at), count(gap), quantile_cont(gap, 0.99) FROM gaps""",
+        {"path": str(draft.folder / f"{table}.parquet"), "as_of": moment.as_of_at},
+    ).fetchall()[0]
+    if gaps < FEWEST_GAPS:
+        return None
+    silent = (moment.as_of_at - newest) / timedelta(days=1)
+    return Vital(
+        table,
+        f"days of silence of {table}",
+        silent,
+        f"{table} is stale: its newest row before {moment.as_of} became known at {newest:%Y-%m-%d}, {silent:.0f} days "
+        f"before; 99 in 100 of its silences lasted at most {longest:.0f}",
+        f"load {table} again, whole; where nothing was sold indeed, raise stale_days in gelir.toml",
+        most=max(float(stale_days), LONGEST_SILENCES * longest),
     )
 
 

@@ -95,8 +95,15 @@ class Run:
 
     def nights(self) -> list[str]:
         """Nights of this company in the lake, by name, the latest date first."""
-        night = re.compile(rf"{re.escape(self.company)}-\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}}")
-        return sorted((path.name for path in self.lake.root.glob("*") if night.fullmatch(path.name)), reverse=True)
+        return self._of_company("")
+
+    def trainings(self) -> list[str]:
+        """Trainings of this company in the lake, by name, the latest date first."""
+        return self._of_company("train-")
+
+    def _of_company(self, prefix: str) -> list[str]:
+        named = re.compile(rf"{prefix}{re.escape(self.company)}-\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}}")
+        return sorted((path.name for path in self.lake.root.glob("*") if named.fullmatch(path.name)), reverse=True)
 
     def known(self, golden: Step) -> Company:
         """The company that the run's golden tables describe."""

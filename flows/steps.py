@@ -62,11 +62,17 @@ def two_at_once() -> TaskRunner[PrefectFuture[Any]]:
 
 @contextmanager
 def guarded(run: Run, store: Store) -> Iterator[None]:
-    """Hold the night's lock; when the night stops, write down that it did and why. Readers keep what they had."""
+    """Hold the night's lock; when the night stops, write down that it did and why. Readers keep what they had.
+
+    What was read is forgotten when it was not good enough to go on with: who mends the source and starts again wants
+    it read again. A night that is killed forgets nothing, and is resumed.
+    """
     with exclusive(store):
         try:
             yield
         except Exception as stop:
+            if run.lake.finished(run.id, "read") is not None and run.lake.finished(run.id, "validate") is None:
+                run.lake.forget(run.id)
             try:
                 data.publish.record_stopped(store, record(run), why=str(stop))
             except StoreError as unrecorded:
@@ -215,17 +221,19 @@ def _tracking(run: Run) -> Tracking:
 
 
 def _earlier_reads(run: Run) -> list[Step]:
-    """The read steps of earlier nights of this company, latest first."""
+    """The read steps of earlier nights of this company, latest first; a night that stopped tells no usual volume."""
     earlier = (name for name in run.nights() if name < f"{run.company}-{run.moment.as_of}")
-    reads = (run.lake.finished(name, "read") for name in earlier)
+    reads = (run.lake.finished(name, "read") for name in earlier if run.lake.finished(name, "validate") is not None)
     return [step for step in reads if step is not None][:PAST_NIGHTS_COMPARED]
 
 
 def _forget_old(run: Run, store: Store) -> None:
-    """Remove from the lake the company's nights that nobody can go back to, but for the latest ones."""
+    """Remove from the lake the company's nights that nobody can go back to, but for the latest ones, and all but the
+    latest trainings.
+    """
     seen = data.store.runs(store)
     kept = set(seen.loc[seen["status"] == "published", "run_id"]) | {run.id} | set(run.nights()[:PAST_NIGHTS_COMPARED])
-    for name in run.nights():
+    for name in [*run.nights(), *run.trainings()[PAST_NIGHTS_COMPARED:]]:
         if name not in kept:
             run.lake.forget(name)
 

@@ -1,9 +1,11 @@
-"""Training: a challenger for every model as of a date. Nothing is published."""
+"""Training: a challenger for every model as of a date. Nothing is published; no night runs beside it."""
 
 from datetime import date
 
 from prefect import flow
 
+from data.lock import exclusive
+from data.store import open_store
 from flows.run import Run
 from flows.settings import Settings, load
 from flows.steps import learn, read, resolve, two_at_once, validate
@@ -13,8 +15,9 @@ from flows.steps import learn, read, resolve, two_at_once, validate
 def training(as_of: date | None = None, settings: Settings | None = None) -> str:
     """Train and judge a challenger for every model; a champion changes only when it is beaten. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), purpose="train")
-    crm = read(run)
-    clean = validate(run, crm)
-    golden = resolve(run, clean)
-    learn(run, golden, always=True)
+    with exclusive(open_store(run.settings.scores_url)):  # a night would meet champions that change under it
+        crm = read(run)
+        clean = validate(run, crm)
+        golden = resolve(run, clean)
+        learn(run, golden, always=True)
     return run.id

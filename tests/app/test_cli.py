@@ -13,6 +13,7 @@ from data.store import open_store, published
 from flows.settings import EXAMPLE, load
 from tests.command_line import ended, gelir, spawned
 from tests.data.scored import outputs, record, write
+from tests.flows import small_crm
 
 
 @pytest.fixture
@@ -40,16 +41,30 @@ def test_init_writes_every_setting_and_refuses_to_overwrite(tmp_path: Path) -> N
 def test_check_tells_what_works_and_what_is_broken(tmp_path: Path) -> None:
     broken = gelir(tmp_path, "check")
     assert broken.code == SourceError.exit_code
-    assert broken.out.count("works  ") == 3
+    assert broken.out.count("works  ") == 4
     assert "broken source: the source folder does not exist" in broken.out
     assert "mend:" in broken.out
-    (tmp_path / "crm").mkdir()
-    (tmp_path / "crm" / "accounts.csv").write_text("account_id\nA1\n")
-    (tmp_path / "gelir.toml").write_text('source = "crm"\n')
+    small_crm.small_crm(tmp_path / "crm")
+    small_crm.mapping(tmp_path / "mapping")
+    (tmp_path / "gelir.toml").write_text('source = "crm"\nmapping = "mapping"\n')
     whole = gelir(tmp_path, "check")
     assert whole.code == 0
-    assert whole.out.count("works  ") == 4
+    assert whole.out.count("works  ") == 6
+    assert "mapping on the source: accounts, orders, products can be made of it" in whole.out
     assert "broken " not in whole.out
+
+
+def test_check_names_what_of_a_mapping_does_not_fit_the_source(tmp_path: Path) -> None:
+    small_crm.small_crm(tmp_path / "crm")
+    small_crm.mapping(tmp_path / "mapping")
+    (tmp_path / "mapping" / "orders.sql").write_text("SELECT order_id, line_no FROM orders")
+    (tmp_path / "mapping" / "tickets.sql").write_text("SELECT * FROM cases")
+    (tmp_path / "gelir.toml").write_text('source = "crm"\nmapping = "mapping"\n')
+    said = gelir(tmp_path, "check")
+    assert said.code == SourceError.exit_code
+    assert "broken mapping on the source" in said.out
+    assert "line_no" in said.out
+    assert "tickets.sql reads 'cases', which the source lacks" in " ".join(said.out.split())
 
 
 def test_check_names_the_setting_that_makes_no_sense(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A run is published whole or not at all, on SQLite and on PostgreSQL."""
 
 import math
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -120,6 +121,27 @@ def test_publishing_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
     publish(store, record("r1"), steps, PUBLISHED_AT.replace(hour=9))
     for name, frame in before.items():
         pd.testing.assert_frame_equal(view(store, name), frame)
+
+
+def test_a_rollback_outlives_the_repetition_of_a_night_that_was_published(store: Store, tmp_path: Path) -> None:
+    publish_run(store, tmp_path, "r1", churn=0.25, day=2)
+    steps = write(tmp_path, "r2", outputs(0.5))
+    publish(store, record("r2"), steps, PUBLISHED_AT.replace(day=3))
+    rollback(store, "r1")
+    before = runs(store)
+    publish(store, record("r2"), steps, PUBLISHED_AT.replace(day=4))
+    assert published(store) == "r1"
+    assert churn_seen(store) == [0.25] * 3
+    pd.testing.assert_frame_equal(runs(store), before)
+
+
+def test_one_company_makes_no_room_of_anothers_runs(store: Store, tmp_path: Path) -> None:
+    publish_run(store, tmp_path, "r1", day=2, keep=1)
+    steps = write(tmp_path, "other", outputs())
+    publish(store, replace(record("other"), company="other"), steps, PUBLISHED_AT.replace(day=3), keep=1)
+    assert runs(store).set_index("run_id")["status"].to_dict() == {"r1": "published", "other": "published"}
+    rollback(store, "r1")
+    assert published(store) == "r1"
 
 
 def test_old_rows_make_room_and_their_record_stays(store: Store, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Great Expectations judges what is left, and a promise that the night depends on stops it."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,30 @@ def test_a_source_without_recent_facts_is_stale_and_facts_of_the_future_do_not_f
     assert "its newest fact before 2024-07-01 became known at 2024-06-20 12:00 UTC" in vital.told
     assert "at most 7 days are tolerated" in vital.told
     assert measured(tmp_path / "patient", held, "", "age", stale_days=11)[1]
+
+
+def test_orders_that_fell_silent_stop_the_night_though_other_facts_are_fresh(tmp_path: Path) -> None:
+    """An order every second day until a month ago, and an activity today."""
+    last = datetime(2024, 5, 31, 12)
+    lines = [order(str(n), ordered_at=str(last - timedelta(days=2 * n))) for n in range(60)]
+    held = crm(
+        only_orders=lines,
+        activities=[{"activity_id": "1", "account_id": "A", "kind": "call", "happened_at": "2024-06-30 10:00"}],
+    )
+    assert measured(tmp_path / "any", held, "", "age")[1]
+    vital, within = measured(tmp_path / "orders", held, "orders", "silence")
+    assert not within
+    assert (vital.observed, vital.most) == (30.5, 7.0)
+    assert "its newest row before 2024-07-01 became known at 2024-05-31, 30 days before" in vital.told
+    assert measured(tmp_path / "patient", held, "orders", "silence", stale_days=31)[1]
+
+
+def test_sales_that_are_usually_rare_may_be_silent_for_as_long_as_they_were(tmp_path: Path) -> None:
+    last = datetime(2024, 5, 31, 12)
+    lines = [order(str(n), ordered_at=str(last - timedelta(days=20 * n))) for n in range(60)]
+    vital, within = measured(tmp_path, crm(only_orders=lines), "orders", "silence")
+    assert within
+    assert vital.most == 40.0
 
 
 def test_a_table_that_shrank_against_earlier_nights_was_not_loaded_whole(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from time import monotonic
 
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine
 
 from data.errors import BrokenPromise, GelirError, MappingError, SettingsError, SourceError, StoreError
 from data.store import published, runs, view
@@ -119,6 +120,23 @@ def test_a_process_leaves_with_the_message_and_no_traceback(small_night: Night, 
     said = ended(spawned(small_night.folder, "nightly", "--as-of", "2025-06-02", **environment))
     one_message(said, SourceError)
     still_readable(small_night)
+
+
+def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_database: str) -> None:
+    """Its URL tells nothing of its content, so the night has the same name as the one that stopped."""
+    crm = small_night.folder / "crm"
+    engine = create_engine(postgres_database.replace("postgresql://", "postgresql+psycopg://"))
+    frames = {name: pd.read_csv(crm / f"{name}.csv") for name in ("accounts", "products", "orders")}
+    for name, frame in frames.items():
+        broken = frame.assign(ordered_at="2999-01-01 10:00:00") if name == "orders" else frame
+        broken.to_sql(name, engine, index=False)
+    night = ("nightly", "--as-of", str(small_night.as_of), "--source", postgres_database, "--company", "mended")
+    scores = ("--scores", f"sqlite:///{small_night.folder / 'mended.db'}")
+    one_message(gelir(small_night.folder, *night, *scores), BrokenPromise)
+    frames["orders"].to_sql("orders", engine, index=False, if_exists="replace")
+    engine.dispose()
+    said = gelir(small_night.folder, *night, *scores)
+    assert said.code == 0, said.err
 
 
 def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path: Path) -> None:
