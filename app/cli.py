@@ -35,6 +35,7 @@ MappingOption = Annotated[str | None, typer.Option("--mapping", help="A shipped 
 SourceOption = Annotated[str | None, typer.Option("--source", help="A folder of files, or a database URL.")]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="Names the company's models.")]
 ScoresOption = Annotated[str | None, typer.Option("--scores", help="URL of the database that holds the scores.")]
+ModelName = Annotated[str, typer.Argument(help="A model, by its name: churn, win, …")]
 
 
 @app.command()
@@ -79,6 +80,89 @@ def train(
 
         run_id = training(as_of.date() if as_of else None, settings)
     night_summary.show_learnt(console, settings, run_id)
+
+
+@app.command()
+def tune(
+    model: ModelName,
+    minutes: Annotated[float | None, typer.Option(help="End after so many minutes; 10 when nothing is said.")] = None,
+    trials: Annotated[int | None, typer.Option(help="End after so many trials.", min=1)] = None,
+    as_of: AsOf = None,
+    mapping: MappingOption = None,
+    source: SourceOption = None,
+    company: CompanyOption = None,
+) -> None:
+    """Search for better parameters of a model within a budget; what is found must win its place like any challenger."""
+    if minutes is not None and minutes <= 0:
+        raise SettingsError(f"{minutes} minutes are none", where="--minutes", mend="name more than 0")
+    settings = told.load(mapping=mapping, source=source, company=company)
+    told.prepare(settings)
+    from flows.ready import ready
+
+    with console.status("starting the tuning …"), ready(settings):
+        from flows.tuning import tuning
+        from models.tuning import Budget
+
+        budget = Budget(trials, 10.0 if minutes is None and trials is None else minutes)
+        run_id = tuning(model, budget, as_of.date() if as_of else None, settings)
+    night_summary.show_learnt(console, settings, run_id)
+
+
+@app.command()
+def compare(
+    model: ModelName,
+    first: Annotated[str | None, typer.Argument(help="A version: 3 or v3; the champion when left out.")] = None,
+    second: Annotated[str | None, typer.Argument(help="Another one; the latest when left out.")] = None,
+    mapping: MappingOption = None,
+    company: CompanyOption = None,
+    scores: ScoresOption = None,
+) -> None:
+    """Show two versions of a model side by side."""
+    settings = told.load(mapping=mapping, company=company, scores=scores)
+    from app import versions
+
+    versions.compare(console, settings, model, first, second)
+
+
+@app.command()
+def champion(
+    model: ModelName,
+    version: Annotated[str | None, typer.Argument(help="The version that shall score: 3 or v3.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let challengers take the place again.")] = False,
+    mapping: MappingOption = None,
+    company: CompanyOption = None,
+    scores: ScoresOption = None,
+) -> None:
+    """List a model's versions, or go back to one of them: it is held until released."""
+    settings = told.load(mapping=mapping, company=company, scores=scores)
+    from app import versions
+
+    if version is not None:
+        versions.choose(console, settings, model, version)
+    elif release:
+        versions.release(console, settings, model)
+    else:
+        versions.champions(console, settings, model)
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(help="The run whose scores are made again; `gelir runs` lists them.")],
+    mapping: MappingOption = None,
+    source: SourceOption = None,
+    company: CompanyOption = None,
+    scores: ScoresOption = None,
+) -> None:
+    """Score a night again with the versions that it used, and compare. Nothing is published."""
+    settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
+    told.prepare(settings)
+    from flows.ready import ready
+
+    with console.status("starting the replay …"), ready(settings):
+        from flows.replay import replay as again
+
+        run_id = again(run, settings)
+    night_summary.show_replayed(console, settings, run, run_id)
 
 
 @app.command()

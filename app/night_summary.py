@@ -59,7 +59,26 @@ def show_learnt(console: Console, settings: Settings, run_id: str) -> None:
     steps = sorted((lake.root / run_id).glob("learn_*"))
     results = pd.concat([lake.step(run_id, step.name).frame("result") for step in steps], ignore_index=True)
     console.print(_models(results[list(MODEL_RESULTS.by_name)]))
+    for row in results.dropna(subset=["verdict"]).itertuples():
+        console.print(f"[bold]{row.model}[/]: {row.verdict}", highlight=False)
+    for step in steps:
+        found = lake.step(run_id, step.name)
+        if "tuning" in found.tables:
+            console.print(str(found.frame("tuning")["says"].iloc[0]), highlight=False)
     console.print(f"look closer: [bold]{mlflow_ui(settings)}[/]", highlight=False)
+
+
+def show_replayed(console: Console, settings: Settings, replayed: str, run_id: str) -> None:
+    """How the scores that were made again differ from those of the run."""
+    step = Lake(settings.lake).step(run_id, "compare")
+    table = RichTable("scores", "published", "made again", "differing", title=f"replay of {replayed}")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in step.frame("compared").to_dict("records"):
+        told = [f"{row[name]:,}" if pd.notna(row[name]) else "not kept" for name in ("published", "made", "differing")]
+        table.add_row(str(row["table_name"]), *told)
+    console.print(table)
+    console.print(f"they lie in {near(Lake(settings.lake).root / run_id / 'score')}; nothing was published")
 
 
 def _read(rows: int, kept_out: int, reasons: pd.DataFrame) -> RichTable:

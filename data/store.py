@@ -113,6 +113,15 @@ def view(
     return _frame(_BY_NAME[name], columns, found)
 
 
+def rows_of_run(store: Store, name: str, run_id: str) -> pd.DataFrame:
+    """The rows of an output that a run published, whether readers see it or not; none where they are not kept."""
+    columns = [column.name for column in _BY_NAME[name].columns]
+    query = select(*(BASES[name].c[column] for column in columns)).where(BASES[name].c.run_id == run_id)
+    with store.reading() as connection:
+        found = connection.execute(query).all()
+    return _frame(_BY_NAME[name], columns, found)
+
+
 def runs(store: Store) -> pd.DataFrame:
     """One row per run that published or stopped, the latest started first; the columns of ``data.scoring.RUNS``."""
     return view(store, RUNS.name, order_by=("-started_at",))
@@ -127,4 +136,5 @@ def published(store: Store) -> str | None:
 def _frame(output: Output, columns: Sequence[str], found: Sequence[Any]) -> pd.DataFrame:
     frame = pd.DataFrame([tuple(row) for row in found], columns=list(columns), dtype=object)
     kinds: dict[str, Kind] = {"run_id": "text", **{column.name: column.kind for column in output.columns}}
-    return frame.astype({name: FRAME_TYPES[kind] for name, kind in kinds.items() if kind in FRAME_TYPES})
+    typed = {name: FRAME_TYPES[kind] for name, kind in kinds.items() if kind in FRAME_TYPES and name in frame}
+    return frame.astype(typed)

@@ -4,9 +4,11 @@ import hashlib
 import json
 import logging
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -36,8 +38,19 @@ class Run:
     started_at: datetime
 
     @classmethod
-    def begin(cls, as_of: date | None, settings: Settings, *, purpose: str = "night", attempt: int = 1) -> "Run":
-        """The run for a date, today by default. Raises where the settings, the mapping or the source make no sense."""
+    def begin(
+        cls,
+        as_of: date | None,
+        settings: Settings,
+        *,
+        purpose: str = "night",
+        attempt: int = 1,
+        also: dict[str, object] | None = None,
+    ) -> "Run":
+        """The run for a date, today by default. Raises where the settings, the mapping or the source make no sense.
+
+        ``also`` is what else tells it from other runs: the versions that it replays, the budget of a tuning.
+        """
         mapping = load_mapping(settings.mapping)
         timezone = settings.timezone or mapping.timezone
         now = today(timezone)
@@ -63,6 +76,7 @@ class Run:
             "retrain_days": settings.retrain_days,
             "stale_days": settings.stale_days,
             "seed": settings.seed,
+            **(also or {}),
         }
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
         prefix = "" if purpose == "night" else f"{purpose}-"
@@ -108,6 +122,21 @@ class Run:
     def known(self, golden: Step) -> Company:
         """The company that the run's golden tables describe."""
         return Company.of(golden, self.moment.as_of, self.moment.timezone, self.currency, self.settings.seed)
+
+
+@cache
+def code_commit() -> str:
+    """The commit of the checkout, with a + where files differ from it; empty where it is not under version control."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    git = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+" if changed.strip() else "")
 
 
 def code_digest() -> str:

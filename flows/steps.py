@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 import actions.choose
 import data.publish
 import data.read
+import data.replayed
 import data.resolve
 import data.store
 import data.validate
@@ -37,11 +38,12 @@ from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
 from features.company import Company
-from flows.run import Run
+from flows.run import Run, code_commit, code_digest
 from models import MODELS
 from models.learning import Terms
 from models.model import Model
 from models.tracking import Tracking
+from models.tuning import Budget
 
 PAST_NIGHTS_COMPARED = 7
 """How many earlier nights of the same company tell what volume is normal."""
@@ -116,16 +118,27 @@ def engineer(run: Run, golden: Step) -> Step:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="learn {names}")
-def learn_some(run: Run, golden: Step, names: list[str], always: bool = False) -> list[Step]:
+def learn_some(run: Run, golden: Step, names: list[str], terms: Terms | None = None) -> list[Step]:
     """Which versions of some models score, and why."""
-    terms = Terms(run.id, run.settings.retrain_days, always)
+    agreed = terms or terms_of(run)
 
     def learnt(model: Model) -> Step:
         one = models.learning.learn
         company, tracking = _shared(run, golden, names), _tracking(run)
-        return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, terms, draft))
+        return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, agreed, draft))
 
     return [learnt(model) for model in MODELS if model.name in names]
+
+
+@task(cache_policy=NO_CACHE, task_run_name="tune {name}")
+def tune_one(run: Run, golden: Step, name: str, budget: Budget) -> Step:
+    """Which version of a model scores after a search for better parameters, and what was found."""
+    (model,) = (model for model in MODELS if model.name == name)
+    tuned = models.learning.learn_tuned
+    terms = replace(terms_of(run), always=True)
+    return run.step(
+        f"learn_{name}", lambda draft: tuned(model, run.known(golden), _tracking(run), terms, budget, draft)
+    )
 
 
 @task(cache_policy=NO_CACHE, task_run_name="score {names}")
@@ -157,9 +170,14 @@ def groups() -> list[list[str]]:
     return list(together.values())
 
 
-def learn(run: Run, golden: Step, *, always: bool = False) -> list[Step]:
+def terms_of(run: Run) -> Terms:
+    """The terms of a night: a challenger is trained where the champion is old."""
+    return Terms(run.id, run.settings.retrain_days, code=code_digest(), commit=code_commit())
+
+
+def learn(run: Run, golden: Step, terms: Terms | None = None) -> list[Step]:
     """For every model the version that scores; groups of models learn side by side."""
-    started = [learn_some.submit(run, golden, names, always) for names in groups()]
+    started = [learn_some.submit(run, golden, names, terms) for names in groups()]
     return [step for future in started for step in future.result()]
 
 
@@ -167,6 +185,12 @@ def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     """The scores of the champions, side by side as they learnt; each may abstain."""
     started = [score_some.submit(run, golden, names, learnt) for names in groups()]
     return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
+
+
+@task(cache_policy=NO_CACHE)
+def compare(run: Run, store: Store, replayed: str, scores: Step) -> Step:
+    """How the scores that were made again differ from those that were published."""
+    return run.step("compare", lambda draft: data.replayed.compare(store, replayed, scores, draft))
 
 
 @task(cache_policy=NO_CACHE)

@@ -1,5 +1,6 @@
 """Training: a challenger for every model as of a date. Nothing is published; no night runs beside it."""
 
+from dataclasses import replace
 from datetime import date
 
 from prefect import flow
@@ -8,7 +9,7 @@ from data.lock import exclusive
 from data.store import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import learn, read, resolve, two_at_once, validate
+from flows.steps import learn, read, resolve, terms_of, two_at_once, validate
 
 
 @flow(name="training", validate_parameters=False, task_runner=two_at_once())
@@ -19,5 +20,5 @@ def training(as_of: date | None = None, settings: Settings | None = None) -> str
         crm = read(run)
         clean = validate(run, crm)
         golden = resolve(run, clean)
-        learn(run, golden, always=True)
+        learn(run, golden, replace(terms_of(run), always=True))  # each challenger studied as well
     return run.id

@@ -83,8 +83,9 @@ def fit(
     **params: Any,
 ) -> lgb.Booster:
     """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score); ``params``
-    hold at least the ``objective``.
+    hold at least the ``objective``; ``trees`` among them is how many.
     """
+    trees = int(params.pop("trees", TREES))
     data = lgb.Dataset(
         encoding.encode(rows),
         target,
@@ -92,4 +93,4 @@ def fit(
         categorical_feature=list(encoding.categories),
         params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**PARAMS, "seed": seed, **params}, data, num_boost_round=TREES)
+    return lgb.train({**PARAMS, "seed": seed, **params}, data, num_boost_round=trees)

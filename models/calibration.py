@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta
+
+from models.ink import GREY, INK, PALE, plain, sheet
 
 Numbers = NDArray[np.float64]
 
@@ -109,18 +112,24 @@ def lift(probabilities: Numbers, outcomes: Numbers, share: float = 0.1) -> float
 
 
 def reliability_picture(title: str, probabilities: Numbers, outcomes: Numbers) -> Figure:
-    """What was said against what happened, out of time, with the interval of each bin's rate."""
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.add_subplot()
+    """What was said against what happened, out of time, with the interval of each bin's rate; below, how many rows."""
+    figure = sheet(5.6, 5.6)
+    axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     top = 0.05
     for rows in _bins(probabilities):
         said, happened = probabilities[rows].mean(), outcomes[rows].mean()
         low, high = jeffreys(float(outcomes[rows].sum()), len(rows))
-        axes.plot([said, said], [low, high], color="#7a9", linewidth=2)
-        axes.plot(said, happened, "o", color="#264")
+        axes.plot([said, said], [low, high], color=PALE, linewidth=4, solid_capstyle="butt")
+        axes.plot(said, happened, "o", color=INK)
         top = max(top, said, high)
-    axes.plot([0, top], [0, top], color="#bbb", linewidth=1, zorder=0)
-    axes.set(xlabel="said", ylabel="happened", title=title, xlim=(0, top * 1.05), ylim=(0, top * 1.05))
+    top = min(1.0, top * 1.08)
+    axes.plot([0, top], [0, top], color=GREY, linewidth=1, zorder=0)
+    axes.set(xlim=(0, top), ylim=(0, top))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    plain(axes, title, ylabel="happened (bar: 80 % interval of the rate)")
+    counts.hist(np.clip(probabilities, 0, top), bins=40, range=(0, top), color=PALE)
+    counts.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    plain(counts, "", "said", "rows")
     return figure
 
 

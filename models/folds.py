@@ -30,18 +30,29 @@ def folds(dates: Sequence[date], horizon_days: int, judged: int = 1) -> Folds | 
     """The parts of a history, its latest ``judged`` dates judging; ``None`` when no date is left to learn from."""
     days = sorted(set(dates))
     judge = tuple(days[-judged:])
-    learn = _closed_before(days, judge, horizon_days)
-    if not learn:
-        return None
+    learn = closed_before(days, judge, horizon_days)
+    return Folds(*calibrating_parts(learn, horizon_days), learn, judge) if learn else None
+
+
+def calibrating_parts(learn: Sequence[date], horizon_days: int) -> tuple[tuple[date, ...], tuple[date, ...]]:
+    """Of the dates to learn from: those to learn from ``first``, and later ones to ``calibrate``; both empty where too
+    few are left."""
     for calibrating in range(CALIBRATING_DATES, 0, -1):
-        calibrate = learn[-calibrating:]
-        first = _closed_before(learn, calibrate, horizon_days)
+        calibrate = tuple(learn[-calibrating:])
+        first = closed_before(learn, calibrate, horizon_days)
         if len(first) >= calibrating:
-            return Folds(first, calibrate, learn, judge)
-    return Folds((), (), learn, judge)
+            return first, calibrate
+    return (), ()
 
 
-def _closed_before(days: Sequence[date], following: Sequence[date], horizon_days: int) -> tuple[date, ...]:
+def rolling(dates: Sequence[date], horizon_days: int, most: int) -> list[tuple[tuple[date, ...], date]]:
+    """Judged dates of a rolling split with the dates to learn from before each, oldest first; the latest ``most``."""
+    days = sorted(set(dates))
+    parts = [(closed_before(days, (day,), horizon_days), day) for day in days]
+    return [(learn, day) for learn, day in parts if learn][-most:]
+
+
+def closed_before(days: Sequence[date], following: Sequence[date], horizon_days: int) -> tuple[date, ...]:
     """The dates whose label window had closed by the first of the dates that follow."""
     if not following:
         return ()

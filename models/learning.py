@@ -1,24 +1,42 @@
 """Who scores tonight: the champion, a challenger that beat it, the plain baseline, or nobody, with the reason."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pandas as pd
 
+from data.errors import TrackingError
 from data.lake import Draft
 from data.scoring import MODEL_RESULTS
 from features.company import Company
-from models.model import Abstention, Challenger, Champion, Model
+from models.evidence import mean_interval
+from models.model import Abstention, Challenger, Champion, Judgement, Model
+from models.promotion import MOST_FORMER, Rival, settle
+from models.study import Studied, studied
 from models.tracking import Tracking
+from models.tuning import Budget, Tuned, tune
+from models.versions import Provenance
+
+UNTUNABLE = "it does not say how it is learnt and judged on any rows (study), which tuning needs"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """When a champion meets a challenger: at once when ``always``, otherwise once it is older than ``retrain_days``."""
+    """When a champion meets a challenger: at once when ``always``, otherwise once it is older than ``retrain_days``.
+
+    With ``always`` a challenger is also studied: rolling folds, the stability of its importance and a learning curve;
+    a night, which has less time, logs the folds that its calibration needs anyway. ``replays`` names a run whose
+    ``versions`` (by model) score, whatever is champion now.
+    """
 
     run_id: str
     retrain_days: int
     always: bool = False
+    code: str = ""
+    commit: str = ""
+    replays: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def learn(model: Model, company: Company, tracking: Tracking, terms: Terms, draft: Draft) -> None:
@@ -28,21 +46,76 @@ def learn(model: Model, company: Company, tracking: Tracking, terms: Terms, draf
     draft.write("result", _learnt(model, company, tracking, terms))
 
 
+def learn_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms, budget: Budget, draft: Draft) -> None:
+    """Write ``result`` as ``learn`` does, after a search for better parameters, and ``tuning``: one row that says what
+    the search found. Raises ``TrackingError`` for a model that cannot be tuned, or whose past is too short.
+    """
+    study = model.study(company) if isinstance(model, Studied) else Abstention(model.name, UNTUNABLE)
+    tuned = study if isinstance(study, Abstention) else tune(study, budget, company.seed)
+    if isinstance(tuned, Abstention) or not isinstance(model, Studied):
+        why = tuned.why if isinstance(tuned, Abstention) else UNTUNABLE
+        raise TrackingError(f"{model.name} cannot be tuned: {why}", where="gelir tune", mend="name another model")
+    tracking.log_tuning(model.name, tuned, _made(company, terms))
+    draft.write("tuning", pd.DataFrame({"model": [model.name], "says": [tuned.says]}))
+    draft.write("result", _tuned_result(model, company, tracking, terms, tuned))
+
+
+def _tuned_result(model: Model, company: Company, tracking: Tracking, terms: Terms, tuned: Tuned) -> pd.DataFrame:
+    champion = tracking.champion(model.name)
+    usable = champion if champion is not None and _usable(model, champion, company) else None
+    if not tuned.params and usable is not None:
+        return _row(model, champion=usable, verdict=tuned.says)
+    challenger = _challenger(model, company, tuned.params, thorough=True)
+    if isinstance(challenger, Abstention):
+        return _row(model, champion=usable, abstained=None if usable else challenger.why, verdict=challenger.why)
+    return _settle(model, company, tracking, terms, challenger, champion, usable)
+
+
 def _learnt(model: Model, company: Company, tracking: Tracking, terms: Terms) -> pd.DataFrame:
     missing = [group for group in model.needs if not any(company.has(table) for table in group)]
     if missing:
         wanted = "; ".join(" or ".join(group) for group in missing)
         return _row(model, abstained=f"needs a table that the CRM does not have: {wanted}")
+    if terms.replays:
+        return _replayed(model, tracking, terms)
     champion = tracking.champion(model.name)
     if champion is not None and not terms.always and not _due(model, champion, company, terms):
         return _row(model, champion=champion, verdict=f"champion since {champion.trained_as_of}; no challenger due")
     usable = champion if champion is not None and _usable(model, champion, company) else None
-    challenger = model.learn(company)
+    challenger = _challenger(model, company, champion.tuned if champion is not None else {}, thorough=terms.always)
     if isinstance(challenger, Abstention):
         if usable is None:
             return _row(model, abstained=challenger.why)
         return _row(model, champion=usable, verdict=f"champion stays; no challenger: {challenger.why}")
     return _settle(model, company, tracking, terms, challenger, champion, usable)
+
+
+def _challenger(
+    model: Model, company: Company, tuned: Mapping[str, object], *, thorough: bool
+) -> Challenger | Abstention:
+    """A challenger, trained with tuned parameters where there are some; studied, where there is time for it."""
+    maker = model.with_params(tuned) if tuned and isinstance(model, Studied) else model
+    challenger = maker.learn(company)
+    if isinstance(challenger, Abstention):
+        return challenger
+    if thorough and isinstance(model, Studied):
+        study = model.study(company)
+        if not isinstance(study, Abstention):
+            challenger = studied(study, challenger, company.seed)
+    return replace(challenger, judgement=_bounded(challenger.judgement, company.seed))
+
+
+def _bounded(judgement: Judgement, seed: int) -> Judgement:
+    """The judgement with the interval of its mean losses, where its value is the mean of them."""
+    found = dict(judgement.intervals)
+    for name, value, losses in (
+        (judgement.metric, judgement.value, judgement.losses),
+        (f"baseline {judgement.metric}", judgement.baseline_value, judgement.baseline_losses),
+    ):
+        bounds = mean_interval(losses, seed)
+        if bounds is not None and abs(sum(losses) / len(losses) - value) < 1e-6 * max(1.0, abs(value)):
+            found.setdefault(name, bounds)
+    return replace(judgement, intervals=found)
 
 
 def _settle(
@@ -54,18 +127,51 @@ def _settle(
     champion: Champion | None,
     usable: Champion | None,
 ) -> pd.DataFrame:
-    """The row of whoever wins: both judged on the same rows out of time."""
-    version = tracking.log(challenger, terms.run_id)
-    judged = model.judge(usable, company) if usable is not None else None
-    verdict = tracking.settle(challenger, None if isinstance(judged, Abstention) else judged)
-    if usable is not None and not verdict.promoted:
-        return _row(model, champion=usable, verdict=verdict.why)
-    replayed = champion is not None and champion.trained_as_of > company.as_of
-    if replayed:
-        why = f"scores this past date only; the champion of {champion.trained_as_of} stays" if champion else ""
+    """The row of whoever wins: all judged on the same rows out of time."""
+    rivals = _rivals(model, company, tracking, usable)
+    verdict = settle(challenger.judgement, rivals)
+    version = tracking.log(challenger, _made(company, terms), rivals, verdict.why)
+    if not verdict.promoted:
+        return _row(model, champion=verdict.stays, verdict=verdict.why)
+    if champion is not None and champion.trained_as_of > company.as_of:
+        why = f"scores this past date only; the champion of {champion.trained_as_of} stays"
         return _row(model, champion=tracking.load(model.name, version), verdict=why)
-    tracking.promote(model.name, version)
+    if usable is not None and usable.held:
+        why = f"v{usable.version} is held by hand until `gelir champion {model.name} --release`; v{version} is better"
+        return _row(model, champion=usable, verdict=why)
+    tracking.promote(model.name, version, by=terms.run_id)
     return _row(model, champion=tracking.load(model.name, version), verdict=verdict.why)
+
+
+def _rivals(model: Model, company: Company, tracking: Tracking, usable: Champion | None) -> list[Rival]:
+    """Who must be beaten: the current champion first, then the best former ones, as far as they can be judged."""
+    former = tracking.former(model.name, model.features_hash, company.as_of, MOST_FORMER)
+    rivals = []
+    for champion in [*([usable] if usable is not None else []), *former]:
+        judged = model.judge(champion, company)
+        if not isinstance(judged, Abstention):
+            rivals.append(Rival(champion, judged))
+    return rivals
+
+
+def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
+    """The row of the version that scored in the run that is replayed."""
+    version = terms.versions.get(model.name)
+    if version is None:
+        return _row(model, abstained=f"no version of it scored in run {terms.replays}")
+    champion = tracking.load(model.name, version)
+    if champion.features_hash != model.features_hash:
+        raise TrackingError(
+            f"v{version} of {model.name} was made on features {champion.features_hash},"
+            f" today's are {model.features_hash}",
+            where=f"the replay of run {terms.replays}",
+            mend="replay it with the code of that night: its commit stands in the version's tags",
+        )
+    return _row(model, champion=champion, verdict=f"scored in run {terms.replays}, which is replayed")
+
+
+def _made(company: Company, terms: Terms) -> Provenance:
+    return Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
 
 
 def _usable(model: Model, champion: Champion, company: Company) -> bool:

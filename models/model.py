@@ -32,6 +32,7 @@ class Judgement:
 
     ``losses`` and ``baseline_losses`` hold one loss per judged row (lower is better), aligned, so that two versions
     judged on the same rows can be compared in pairs. ``value`` and ``baseline_value`` are what people read.
+    ``intervals`` bound some of the ``metrics`` (or ``metric`` itself), at 95 %.
     """
 
     metric: str
@@ -41,6 +42,12 @@ class Judgement:
     losses: tuple[float, ...]
     baseline_losses: tuple[float, ...]
     metrics: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def shipped(self) -> tuple[float, ...]:
+        """The losses of what ships: the model's or the baseline's."""
+        return self.losses if self.ships == "model" else self.baseline_losses
 
     @property
     def ships(self) -> Literal["model", "baseline"]:
@@ -54,12 +61,27 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One judged part of a rolling time split: how many rows were learnt before it, and how that did on it.
+
+    ``losses`` hold one loss per judged row, as those of a ``Judgement`` do.
+    """
+
+    name: str
+    judged: tuple[date, ...]
+    rows: int
+    metrics: dict[str, float]
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Challenger:
     """What a training brings.
 
     ``estimator`` is a native LightGBM, scikit-learn or Prophet object (``flavor`` says which), fitted on everything
     known, that MLflow can log and load without this project. ``state`` is JSON: calibration, interval widths, baseline
-    rates, whatever else scoring needs. ``example`` is a few input rows for the signature.
+    rates, whatever else scoring needs. ``example`` is a few input rows for the signature. ``folds`` are earlier judged
+    parts, oldest first; ``tuned`` are the parameters that a tuning found and this training used.
     """
 
     model: str
@@ -73,6 +95,8 @@ class Challenger:
     pictures: dict[str, Figure]
     trained_as_of: date
     rows: int
+    folds: tuple[Fold, ...] = ()
+    tuned: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,10 @@ class Champion:
     trained_as_of: date
     judged: dict[str, Any] = field(default_factory=dict)
     """How it was judged when it was logged: ``metric, value, baseline, baseline_value``."""
+    tuned: dict[str, Any] = field(default_factory=dict)
+    """Parameters that a tuning found: the next challenger is trained with them too."""
+    held: bool = False
+    """Whether a person chose it: no challenger takes its place until it is let go."""
 
     @property
     def label(self) -> str:

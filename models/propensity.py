@@ -5,7 +5,8 @@ out of time puts their probabilities right; the plain baseline (rates per band) 
 judged on the same rows. Then the trees are fitted again on everything known.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -25,11 +26,12 @@ from models.calibration import (
     level_moved,
     lift,
     log_losses,
-    reliability_picture,
 )
-from models.folds import Folds, folds
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.evidence import chance_evidence, importance, intervals
+from models.folds import Folds, calibrating_parts, folds
+from models.model import Abstention, Challenger, Champion, Fold, Judgement
 from models.reasons import Voice, as_json, middle, reasons
+from models.study import Fitted, Range, Study
 
 FEWEST_ROWS = 50
 FEWEST_OF_EACH = 20
@@ -39,6 +41,16 @@ JUDGED_OF_EACH = 10
 RECENT_DATES = 3
 MOST_JUDGED = 3
 """The judged part is one date, or up to three where one holds too few of an outcome."""
+
+SPACE: dict[str, Range] = {
+    "num_leaves": Range(4, 31, by_ratio=True, whole=True),
+    "learning_rate": Range(0.01, 0.15, by_ratio=True),
+    "min_data_in_leaf": Range(10, 200, by_ratio=True, whole=True),
+    "lambda_l2": Range(0.1, 50.0, by_ratio=True),
+    "feature_fraction": Range(0.3, 1.0),
+    "trees": Range(40, 300, by_ratio=True, whole=True),
+}
+"""What a tuning may change. Leaves and trees end where reasons would cost too much."""
 
 
 @dataclass(frozen=True)
@@ -92,24 +104,31 @@ class _Made:
     def raw(self, rows: pd.DataFrame) -> Numbers:
         return np.asarray(self.booster.predict(self.encoding.encode(rows)), dtype=np.float64)
 
+    def chances(self, rows: pd.DataFrame) -> Numbers:
+        return self.calibration.apply(self.raw(rows))
 
-def learn(task: Task, past: Past, as_of: date, seed: int) -> Challenger | Abstention:
-    """A challenger fitted on every past row, judged on the latest; or why the past is too thin."""
+
+def learn(
+    task: Task, past: Past, as_of: date, seed: int, params: Mapping[str, Any] | None = None
+) -> Challenger | Abstention:
+    """A challenger fitted on every past row, judged on the latest; or why the past is too thin.
+
+    ``params`` stand in place of the usual ones of the trees: those that a tuning found.
+    """
+    tuned = dict(params or {})
     parts = split(task, past)
     if isinstance(parts, Abstention):
         return parts
     learnt, judged = past.at(parts.learn), past.at(parts.judge)
     calibrating = past.at(parts.calibrate)
-    early = _fit(task, past.at(parts.first), seed, UNCALIBRATED) if parts.first else None
-    calibration = UNCALIBRATED
-    if early is not None and _both(calibrating):
-        calibration = Calibration.fit(early.raw(calibrating), _outcomes(calibrating))
-    made = _fit(task, learnt, seed, calibration)
-    said = calibration.apply(made.raw(judged))
+    made, early = _calibrated(task, learnt, parts, seed, tuned)
+    said = made.chances(judged)
     plain = _baseline(task, learnt, judged, float(said.mean()))
     judgement = _judgement(judged, said, plain)
+    whose = judged[task.key].to_numpy() if len(parts.judge) > 1 else None
+    judgement = replace(judgement, intervals=intervals(said, _outcomes(judged), seed, groups=whose))
 
-    final = _fit(task, past.rows, seed, UNCALIBRATED)
+    final = _fit(task, past.rows, seed, UNCALIBRATED, tuned)
     moved = level_moved(said, _outcomes(judged))
     outs = [(made.raw(judged), _outcomes(judged))]
     if early is not None:
@@ -133,14 +152,45 @@ def learn(task: Task, past: Past, as_of: date, seed: int) -> Challenger | Absten
         params={
             **PARAMS,
             "trees": TREES,
+            **tuned,
             "seed": seed,
             "horizon_days": task.horizon_days,
             "dates": len(past.dates),
             "judged": ", ".join(map(str, parts.judge)),
         },
-        pictures={"reliability": reliability_picture(_title(task, parts), said, _outcomes(judged))},
+        pictures=chance_evidence(
+            _title(task, parts), said, _outcomes(judged), made.booster, made.encoding.encode(judged)
+        ),
         trained_as_of=as_of,
         rows=len(past.rows),
+        folds=_folds(task, past, parts, judgement, early),
+        tuned=tuned,
+    )
+
+
+def study(task: Task, past: Past, seed: int) -> Study | Abstention:
+    """How the task is learnt and judged on any of its rows, for folds, the learning curve and tuning."""
+    parts = split(task, past)
+    if isinstance(parts, Abstention):
+        return parts
+
+    def fitted(rows: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
+        days = tuple(sorted(rows["as_of"].unique()))
+        within = Folds(*calibrating_parts(days, task.horizon_days), days, ())
+        made, _ = _calibrated(task, rows, within, seed, dict(params))
+        return Fitted(made.chances, importance(made.booster))
+
+    return Study(
+        key=task.key,
+        rows=past.rows,
+        horizon_days=task.horizon_days,
+        judged=parts.judge,
+        metric="log loss",
+        fit=fitted,
+        losses=lambda said, rows: log_losses(said, _outcomes(rows)),
+        metrics=lambda said, rows: {"auc": auc(said, _outcomes(rows))},
+        plain=lambda learnt, rows: Bands().predict(rows, _rates(Bands(), learnt))[0],
+        space=SPACE,
     )
 
 
@@ -224,9 +274,36 @@ def split(task: Task, past: Past) -> Folds | Abstention:
     )
 
 
-def _fit(task: Task, rows: pd.DataFrame, seed: int, calibration: Calibration) -> _Made:
+def _calibrated(
+    task: Task, rows: pd.DataFrame, parts: Folds, seed: int, params: dict[str, Any]
+) -> tuple[_Made, _Made | None]:
+    """Trees on all rows, put right by what earlier trees, on the first of them, said of those that calibrate; and these
+    earlier trees, where the history is long enough for them."""
+    calibration = UNCALIBRATED
+    first, calibrating = (rows[rows["as_of"].isin(days)] for days in (parts.first, parts.calibrate))
+    early = _fit(task, first, seed, UNCALIBRATED, params) if len(first) else None
+    if early is not None and _both(calibrating):
+        calibration = Calibration.fit(early.raw(calibrating), _outcomes(calibrating))
+    return _fit(task, rows, seed, calibration, params), early
+
+
+def _fit(task: Task, rows: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> _Made:
     encoding = Encoding.of(task.features, task.categories, rows)
-    return _Made(fit(encoding, rows, _outcomes(rows), objective="binary", seed=seed), encoding, calibration)
+    return _Made(fit(encoding, rows, _outcomes(rows), objective="binary", seed=seed, **params), encoding, calibration)
+
+
+def _folds(task: Task, past: Past, parts: Folds, judgement: Judgement, early: _Made | None) -> tuple[Fold, ...]:
+    """The folds that a training has anyway: the judged part, and the earlier one that calibrates, raw scores still."""
+    metrics = {judgement.metric: judgement.value, "auc": judgement.metrics["auc"]}
+    names = [", ".join(map(str, days)) for days in (parts.calibrate, parts.judge)]
+    last = Fold(names[1], parts.judge, len(past.at(parts.learn)), metrics, judgement.losses)
+    if early is None:
+        return (last,)
+    rows = past.at(parts.calibrate)
+    losses = log_losses(early.raw(rows), _outcomes(rows))
+    metrics = {judgement.metric: float(losses.mean()), "auc": auc(early.raw(rows), _outcomes(rows))}
+    name = f"{names[0]} (not calibrated)"
+    return (Fold(name, parts.calibrate, len(past.at(parts.first)), metrics, tuple(losses.tolist())), last)
 
 
 def _rates(plain: Bands, rows: pd.DataFrame) -> dict[str, Any]:

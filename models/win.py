@@ -15,6 +15,7 @@ from models import propensity
 from models.baseline import UNKNOWN, Bands
 from models.history import EVERY_DAYS, MOST_DATES, dated, labels
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.study import Params, Study
 
 HORIZON_DAYS = 90
 FEWEST_WON = 10
@@ -47,13 +48,24 @@ class Win:
     tables: tuple[str, ...] = ("win",)
     features_hash = HASH
 
+    def __init__(self, params: Params | None = None) -> None:
+        self.params = dict(params or {})
+
+    def with_params(self, params: Params) -> "Win":
+        """The same model, whose challengers are trained with parameters beside the usual ones."""
+        return Win(params)
+
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on every deal that was open at past dates."""
         rows = _past(company)
-        challenger = propensity.learn(TASK, propensity.Past(rows), company.as_of, company.seed)
+        challenger = propensity.learn(TASK, propensity.Past(rows), company.as_of, company.seed, self.params)
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
         return challenger
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on past dates."""
+        return propensity.study(TASK, propensity.Past(_past(company)), company.seed)
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the dates that judge a challenger."""

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from data.errors import SettingsError, TrackingError
 from models.model import Challenger, Judgement
 from models.tracking import Tracking
+from models.versions import Provenance
 
 ROWS = pd.DataFrame({"orders": np.arange(60.0), "visits": np.arange(60.0) % 7})
 
@@ -58,7 +59,7 @@ def challenger() -> Challenger:
 def tracking(tmp_path_factory: pytest.TempPathFactory, challenger: Challenger) -> Tracking:
     store = Tracking(tmp_path_factory.mktemp("models of mine"), "demo")
     assert store.champion("churn") is None
-    assert store.log(challenger, "night-1") == "1"
+    assert store.log(challenger, Provenance("night-1")) == "1"
     return store
 
 
@@ -71,30 +72,31 @@ def test_what_was_logged_comes_back_as_it_was(tracking: Tracking, challenger: Ch
         "value": pytest.approx(0.2),
         "baseline": "base rate",
         "baseline_value": 1.0,
+        "skill": pytest.approx(0.8),
     }
     np.testing.assert_array_equal(champion.estimator.predict(ROWS), challenger.estimator.predict(ROWS))
 
 
 def test_logging_the_same_run_again_gives_the_same_version(tracking: Tracking, challenger: Challenger) -> None:
-    assert tracking.log(challenger, "night-1") == "1"
-    assert Tracking(tracking.root, "demo").log(challenger, "night-1") == "1"
+    assert tracking.log(challenger, Provenance("night-1")) == "1"
+    assert Tracking(tracking.root, "demo").log(challenger, Provenance("night-1")) == "1"
 
 
 def test_a_log_that_was_killed_half_way_is_done_over(tracking: Tracking, challenger: Challenger) -> None:
     broken = replace(challenger, model="win", example=pd.DataFrame({"other": ["text"]}))
     with pytest.raises(Exception, match=r"."):
-        tracking.log(broken, "night-1")
-    assert tracking.log(replace(challenger, model="win"), "night-1") == "1"
+        tracking.log(broken, Provenance("night-1"))
+    assert tracking.log(replace(challenger, model="win"), Provenance("night-1")) == "1"
     runs = tracking._client.search_runs([tracking._experiment("demo.win")])
     assert [run.info.status for run in runs] == ["FINISHED"]
 
 
 def test_the_version_that_scores_is_the_promoted_one(tracking: Tracking, challenger: Challenger) -> None:
     model = replace(challenger, model="upsell", judgement=judgement([2.0, 3.0]))
-    first = tracking.log(model, "night-1")
+    first = tracking.log(model, Provenance("night-1"))
     assert tracking.champion("upsell") is None
     tracking.promote("upsell", first)
-    second = tracking.log(model, "night-2")
+    second = tracking.log(model, Provenance("night-2"))
     champion = tracking.champion("upsell")
     assert champion is not None
     assert (champion.version, second, champion.label) == (first, "2", "upsell v1 (baseline)")
@@ -108,7 +110,7 @@ def test_companies_do_not_share_models(tracking: Tracking, challenger: Challenge
     tracking.promote("churn", "1")
     other = Tracking(tracking.root, "demo2")
     assert other.champion("churn") is None
-    assert other.log(challenger, "night-1") == "1"
+    assert other.log(challenger, Provenance("night-1")) == "1"
 
 
 def test_metrics_parameters_and_the_picture_lie_beside_the_model(tracking: Tracking) -> None:
@@ -131,7 +133,7 @@ def test_a_missing_version_is_named(tracking: Tracking) -> None:
 
 
 def test_an_estimator_of_other_features_is_refused(tracking: Tracking, challenger: Challenger) -> None:
-    version = tracking.log(replace(challenger, model="swapped"), "night-1")
+    version = tracking.log(replace(challenger, model="swapped"), Provenance("night-1"))
     (file,) = (tracking.root / "artifacts" / "demo.swapped").rglob("MLmodel")
     file.write_text(file.read_text().replace("features_hash: abc", "features_hash: xyz"))
     with pytest.raises(TrackingError, match="made on features xyz, the version says abc"):
@@ -141,39 +143,6 @@ def test_an_estimator_of_other_features_is_refused(tracking: Tracking, challenge
 def test_a_company_name_that_cannot_name_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot name models"):
         Tracking(tmp_path, "a/b")
-
-
-@pytest.mark.parametrize(
-    ("champion", "promoted", "words"),
-    [
-        (None, True, "no earlier version"),
-        ([0.9] * 100, True, "better"),
-        ([0.1] * 100, False, "champion stays"),
-        ([0.5] * 100, False, "champion stays"),
-        ([float("nan")] * 100, False, "learnt from every row"),
-        ([float("nan")] * 50 + [0.9] * 50, True, "over 50 rows"),
-    ],
-)
-def test_the_champion_goes_only_for_a_better_one(
-    tracking: Tracking, challenger: Challenger, champion: list[float] | None, promoted: bool, words: str
-) -> None:
-    verdict = tracking.settle(
-        replace(challenger, judgement=judgement([0.5] * 100)), None if champion is None else judgement(champion)
-    )
-    assert verdict.promoted is promoted
-    assert words in verdict.why
-
-
-def test_luck_is_not_enough(tracking: Tracking, challenger: Challenger) -> None:
-    noise = np.random.default_rng(1).normal(0.5, 0.2, 400)
-    gains = np.where(np.arange(400) % 2 == 0, 0.30, -0.301)
-    verdict = tracking.settle(replace(challenger, judgement=judgement(list(noise))), judgement(list(noise + gains)))
-    assert not verdict.promoted
-
-
-def test_versions_judged_on_different_rows_are_not_compared(tracking: Tracking, challenger: Challenger) -> None:
-    with pytest.raises(ValueError, match="different rows"):
-        tracking.settle(challenger, judgement([0.1]))
 
 
 def test_the_model_loads_where_the_project_is_unknown(

@@ -1,0 +1,152 @@
+"""Numbers that show how good a model is: intervals of metrics, the gain curve, importance, what features did.
+
+All are functions of what was said, what happened and the trees: any model calls them, whatever it predicts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from models.calibration import Numbers, auc, calibration_error, lift, log_losses, reliability_picture
+from models.pictures import gain_picture, importance_picture, shares_picture
+
+SURE = 0.95
+"""How often a bootstrap interval of a metric holds it."""
+
+RESAMPLES = 200
+MOST_RESAMPLED = 20_000_000
+"""So many rows are drawn in all: a metric of very many rows is steady enough for fewer resamples."""
+
+FEWEST_RESAMPLES = 40
+EXPLAINED_ROWS = 400
+"""So many rows show what features did; the cost of contributions follows the rows."""
+
+Metric = Callable[[Numbers, Numbers], float]
+
+CHANCES: dict[str, Metric] = {
+    "log loss": lambda said, happened: float(log_losses(said, happened).mean()),
+    "auc": auc,
+    "brier": lambda said, happened: float(np.mean((said - happened) ** 2)),
+    "calibration error": calibration_error,
+    "lift of top tenth": lift,
+}
+"""Metrics of probabilities against what happened (0 or 1)."""
+
+
+def chance_evidence(
+    title: str,
+    said: Numbers,
+    happened: Numbers,
+    booster: lgb.Booster | None = None,
+    encoded: pd.DataFrame | None = None,
+) -> dict[str, Figure]:
+    """Pictures of probabilities, out of time: reliability, gain and lift, and with the trees and the rows that they
+    were given, what features did.
+    """
+    pictures = {"reliability": reliability_picture(title, said, happened), "gain": gain_picture(title, said, happened)}
+    return pictures | (tree_evidence(booster, encoded) if booster is not None and encoded is not None else {})
+
+
+def tree_evidence(booster: lgb.Booster, encoded: pd.DataFrame) -> dict[str, Figure]:
+    """Pictures of any trees: what each feature adds to the raw score of rows, a sample of the given ones."""
+    rows, shares = contributions(booster, encoded)
+    return {"shap summary": shares_picture(rows, shares)} if len(rows) else {}
+
+
+def stable_evidence(importances: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, Figure]]:
+    """The metric ``importance stability`` and its picture, from the importance of every fold."""
+    if len(importances) < 2:
+        return {}, {}
+    table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
+    return {"importance stability": stability(table)}, {"importance": importance_picture(table)}
+
+
+def intervals(
+    said: Numbers,
+    happened: Numbers,
+    seed: int,
+    *,
+    metrics: Mapping[str, Metric] = CHANCES,
+    groups: "NDArray[Any] | None" = None,
+) -> dict[str, tuple[float, float]]:
+    """Bounds of each metric at 95 %: percentiles over resampled rows (Efron, 1979).
+
+    ``groups`` names whose row each is: one that is judged on several dates is drawn as a whole. A metric that some
+    resample does not have (an AUC without one kind) is bounded by the others; one that none has is left out.
+    """
+    draw = _drawing(len(said), groups)
+    rng = np.random.default_rng(seed)
+    times = int(np.clip(MOST_RESAMPLED // max(len(said), 1), FEWEST_RESAMPLES, RESAMPLES))
+    drawn: dict[str, list[float]] = {name: [] for name in metrics}
+    for _ in range(times):
+        rows = draw(rng)
+        for name, metric in metrics.items():
+            drawn[name].append(metric(said[rows], happened[rows]))
+    return {name: bounds for name, values in drawn.items() if (bounds := _percentiles(np.array(values))) is not None}
+
+
+def mean_interval(losses: Sequence[float], seed: int) -> tuple[float, float] | None:
+    """Bounds of a mean loss at 95 %, by the same bootstrap; ``None`` where nothing was judged."""
+    values = np.array([loss for loss in losses if not np.isnan(loss)])
+    if not len(values):
+        return None
+    found = intervals(values, values, seed, metrics={"mean": lambda drawn, _: float(drawn.mean())})
+    return found.get("mean")
+
+
+def importance(booster: lgb.Booster) -> dict[str, float]:
+    """Each feature's share of what all splits gained."""
+    gained = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    total = max(float(gained.sum()), 1e-12)
+    return {str(name): float(gain / total) for name, gain in zip(booster.feature_name(), gained, strict=True)}
+
+
+def stability(importances: pd.DataFrame) -> float:
+    """How alike folds rank features: the mean Spearman correlation of importance over all pairs of folds (rows)."""
+    ranks = importances.rank(axis=1).to_numpy()
+    alike = np.corrcoef(ranks)
+    pairs = alike[np.triu_indices(len(ranks), 1)]
+    return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
+
+
+def contributions(booster: lgb.Booster, encoded: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows, evenly taken, and what each feature adds to their raw score: LightGBM's own Shapley values of trees
+    (Lundberg and others, 2020).
+    """
+    places = np.unique(np.linspace(0, len(encoded) - 1, min(EXPLAINED_ROWS, len(encoded))).astype(int))
+    rows = encoded.iloc[places]
+    if rows.empty:
+        return rows, rows
+    shares = np.asarray(booster.predict(rows, pred_contrib=True), dtype=np.float64)[:, : rows.shape[1]]
+    return rows, pd.DataFrame(shares, index=rows.index, columns=rows.columns)
+
+
+def _drawing(rows: int, groups: "NDArray[Any] | None") -> Callable[[np.random.Generator], NDArray[np.intp]]:
+    """How one resample is drawn: rows, or all rows of drawn groups."""
+    if groups is None:
+        return lambda rng: rng.integers(0, rows, rows)
+    codes = pd.factorize(groups)[0]
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    starts = np.cumsum(counts) - counts
+
+    def draw(rng: np.random.Generator) -> NDArray[np.intp]:
+        picked = rng.integers(0, len(counts), len(counts))
+        lengths = counts[picked]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return np.asarray(order[np.repeat(starts[picked], lengths) + within])
+
+    return draw
+
+
+def _percentiles(values: Numbers) -> tuple[float, float] | None:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [(1 - SURE) / 2, (1 + SURE) / 2])
+    return float(low), float(high)
