@@ -117,12 +117,12 @@ def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> pd.DataFr
 def _duel(one: Details, two: Details) -> tuple[Duel | None, str]:
     """The paired difference on rows that judged both, and which these are."""
     before, after = f"v{one.version.number}", f"v{two.version.number}"
-    if before in two.losses:
+    if _same_window(one, two):
+        pair, judged = (one.losses["challenger"], two.losses["challenger"]), ALIKE
+    elif before in two.losses:
         pair, judged = (two.losses[before], two.losses["challenger"]), f"the rows that judged {after} when it was made"
     elif after in one.losses:
         pair, judged = (one.losses["challenger"], one.losses[after]), f"the rows that judged {before} when it was made"
-    elif _same_window(one, two):
-        pair, judged = (one.losses["challenger"], two.losses["challenger"]), ALIKE
     else:
         return None, "they were never judged on the same rows: gelir train judges champions beside a challenger"
     losses = [np.asarray(each, dtype=np.float64) for each in pair]

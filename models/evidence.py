@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.calibration import Numbers, auc, calibration_error, lift, log_losses, reliability_picture
+from models.calibration import Numbers, auc, lift, log_losses, reliability_picture
 from models.pictures import gain_picture, importance_picture, shares_picture
 
 SURE = 0.95
@@ -32,10 +32,10 @@ CHANCES: dict[str, Metric] = {
     "log loss": lambda said, happened: float(log_losses(said, happened).mean()),
     "auc": auc,
     "brier": lambda said, happened: float(np.mean((said - happened) ** 2)),
-    "calibration error": calibration_error,
     "lift of top tenth": lift,
 }
-"""Metrics of probabilities against what happened (0 or 1)."""
+"""Metrics of probabilities against what happened (0 or 1). The calibration error is none of them: being a distance, it
+grows with every resample, and the interval would not hold it."""
 
 
 def chance_evidence(
@@ -44,26 +44,31 @@ def chance_evidence(
     happened: Numbers,
     booster: lgb.Booster | None = None,
     encoded: pd.DataFrame | None = None,
+    words: Mapping[str, str] | None = None,
 ) -> dict[str, Figure]:
     """Pictures of probabilities, out of time: reliability, gain and lift, and with the trees and the rows that they
-    were given, what features did.
+    were given, what features did. ``words`` say features as people do, by their names.
     """
     pictures = {"reliability": reliability_picture(title, said, happened), "gain": gain_picture(title, said, happened)}
-    return pictures | (tree_evidence(booster, encoded) if booster is not None and encoded is not None else {})
+    return pictures | (tree_evidence(booster, encoded, words) if booster is not None and encoded is not None else {})
 
 
-def tree_evidence(booster: lgb.Booster, encoded: pd.DataFrame) -> dict[str, Figure]:
+def tree_evidence(
+    booster: lgb.Booster, encoded: pd.DataFrame, words: Mapping[str, str] | None = None
+) -> dict[str, Figure]:
     """Pictures of any trees: what each feature adds to the raw score of rows, a sample of the given ones."""
     rows, shares = contributions(booster, encoded)
-    return {"shap summary": shares_picture(rows, shares)} if len(rows) else {}
+    return {"shap summary": shares_picture(rows, shares, words or {})} if len(rows) else {}
 
 
-def stable_evidence(importances: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, Figure]]:
+def stable_evidence(
+    importances: Sequence[Mapping[str, float]], words: Mapping[str, str] | None = None
+) -> tuple[dict[str, float], dict[str, Figure]]:
     """The metric ``importance stability`` and its picture, from the importance of every fold."""
     if len(importances) < 2:
         return {}, {}
     table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
-    return {"importance stability": stability(table)}, {"importance": importance_picture(table)}
+    return {"importance stability": stability(table)}, {"importance": importance_picture(table, words or {})}
 
 
 def intervals(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 
 from data.errors import TrackingError
@@ -55,7 +56,8 @@ def learn_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms
     if isinstance(tuned, Abstention) or not isinstance(model, Studied):
         why = tuned.why if isinstance(tuned, Abstention) else UNTUNABLE
         raise TrackingError(f"{model.name} cannot be tuned: {why}", where="gelir tune", mend="name another model")
-    tracking.log_tuning(model.name, tuned, _made(company, terms))
+    made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
+    tracking.log_tuning(model.name, tuned, made)
     draft.write("tuning", pd.DataFrame({"model": [model.name], "says": [tuned.says]}))
     draft.write("result", _tuned_result(model, company, tracking, terms, tuned))
 
@@ -128,9 +130,10 @@ def _settle(
     usable: Champion | None,
 ) -> pd.DataFrame:
     """The row of whoever wins: all judged on the same rows out of time."""
-    rivals = _rivals(model, company, tracking, usable)
+    made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
+    rivals = _rivals(model, company, tracking, usable, challenger, made)
     verdict = settle(challenger.judgement, rivals)
-    version = tracking.log(challenger, _made(company, terms), rivals, verdict.why)
+    version = tracking.log(challenger, made, rivals, verdict.why)
     if not verdict.promoted:
         return _row(model, champion=verdict.stays, verdict=verdict.why)
     if champion is not None and champion.trained_as_of > company.as_of:
@@ -143,15 +146,50 @@ def _settle(
     return _row(model, champion=tracking.load(model.name, version), verdict=verdict.why)
 
 
-def _rivals(model: Model, company: Company, tracking: Tracking, usable: Champion | None) -> list[Rival]:
+def _rivals(
+    model: Model,
+    company: Company,
+    tracking: Tracking,
+    usable: Champion | None,
+    challenger: Challenger,
+    made: Provenance,
+) -> list[Rival]:
     """Who must be beaten: the current champion first, then the best former ones, as far as they can be judged."""
     former = tracking.former(model.name, model.features_hash, company.as_of, MOST_FORMER)
     rivals = []
     for champion in [*([usable] if usable is not None else []), *former]:
-        judged = model.judge(champion, company)
-        if not isinstance(judged, Abstention):
-            rivals.append(Rival(champion, judged))
+        judged = _recorded(champion, tracking, challenger, made) or model.judge(champion, company)
+        if isinstance(judged, Abstention):
+            continue
+        if np.isnan(judged.losses).all():
+            judged = _recipe(model, company, champion, challenger) or judged
+        rivals.append(Rival(champion, judged))
     return rivals
+
+
+def _recorded(champion: Champion, tracking: Tracking, challenger: Challenger, made: Provenance) -> Judgement | None:
+    """How a champion of the same date and data was judged when it was made, on the very rows that judge the challenger:
+    what it ships has learnt from them since, but what was judged had not. ``None`` for one of another date.
+    """
+    if champion.trained_as_of != challenger.trained_as_of:
+        return None
+    kept = tracking.details(champion.model, champion.version)
+    judged = challenger.judgement
+    if kept.version.made.data_hash != made.data_hash or len(kept.losses) != len(judged.losses):
+        return None
+    return replace(judged, losses=tuple(kept.losses["challenger"].tolist()))
+
+
+def _recipe(model: Model, company: Company, champion: Champion, challenger: Challenger) -> Judgement | None:
+    """How a champion's parameters do when they learn from what the challenger learnt from, where the two differ: of
+    tuned parameters it can so be told whether they are better, though the champion has seen every judged row.
+    """
+    if not isinstance(model, Studied) or champion.tuned == challenger.tuned:
+        return None
+    again = model.with_params(champion.tuned).learn(company)
+    if isinstance(again, Abstention):
+        return None
+    return replace(again.judgement, losses=again.judgement.shipped)
 
 
 def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
@@ -168,10 +206,6 @@ def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
             mend="replay it with the code of that night: its commit stands in the version's tags",
         )
     return _row(model, champion=champion, verdict=f"scored in run {terms.replays}, which is replayed")
-
-
-def _made(company: Company, terms: Terms) -> Provenance:
-    return Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
 
 
 def _usable(model: Model, champion: Champion, company: Company) -> bool:

@@ -1,6 +1,6 @@
 """Pictures of how a model does and of what it goes by, for people who did not make it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from models.ink import GREEN, GREY, INK, LOW_TO_HIGH, ORANGE, PALE, plain, sheet
 
 SHOWN = 15
 """Features in a picture: more cannot be read."""
+
+LONGEST = 44
+"""Letters of a feature's words."""
 
 CURVE_POINTS = 400
 VALUES = LinearSegmentedColormap.from_list("values", LOW_TO_HIGH)
@@ -48,8 +51,11 @@ def gain_picture(title: str, said: Numbers, happened: Numbers) -> Figure:
     return figure
 
 
-def shares_picture(rows: pd.DataFrame, shares: pd.DataFrame) -> Figure:
-    """What features add to the score of single rows (a dot each; its colour is the feature's value), most first."""
+def shares_picture(rows: pd.DataFrame, shares: pd.DataFrame, words: Mapping[str, str]) -> Figure:
+    """What features add to the score of single rows (a dot each; its colour is the feature's value), most first.
+
+    ``words`` say features as people do; one without is called by its name.
+    """
     order = shares.abs().mean().sort_values(ascending=False, kind="stable").index[:SHOWN]
     figure = sheet(8.2, 1.2 + 0.34 * len(order))
     axes = figure.add_subplot()
@@ -62,7 +68,7 @@ def shares_picture(rows: pd.DataFrame, shares: pd.DataFrame) -> Figure:
         axes.scatter(share[~known], height[~known], s=7, color="#e4e4e4", linewidths=0)
         dots = axes.scatter(share[known], height[known], s=7, c=ranks[known], cmap=VALUES, vmin=0, vmax=1, linewidths=0)
     axes.axvline(0.0, color=GREY, linewidth=1)
-    axes.set_yticks(range(len(order)), [_words(name) for name in order], fontsize=9)
+    axes.set_yticks(range(len(order)), [_said(str(name), words) for name in order], fontsize=9)
     axes.set_ylim(len(order) - 0.5, -0.5)
     plain(axes, "What features add to the score (SHAP)", "added to the raw score; right raises it")
     if dots is not None:
@@ -73,7 +79,7 @@ def shares_picture(rows: pd.DataFrame, shares: pd.DataFrame) -> Figure:
     return figure
 
 
-def importance_picture(importances: pd.DataFrame) -> Figure:
+def importance_picture(importances: pd.DataFrame, words: Mapping[str, str]) -> Figure:
     """Each feature's share of what the trees gained: the mean over folds (bar) and every fold (dot), most first."""
     means = importances.mean().sort_values(ascending=False, kind="stable")
     order = means.index[means > 0][:SHOWN]
@@ -83,7 +89,7 @@ def importance_picture(importances: pd.DataFrame) -> Figure:
     for place, name in enumerate(order):
         folds = importances[name].to_numpy(dtype=np.float64)
         axes.plot(folds, np.full(len(folds), float(place)), "o", color=INK, markersize=3.5, alpha=0.8)
-    axes.set_yticks(range(len(order)), [_words(name) for name in order], fontsize=9)
+    axes.set_yticks(range(len(order)), [_said(str(name), words) for name in order], fontsize=9)
     axes.set_ylim(max(len(order), 1) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     said = f"Importance, and how it holds over {len(importances)} folds"
@@ -120,7 +126,7 @@ def folds_picture(
     axes.plot(places, values, "o", color=INK)
     axes.set_xticks(places, names, fontsize=8)
     axes.margins(x=0.15)
-    plain(axes, f"{metric} by judged date, with 95 % interval")
+    plain(axes, f"{metric[0].upper()}{metric[1:]} by judged date, with 95 % interval")
     return figure
 
 
@@ -139,8 +145,9 @@ def _swarm(values: Numbers) -> Numbers:
     return np.asarray(within / max(float(counts.max()), 8.0) * 0.75)
 
 
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
+def _said(name: str, words: Mapping[str, str]) -> str:
+    said = words.get(name, name.replace("_", " "))
+    return said if len(said) <= LONGEST else f"{said[:LONGEST].rstrip()} …"
 
 
 def _one_line(title: str) -> str:

@@ -26,7 +26,8 @@ MOST_DRAWN = 50_000_000
 class Rival:
     """A version that was champion, and how what it ships did on the challenger's judged rows, in their order.
 
-    A loss of NaN marks a row that the version has learnt from, which does not count.
+    A loss of NaN marks a row that the version has learnt from, which does not count. A version of the challenger's own
+    date and data is judged by what was recorded when it was made.
     """
 
     champion: Champion

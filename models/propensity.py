@@ -72,6 +72,11 @@ class Task:
     raises: str
     lowers: str
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Features as people say them."""
+        return {feature.name: feature.says for feature in (*self.features, *self.categories)}
+
     def voice(self, currency: str) -> Voice:
         """How its reasons speak."""
         return Voice(self.raises, self.lowers, currency)
@@ -159,7 +164,7 @@ def learn(
             "judged": ", ".join(map(str, parts.judge)),
         },
         pictures=chance_evidence(
-            _title(task, parts), said, _outcomes(judged), made.booster, made.encoding.encode(judged)
+            _title(task, parts), said, _outcomes(judged), made.booster, made.encoding.encode(judged), task.words
         ),
         trained_as_of=as_of,
         rows=len(past.rows),
@@ -191,6 +196,7 @@ def study(task: Task, past: Past, seed: int) -> Study | Abstention:
         metrics=lambda said, rows: {"auc": auc(said, _outcomes(rows))},
         plain=lambda learnt, rows: Bands().predict(rows, _rates(Bands(), learnt))[0],
         space=SPACE,
+        words=task.words,
     )
 
 

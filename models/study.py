@@ -66,6 +66,8 @@ class Study:
     """What the flat baseline, learnt from the first rows, says of the second."""
     space: Mapping[str, Range]
     """Parameters that may be tuned, and their values."""
+    words: Mapping[str, str]
+    """Features as people say them, by their names."""
 
     @property
     def dates(self) -> tuple[date, ...]:
@@ -93,7 +95,7 @@ class Studied(Protocol):
 def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
     made = [judged_fold(study, learn, day, challenger.tuned) for learn, day in _parts(study)]
-    metrics, pictures = stable_evidence([fitted.importance for _, fitted in made])
+    metrics, pictures = stable_evidence([fitted.importance for _, fitted in made], study.words)
     folds = tuple(fold for fold, _ in made)
     pictures |= {"folds": _by_date(study, folds, seed), "learning curve": learning_curve(study, challenger.tuned, seed)}
     judgement = replace(challenger.judgement, metrics={**challenger.judgement.metrics, **metrics})
