@@ -112,11 +112,14 @@ def importance(booster: lgb.Booster) -> dict[str, float]:
 
 
 def stability(importances: pd.DataFrame) -> float:
-    """How alike folds rank features: the mean Spearman correlation of importance over all pairs of folds (rows)."""
+    """How alike folds rank features: the mean Spearman correlation of importance over all pairs of folds (rows).
+
+    NaN where a fold ranks nothing: its features are all alike, or one.
+    """
     ranks = importances.rank(axis=1).to_numpy()
-    alike = np.corrcoef(ranks)
-    pairs = alike[np.triu_indices(len(ranks), 1)]
-    return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")
+    if (np.ptp(ranks, axis=1) == 0).any():
+        return float("nan")
+    return float(np.corrcoef(ranks)[np.triu_indices(len(ranks), 1)].mean())
 
 
 def contributions(booster: lgb.Booster, encoded: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

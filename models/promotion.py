@@ -20,6 +20,7 @@ SURE = 0.95
 
 RESAMPLES = 2000
 MOST_DRAWN = 50_000_000
+MOST_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,21 @@ class Duel:
 def settle(challenger: Judgement, rivals: Sequence[Rival]) -> Verdict:
     """Whether the challenger should score from now on. ``rivals``: the current champion first, then former ones.
 
-    The best rival is the one to beat: the lowest mean loss over the rows that no compared rival has learnt from. A
-    current champion that learnt from every judged row cannot be beaten on them, and stays.
+    Each rival must be beaten on the rows that it has not learnt from; the hardest to beat is told. A current champion
+    that learnt from every judged row cannot be beaten on them, and stays; such a former one is no hindrance.
     """
     if not rivals:
         return Verdict(True, "no earlier version can score this date on today's features")
     current = rivals[0]
-    losses = [np.array(rival.judgement.losses) for rival in rivals]
-    if np.isnan(losses[0]).all():
+    if np.isnan(current.judgement.losses).all():
         why = f"the champion stays: {current.name} has learnt from every row on which they could be compared"
         return Verdict(False, why, current.champion)
-    known = [place for place, each in enumerate(losses) if not np.isnan(each).all()]
-    common = ~np.any([np.isnan(losses[place]) for place in known], axis=0)
-    if not common.any():
-        known, common = [0], ~np.isnan(losses[0])
-    best = min(known, key=lambda place: float(losses[place][common].mean()))
-    found = duel(losses[best], np.array(challenger.shipped))
-    rival = rivals[best]
-    former = "" if best == 0 else f", a former champion that did better here than {current.name}"
-    odds = f"lower loss than {rival.name}{former}, in {found.wins:.0%} of resamples over {found.rows:,} rows"
+    known = [rival for rival in rivals if not np.isnan(rival.judgement.losses).all()]
+    duels = [duel(np.array(rival.judgement.losses), np.array(challenger.shipped)) for rival in known]
+    hardest = min(range(len(known)), key=lambda place: (duels[place].wins, duels[place].gain))
+    rival, found = known[hardest], duels[hardest]
+    former = "" if rival is current else f" (once champion, harder to beat here than {current.name})"
+    odds = f"lower loss than {rival.name}{former} in {found.wins:.0%} of resamples over {found.rows:,} rows"
     if found.wins >= SURE:
         return Verdict(True, f"the challenger is better: {odds}")
     why = f"the champion stays: the challenger has the {odds}, {SURE:.0%} are asked for"
@@ -100,6 +97,8 @@ def duel(first: Numbers, second: Numbers) -> Duel:
         raise ValueError("no row was judged that neither version has learnt from")
     times = int(np.clip(MOST_DRAWN // len(gain), 200, RESAMPLES))
     rng = np.random.default_rng(0)
-    means = np.array([gain[rng.integers(0, len(gain), len(gain))].mean() for _ in range(times)])
+    chunk = max(1, MOST_AT_ONCE // len(gain))
+    sizes = [min(chunk, times - done) for done in range(0, times, chunk)]
+    means = np.concatenate([gain[rng.integers(0, len(gain), (size, len(gain)))].mean(axis=1) for size in sizes])
     low, high = np.quantile(means, [0.025, 0.975])
     return Duel(len(gain), float(gain.mean()), float(low), float(high), float(np.mean(means > EQUAL)))
