@@ -13,6 +13,23 @@ from data.contract import TABLES
 from data.lake import Step, connect, scan
 
 
+LEAVINGS = ("ends", "not_renewed", "shrinks")
+"""What may count as the leaving of a subscriber."""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What the company calls leaving.
+
+    ``subscribers`` leave when their last subscription *ends*, when any subscription is *not_renewed* (it ends, and none
+    to the same product follows), or when what they pay *shrinks*, by an end without an equal successor. Who only orders
+    leaves by ``silence_days`` without an order; ``None``: as long as nine of ten repeat orders took, 90 at least.
+    """
+
+    subscribers: str = "ends"
+    silence_days: int | None = None
+
+
 @dataclass(frozen=True)
 class Company:
     """The golden tables of a company, every contract table present (perhaps empty), and the date they speak for."""
@@ -23,13 +40,17 @@ class Company:
     currency: str
     seed: int
     backend: Backend
+    leaving: Leaving = Leaving()
 
     @classmethod
-    def of(cls, golden: Step, as_of: date, timezone: str, currency: str, seed: int) -> "Company":
+    def of(
+        cls, golden: Step, as_of: date, timezone: str, currency: str, seed: int, leaving: Leaving | None = None
+    ) -> "Company":
         """The company that a finished ``resolve`` step describes."""
         backend = connect(threads=1)  # sums of several threads differ in their last digits from run to run
         tables = scan(backend, golden)
-        return cls({name: tables[name] for name in TABLES}, as_of, timezone, currency, seed, backend)
+        known = {name: tables[name] for name in TABLES}
+        return cls(known, as_of, timezone, currency, seed, backend, leaving or Leaving())
 
     @property
     def as_of_at(self) -> datetime:

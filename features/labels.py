@@ -86,9 +86,12 @@ def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
 def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     """One row per date of the spine: ``as_of, silence``: days without an order after which an account counts as gone.
 
-    The horizon, or where longer, the time within which nine of ten repeat orders came that were known before the date,
-    by the company's days; a year at most.
+    What the company calls silence, where it says so; else the horizon, or where longer, the time within which nine of
+    ten repeat orders came that were known before the date, by the company's days; a year at most.
     """
+    if company.leaving.silence_days is not None:
+        said = float(company.leaving.silence_days)
+        return spine.select("as_of").distinct().mutate(silence=ibis.literal(said))
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed")
     first = placed.ordered_at.min().execute()

@@ -40,6 +40,8 @@ class Encoding:
 
     numbers: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
+    more: tuple[str, ...] = ()
+    """Numbers behind the categories, which are not features: the period ahead."""
 
     @classmethod
     def of(cls, features: tuple[Feature, ...], categories: tuple[Feature, ...], rows: pd.DataFrame) -> "Encoding":
@@ -62,11 +64,13 @@ class Encoding:
     @property
     def columns(self) -> list[str]:
         """Columns of the encoded rows, in order."""
-        return [*self.numbers, *self.categories]
+        return [*self.numbers, *self.categories, *self.more]
 
     def encode(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows as float64 columns; unknown is NaN."""
-        encoded = {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in self.numbers}
+        encoded = {
+            name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*self.numbers, *self.more)
+        }
         for name, values in self.categories.items():
             codes = {value: float(code) for code, value in enumerate(values)}
             encoded[name] = rows[name].map(codes).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -49,6 +49,11 @@ class Calibration:
         return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, moved))
 
     @classmethod
+    def around(cls, probabilities: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
+        """No curve, but the bounds around probabilities that are calibrated already."""
+        return cls(1.0, 0.0, *_bounds(probabilities, outcomes, moved))
+
+    @classmethod
     def of(cls, state: dict[str, Any]) -> "Calibration":
         """What ``state()`` wrote."""
         return cls(state["slope"], state["intercept"], tuple(state["at"]), tuple(state["low"]), tuple(state["high"]))

@@ -1,23 +1,25 @@
-"""Who will leave within 90 days: no subscription any more, or no order where orders are the relationship."""
+"""Who will leave within 30, 90 and 180 days, by what the company calls leaving (``features.company.Leaving``)."""
+
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
-from features.labels import at_risk, churned
+from features.labels import at_risk
+from features.leaving import departures
+from features.lives import lives
 from features.spine import account_spine
-from models import propensity
+from models import hazard
 from models.baseline import Bands
-from models.history import ACCOUNT_HASH, account_rows, dated, labels, learning_dates
+from models.history import ACCOUNT_HASH, account_rows, dated, labels, life_dates, past_spine
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.study import Params, Study
 
-HORIZON_DAYS = 90
-
-TASK = propensity.Task(
+QUESTION = hazard.Question(
     model="churn",
-    key="account_id",
-    outcome=f"left within {HORIZON_DAYS} days",
-    horizon_days=HORIZON_DAYS,
+    keys=("account_id",),
+    outcome="left",
     features=ACCOUNT_FEATURES,
     categories=ACCOUNT_CATEGORIES,
     features_hash=ACCOUNT_HASH,
@@ -29,37 +31,51 @@ TASK = propensity.Task(
 NOT_AT_RISK = "no active subscription and no recent order: it has left already"
 
 
+@dataclass(frozen=True)
 class Churn:
-    """The chance that an account leaves within 90 days."""
+    """The chance that an account leaves, as a curve over the coming half year."""
 
+    params: Params = field(default_factory=dict)
     name = "churn"
-    question = "Who will leave within 90 days?"
+    question = "Who will leave within 30, 90 and 180 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("churn",)
     features_hash = ACCOUNT_HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on accounts that could have left, at past dates; each date a month from the next."""
-        return propensity.learn(TASK, self._past(company), company.as_of, company.seed)
+        return hazard.learn(QUESTION, account_lives(company), company.as_of, company.seed, self.params)
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the dates that judge a challenger."""
-        return propensity.judge(TASK, champion, self._past(company))
+        return hazard.judge(QUESTION, champion, account_lives(company))
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on the company's past."""
+        return hazard.study(QUESTION, account_lives(company), company.seed)
+
+    def with_params(self, params: Params) -> "Churn":
+        """The same model, with parameters beside the usual ones."""
+        return Churn(params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``churn``: one row per customer; one that has left already has no chance to leave, and says so."""
         rows = account_rows(company, (company.as_of,))
-        risk = dated(at_risk(company, account_spine(company, (company.as_of,)), HORIZON_DAYS))
-        staying = rows["account_id"].isin(risk.loc[risk["at_risk"], "account_id"])
-        scored = propensity.score(TASK, champion, rows[staying], company.currency)
+        risk = dated(at_risk(company, account_spine(company, (company.as_of,)), hazard.HORIZON_DAYS))
+        staying = rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"])
+        scored = hazard.score(QUESTION, champion, rows[staying], company.currency)
         gone = pd.DataFrame({"account_id": rows.loc[~staying, "account_id"], "abstained": NOT_AT_RISK})
-        gone = gone.assign(horizon_days=HORIZON_DAYS).reindex(columns=scored.columns)
+        gone = gone.assign(horizon_days=hazard.HORIZON_DAYS).reindex(columns=scored.columns)
         frame = pd.concat([scored, gone], ignore_index=True) if len(gone) else scored
         return {"churn": frame.sort_values("account_id", ignore_index=True)}
 
-    def _past(self, company: Company) -> propensity.Past:
-        dates = learning_dates(company, HORIZON_DAYS)
-        rows = account_rows(company, dates)
-        left = labels(churned(company, account_spine(company, dates), HORIZON_DAYS, company.as_of_at), "account_id")
-        left = left[left["at_risk"]].assign(outcome=lambda t: t["churned"].astype(bool))
-        return propensity.Past(rows.merge(left[["account_id", "as_of", "outcome"]], on=["account_id", "as_of"]))
+
+def account_lives(company: Company) -> pd.DataFrame:
+    """One row per account that could leave and past date: features, ``periods`` seen, ``event``: it left."""
+    dates = life_dates(company)
+    spine = past_spine(company, dates)
+    able = at_risk(company, spine, hazard.HORIZON_DAYS)
+    able = able.filter(able.at_risk).select("account_id", "as_of", "as_of_at")
+    left = departures(company, spine, hazard.HORIZON_DAYS)
+    seen = labels(lives(able, left, ("account_id",), company.as_of_at), "account_id")
+    return account_rows(company, dates).merge(seen, on=["account_id", "as_of"])

@@ -14,32 +14,52 @@ from features.spine import account_spine, past_dates
 
 EVERY_DAYS = 30
 MOST_DATES = 12
-MOST_ROWS = 200_000
-"""Enough to learn from: a large company learns from fewer dates, not from more memory."""
+LATER_DATES = 2
+"""Dates so near that a quarter after them is not over: they teach what their first months showed."""
 
-FEWEST_DATES = 7
-"""So many dates a month apart hold a judged one, one to calibrate and one to learn from, each a quarter apart."""
+MOST_ROWS = 120_000
+"""Enough to learn from: of a larger company a part of the accounts is learnt from, at all dates, drawn once."""
 
 ACCOUNT_HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES))
 
 
 def learning_dates(company: Company, horizon_days: int) -> tuple[date, ...]:
-    """Past dates to learn from, oldest first, fewer for a company of very many accounts."""
-    accounts = max(1, int(company.tables["accounts"].count().execute()))
-    most = max(FEWEST_DATES, min(MOST_DATES, MOST_ROWS // accounts))
-    return past_dates(company, horizon_days, EVERY_DAYS, most)
+    """Past dates to learn from, oldest first, a month apart, their windows of ``horizon_days`` over."""
+    return past_dates(company, horizon_days, EVERY_DAYS, MOST_DATES)
+
+
+def life_dates(company: Company) -> tuple[date, ...]:
+    """Past dates at which lives begin, oldest first: those of ``learning_dates`` for a quarter, and the two after."""
+    return past_dates(company, EVERY_DAYS, EVERY_DAYS, MOST_DATES + LATER_DATES)
+
+
+def past_spine(company: Company, dates: Sequence[date]) -> ir.Table:
+    """An ``account_spine`` of past dates: of very many accounts a part, drawn by the company's seed."""
+    spine = account_spine(company, dates)
+    rows = int(spine.count().execute())
+    if rows <= MOST_ROWS:
+        return spine
+    share = int(1_000 * MOST_ROWS / rows) + 1
+    drawn = (spine.account_id + f"/{company.seed}").hash().bit_and(0x7FFFFFFF) % 1_000
+    return spine.filter(drawn < share).cache()
 
 
 def account_rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
-    """One row per customer and date: ``account_id, as_of`` (a date), features and categories.
+    """One row per customer and date (of ``past_spine``, or of all on the company's own date): ``account_id, as_of``
+    (a date), features and categories.
 
     Kept in the company's own DuckDB, so that models that ask for the same dates share the work.
     """
-    name = "account_features_" + sha256(" ".join(map(str, dates)).encode()).hexdigest()[:12]
+    lives = life_dates(company)
+    made_for = lives if set(dates) <= set(lives) else tuple(dates)
+    name = "account_features_" + sha256(" ".join(map(str, made_for)).encode()).hexdigest()[:12]
     made = company.backend.con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [name]).fetchone()
     if made is None:
-        company.backend.create_table(name, account_features(company, account_spine(company, dates)), temp=True)
-    return dated(company.backend.table(name).order_by("as_of", "account_id"))
+        today = made_for == (company.as_of,)
+        spine = account_spine(company, made_for) if today else past_spine(company, made_for)
+        company.backend.create_table(name, account_features(company, spine), temp=True)
+    rows = company.backend.table(name)
+    return dated(rows.filter(rows.as_of.isin(list(dates))).order_by("as_of", "account_id"))
 
 
 def labels(labelled: ir.Table, key: str) -> pd.DataFrame:

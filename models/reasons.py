@@ -46,13 +46,14 @@ def reasons(
 ) -> list[list[str]]:
     """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave.
 
-    A value that is as usual, as people would read it, is no reason, nor is one of which nothing is known.
+    What is encoded and is none of the ``features`` is no reason. A value that is as usual, as people would read it, is no reason, nor is one of which nothing is known.
     """
     known = {feature.name: feature for feature in features}
-    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
-    values = rows[encoding.columns].to_dict("records")
+    told = [place for place, name in enumerate(encoding.columns) if name in known]
+    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, told]
+    columns = [known[encoding.columns[place]] for place in told]
+    values = rows[[column.name for column in columns]].to_dict("records")
     order = np.argsort(-np.abs(shares), axis=1, kind="stable")
-    columns = [known[name] for name in encoding.columns]
     return [_sentences(columns, shares[row], order[row], values[row], usual, voice) for row in range(len(rows))]
 
 

@@ -1,0 +1,42 @@
+"""Lives: how many whole periods after a date a case was seen, and whether its event came in the last of them.
+
+This file looks past a date, as labels do. It never says that something did not happen in a period that is not over: a
+life ends where the data does, which is the instant before which the company's facts are known.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+PERIOD_DAYS = 30
+PERIODS = 6
+"""Half a year in months of 30 days: what lies beyond is said by the last hazard going on."""
+
+PERIOD_SECONDS = float(PERIOD_DAYS * 86400)
+
+
+def lives(spine: ir.Table, events: ir.Table, by: Sequence[str], covered_until: datetime) -> ir.Table:
+    """One row per row of the spine with a whole period to see: ``by``, ``as_of``, ``periods`` (1 to 6), ``event``.
+
+    ``events`` hold ``by``, perhaps ``as_of``, and ``event_at``; a case's first one at or after its date counts.
+    ``periods`` is the one in which it came, or the number of periods that were over by ``covered_until``.
+    """
+    keys = [*by, "as_of"]
+    on = [key for key in keys if key in events.columns]
+    joined = spine.select(*keys, "as_of_at").join(events.select(*on, "event_at"), on)
+    later = joined.filter(joined.event_at >= joined.as_of_at)
+    first = later.group_by(*keys).agg(event_at=later.event_at.min())
+    rows = spine.select(*keys, "as_of_at").left_join(first, keys)
+    came = _periods(rows.as_of_at, rows.event_at).floor().cast("int64") + 1
+    over = _periods(rows.as_of_at, ibis.literal(covered_until)).floor().cast("int64")
+    seen = ibis.least(over, ibis.literal(PERIODS))
+    event = (came <= seen).fill_null(False)
+    made = rows.select(*keys, periods=ibis.ifelse(event, came, seen), event=event)
+    return made.filter(made.periods > 0)
+
+
+def _periods(earlier: ir.Value, later: ir.Value) -> ir.FloatingValue:
+    seconds = later.cast("timestamp").epoch_seconds() - earlier.cast("timestamp").epoch_seconds()
+    return seconds / PERIOD_SECONDS

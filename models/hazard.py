@@ -1,0 +1,482 @@
+"""When something happens: the chance of an event in each coming month, given that it has not come before.
+
+Discrete-time hazards (Singer & Willett 1993): every case is a row for each period of 30 days in which its event could
+have come, and trees learn whether it came. What is not over yet counts as far as it goes, so that the latest months
+teach too. The chance within 30, 90 and 180 days follows from one curve, and can only rise with time.
+
+A life is cut at the date before which something is learnt: what happened later is not known to it. A calibration,
+fitted out of time, puts the hazards right; the plain baseline (a constant hazard per band) learns from the same lives
+and is judged on the same ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature
+from features.lives import PERIOD_DAYS, PERIODS
+from models.baseline import Bands
+from models.boosting import PARAMS, TREES, Encoding
+from models.calibration import (
+    UNCALIBRATED,
+    Calibration,
+    Numbers,
+    auc,
+    calibration_error,
+    level_moved,
+    lift,
+    log_losses,
+)
+from models.evidence import chance_evidence, importance, intervals
+from models.model import Abstention, Challenger, Champion, Judgement
+from models.reasons import Voice, as_json, middle, reasons
+from models.study import Fitted, Range, Study
+
+HORIZONS: tuple[int, ...] = (1, 3, 6)
+"""Periods within which a chance is published: 30, 90 and 180 days."""
+JUDGED = 3
+"""Periods within which a challenger is judged."""
+HORIZON_DAYS = JUDGED * PERIOD_DAYS
+
+FEWEST_LIVES = 50
+FEWEST_EVENTS = 20
+"""Fewer past cases with the event (or without it) carry no probability that is worth money."""
+JUDGED_OF_EACH = 10
+MOST_JUDGED = 3
+"""The judged part is one date, or up to three where one holds too few events."""
+CALIBRATING_DATES = 2
+RECENT_DATES = 3
+
+PERIOD = Feature("period", "time", "the month ahead", "months")
+SPACE: dict[str, Range] = {
+    "num_leaves": Range(4, 31, by_ratio=True, whole=True),
+    "learning_rate": Range(0.01, 0.15, by_ratio=True),
+    "min_data_in_leaf": Range(10, 200, by_ratio=True, whole=True),
+    "lambda_l2": Range(0.1, 50.0, by_ratio=True),
+    "feature_fraction": Range(0.3, 1.0),
+    "trees": Range(40, 300, by_ratio=True, whole=True),
+}
+"""What a tuning may change. Leaves and trees end where reasons would cost too much."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the lives: whose event, which one, and how it is said.
+
+    ``keys`` name a case; ``outcome`` completes "12 % of such cases … within 30 days" in the past tense: "left".
+    """
+
+    model: str
+    keys: tuple[str, ...]
+    outcome: str
+    features: tuple[Feature, ...]
+    categories: tuple[Feature, ...]
+    features_hash: str
+    bands: Bands
+    """The plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
+    raises: str
+    lowers: str
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Features as people say them."""
+        return {feature.name: feature.says for feature in (*self.features, *self.categories, PERIOD)}
+
+    def voice(self, currency: str) -> Voice:
+        """How its reasons speak."""
+        return Voice(self.raises, self.lowers, currency)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Dates that judge, before which is learnt; and dates that calibrate, before which the first trees learnt."""
+
+    judge: tuple[date, ...]
+    calibrate: tuple[date, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Trees, and what turns their raw hazards into chances."""
+
+    booster: lgb.Booster
+    encoding: Encoding
+    calibration: Calibration
+
+    def raw(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: hazards as the trees say them."""
+        if rows.empty:
+            return np.zeros((0, PERIODS))
+        encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
+        ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))[:, None]
+        said = np.asarray(self.booster.predict(np.hstack([encoded, ahead])), dtype=np.float64)
+        return said.reshape(len(rows), PERIODS)
+
+    def chances(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: the chance that the event comes within so many."""
+        return within(self.calibration.apply(self.raw(rows).ravel()).reshape(len(rows), PERIODS))
+
+
+def within(hazards: Numbers) -> Numbers:
+    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
+    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
+
+
+def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The lives as far as they were known on a day: later periods are not seen, nor what came in them."""
+    closed = np.array([(day - at).days // PERIOD_DAYS for at in lives["as_of"]], dtype=np.int64)
+    periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
+    event = lives["event"].to_numpy(dtype=bool) & (periods == lives["periods"].to_numpy())
+    return lives.assign(periods=periods, event=event)[periods > 0]
+
+
+def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:
+    """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
+    seen, event = lives["periods"].to_numpy(dtype=np.int64), lives["event"].to_numpy(dtype=bool)
+    came = event & (seen <= periods)
+    return came.astype(np.float64), came | (seen >= periods)
+
+
+def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
+    """The lives of dates after which so many periods are over: of later ones only those with the event would be known."""
+    known = pd.Series(happened(lives, periods)[1], index=lives.index).groupby(lives["as_of"]).transform("all")
+    return lives[known.astype(bool)]
+
+
+def learn(
+    question: Question, lives: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
+) -> Challenger | Abstention:
+    """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` at the end of the last),
+    judged on the latest that are known for three periods; or why they are too few.
+
+    ``params`` stand in place of the usual ones of the trees: those that a tuning found.
+    """
+    tuned = dict(params or {})
+    parts = split(question, lives)
+    if isinstance(parts, Abstention):
+        return parts
+    learnt, judged = cut(lives, parts.judge[0]), _at(lives, parts.judge)
+    made, early = _calibrated(question, lives, parts, seed, tuned)
+    came, _ = happened(judged, JUDGED)
+    said = made.chances(judged)
+    plain = _baseline(question, learnt, judged, float(said[:, JUDGED - 1].mean()))
+    judgement = _judgement(judged, said, plain)
+    whose = judged[question.keys[0]].to_numpy()
+    judgement = replace(judgement, intervals=intervals(said[:, JUDGED - 1], came, seed, groups=whose))
+
+    final = _fit(question, lives, seed, UNCALIBRATED, tuned)
+    outs = [(made, judged), *([(early, _at(cut(lives, parts.judge[0]), parts.calibrate))] if early else [])]
+    calibrated = _calibration(outs)
+    moved = level_moved(said[:, JUDGED - 1], came)
+    state = {
+        "horizon_days": HORIZON_DAYS,
+        "encoding": final.encoding.state(),
+        "calibration": calibrated.state(),
+        "bounds": {str(ahead): _bounds(outs, calibrated, ahead, moved).state() for ahead in HORIZONS},
+        "baseline": _hazards(plain[0], lives),
+        "usual": middle(lives, question.features),
+    }
+    title = f"{question.model}: said as of {' and '.join(map(str, parts.judge))},\nand within {HORIZON_DAYS} days"
+    return Challenger(
+        model=question.model,
+        flavor="lightgbm",
+        estimator=final.booster,
+        state=state,
+        judgement=judgement,
+        features_hash=question.features_hash,
+        example=_long(final.encoding, lives.head(5).assign(periods=1))[0],
+        params={
+            **PARAMS,
+            "trees": TREES,
+            **tuned,
+            "seed": seed,
+            "period_days": PERIOD_DAYS,
+            "periods": PERIODS,
+            "dates": lives["as_of"].nunique(),
+            "judged": ", ".join(map(str, parts.judge)),
+        },
+        pictures=chance_evidence(
+            title,
+            said[:, JUDGED - 1],
+            came,
+            made.booster,
+            _long(made.encoding, judged.assign(periods=1))[0],
+            question.words,
+        ),
+        trained_as_of=as_of,
+        rows=len(lives),
+        tuned=tuned,
+    )
+
+
+def judge(question: Question, champion: Champion, lives: pd.DataFrame) -> Judgement | Abstention:
+    """What the champion ships, on the lives that ``learn`` judges; NaN for those that it has learnt from."""
+    parts = split(question, lives)
+    if isinstance(parts, Abstention):
+        return parts
+    learnt, judged = cut(lives, parts.judge[0]), _at(lives, parts.judge)
+    said = chances(question, champion, judged)
+    seen = np.array([at < champion.trained_as_of for at in judged["as_of"]], dtype=bool)
+    return _judgement(judged, said, _baseline(question, learnt, judged, float(said[:, JUDGED - 1].mean())), seen)
+
+
+def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstention:
+    """How the question is learnt and judged on any lives, for folds, the learning curve and tuning.
+
+    Lives are cut after the judged periods, so that the windows of all that is learnt from had closed before what
+    judges it.
+    """
+    parts = split(question, lives)
+    if isinstance(parts, Abstention):
+        return parts
+    known = closed(lives, JUDGED)
+    came = happened(known, JUDGED)[0].astype(bool)
+    rows = known.assign(periods=known["periods"].clip(upper=JUDGED), event=came)
+
+    def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
+        curve = _fit(question, learnt, seed, UNCALIBRATED, dict(params))
+        return Fitted(lambda judged: curve.chances(judged)[:, JUDGED - 1], importance(curve.booster))
+
+    return Study(
+        key=question.keys[0],
+        rows=rows,
+        horizon_days=HORIZON_DAYS,
+        judged=parts.judge,
+        metric="log loss",
+        fit=fitted,
+        losses=lambda said, judged: log_losses(said, happened(judged, JUDGED)[0]),
+        metrics=lambda said, judged: {"auc": auc(said, happened(judged, JUDGED)[0])},
+        plain=lambda learnt, judged: _constant(Bands(), _hazards(Bands(), learnt), judged)[0][:, JUDGED - 1],
+        space=SPACE,
+        words=question.words,
+    )
+
+
+def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """One row per row given: its keys, ``value, low, high`` within 90 days, ``within_30`` and ``within_180`` with their
+    bounds, ``reasons``, ``horizon_days``, ``abstained``."""
+    said = chances(question, champion, rows)
+    if champion.ships == "baseline" or rows.empty:
+        state = champion.state["baseline"]
+        why = Bands.restored(state).reasons(rows, state, f"{question.outcome} within {PERIOD_DAYS} days")
+    else:
+        encoding = Encoding.restored(champion.state["encoding"])
+        voice, usual = question.voice(currency), champion.state["usual"]
+        asked = rows.assign(**{PERIOD.name: float(JUDGED)})
+        named = (*question.features, *question.categories)
+        why = reasons(champion.estimator, _with_period(encoding), asked, named, usual, voice)
+    frame: dict[str, Any] = {key: rows[key].to_numpy() for key in question.keys}
+    names = dict(zip(HORIZONS, ("within_30", "value", "within_180"), strict=True))
+    for ahead, name in names.items():
+        low, high = _around(champion, rows, said[:, ahead - 1], ahead)
+        sides = ("low", "high") if name == "value" else (f"{name}_low", f"{name}_high")
+        frame |= {name: said[:, ahead - 1].round(6), sides[0]: low.round(6), sides[1]: high.round(6)}
+    return pd.DataFrame(
+        {
+            **frame,
+            "reasons": as_json(why),
+            "horizon_days": HORIZON_DAYS,
+            "abstained": pd.Series([None] * len(rows), dtype=object),
+        }
+    )
+
+
+def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbers:
+    """Rows × periods: the chance within so many periods, of the model or of the baseline, whichever ships.
+
+    Raises ``ValueError`` when the champion was made on other features than today's.
+    """
+    if champion.features_hash != question.features_hash:
+        raise ValueError(
+            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
+            f"today's are {question.features_hash}: train it again"
+        )
+    state = champion.state
+    if champion.ships == "baseline" or rows.empty:
+        return _constant(Bands.restored(state["baseline"]), state["baseline"], rows)[0]
+    curve = Curve(champion.estimator, Encoding.restored(state["encoding"]), Calibration.of(state["calibration"]))
+    return curve.chances(rows)
+
+
+def split(question: Question, lives: pd.DataFrame) -> Parts | Abstention:
+    """The dates that judge and that calibrate, or what the lives lack."""
+    came = lives["event"].to_numpy(dtype=bool)
+    found = f"found {int(came.sum())} of {len(lives)} past cases at {lives['as_of'].nunique()} dates"
+    needs = f"needs {FEWEST_EVENTS} past cases that {question.outcome}, and {FEWEST_EVENTS} that did not"
+    if len(lives) < FEWEST_LIVES:
+        return Abstention(question.model, f"{needs}, in at least {FEWEST_LIVES}; {found}")
+    whole = sorted(closed(lives, JUDGED)["as_of"].unique())
+    for count in range(1, MOST_JUDGED + 1):
+        days = tuple(whole[-count:])
+        if len(days) < count:
+            break
+        learnt = cut(lives, days[0])
+        if _of_each(learnt["event"]) >= FEWEST_EVENTS and (
+            _of_each(pd.Series(happened(_at(lives, days), JUDGED)[0])) >= JUDGED_OF_EACH
+        ):
+            return Parts(days, _calibrating(whole, days[0]))
+    why = f"before a later date with {JUDGED_OF_EACH} of each to be judged on"
+    return Abstention(question.model, f"{needs}, {why}; {found}")
+
+
+def _calibrating(days: list[date], judge: date) -> tuple[date, ...]:
+    """The latest dates whose judged periods had closed before the judged date, and which have earlier ones to learn
+    from; none in a short history."""
+    before = [day for day in days if day + timedelta(days=HORIZON_DAYS) <= judge]
+    return tuple(before[-CALIBRATING_DATES:]) if len(before) > CALIBRATING_DATES else ()
+
+
+def _calibrated(
+    question: Question, lives: pd.DataFrame, parts: Parts, seed: int, params: dict[str, Any]
+) -> tuple[Curve, Curve | None]:
+    """The curve learnt before the judged dates, put right by what an earlier one said of lives that followed it."""
+    learnt = cut(lives, parts.judge[0])
+    before = cut(learnt, parts.calibrate[0]) if parts.calibrate else learnt[:0]
+    if _of_each(before["event"]) < FEWEST_EVENTS:
+        return _fit(question, learnt, seed, UNCALIBRATED, params), None
+    early = _fit(question, before, seed, UNCALIBRATED, params)
+    calibration = _calibration([(early, _at(learnt, parts.calibrate))])
+    return _fit(question, learnt, seed, calibration, params), early
+
+
+def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
+    encoding = Encoding.of(question.features, question.categories, lives)
+    rows, came = _long(encoding, lives)
+    terms = {**PARAMS, "seed": seed, "objective": "binary", **params}
+    trees = int(terms.pop("trees", TREES))
+    data = lgb.Dataset(
+        rows,
+        came,
+        categorical_feature=list(encoding.categories),
+        params={"max_bin": terms["max_bin"], "verbosity": -1},
+    )
+    return Curve(lgb.train(terms, data, num_boost_round=trees), encoding, calibration)
+
+
+def _long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
+    """One row per life and period seen (features, then the period), and whether the event came in it."""
+    periods = lives["periods"].to_numpy(dtype=np.int64)
+    encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
+    last = np.cumsum(periods) - 1
+    ahead = np.arange(periods.sum()) - np.repeat(last - periods, periods)
+    came = np.zeros(int(periods.sum()))
+    came[last[lives["event"].to_numpy(dtype=bool)]] = 1.0
+    long = np.hstack([np.repeat(encoded, periods, axis=0), ahead[:, None].astype(np.float64)])
+    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name]), came
+
+
+def _with_period(encoding: Encoding) -> Encoding:
+    """The encoding with the period behind all columns, as trees were given it."""
+    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name,))
+
+
+def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
+    """What puts hazards right, from those that were said of later lives, period by period."""
+    raws, came = [], []
+    for curve, lives in outs:
+        periods = lives["periods"].to_numpy(dtype=np.int64)
+        seen = np.arange(PERIODS)[None, :] < periods[:, None]
+        raws.append(curve.raw(lives)[seen])
+        came.append(_long(curve.encoding, lives)[1])
+    raw, events = np.concatenate(raws), np.concatenate(came)
+    return Calibration.fit(raw, events) if 0 < events.sum() < len(events) else UNCALIBRATED
+
+
+def _bounds(outs: "list[tuple[Curve, pd.DataFrame]]", calibration: Calibration, ahead: int, moved: float) -> Calibration:
+    """Bounds of the chance within so many periods, from lives for which it is known; else those of the judged ones."""
+    said, came = [], []
+    for curve, lives in outs:
+        known = closed(lives, ahead)
+        said.append(replace(curve, calibration=calibration).chances(known)[:, ahead - 1])
+        came.append(happened(known, ahead)[0])
+    if sum(map(len, came)) < FEWEST_LIVES:
+        return _bounds(outs, calibration, JUDGED, 2 * moved) if ahead != JUDGED else UNCALIBRATED
+    return Calibration.around(np.concatenate(said), np.concatenate(came), moved)
+
+
+def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -> tuple[Numbers, Numbers]:
+    if champion.ships == "baseline" or rows.empty:
+        state = champion.state["baseline"]
+        _, low, high = _constant(Bands.restored(state), state, rows)
+        return low[:, ahead - 1], high[:, ahead - 1]
+    return Calibration.of(champion.state["bounds"][str(ahead)]).interval(said)
+
+
+def _hazards(plain: Bands, lives: pd.DataFrame) -> dict[str, Any]:
+    """A baseline's state: the hazard of all, and periods and events of each band."""
+    if plain.recent:
+        lives = lives[lives["as_of"].isin(sorted(lives["as_of"].unique())[-RECENT_DATES:])]
+    periods, event = lives["periods"].astype(float), lives["event"].astype(float)
+    grouped = pd.DataFrame({"n": periods, "came": event}).groupby(plain.of(lives)).sum()
+    counts = {str(band): [float(n), float(came)] for band, n, came in grouped.itertuples()}
+    return {**asdict(plain), "rate": float(event.sum() / max(1.0, periods.sum())), "counts": counts}
+
+
+def _constant(plain: Bands, state: dict[str, Any], rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
+    """Rows × periods: chances, low and high, of each row's constant hazard."""
+    ahead = np.arange(1, PERIODS + 1)[None, :]
+    value, low, high = plain.predict(rows, state)
+    made = [1.0 - (1.0 - np.asarray(hazard)[:, None]) ** ahead for hazard in (value, low, high)]
+    return made[0], made[1], made[2]
+
+
+def _baseline(question: Question, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:
+    """The plain baseline that did best on the judged lives, and what it said for the judged periods.
+
+    Flat rates stand beside the bands, one of them at the ``level`` of the model's own mean: so a model wins by telling
+    cases apart, never because bands are noise or because the rate has moved.
+    """
+    came = happened(judged, JUDGED)[0]
+    rivals = dict.fromkeys((question.bands, Bands(), Bands(recent=True)))
+    said = {plain: _constant(plain, _hazards(plain, learnt), judged)[0][:, JUDGED - 1] for plain in rivals}
+    level_said = np.full(len(judged), level)
+    if log_losses(level_said, came).mean() < log_losses(said[Bands(recent=True)], came).mean():
+        said[Bands(recent=True)] = level_said
+    best = min(said, key=lambda plain: float(log_losses(said[plain], came).mean()))
+    return best, said[best]
+
+
+def _judgement(
+    judged: pd.DataFrame, curve: Numbers, plain: tuple[Bands, Numbers], seen: "np.ndarray[Any, Any] | None" = None
+) -> Judgement:
+    said = curve[:, JUDGED - 1]
+    came = happened(judged, JUDGED)[0]
+    losses, plain_losses = log_losses(said, came), log_losses(plain[1], came)
+    marked = losses if seen is None else np.where(seen, np.nan, losses)
+    first = happened(judged, 1)[0]
+    return Judgement(
+        metric="log loss",
+        value=float(losses.mean()),
+        baseline=plain[0].named,
+        baseline_value=float(plain_losses.mean()),
+        losses=tuple(marked.tolist()),
+        baseline_losses=tuple(plain_losses.tolist()),
+        metrics={
+            "auc": auc(said, came),
+            "baseline auc": auc(plain[1], came),
+            "auc within 30 days": auc(curve[:, 0], first),
+            "brier": float(np.mean((said - came) ** 2)),
+            "baseline brier": float(np.mean((plain[1] - came) ** 2)),
+            "calibration error": calibration_error(said, came),
+            "calibration error within 30 days": calibration_error(curve[:, 0], first),
+            "lift of top tenth": lift(said, came),
+            "mean said": float(said.mean()),
+            "mean happened": float(came.mean()),
+            "judged rows": float(len(judged)),
+        },
+    )
+
+
+def _at(lives: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
+    return lives[lives["as_of"].isin(dates)]
+
+
+def _of_each(event: "pd.Series[bool]") -> int:
+    """Lives of the rarer kind."""
+    came = int(event.sum())
+    return min(came, len(event) - came)
