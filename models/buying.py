@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, hyp2f1
+from scipy.special import betaincinv, betaln, gammaln, hyp2f1
 from sklearn.exceptions import NotFittedError
 
 Numbers = NDArray[np.float64]
@@ -31,10 +31,11 @@ Numbers = NDArray[np.float64]
 FEWEST_REPEATERS = 20
 """Fewer customers who came back say nothing of how rates are spread over customers."""
 
-FURTHEST = 12.0
+FURTHEST = 8.0
 """Logarithms of parameters stay within this of 0: past it a spread is a point, and the likelihood is flat."""
 
 NUDGE = 1e-6
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 class Fitted:
@@ -92,7 +93,10 @@ class BuyingModel(Fitted):
         c = np.where(np.abs(c) < NUDGE, NUDGE, c)
         z = horizon_of(horizon) / (alpha + age + horizon)
         # Euler's transformation of the published form: its terms do not grow with the number of orders
-        left = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(c - r - x, a - 1, c, z)
+        with np.errstate(all="ignore"):
+            left = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(c - r - x, a - 1, c, z)
+        lost = ~np.isfinite(left)  # only where a is far above 1, and the share that is left a plain mean
+        left[lost] = _mean_power(a - 1, b, x[lost], r, (z / (1 - z))[lost])
         return np.asarray(np.maximum(c / (a - 1) * (1 - left), 0.0) * self.alive(X))
 
     def alive(self, X: pd.DataFrame) -> Numbers:  # noqa: N803
@@ -196,13 +200,11 @@ def grouped(*columns: Numbers) -> tuple[tuple[Numbers, ...], Numbers]:
 def likeliest(loss: Callable[[Numbers], float], starts: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Positive parameters of the smallest loss, searched for in logarithms from each start."""
     bounds = [(-FURTHEST, FURTHEST)] * len(starts[0])
-    found = [
-        minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9})
-        for start in starts
-    ]
+    found = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min((result for result in found if np.isfinite(result.fun)), key=lambda result: result.fun, default=None)
     if best is None:
         raise ValueError("the likelihood is finite nowhere; look for customers out of all measure")
+    best = minimize(loss, best.x, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8})
     return tuple(float(value) for value in np.exp(best.x))
 
 
@@ -215,6 +217,13 @@ def _log_likelihood(parameters: Numbers, x: Numbers, t: Numbers, age: Numbers) -
     again = np.maximum(x, 1)
     gone = np.log(a) - np.log(b + again - 1) - (r + x) * np.log(alpha + t)
     return np.asarray(rates + stays + np.where(x > 0, np.logaddexp(here, gone), here))
+
+
+def _mean_power(a: float, b: float, x: Numbers, r: float, w: Numbers) -> Numbers:
+    """Mean of (1 + w p)^-(r + x) over chances ``p`` that are spread as Beta(a, b + x), by quadrature."""
+    counts, which = np.unique(x, return_inverse=True)
+    chances = betaincinv(a, b + counts[:, None], (NODES[None, :] + 1) / 2)[which]
+    return np.asarray(np.exp(-(r + x)[:, None] * np.log1p(w[:, None] * chances)) @ (WEIGHTS / 2))
 
 
 def _spend_likelihood(p: float, q: float, v: float, x: Numbers, z: Numbers) -> Numbers:

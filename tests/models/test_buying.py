@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.integrate import quad
 from scipy.stats import beta, gamma
 from sklearn.exceptions import NotFittedError
 
@@ -62,12 +61,10 @@ def test_the_expectation_is_the_integral_over_rates_and_chances_of_leaving() -> 
     model = BuyingModel.of(PLANTED)
     one = pd.DataFrame({"frequency": [0], "recency": [0.0], "age": [10.0]})
     rate, leave = gamma(PLANTED["r"], scale=1 / 30.0), beta(PLANTED["a"], PLANTED["b"])
-
-    def over_rates(p: float) -> float:
-        return quad(lambda s: -np.expm1(-s * p * 15.0) / p * rate.pdf(s), 0, 2)[0]
-
-    integral = quad(lambda p: over_rates(p) * leave.pdf(p), 0, 1, limit=200)[0]
-    assert model.predict(one, 15.0)[0] == pytest.approx(integral, rel=1e-4)
+    at = (np.arange(2_000) + 0.5) / 2_000
+    rates, leaves = rate.ppf(at)[:, None], leave.ppf(at)[None, :]
+    mean = (-np.expm1(-rates * leaves * 15.0) / leaves).mean()
+    assert model.predict(one, 15.0)[0] == pytest.approx(mean, rel=2e-3)
 
 
 def test_the_unit_of_time_changes_nothing(model: BuyingModel, shop: tuple[pd.DataFrame, np.ndarray]) -> None:
@@ -84,6 +81,13 @@ def test_hundreds_of_orders_and_parameters_at_a_pole_give_finite_expectations() 
         )
         assert np.isfinite(expected).all()
         assert expected[2] > expected[0] > 0
+
+
+def test_where_nearly_all_leave_alike_the_expectation_is_that_of_one_chance_of_leaving() -> None:
+    """Chances all but equal to 0.1, rates to 0.2 a week: expected orders are (1 - exp(-0.2 · 0.1 · weeks)) / 0.1."""
+    model = BuyingModel.of({"r": 2e3, "alpha": 1e4, "a": 2e2, "b": 1.8e3})
+    new = pd.DataFrame({"frequency": [0, 0], "recency": [0.0, 0.0], "age": [1e-9, 1e-9]})
+    assert model.predict(new, 500.0)[0] == pytest.approx(-np.expm1(-0.02 * 500) / 0.1, rel=0.01)
 
 
 def test_a_long_silence_after_many_orders_means_gone() -> None:
