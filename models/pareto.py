@@ -15,7 +15,6 @@ from scipy.special import gammaln, hyp2f1
 
 from models.buying import Fitted, Numbers, enough, grouped, histories, horizon_of, likeliest
 
-
 LOST = 1e9
 """The loss of parameters so far out that the likelihood cannot be written down."""
 
