@@ -27,7 +27,12 @@ class Look:
 
 
 LOOKS: dict[str, Look] = {
-    "account_scores": Look(("account_id", "name", "churn", "upsell", "expected_revenue", "churn_reasons"), ("-churn",)),
+    "account_scores": Look(
+        ("account_id", "name", "churn", "upsell", "next_order", "lifetime_value", "churn_reasons"), ("-churn",)
+    ),
+    "subscription_scores": Look(
+        ("subscription_id", "account_id", "churn", "churn_180", "renewal", "expansion", "churn_reasons"), ("-churn",)
+    ),
     "contact_scores": Look(("contact_id", "account_id", "send_local", "send_timezone", "engagement", "email_status")),
     "opportunity_scores": Look(
         ("opportunity_id", "account_id", "win", "expected_close", "expected_amount", "win_reasons"),

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, fun
 
 from data.contract import Column
 from data.contract import Table as Output
-from data.scoring import ACCOUNT_SCORES, CAMPAIGN_TARGETS, NEXT_BEST_ACTIONS, OUTPUTS, SCORES
+from data.scoring import ACCOUNT_SCORES, CAMPAIGN_TARGETS, CONTRACT_CHANCES, NEXT_BEST_ACTIONS, OUTPUTS, SCORES
 
 EXAMPLES = 3
 FINITE = 1e300
@@ -19,6 +19,7 @@ FINITE = 1e300
 
 ABSTENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "account_scores": tuple((score, f"{score}_abstained") for score in SCORES),
+    "subscription_scores": tuple((score, f"{score}_abstained") for score in CONTRACT_CHANCES),
     "contact_scores": (("send_windows", "send_abstained"),),
     "opportunity_scores": (("win", "win_abstained"),),
     "revenue_forecast": (("point", "abstained"),),

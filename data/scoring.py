@@ -12,13 +12,24 @@ import pyarrow as pa
 
 from data.contract import Column, Kind, Table
 
-SCORES: tuple[str, ...] = ("churn", "upsell", "expected_revenue", "lifetime_value")
-"""What an account is scored for: two probabilities, then two amounts of money."""
+CHANCES: tuple[str, ...] = ("churn", "upsell", "repeat")
+"""Chances of an account: to leave, to buy something new, to order again; within 90 days, and within 30 and 180."""
+
+SCORES: tuple[str, ...] = (*CHANCES, "expected_revenue", "lifetime_value")
+"""What an account is scored for: three probabilities, then two amounts of money."""
+
+CONTRACT_CHANCES: tuple[str, ...] = ("churn", "expansion")
+"""Chances of an active subscription: to end, and to be followed by a larger one."""
+
+
+def _within(name: str) -> tuple[Column, ...]:
+    """The chance within 30 and 180 days, beside the score's own 90."""
+    return tuple(Column(f"{name}_{days}", "number", minimum=0.0, maximum=1.0) for days in (30, 180))
 
 
 def _score(name: str) -> tuple[Column, ...]:
     """The columns of one score: value, interval, reasons, who made it, how far it looks, or why there is none."""
-    probability = {"minimum": 0.0, "maximum": 1.0} if name in ("churn", "upsell", "win") else {}
+    probability = {"minimum": 0.0, "maximum": 1.0} if name in (*CHANCES, *CONTRACT_CHANCES, "win") else {}
     return (
         Column(name, "number", **probability),  # type: ignore[arg-type]  # minimum and maximum only
         Column(f"{name}_low", "number"),
@@ -38,6 +49,30 @@ ACCOUNT_SCORES = Table(
         Column("account_id", required=True),
         Column("name"),
         *(column for name in SCORES for column in _score(name)),
+        *(column for name in CHANCES for column in _within(name)),
+        Column("next_order", "date"),
+        Column("next_order_low", "date"),
+        Column("next_order_high", "date"),
+        Column("lifetime_value_12", "number"),
+        Column("lifetime_value_bgnbd", "number"),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+SUBSCRIPTION_SCORES = Table(
+    "subscription_scores",
+    "One row per active subscription.",
+    ("subscription_id",),
+    (
+        Column("subscription_id", required=True),
+        Column("account_id"),
+        Column("product_id"),
+        Column("mrr", "number"),
+        Column("term_ends_at", "timestamp"),
+        *(column for name in CONTRACT_CHANCES for column in _score(name)),
+        *(column for name in CONTRACT_CHANCES for column in _within(name)),
+        Column("renewal", "number", minimum=0.0, maximum=1.0),
+        Column("expansion_by_term", "number", minimum=0.0, maximum=1.0),
         Column("expires_at", "date", required=True),
     ),
 )
@@ -229,6 +264,7 @@ MODEL_RESULTS = Table(
 
 OUTPUTS: tuple[Table, ...] = (
     ACCOUNT_SCORES,
+    SUBSCRIPTION_SCORES,
     CONTACT_SCORES,
     OPPORTUNITY_SCORES,
     RECOMMENDATIONS,

@@ -12,7 +12,6 @@ from data.calendar import first_instant
 from data.contract import TABLES
 from data.lake import Step, connect, scan
 
-
 LEAVINGS = ("ends", "not_renewed", "shrinks")
 """What may count as the leaving of a subscriber."""
 

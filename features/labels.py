@@ -21,34 +21,6 @@ SILENCE_AT_MOST = 365
 SILENCE_QUANTILE = 0.9
 
 
-def churned(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per account and date of the spine: ``account_id, as_of, at_risk, churned``.
-
-    ``at_risk`` says whether the account could churn at all (see ``at_risk``); ``churned`` is NULL where it could not.
-    An account with subscriptions churned when none is active at the end of the window (one that ended because the next
-    began does not count). An account of orders churned when it placed none within the window.
-    """
-    rows = _windows(company, at_risk(company, spine, horizon_days), horizon_days, covered_until)
-    subscriptions = company.tables["subscriptions"].select("account_id", "started_at", "ended_at")
-    held = rows.join(subscriptions, "account_id")
-    stayed = held.filter(held.started_at < held.end_at, held.ended_at.isnull() | (held.ended_at >= held.end_at)).select(
-        "account_id", "as_of"
-    )
-    kept = ibis.union(
-        stayed.mutate(stayed=True, ordered=False),
-        _placed_within(company, rows).select("account_id", "as_of").mutate(stayed=False, ordered=True),
-    )
-    kept = kept.group_by("account_id", "as_of").agg(stayed=kept.stayed.any(), ordered=kept.ordered.any())
-    judged = rows.left_join(kept, ["account_id", "as_of"])
-    remains = ibis.ifelse(judged.relation == "subscription", judged.stayed, judged.ordered).fill_null(False)
-    return judged.select(
-        "account_id",
-        "as_of",
-        "at_risk",
-        churned=ibis.ifelse(judged.at_risk, ~remains, ibis.null("boolean")),
-    )
-
-
 def at_risk(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
     """One row per account and date of the spine: ``account_id, as_of, as_of_at, relation, at_risk``. Looks at the past.
 
@@ -115,7 +87,7 @@ def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_unt
     True when the account ordered or subscribed, within the window, to a product that it had never had before. A lower
     tier of a family of which it had a higher one is no new product.
     """
-    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
     firsts = first_purchases(company)
     tiers = company.tables["products"].select("product_id", "family", "tier")
     firsts = firsts.left_join(tiers, "product_id").drop("product_id_right")
@@ -147,7 +119,7 @@ def first_purchases(company: Company) -> ir.Table:
 def bought_products(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
     """One row per account and date of the spine and product ordered or newly subscribed to within the window:
     ``account_id, as_of, product_id``."""
-    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
     bought = ibis.union(
         orders.filter(orders.status == "placed").select("account_id", "product_id", bought_at="ordered_at"),
@@ -165,7 +137,7 @@ def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_
 
     Orders net of returns, and what subscriptions earn by the day. May be negative where returns outweigh sales.
     """
-    rows = _windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
     orders = company.tables["orders"]
     lines = rows.join(
         orders.filter(orders.status != "cancelled").select("account_id", "ordered_at", "amount"), "account_id"
@@ -191,7 +163,7 @@ def won(company: Company, spine: ir.Table, horizon_days: int, covered_until: dat
 
     ``won`` is False for a deal that was lost and for one that was still open when the window ended.
     """
-    rows = _windows(company, spine.select("opportunity_id", "as_of", "as_of_at"), horizon_days, covered_until)
+    rows = windows(company, spine.select("opportunity_id", "as_of", "as_of_at"), horizon_days, covered_until)
     deals = company.tables["opportunities"].select("opportunity_id", "closed_at", "outcome")
     joined = rows.join(deals, "opportunity_id")
     closed = (joined.closed_at >= joined.as_of_at) & (joined.closed_at < joined.end_at)
@@ -203,16 +175,7 @@ def won(company: Company, spine: ir.Table, horizon_days: int, covered_until: dat
     )
 
 
-def _placed_within(company: Company, rows: ir.Table) -> ir.Table:
-    """Orders that were placed within the window of their row."""
-    orders = company.tables["orders"]
-    joined = rows.select("account_id", "as_of", "as_of_at", "end_at").join(
-        orders.filter(orders.status == "placed").select("account_id", "ordered_at"), "account_id"
-    )
-    return joined.filter(joined.ordered_at >= joined.as_of_at, joined.ordered_at < joined.end_at)
-
-
-def _windows(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+def windows(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
     """The spine with the end of each row's window: its day ``end_on`` and that day's first instant ``end_at``.
 
     Raises ``ValueError`` that names the dates whose window is not covered.

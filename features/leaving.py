@@ -4,12 +4,17 @@ Departures are instants, so that every horizon is counted from one of them: who 
 This file looks past a date, as labels do.
 """
 
+from datetime import datetime
+
 import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.labels import at_risk, silence_days
+from features.labels import at_risk, first_purchases, silence_days, windows
 from features.past import days_between
+
+SILENCE_DAYS = 90
+"""Who only orders has not left before it was silent for so long, whatever is usual."""
 
 FOLLOWS_DAYS = 1
 """A subscription that begins so soon after another ended takes its place."""
@@ -17,19 +22,36 @@ SHRINKS_BY = 0.01
 """What an account pays has shrunk when more than this share of it is gone."""
 
 
-def departures(company: Company, spine: ir.Table, horizon_days: int) -> ir.Table:
+def churned(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, at_risk, churned`` within the horizon.
+
+    ``at_risk`` says whether the account could leave at all (``features.labels.at_risk``); ``churned`` is NULL where it
+    could not. Who comes back later had left all the same.
+    """
+    risk = windows(company, at_risk(company, spine, SILENCE_DAYS), horizon_days, covered_until)
+    left = departures(company, spine)
+    joined = risk.left_join(
+        left.group_by("account_id", "as_of").agg(event_at=left.event_at.min()), ["account_id", "as_of"]
+    )
+    came = (joined.event_at < joined.end_at).fill_null(False)
+    return joined.select(
+        "account_id", "as_of", "at_risk", churned=ibis.ifelse(joined.at_risk, came, ibis.null("boolean"))
+    )
+
+
+def departures(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date of the spine that could leave, and instant at which it would: ``account_id, as_of,
     event_at``.
 
     A subscriber's are the ends of its subscriptions that count as leaving; of who only orders, the first instant at
     which it had been silent for as long as nobody is who comes back, as known at that date.
     """
-    risk = at_risk(company, spine, horizon_days)
+    risk = at_risk(company, spine, SILENCE_DAYS)
     able = risk.filter(risk.at_risk).select("account_id", "as_of", "as_of_at", "relation")
     subscribers = able.filter(able.relation == "subscription").select("account_id", "as_of", "as_of_at")
     ended = subscribers.join(leaving_ends(company).select("account_id", "event_at"), "account_id")
     left = ended.filter(ended.event_at >= ended.as_of_at).select("account_id", "as_of", "event_at")
-    silent = _silenced(company, able.filter(able.relation == "orders"), spine, horizon_days)
+    silent = _silenced(company, able.filter(able.relation == "orders"), spine)
     return ibis.union(left, silent)
 
 
@@ -69,37 +91,48 @@ def leaving_ends(company: Company) -> ir.Table:
     return after.filter(counts).select("account_id", "subscription_id", "event_at")
 
 
-def subscription_events(company: Company) -> dict[str, ir.Table]:
-    """What becomes of subscriptions, one table an event: ``subscription_id, event_at``.
-
-    *ends*: it ends and none to the same product follows; *expands* and *contracts*: one to the same product, or to
-    another of its family, follows with more or less a month.
-    """
+def subscription_ends(company: Company) -> ir.Table:
+    """One row per subscription that ended: ``subscription_id, event_at``, and whether it then ``ends`` (none to its
+    product or family follows), or ``expands`` (one follows that brings more a month)."""
     held = company.tables["subscriptions"]
     families = company.tables["products"].select("product_id", "family")
     named = held.left_join(families, "product_id").select(
         "account_id",
         "subscription_id",
-        "product_id",
         "mrr",
         "started_at",
         "ended_at",
-        kin=ibis.coalesce(families.family, held.product_id),
+        kin=ibis.coalesce(families.family, held.product_id, ibis.literal("")),
     )
     ended = named.filter(named.ended_at.notnull())
-    next_ = named.select("account_id", "kin", next_id="subscription_id", next_mrr="mrr", next_started="started_at")
-    joined = ended.left_join(next_, ["account_id", "kin"])
-    gap = days_between(joined.ended_at, joined.next_started)
+    following = named.select("account_id", "kin", next_id="subscription_id", next_mrr="mrr", next_at="started_at")
+    joined = ended.left_join(following, ["account_id", "kin"])
+    gap = days_between(joined.ended_at, joined.next_at)
     follows = (gap >= -FOLLOWS_DAYS) & (gap <= FOLLOWS_DAYS) & (joined.next_id != joined.subscription_id)
     after = joined.group_by("subscription_id", "mrr", event_at="ended_at").agg(
         follows=follows.any().fill_null(False), next_mrr=joined.next_mrr.sum(where=follows).fill_null(0.0)
     )
-    kinds = {
-        "ends": ~after.follows,
-        "expands": after.follows & (after.next_mrr > after.mrr * (1 + SHRINKS_BY)),
-        "contracts": after.follows & (after.next_mrr < after.mrr * (1 - SHRINKS_BY)),
-    }
-    return {kind: after.filter(where).select("subscription_id", "event_at") for kind, where in kinds.items()}
+    return after.select(
+        "subscription_id",
+        "event_at",
+        ends=~after.follows,
+        expands=(after.follows & (after.next_mrr > after.mrr * (1 + SHRINKS_BY))).fill_null(False),
+    )
+
+
+def new_purchases(company: Company) -> ir.Table:
+    """One row per account and product that was new to it when it first bought it: ``account_id, product_id, event_at``.
+
+    A lower tier of a family of which it had a higher one before is no new product.
+    """
+    firsts = first_purchases(company)
+    tiers = company.tables["products"].select("product_id", "family", "tier")
+    bought = firsts.left_join(tiers, "product_id").drop("product_id_right")
+    had = bought.select("account_id", "family", had_tier="tier", had_at="first_at")
+    joined = bought.left_join(had, ["account_id", "family"])
+    higher = (joined.had_at < joined.first_at) & (joined.had_tier > joined.tier)
+    judged = joined.group_by("account_id", "product_id", event_at="first_at").agg(lower=higher.any().fill_null(False))
+    return judged.filter(~judged.lower).select("account_id", "product_id", "event_at")
 
 
 def orders_again(company: Company) -> ir.Table:
@@ -108,14 +141,14 @@ def orders_again(company: Company) -> ir.Table:
     return orders.filter(orders.status == "placed").select("account_id", event_at="ordered_at").distinct()
 
 
-def _silenced(company: Company, able: ir.Table, spine: ir.Table, horizon_days: int) -> ir.Table:
+def _silenced(company: Company, able: ir.Table, spine: ir.Table) -> ir.Table:
     """The first instant at which each account of orders had been silent for too long, at or after its date."""
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed").select("account_id", "ordered_at").distinct()
     each = ibis.window(group_by="account_id", order_by="ordered_at")
     last = ibis.literal(company.as_of_at)
     gaps = placed.mutate(gap=days_between(placed.ordered_at, placed.ordered_at.lead().over(each).fill_null(last)))
-    joined = able.join(gaps, "account_id").join(silence_days(company, spine, horizon_days), "as_of")
+    joined = able.join(gaps, "account_id").join(silence_days(company, spine, SILENCE_DAYS), "as_of")
     silences = joined.mutate(event_at=joined.ordered_at + (joined.silence * 86400).cast("int64").as_interval("s"))
     found = silences.filter(silences.gap >= silences.silence, silences.event_at >= silences.as_of_at)
     return found.group_by("account_id", "as_of").agg(event_at=found.event_at.min())

@@ -22,7 +22,7 @@ def account_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     A customer of a date is an account known before it, with an order or a subscription that was known before it.
     Raises ``ValueError`` for dates after the company's own.
     """
-    days = _days(company, dates)
+    days = spine_days(company, dates)
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
     first_sale = (
         ibis.union(
@@ -46,7 +46,7 @@ def opportunity_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 
     A deal is open at a date when it was known before it and not closed before it.
     """
-    deals = company.tables["opportunities"].cross_join(_days(company, dates))
+    deals = company.tables["opportunities"].cross_join(spine_days(company, dates))
     known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
     open_deals = known.filter(known.created_at < known.as_of_at, known.closed_at.isnull())
     return (
@@ -58,7 +58,7 @@ def opportunity_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 
 def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per contact known before each date: ``contact_id, account_id, as_of, as_of_at``."""
-    people = company.tables["contacts"].cross_join(_days(company, dates))
+    people = company.tables["contacts"].cross_join(spine_days(company, dates))
     known = as_known(people, CONTACTS, people.as_of_at)
     return known.select("contact_id", "account_id", "as_of", "as_of_at").order_by("as_of", "contact_id").cache()
 
@@ -88,7 +88,7 @@ def _first_sale_day(company: Company) -> date | None:
     return local_day(min(known), company.timezone) if known else None
 
 
-def _days(company: Company, dates: Sequence[date]) -> ir.Table:
+def spine_days(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per distinct date, with its first instant: ``as_of, as_of_at``."""
     later = sorted(day for day in set(dates) if day > company.as_of)
     if later:

@@ -17,7 +17,7 @@ from data.errors import SettingsError
 from data.lake import Draft, Lake, Step
 from data.mapping import Mapping, load_mapping
 from data.source import fingerprint, open_source
-from features.company import Company
+from features.company import Company, Leaving
 from flows.settings import Settings, today
 
 log = logging.getLogger("gelir")
@@ -75,6 +75,8 @@ class Run:
             "code": code_digest(),
             "retrain_days": settings.retrain_days,
             "stale_days": settings.stale_days,
+            "churn_event": settings.churn_event,
+            "silence_days": settings.silence_days,
             "seed": settings.seed,
             **(also or {}),
         }
@@ -121,7 +123,9 @@ class Run:
 
     def known(self, golden: Step) -> Company:
         """The company that the run's golden tables describe."""
-        return Company.of(golden, self.moment.as_of, self.moment.timezone, self.currency, self.settings.seed)
+        leaving = Leaving(self.settings.churn_event, self.settings.silence_days)
+        moment = self.moment
+        return Company.of(golden, moment.as_of, moment.timezone, self.currency, self.settings.seed, leaving)
 
 
 @cache

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from data.errors import SettingsError
+from features.company import LEAVINGS
 from flows.complaints import told_once
 
 FILE_NAME = "gelir.toml"
@@ -44,6 +45,8 @@ mlruns = "mlruns"           # MLflow's database and artefacts
 schedule_at = "02:30"       # when the night runs, in the company's time zone
 retrain_days = 7            # a champion older than this meets a challenger
 stale_days = 7              # a source with no fact for this long stops the night
+churn_event = "ends"        # when a subscriber has left: ends (its last one), not_renewed (any), shrinks
+# silence_days = 120        # when who only orders has left; as long as nine of ten repeat orders took when left out
 keep_runs = 30              # published runs that can be rolled back to
 seed = 7                    # of everything random
 """
@@ -66,6 +69,8 @@ class Settings(BaseSettings):
     schedule_at: time = time(2, 30)
     retrain_days: int = 7
     stale_days: int = 7
+    churn_event: str = "ends"
+    silence_days: int | None = None
     keep_runs: int = 30
     seed: int = 7
 
@@ -90,10 +95,17 @@ class Settings(BaseSettings):
             raise ValueError(f"{at:%H:%M} does not exist where clocks skip midnight; name 01:00 or later")
         return at
 
-    @field_validator("retrain_days", "stale_days", "keep_runs")
+    @field_validator("churn_event")
     @classmethod
-    def _at_least_one(cls, days: int) -> int:
-        if days < 1:
+    def _known_event(cls, event: str) -> str:
+        if event not in LEAVINGS:
+            raise ValueError(f"'{event}' is no way to leave; name one of {', '.join(LEAVINGS)}")
+        return event
+
+    @field_validator("retrain_days", "stale_days", "silence_days", "keep_runs")
+    @classmethod
+    def _at_least_one(cls, days: int | None) -> int | None:
+        if days is not None and days < 1:
             raise ValueError(f"must be at least 1; it is {days}")
         return days
 

@@ -68,9 +68,7 @@ class Encoding:
 
     def encode(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows as float64 columns; unknown is NaN."""
-        encoded = {
-            name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*self.numbers, *self.more)
-        }
+        encoded = {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*self.numbers, *self.more)}
         for name, values in self.categories.items():
             codes = {value: float(code) for code, value in enumerate(values)}
             encoded[name] = rows[name].map(codes).to_numpy(dtype=np.float64, na_value=np.nan)

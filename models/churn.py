@@ -7,7 +7,7 @@ import pandas as pd
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.labels import at_risk
-from features.leaving import departures
+from features.leaving import SILENCE_DAYS, departures
 from features.lives import lives
 from features.spine import account_spine
 from models import hazard
@@ -61,7 +61,7 @@ class Churn:
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``churn``: one row per customer; one that has left already has no chance to leave, and says so."""
         rows = account_rows(company, (company.as_of,))
-        risk = dated(at_risk(company, account_spine(company, (company.as_of,)), hazard.HORIZON_DAYS))
+        risk = dated(at_risk(company, account_spine(company, (company.as_of,)), SILENCE_DAYS))
         staying = rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"])
         scored = hazard.score(QUESTION, champion, rows[staying], company.currency)
         gone = pd.DataFrame({"account_id": rows.loc[~staying, "account_id"], "abstained": NOT_AT_RISK})
@@ -74,8 +74,8 @@ def account_lives(company: Company) -> pd.DataFrame:
     """One row per account that could leave and past date: features, ``periods`` seen, ``event``: it left."""
     dates = life_dates(company)
     spine = past_spine(company, dates)
-    able = at_risk(company, spine, hazard.HORIZON_DAYS)
+    able = at_risk(company, spine, SILENCE_DAYS)
     able = able.filter(able.at_risk).select("account_id", "as_of", "as_of_at")
-    left = departures(company, spine, hazard.HORIZON_DAYS)
+    left = departures(company, spine)
     seen = labels(lives(able, left, ("account_id",), company.as_of_at), "account_id")
     return account_rows(company, dates).merge(seen, on=["account_id", "as_of"])

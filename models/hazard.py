@@ -131,27 +131,29 @@ def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
     """The lives as far as they were known on a day: later periods are not seen, nor what came in them."""
     closed = np.array([(day - at).days // PERIOD_DAYS for at in lives["as_of"]], dtype=np.int64)
     periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
-    event = lives["event"].to_numpy(dtype=bool) & (periods == lives["periods"].to_numpy())
-    return lives.assign(periods=periods, event=event)[periods > 0]
+    same = periods == lives["periods"].to_numpy()
+    event, ended = (lives[name].to_numpy(dtype=bool) & same for name in ("event", "ended"))
+    return lives.assign(periods=periods, event=event, ended=ended)[periods > 0]
 
 
 def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:
     """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
-    seen, event = lives["periods"].to_numpy(dtype=np.int64), lives["event"].to_numpy(dtype=bool)
-    came = event & (seen <= periods)
-    return came.astype(np.float64), came | (seen >= periods)
+    seen = lives["periods"].to_numpy(dtype=np.int64)
+    event, ended = (lives[name].to_numpy(dtype=bool) for name in ("event", "ended"))
+    return (event & (seen <= periods)).astype(np.float64), ended | (seen >= periods)
 
 
 def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The lives of dates after which so many periods are over: of later ones only those with the event would be known."""
+    """The lives of dates after which so many periods are over: of later dates, only what ended would be known."""
     known = pd.Series(happened(lives, periods)[1], index=lives.index).groupby(lives["as_of"]).transform("all")
-    return lives[known.astype(bool)]
+    over: pd.DataFrame = lives[known.astype(bool)]
+    return over
 
 
 def learn(
     question: Question, lives: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
 ) -> Challenger | Abstention:
-    """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` at the end of the last),
+    """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` in the last, ``ended``),
     judged on the latest that are known for three periods; or why they are too few.
 
     ``params`` stand in place of the usual ones of the trees: those that a tuning found.
@@ -235,8 +237,9 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     if isinstance(parts, Abstention):
         return parts
     known = closed(lives, JUDGED)
-    came = happened(known, JUDGED)[0].astype(bool)
-    rows = known.assign(periods=known["periods"].clip(upper=JUDGED), event=came)
+    periods = known["periods"].clip(upper=JUDGED)
+    same = periods == known["periods"]
+    rows = known.assign(periods=periods, event=known["event"] & same, ended=known["ended"] & same)
 
     def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
         curve = _fit(question, learnt, seed, UNCALIBRATED, dict(params))
@@ -317,7 +320,7 @@ def split(question: Question, lives: pd.DataFrame) -> Parts | Abstention:
             break
         learnt = cut(lives, days[0])
         if _of_each(learnt["event"]) >= FEWEST_EVENTS and (
-            _of_each(pd.Series(happened(_at(lives, days), JUDGED)[0])) >= JUDGED_OF_EACH
+            _of_each(pd.Series(happened(_at(lives, days), JUDGED)[0] > 0)) >= JUDGED_OF_EACH
         ):
             return Parts(days, _calibrating(whole, days[0]))
     why = f"before a later date with {JUDGED_OF_EACH} of each to be judged on"
@@ -387,7 +390,9 @@ def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
     return Calibration.fit(raw, events) if 0 < events.sum() < len(events) else UNCALIBRATED
 
 
-def _bounds(outs: "list[tuple[Curve, pd.DataFrame]]", calibration: Calibration, ahead: int, moved: float) -> Calibration:
+def _bounds(
+    outs: "list[tuple[Curve, pd.DataFrame]]", calibration: Calibration, ahead: int, moved: float
+) -> Calibration:
     """Bounds of the chance within so many periods, from lives for which it is known; else those of the judged ones."""
     said, came = [], []
     for curve, lives in outs:

@@ -126,15 +126,30 @@ class Champion:
 class Model(Protocol):
     """One kind of prediction. Entries of ``models.MODELS``; each is one file."""
 
-    name: str
-    question: str
-    """What it answers, for people."""
-    needs: tuple[tuple[str, ...], ...]
-    """Contract tables: at least one non-empty table of every group."""
-    tables: tuple[str, ...]
-    """Names of the frames that ``score`` returns."""
-    features_hash: str
-    """Of the features it is fed today; a champion made on others cannot score."""
+    @property
+    def name(self) -> str:
+        """What its versions and results are called."""
+        ...
+
+    @property
+    def question(self) -> str:
+        """What it answers, for people."""
+        ...
+
+    @property
+    def needs(self) -> tuple[tuple[str, ...], ...]:
+        """Contract tables: at least one non-empty table of every group."""
+        ...
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the frames that ``score`` returns."""
+        ...
+
+    @property
+    def features_hash(self) -> str:
+        """Of the features it is fed today; a champion made on others cannot score."""
+        ...
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger fitted on what the company knew, judged out of time beside its plain baseline."""

@@ -46,7 +46,8 @@ def reasons(
 ) -> list[list[str]]:
     """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave.
 
-    What is encoded and is none of the ``features`` is no reason. A value that is as usual, as people would read it, is no reason, nor is one of which nothing is known.
+    What is encoded and is none of the ``features`` is no reason, nor is a value that is as usual, as people would read
+    it, or of which nothing is known.
     """
     known = {feature.name: feature for feature in features}
     told = [place for place, name in enumerate(encoding.columns) if name in known]

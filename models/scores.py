@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pandas as pd
 
-from data.scoring import SCORES
+from data.scoring import CHANCES, CONTRACT_CHANCES, SCORES
 from features.company import Company
+from models.lifetime import bought_again, lifetime_scores
 
 EXPIRES_AFTER_DAYS = 7
 """A score older than this should not be acted on: a company's standing changes within weeks, not hours."""
@@ -22,13 +23,43 @@ class Outcome:
 
 
 def account_scores(
-    company: Company, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
+    company: Company, features: pd.DataFrame, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
 ) -> pd.DataFrame:
-    """One row per account; each score with its interval, reasons and maker, or the reason why there is none."""
+    """One row per account; each score with its interval, reasons and maker, or the reason why there is none.
+
+    ``features`` are those of today's customers. The lifetime value is put together from expected revenue and churn.
+    """
     rows = company.tables["accounts"].select("account_id", "name").order_by("account_id").execute()
+    frames, outcomes = _with_lifetime(company, frames, outcomes)
     for score in SCORES:
         rows = _with_score(rows, "account_id", score, frames, outcomes)
-    return _expiring(rows, company)
+    more = {name: {"within_30": f"{name}_30", "within_180": f"{name}_180"} for name in CHANCES}
+    more["repeat"] |= {name: name for name in ("next_order", "next_order_low", "next_order_high")}
+    more["lifetime_value"] = {"lifetime_value_12": "lifetime_value_12"}
+    for score, columns in more.items():
+        rows = _with_more(rows, "account_id", frames.get(score), columns)
+    return _expiring(rows.assign(lifetime_value_bgnbd=rows["account_id"].map(bought_again(features))), company)
+
+
+def subscription_scores(
+    company: Company, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
+) -> pd.DataFrame:
+    """One row per active subscription of an account: the chance that it ends, is renewed at its term, and grows."""
+    held = company.tables["subscriptions"]
+    active = held.filter(held.ended_at.isnull(), held.started_at < company.as_of_at)
+    named = active.semi_join(company.tables["accounts"], "account_id")
+    rows = named.select("subscription_id", "account_id", "product_id", "mrr", "term_ends_at")
+    frame = rows.order_by("subscription_id").execute()
+    given = {name: frames[of] for name, of in _CONTRACT_FRAMES.items() if of in frames}
+    said = {name: outcomes[of] for name, of in _CONTRACT_FRAMES.items()}
+    for score in CONTRACT_CHANCES:
+        frame = _with_score(frame, "subscription_id", score, given, said)
+        named_so = {"within_30": f"{score}_30", "within_180": f"{score}_180", "by_term": f"{score}_by_term"}
+        frame = _with_more(frame, "subscription_id", given.get(score), named_so)
+    return _expiring(frame.assign(renewal=1.0 - frame["churn_by_term"].astype("float64")), company)
+
+
+_CONTRACT_FRAMES = {"churn": "subscription_churn", "expansion": "expansion"}
 
 
 def opportunity_scores(
@@ -104,6 +135,26 @@ def _with_score(
     merged[f"{score}_abstained"] = merged[f"{score}_abstained"].astype(object)
     merged.loc[unscored, f"{score}_abstained"] = "not a customer yet: nothing was bought or subscribed before this date"
     return merged
+
+
+def _with_lifetime(
+    company: Company, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
+) -> tuple[dict[str, pd.DataFrame], dict[str, Outcome]]:
+    """The frames and outcomes, with the lifetime value's: put together by whoever made its parts, or why it is not."""
+    parts = ("expected_revenue", "churn")
+    whys = [f"{name}: {outcomes[name].why}" for name in parts if name not in frames]
+    if whys:
+        return dict(frames), {**outcomes, "lifetime_value": Outcome(None, "; ".join(whys))}
+    label = " and ".join(str(outcomes[name].label) for name in parts)
+    made = lifetime_scores(frames["expected_revenue"], frames["churn"], company.currency)
+    return {**frames, "lifetime_value": made}, {**outcomes, "lifetime_value": Outcome(label, None)}
+
+
+def _with_more(rows: pd.DataFrame, key: str, frame: pd.DataFrame | None, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The rows, with more columns of a model's frame under their names here; empty where the model was silent."""
+    if frame is None:
+        return rows.assign(**dict.fromkeys(columns.values()))
+    return rows.merge(frame[[key, *columns]].rename(columns=dict(columns)), on=key, how="left", validate="one_to_one")
 
 
 def _expiring(rows: pd.DataFrame, company: Company) -> pd.DataFrame:

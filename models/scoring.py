@@ -12,12 +12,20 @@ from data.scoring import (
     OPPORTUNITY_SCORES,
     RECOMMENDATIONS,
     REVENUE_FORECAST,
+    SUBSCRIPTION_SCORES,
     conform,
 )
 from features.company import Company
 from models import MODELS
 from models.model import Abstention, Model
-from models.scores import Outcome, account_scores, contact_scores, labelled, opportunity_scores
+from models.scores import (
+    Outcome,
+    account_scores,
+    contact_scores,
+    labelled,
+    opportunity_scores,
+    subscription_scores,
+)
 from models.tracking import Tracking
 
 
@@ -41,8 +49,8 @@ def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, 
 
 
 def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
-    """Write ``account_scores``, ``contact_scores``, ``opportunity_scores``, ``recommendations``, ``revenue_forecast``
-    and ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores,
+    """Write the scores of accounts, subscriptions, contacts and deals, ``recommendations``, ``revenue_forecast`` and
+    ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores,
     ``scored`` what they said, one step per model of ``MODELS``.
     """
     frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
@@ -53,7 +61,8 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
     results = pd.concat([step.frame("result") for step in learnt], ignore_index=True)
     results["abstained"] = results["model"].map(told["why"])
     written = {
-        ACCOUNT_SCORES: account_scores(company, frames, outcomes),
+        ACCOUNT_SCORES: account_scores(company, known.frame("accounts"), frames, outcomes),
+        SUBSCRIPTION_SCORES: subscription_scores(company, frames, outcomes),
         CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
         OPPORTUNITY_SCORES: opportunity_scores(company, known.frame("opportunities"), frames, outcomes),
         RECOMMENDATIONS: labelled(frames.get("recommendations"), outcomes["recommendations"]),

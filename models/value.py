@@ -5,7 +5,7 @@ which estimates a mean and allows for many zeros); the trailing mean is both whe
 interval holds the revenue of eight out of ten past accounts that were expected to bring about as much, measured out
 of time. Accounts that are gone are put right apart: few of them come back, and what trees make of the many that begin
 at a floor, because a logarithm has no zero, is put to what such accounts brought in all. A lifetime value is a formula
-on top (``models.lifetime``): expected revenue that fades with the rate of leaving.
+on top (``models.lifetime``).
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,14 @@ from matplotlib.figure import Figure
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
-from features.labels import at_risk, churned, revenue_after
+from features.labels import at_risk, revenue_after
+from features.leaving import SILENCE_DAYS
 from features.spine import account_spine
 from models.boosting import PARAMS, TREES, Encoding, fit
 from models.calibration import Numbers
 from models.folds import Folds, folds
 from models.history import ACCOUNT_HASH, account_rows, dated, labels, learning_dates
-from models.lifetime import LIFETIME_WINDOWS, WINDOW_DAYS, leaving, leaving_rates, lifetime_reasons, lifetime_windows
+from models.lifetime import WINDOW_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.reasons import Voice, as_json, middle, reasons
 from models.spread import Spreads
@@ -53,12 +54,12 @@ FEWEST_PAYING = 20
 
 
 class Value:
-    """Revenue that an account brings within 90 days, and its lifetime value."""
+    """Revenue that an account brings within 90 days."""
 
     name = "expected_revenue"
-    question = "What will each account bring in 90 days, and over its lifetime?"
+    question = "What will each account bring in 90 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
-    tables: tuple[str, ...] = ("expected_revenue", "lifetime_value")
+    tables: tuple[str, ...] = ("expected_revenue",)
     features_hash = ACCOUNT_HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:
@@ -73,7 +74,6 @@ class Value:
         before = [(_Made.of(_at(rows, parts.first), seed).expect(calibrate), calibrate)] if parts.first else []
         outs = [*before, (made.expect(judged), judged)]
         made, final = made.put_right(before), _Made.of(rows, seed).put_right(outs)
-        could_leave = rows[~rows["gone"]]
         state = {
             "horizon_days": HORIZON_DAYS,
             "encoding": final.encoding.state(),
@@ -81,7 +81,6 @@ class Value:
             "gone_share": final.gone_share,
             "spread": _spreads(outs, final.gone_share).state(),
             "baseline_spread": _spreads([(plain.expect(judged), judged)], 1.0).state(),
-            "leaving": leaving_rates(could_leave, could_leave["left"].to_numpy(dtype=np.float64)),
             "usual": middle(rows, ACCOUNT_FEATURES),
         }
         expected = made.expect(judged)
@@ -110,20 +109,13 @@ class Value:
         return _judgement(judged, _champions(champion).expect(judged), _plain(_at(rows, parts.learn)), {}, seen)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """``expected_revenue`` and ``lifetime_value``: one row per customer each, in the reporting currency.
-
-        The lifetime value is revenue, before cost: three years of windows of 90 days, each as the expected one, times
-        the share of accounts like it that have not left by then, discounted by 10 % a year; of an account that is gone
-        already, the one window. Its bounds are those of the expected revenue carried through the formula.
-        """
+        """``expected_revenue``: one row per customer, in the reporting currency."""
         rows = _today(company)
         made, state = _champions(champion), champion.state
         expected = made.expect(rows)
         plain = champion.ships == "baseline"
         gone = rows["gone"].to_numpy(dtype=bool)
         low, high = Spreads.restored(state["baseline_spread" if plain else "spread"]).around(expected, gone)
-        rates = leaving(rows, state["leaving"])
-        windows = lifetime_windows(rates)
         ends = (": expected to go on, nothing known foresees better" if plain else "", "; it has left already")
         begins = [
             f"Brought {now:,.0f} {company.currency} per {HORIZON_DAYS} days lately{ends[int(left)]}"
@@ -131,12 +123,7 @@ class Value:
         ]
         moved = [[]] * len(rows) if plain or rows.empty else _moved(champion, rows, company.currency)
         why = [[begin, *more[:2]] for begin, more in zip(begins, moved, strict=True)]
-        lifetime_why = lifetime_reasons(rows, expected, rates, company.currency)
-        years = LIFETIME_WINDOWS * HORIZON_DAYS
-        return {
-            "expected_revenue": _frame(rows, expected, low, high, why, HORIZON_DAYS),
-            "lifetime_value": _frame(rows, expected * windows, low * windows, high * windows, lifetime_why, years),
-        }
+        return {"expected_revenue": _frame(rows, expected, low, high, why, HORIZON_DAYS)}
 
 
 def trailing(rows: pd.DataFrame) -> Numbers:
@@ -233,24 +220,23 @@ def _champions(champion: Champion) -> _Made:
 
 
 def _past(company: Company) -> pd.DataFrame:
-    """One row per customer and past date: features, the revenue that ``came`` (at least 0), whether it was ``gone``
-    already, and if not, whether it ``left``."""
+    """One row per customer and past date: features, the revenue that ``came`` (at least 0), and whether it was
+    ``gone`` already."""
     dates = learning_dates(company, HORIZON_DAYS)
     spine = account_spine(company, dates)
     rows = account_rows(company, dates)
     money = labels(revenue_after(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
-    left = labels(churned(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
+    risk = labels(at_risk(company, spine, SILENCE_DAYS), "account_id")
     rows = rows.merge(money[["account_id", "as_of", "revenue"]], on=["account_id", "as_of"])
-    rows = rows.merge(left[["account_id", "as_of", "at_risk", "churned"]], on=["account_id", "as_of"])
+    rows = rows.merge(risk[["account_id", "as_of", "at_risk"]], on=["account_id", "as_of"])
     came, gone = rows["revenue"].clip(lower=0.0), ~rows["at_risk"].astype(bool)
-    left_since = rows["churned"].astype("boolean").fillna(False).astype(bool)
-    return rows.assign(came=came, gone=gone, left=left_since).drop(columns=["revenue", "at_risk", "churned"])
+    return rows.assign(came=came, gone=gone).drop(columns=["revenue", "at_risk"])
 
 
 def _today(company: Company) -> pd.DataFrame:
     """One row per customer: features as of today, and whether it is ``gone``."""
     rows = account_rows(company, (company.as_of,))
-    risk = dated(at_risk(company, account_spine(company, (company.as_of,)), HORIZON_DAYS))
+    risk = dated(at_risk(company, account_spine(company, (company.as_of,)), SILENCE_DAYS))
     return rows.assign(gone=~rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"]))
 
 

@@ -19,6 +19,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "validate": ("quarantined",),
     "score": (
         "account_scores",
+        "subscription_scores",
         "contact_scores",
         "opportunity_scores",
         "recommendations",
@@ -55,6 +56,17 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
     account_parts = {name: value for score in SCORES for name, value in score_parts[score].items()}
     rows: dict[str, list[dict[str, object]]] = {
         "account_scores": [{"account_id": a, "name": "", **account_parts, "expires_at": expires} for a in ids],
+        "subscription_scores": [
+            {
+                "subscription_id": "S1",
+                "account_id": "A001",
+                "churn": churn,
+                "churn_180": churn * 2,
+                "renewal": 1 - churn,
+                "expansion_abstained": "no subscription grew",
+                "expires_at": expires,
+            }
+        ],
         "contact_scores": [
             {
                 "contact_id": "C1",

@@ -10,7 +10,8 @@ import pytest
 
 from data.calendar import first_instant
 from features.company import Company
-from features.labels import at_risk, bought_new, churned, revenue_after, silence_days, won
+from features.labels import at_risk, bought_new, revenue_after, silence_days, won
+from features.leaving import churned
 from features.spine import account_spine, opportunity_spine, past_dates
 
 DAY, AS_OF, HORIZON = date(2024, 3, 1), date(2024, 7, 1), 90
@@ -68,21 +69,24 @@ def test_an_account_churns_when_no_subscription_is_left_at_the_end(look: Callabl
     assert pd.isna(rows.churned["gone before"])
 
 
-def test_an_account_of_orders_churns_when_it_stops_ordering(look: Callable[..., pd.DataFrame]) -> None:
+def test_an_account_of_orders_churns_when_it_falls_silent(look: Callable[..., pd.DataFrame]) -> None:
+    """Silence is 90 days here: who was silent for so long within the window has left, though it may come back."""
     rows = look(
         churned,
         orders=[
             line("stays", "2024-02-01"),
-            line("stays", "2024-05-29 20:59"),
-            line("too late", "2024-02-01"),
-            line("too late", END),
+            line("stays", "2024-04-30 23:59"),
+            line("back too late", "2024-02-01"),
+            line("back too late", "2024-05-02"),
             line("cancels", "2024-02-01"),
             line("cancels", "2024-04-01", status="cancelled"),
-            line("silent", "2023-01-01"),
+            line("silent before", "2023-01-01"),
         ],
     )
-    assert rows.at_risk.to_dict() == {"cancels": True, "silent": False, "stays": True, "too late": True}
-    assert rows.churned[rows.at_risk].to_dict() == {"cancels": True, "stays": False, "too late": True}
+    assert rows.at_risk.to_dict() == {
+        "back too late": True, "cancels": True, "silent before": False, "stays": True,
+    }  # fmt: skip
+    assert rows.churned[rows.at_risk].to_dict() == {"back too late": True, "cancels": True, "stays": False}
 
 
 def test_who_ever_subscribed_is_judged_by_subscriptions(look: Callable[..., pd.DataFrame]) -> None:

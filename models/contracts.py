@@ -1,0 +1,134 @@
+"""What becomes of subscriptions: whether each ends, and whether it grows, before its term and within half a year."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
+from features.company import Company
+from features.contracts import CONTRACT_CATEGORIES, CONTRACT_FEATURES, contract_features, contract_spine
+from features.feature import features_hash
+from features.leaving import subscription_ends
+from features.lives import PERIOD_DAYS, PERIODS, lives
+from models import hazard
+from models.baseline import Bands
+from models.calibration import Numbers
+from models.history import account_rows, dated, labels, life_dates
+from models.model import Abstention, Challenger, Champion, Judgement
+from models.study import Params, Study
+
+FEATURES = (*CONTRACT_FEATURES, *ACCOUNT_FEATURES)
+CATEGORIES = (*CONTRACT_CATEGORIES, *ACCOUNT_CATEGORIES)
+HASH = features_hash((*FEATURES, *CATEGORIES))
+
+Kind = Literal["ends", "expands"]
+
+OUTCOMES: dict[Kind, tuple[str, str]] = {
+    "ends": ("ended", "that the subscription ends"),
+    "expands": ("grew", "that the subscription grows"),
+}
+NAMES: dict[Kind, str] = {"ends": "subscription_churn", "expands": "expansion"}
+QUESTIONS: dict[Kind, str] = {
+    "ends": "Which subscriptions will end, and which be renewed?",
+    "expands": "Which subscriptions will grow?",
+}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The chance that an event comes to an active subscription, as a curve over the coming half year."""
+
+    kind: Kind
+    params: Params = field(default_factory=dict)
+    needs: tuple[tuple[str, ...], ...] = (("accounts",), ("subscriptions",))
+    features_hash: str = HASH
+
+    @property
+    def name(self) -> str:
+        """Its name among the models."""
+        return NAMES[self.kind]
+
+    @property
+    def question(self) -> str:
+        """What it answers."""
+        return QUESTIONS[self.kind]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one frame that it scores."""
+        return (self.name,)
+
+    @property
+    def asked(self) -> hazard.Question:
+        """The question as lives answer it."""
+        outcome, of_what = OUTCOMES[self.kind]
+        return hazard.Question(
+            model=self.name,
+            keys=("subscription_id",),
+            outcome=outcome,
+            features=FEATURES,
+            categories=CATEGORIES,
+            features_hash=HASH,
+            bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends"),
+            raises=f"raises the chance {of_what}",
+            lowers=f"lowers the chance {of_what}",
+        )
+
+    def learn(self, company: Company) -> Challenger | Abstention:
+        """A challenger on subscriptions that were active at past dates, a month apart."""
+        return hazard.learn(self.asked, self._lives(company), company.as_of, company.seed, self.params)
+
+    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+        """The champion on the dates that judge a challenger."""
+        return hazard.judge(self.asked, champion, self._lives(company))
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on the company's past."""
+        return hazard.study(self.asked, self._lives(company), company.seed)
+
+    def with_params(self, params: Params) -> "Contract":
+        """The same model, with parameters beside the usual ones."""
+        return Contract(self.kind, params)
+
+    def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
+        """One row per active subscription: as ``hazard.score``, and ``by_term``, the chance that the event comes before
+        the term ends; missing where no term ends."""
+        rows = contract_rows(company, (company.as_of,))
+        scored = hazard.score(self.asked, champion, rows, company.currency)
+        curve = hazard.chances(self.asked, champion, rows)
+        scored["by_term"] = within_days(curve, rows["contract_days_to_term"].to_numpy(dtype=np.float64)).round(6)
+        return {self.name: scored}
+
+    def _lives(self, company: Company) -> pd.DataFrame:
+        dates = life_dates(company)
+        spine = contract_spine(company, dates)
+        ends = subscription_ends(company)
+        events = ends.select("subscription_id", "event_at", counts=ends[self.kind])
+        seen = labels(lives(spine, events, ("subscription_id",), company.as_of_at), "subscription_id")
+        return contract_rows(company, dates).merge(seen, on=["subscription_id", "as_of"])
+
+
+def contract_rows(company: Company, dates: "tuple[object, ...]") -> pd.DataFrame:
+    """One row per active subscription and date: its features and its account's."""
+    spine = contract_spine(company, dates)  # type: ignore[arg-type]
+    rows = dated(contract_features(company, spine))
+    return rows.merge(account_rows(company, dates), on=["account_id", "as_of"])  # type: ignore[arg-type]
+
+
+def within_days(curve: Numbers, days: Numbers) -> Numbers:
+    """The chance within so many days of each row, on its curve (rows × periods of 30 days); past the last period its
+    hazard goes on. NaN where the days are not known."""
+    if not len(curve):
+        return np.zeros(0)
+    stays = np.hstack([np.ones((len(curve), 1)), 1.0 - curve])
+    stays = np.maximum(stays, 1e-12)
+    at = np.minimum(np.nan_to_num(days, nan=0.0) / PERIOD_DAYS, PERIODS)
+    low = np.minimum(at.astype(int), PERIODS - 1)
+    rows = np.arange(len(curve))
+    steps = np.log(stays[rows, low + 1]) - np.log(stays[rows, low])
+    logs = np.log(stays[rows, low]) + (at - low) * steps
+    beyond = np.maximum(np.nan_to_num(days, nan=0.0) / PERIOD_DAYS - PERIODS, 0.0)
+    logs += beyond * (np.log(stays[:, -1]) - np.log(stays[:, -2]))
+    return np.where(np.isnan(days), np.nan, 1.0 - np.exp(logs))
