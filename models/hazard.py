@@ -133,7 +133,8 @@ def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
     periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
     same = periods == lives["periods"].to_numpy()
     event, ended = (lives[name].to_numpy(dtype=bool) & same for name in ("event", "ended"))
-    return lives.assign(periods=periods, event=event, ended=ended)[periods > 0]
+    known: pd.DataFrame = lives.assign(periods=periods, event=event, ended=ended)[periods > 0]
+    return known
 
 
 def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:

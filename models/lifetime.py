@@ -116,9 +116,7 @@ def bought_again(accounts: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series((discounted * spending.predict(histories)).round(2), index=pd.Index(only_orders["account_id"]))
 
 
-def _reasons(
-    expected: Numbers, stays: Numbers, gone: "np.ndarray[tuple[int], np.dtype[np.bool_]]", currency: str
-) -> list[list[str]]:
+def _reasons(expected: Numbers, stays: Numbers, gone: NDArray[np.bool_], currency: str) -> list[list[str]]:
     year, three = stays_for(stays, 365.0), stays_for(stays, 1095.0)
     counts = f"counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}"
     return [

@@ -10,13 +10,15 @@ import pytest
 
 from features.company import Company
 from models.churn import Churn
+from models.lifetime import lifetime_scores
 from models.model import Abstention, Challenger, Champion, Model
+from models.repeat import Repeat
 from models.upsell import Upsell
 from models.value import Value
 from models.win import Win
 from tests.models.living_company import AS_OF, company_of, living_company
 
-CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), Value(), Win())
+CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), Repeat(), Value(), Win())
 ACCOUNTS = 250
 COLUMNS = {"value", "low", "high", "reasons", "horizon_days", "abstained"}
 
@@ -61,7 +63,7 @@ def frames(company: Company, challengers: dict[str, Challenger]) -> dict[str, pd
         made = model.score(company, champion_of(challengers[model.name]))
         assert not isinstance(made, Abstention)
         scored |= made
-    return scored
+    return scored | {"lifetime_value": lifetime_scores(scored["expected_revenue"], scored["churn"], "EUR")}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def test_churn_ranks_those_who_leave_first(challengers: dict[str, Challenger]) -
     assert metrics["auc"] > metrics["baseline auc"]
 
 
-@pytest.mark.parametrize("table", ["churn", "upsell", "expected_revenue", "lifetime_value", "win"])
+@pytest.mark.parametrize("table", ["churn", "upsell", "repeat", "expected_revenue", "lifetime_value", "win"])
 def test_every_score_has_bounds_that_hold_it_and_reasons_or_says_why_not(
     frames: dict[str, pd.DataFrame], table: str
 ) -> None:
@@ -99,7 +101,10 @@ def test_every_score_has_bounds_that_hold_it_and_reasons_or_says_why_not(
     given = frame.dropna(subset=["value"])
     assert ((given["low"] <= given["value"]) & (given["value"] <= given["high"])).all()
     assert all(1 <= len(json.loads(reasons)) <= 3 for reasons in given["reasons"])
-    if table in ("churn", "upsell", "win"):
+    if table in ("churn", "upsell", "repeat"):
+        assert (given["within_30"] <= given["value"]).all()
+        assert (given["value"] <= given["within_180"]).all()
+    if table in ("churn", "upsell", "repeat", "win"):
         assert given["low"].ge(0).all()
         assert given["high"].le(1).all()
     else:
@@ -179,7 +184,9 @@ def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounte
     quarter = frames["expected_revenue"].set_index("account_id")["value"]
     lifetime = frames["lifetime_value"].set_index("account_id")["value"]
     assert (lifetime >= quarter - 0.01).all()
-    assert (lifetime <= 12 * quarter + 0.01).all()
+    assert (lifetime <= 1095 / 90 * quarter + 0.01).all()
+    year = frames["lifetime_value"].set_index("account_id")["lifetime_value_12"]
+    assert ((quarter - 0.01 <= year) & (year <= lifetime + 0.01)).all()
 
 
 def test_a_deal_would_bring_what_deals_brought_over_what_was_known_before(

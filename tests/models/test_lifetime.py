@@ -1,49 +1,87 @@
-"""Lifetimes: subscribers leave at the rate of subscribers, who has left already is worth one window."""
+"""Lifetime values: windows that fade with the chance to have left; and what an order history alone lets expect."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.lifetime import leaving, leaving_rates, lifetime_reasons, lifetime_windows
+from models.lifetime import bought_again, lifetime_scores, staying, stays_for, windows_of
 from models.spread import Spread, Spreads
 
 
-def customers(days_since_order: list[float], subscribed: bool, *, gone: bool = False) -> pd.DataFrame:
-    rows = pd.DataFrame({"days_since_order": days_since_order, "gone": gone})
-    return rows.assign(days_subscribed=400.0 if subscribed else np.nan)
-
-
-@pytest.fixture(scope="module")
-def rates() -> dict[str, object]:
-    """Of those silent for 70 days, half leave who only order, one in twenty who subscribe; of the silent for longer,
-    one in ten subscribers."""
-    past = pd.concat(
-        [customers([70.0] * 400, False), customers([70.0] * 400, True), customers([300.0] * 400, True)],
-        ignore_index=True,
-    )
-    left = np.concatenate([np.arange(400) < some for some in (200, 20, 40)]).astype(float)
-    return leaving_rates(past, left)
-
-
-def test_a_silent_subscriber_is_not_taken_for_an_account_that_only_orders(rates: dict[str, object]) -> None:
-    today = pd.concat([customers([70.0], False), customers([70.0], True), customers([300.0], True)], ignore_index=True)
-    said = leaving(today, rates)
-    assert said == pytest.approx([0.5, 0.05, 0.1], abs=0.02)
-    worth = lifetime_windows(said)
-    assert worth[0] < worth[2] < worth[1]
-    why = lifetime_reasons(today, np.full(3, 100.0), said, "EUR")
-    assert why[2][1] == "Of accounts like it (subscribers, days since the last order: over 180) 11% leave in 90 days"
-
-
-def test_who_has_left_already_is_worth_the_one_window_in_which_it_may_come_back(rates: dict[str, object]) -> None:
-    today = customers([700.0], True, gone=True)
-    said = leaving(today, rates)
-    assert lifetime_windows(said) == pytest.approx([1.0])
-    assert "left already" in lifetime_reasons(today, np.array([9.0]), said, "EUR")[0][1]
+def scored(within: tuple[float, float, float] | None, expected: float = 100.0) -> pd.Series:
+    money = pd.DataFrame({"account_id": ["a"], "value": [expected], "low": [expected / 2], "high": [expected * 2]})
+    chances = within or (np.nan, np.nan, np.nan)
+    churn = pd.DataFrame({"account_id": ["a"], "within_30": chances[0], "value": chances[1], "within_180": chances[2]})
+    return lifetime_scores(money, churn, "EUR").iloc[0]
 
 
 def test_an_account_that_never_leaves_is_worth_three_discounted_years() -> None:
-    assert lifetime_windows(np.zeros(1))[0] == pytest.approx(sum(1.1 ** (-90 * n / 365) for n in range(12)))
+    whole = sum(1.1 ** (-90 * n / 365) for n in range(12)) + 15 / 90 * 1.1 ** (-1080 / 365)
+    assert scored((0.0, 0.0, 0.0))["value"] == pytest.approx(100 * whole, abs=0.01)
+    year = sum(1.1 ** (-90 * n / 365) for n in range(4)) + 5 / 90 * 1.1 ** (-360 / 365)
+    assert scored((0.0, 0.0, 0.0))["lifetime_value_12"] == pytest.approx(100 * year, abs=0.01)
+
+
+def test_who_has_left_already_is_worth_the_one_window_in_which_it_may_come_back() -> None:
+    gone = scored(None)
+    assert (gone["value"], gone["low"], gone["high"], gone["lifetime_value_12"]) == (100.0, 50.0, 200.0, 100.0)
+    assert "left already" in gone["reasons"]
+
+
+def test_who_is_likelier_to_leave_is_worth_less_and_bounds_follow() -> None:
+    values = [scored((1 - (1 - q) ** (1 / 3), q, 1 - (1 - q) ** 2))["value"] for q in (0.01, 0.2, 0.6)]
+    assert values[0] > values[1] > values[2] > 100.0
+    one = scored((0.1, 0.2, 0.3))
+    assert (one["low"] / one["value"], one["high"] / one["value"]) == pytest.approx((0.5, 2.0), rel=1e-4)
+
+
+def test_a_constant_hazard_goes_on_past_half_a_year() -> None:
+    stays = staying(np.array([[1 - 0.9, 1 - 0.9**3, 1 - 0.9**6]]))
+    for months in (0, 1, 2, 4.5, 6, 12, 36):
+        assert stays_for(stays, 30.0 * months)[0] == pytest.approx(0.9**months)
+    assert windows_of(stays, 90)[0] == pytest.approx(1.0)
+
+
+def histories(customers: int, seed: int) -> pd.DataFrame:
+    """Customers of two years that order at a gamma-spread rate and leave after an order by a chance of their own."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(customers):
+        rate, leaves = rng.gamma(1.5, 0.012), rng.beta(1.2, 6.0)
+        day, visits, age = 0.0, 1, 730.0
+        while rng.random() > leaves:
+            following = day + rng.exponential(1 / rate)
+            if following > age:
+                break
+            day, visits = following, visits + 1
+        spend = rng.gamma(6.0, 10.0 / rng.gamma(4.0, 0.25))
+        rows.append((f"c{number}", age, age - day, visits, visits * spend, np.nan))
+    columns = ["days_since_first_order", "days_since_order", "order_days_ever", "revenue_ever", "days_subscribed"]
+    return pd.DataFrame(rows, columns=["account_id", *columns])
+
+
+def test_who_ordered_often_and_lately_is_worth_more_than_who_ordered_often_and_long_ago() -> None:
+    accounts = histories(600, 5)
+    often = pd.DataFrame(
+        {
+            "account_id": ["lately", "long ago"],
+            "days_since_first_order": 730.0,
+            "days_since_order": [10.0, 500.0],
+            "order_days_ever": 25.0,
+            "revenue_ever": 2_500.0,
+            "days_subscribed": np.nan,
+        }
+    )
+    worth = bought_again(pd.concat([accounts, often], ignore_index=True))
+    assert worth["lately"] > 10 * worth["long ago"]
+    assert 500 < worth["lately"] < 25 / 2 * 3 * 100  # it may leave after any order
+
+
+def test_subscribers_and_too_few_repeaters_have_nothing_beside_the_formula() -> None:
+    accounts = histories(600, 5)
+    subscribed = accounts.assign(days_subscribed=100.0)
+    assert bought_again(subscribed).empty
+    assert bought_again(accounts.head(5)).empty
 
 
 def test_bounds_of_gone_accounts_are_their_own() -> None:

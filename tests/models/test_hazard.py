@@ -1,0 +1,151 @@
+"""Hazards: lives count as far as they go, nothing later is known, and planted curves are found again."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.feature import Feature
+from models import hazard
+from models.baseline import Bands
+from models.model import Abstention, Challenger, Champion
+
+AS_OF = date(2025, 6, 1)
+QUESTION = hazard.Question(
+    model="leaving",
+    keys=("case",),
+    outcome="left",
+    features=(Feature("x", "planted", "the planted number", "count"), Feature("noise", "planted", "noise", "count")),
+    categories=(),
+    features_hash="planted",
+    bands=Bands(),
+    raises="raises the risk",
+    lowers="lowers the risk",
+)
+
+
+def lives(cases: int, *, skill: float = 1.5, level: float = -2.5, seed: int = 3, dates: int = 14) -> pd.DataFrame:
+    """Cases at dates 30 days apart; each period the event comes with log-odds ``level + skill × x``."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for back in range(1, dates + 1):
+        x = rng.normal(size=cases)
+        chance = 1 / (1 + np.exp(-(level + skill * x)))
+        came = rng.geometric(chance)
+        seen = min(back, hazard.PERIODS)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "case": [f"c{n}" for n in range(cases)],
+                    "as_of": AS_OF - timedelta(days=30 * back),
+                    "x": x,
+                    "noise": rng.normal(size=cases),
+                    "chance": chance,
+                    "periods": np.minimum(came, seen),
+                    "event": came <= seen,
+                    "ended": came <= seen,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Challenger:
+    made = hazard.learn(QUESTION, lives(300), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    return made
+
+
+def champion(made: Challenger, ships: str = "model") -> Champion:
+    return Champion("leaving", "1", ships, made.estimator, made.state, made.features_hash, AS_OF)  # type: ignore[arg-type]
+
+
+def test_the_planted_curve_is_found_again_at_every_horizon(learnt: Challenger) -> None:
+    later = lives(2_000, seed=9, dates=1)
+    said = hazard.chances(QUESTION, champion(learnt), later)
+    for ahead in hazard.HORIZONS:
+        truth = 1 - (1 - later["chance"].to_numpy()) ** ahead
+        assert np.mean(said[:, ahead - 1]) == pytest.approx(truth.mean(), rel=0.15)
+        assert np.corrcoef(said[:, ahead - 1], truth)[0, 1] > 0.9
+    assert learnt.judgement.ships == "model"
+
+
+def test_the_chance_never_falls_with_time_and_bounds_hold_it(learnt: Challenger) -> None:
+    rows = hazard.score(QUESTION, champion(learnt), lives(200, seed=4, dates=1), "EUR")
+    assert (rows["within_30"] <= rows["value"]).all()
+    assert (rows["value"] <= rows["within_180"]).all()
+    for low, value, high in (
+        ("within_30_low", "within_30", "within_30_high"),
+        ("low", "value", "high"),
+        ("within_180_low", "within_180", "within_180_high"),
+    ):
+        assert ((rows[low] <= rows[value]) & (rows[value] <= rows[high])).all()
+
+
+def test_a_life_is_cut_at_the_day_before_which_is_learnt() -> None:
+    rows = pd.DataFrame(
+        {
+            "as_of": [AS_OF - timedelta(days=120)] * 3,
+            "periods": [2, 3, 4],
+            "event": [True, True, False],
+            "ended": [True, True, False],
+        }
+    )
+    seen = hazard.cut(rows, AS_OF - timedelta(days=60))
+    assert seen["periods"].tolist() == [2, 2, 2]
+    assert seen["event"].tolist() == [True, False, False]
+    assert hazard.cut(rows, AS_OF - timedelta(days=91)).empty  # no whole period was over
+
+
+def test_what_happened_within_the_judged_window_is_not_learnt_before_it() -> None:
+    """The same past with other ends after the judged date is judged by the same trees: only outcomes differ."""
+    rows = lives(300)
+    judged = AS_OF - timedelta(days=90)
+    recent = rows["as_of"] >= judged
+    other = rows.assign(x=rows["x"].where(~recent, -rows["x"]))  # were later rows learnt from, trees would differ
+    first, second = (hazard.learn(QUESTION, each, AS_OF, seed=1) for each in (rows, other))
+    assert isinstance(first, Challenger)
+    assert isinstance(second, Challenger)
+    flipped = rows[rows["as_of"] == judged]
+    mirrored = replace(first.judgement, metrics={}).baseline_value
+    assert mirrored == pytest.approx(second.judgement.baseline_value)
+    assert second.judgement.metrics["auc"] == pytest.approx(1 - first.judgement.metrics["auc"], abs=0.06)
+    assert len(flipped) == 300
+
+
+def test_dates_that_are_not_over_tell_no_rate() -> None:
+    rows = lives(50)
+    kept = hazard.closed(rows, 3)
+    assert kept["as_of"].max() == AS_OF - timedelta(days=90)
+    assert len(kept) == 50 * 12
+
+
+def test_a_life_that_ended_otherwise_has_no_event_and_is_known() -> None:
+    rows = pd.DataFrame({"as_of": [AS_OF], "periods": [1], "event": [False], "ended": [True]})
+    came, known = hazard.happened(rows, 3)
+    assert (came[0], known[0]) == (0.0, True)
+
+
+def test_no_skill_ships_the_constant_hazard_and_says_so() -> None:
+    made = hazard.learn(QUESTION, lives(150, skill=0.0), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    assert made.judgement.ships == "baseline"
+    rows = hazard.score(QUESTION, champion(made, "baseline"), lives(5, seed=8, dates=1), "EUR")
+    assert rows["value"].nunique() == 1
+    assert "left within 30 days; nothing known tells them apart better" in rows["reasons"][0]
+
+
+@pytest.mark.parametrize("rows", [lives(2), lives(200, level=-12.0), lives(200, dates=2)], ids=["few", "rare", "short"])
+def test_too_little_abstains_and_says_what_is_needed(rows: pd.DataFrame) -> None:
+    made = hazard.learn(QUESTION, rows, AS_OF, seed=1)
+    assert isinstance(made, Abstention)
+    assert "needs 20 past cases that left" in made.why
+    assert "found" in made.why
+
+
+def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
+    with pytest.raises(ValueError, match="train it again"):
+        hazard.chances(QUESTION, replace(champion(learnt), features_hash="other"), lives(2, dates=1))
