@@ -7,6 +7,9 @@ from data.lake import Draft, Step
 from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, REVENUE_FORECAST
 from data.store import Store, rows_of_run
 
+MISSING = "\0"
+"""Stands for what is missing, which differs from an empty text."""
+
 SCORED: tuple[Table, ...] = (ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, REVENUE_FORECAST)
 
 
@@ -50,5 +53,5 @@ def _as_text(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
             values = pd.to_datetime(values.astype(object)).astype("datetime64[us]")
         known = values.notna()
         spelt[name] = values.astype(object).map(lambda value: repr(value) if not isinstance(value, str) else value)
-        spelt[name] = spelt[name].where(known, "")
+        spelt[name] = spelt[name].where(known, MISSING)
     return pd.DataFrame(spelt, index=rows.index)

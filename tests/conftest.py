@@ -17,7 +17,14 @@ import psycopg
 import pytest
 
 START_SECONDS = 30
-SHARE_NIGHTS = {"test_bad_input", "test_few_customers", "test_interrupted", "test_nightly", "test_schedule"}
+SHARE_NIGHTS = {
+    "test_bad_input",
+    "test_few_customers",
+    "test_interrupted",
+    "test_nightly",
+    "test_replay",
+    "test_schedule",
+}
 """They share one Prefect server and its published nights."""
 
 

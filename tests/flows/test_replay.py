@@ -1,0 +1,57 @@
+"""An earlier night, scored again with the versions that it used; versions shown and chosen on the command line."""
+
+import json
+
+from data.errors import StoreError, TrackingError
+from data.lake import Lake
+from data.store import published, runs, view
+from models import MODELS
+from models.tracking import Tracking
+from tests.command_line import gelir
+from tests.flows.conftest import Night
+
+
+def test_the_replay_of_a_night_gives_its_scores_again_and_changes_nothing_for_readers(demo_night: Night) -> None:
+    tracking = Tracking(demo_night.settings.path(demo_night.settings.mlruns), "demo")
+    versions = {model.name: len(tracking.versions(model.name)) for model in MODELS}
+    said = gelir(demo_night.folder, "replay", demo_night.run_id)
+    assert said.code == 0, said.err
+    lake = Lake(demo_night.settings.lake)
+    (replay,) = (path.name for path in lake.root.glob(f"replay-demo-{demo_night.as_of}-*"))
+    compared = lake.step(replay, "compare").frame("compared")
+    assert (compared["published"] > 0).all()
+    assert (compared["differing"] == 0).all()
+    assert replay in said.out
+    assert {model.name: len(tracking.versions(model.name)) for model in MODELS} == versions
+    with demo_night.store() as store:
+        assert published(store) == demo_night.run_id
+        assert list(runs(store)["run_id"]) == [demo_night.run_id]
+
+
+def test_a_run_that_did_not_score_cannot_be_replayed(demo_night: Night) -> None:
+    said = gelir(demo_night.folder, "replay", "nonsense")
+    assert said.code == StoreError.exit_code
+    assert "there is no run 'nonsense' that scored" in said.err
+    assert demo_night.run_id in said.err
+
+
+def test_the_versions_of_a_night_are_told_with_the_night_that_they_scored(demo_night: Night) -> None:
+    with demo_night.store() as store:
+        told = json.loads(view(store, "runs")["model_versions"].iloc[0])
+    assert told["win"] == "1"
+    said = gelir(demo_night.folder, "champion", "win")
+    assert said.code == 0, said.err
+    (row,) = (line for line in said.out.splitlines() if "v1" in line)
+    assert row.count("→") == 1
+    assert "1 night" in row
+
+
+def test_one_version_cannot_be_compared_and_none_other_can_be_chosen(demo_night: Night) -> None:
+    alone = gelir(demo_night.folder, "compare", "win")
+    assert alone.code == TrackingError.exit_code
+    assert "win has 1 version; two are needed to compare" in alone.err
+    missing = gelir(demo_night.folder, "champion", "win", "v7")
+    assert missing.code == TrackingError.exit_code
+    assert "there is no version 7 of win" in missing.err
+    unknown = gelir(demo_night.folder, "compare", "wim")
+    assert "there is no model 'wim'" in unknown.err
