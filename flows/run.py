@@ -130,17 +130,18 @@ class Run:
 
 @cache
 def code_commit() -> str:
-    """The commit of the checkout, with a + where files differ from it; empty where it is not under version control."""
+    """The commit of the checkout, with a + where its files differ from it; empty where there is no version control."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return ""
-    git = ["git", "-C", str(root)]
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit + ("+" if changed.strip() else "")
 
 
 def code_digest() -> str:

@@ -5,23 +5,29 @@ from datetime import date
 from prefect import flow
 
 from data.errors import SettingsError
+from data.lock import exclusive
+from data.store import open_store
 from flows.run import Run
 from flows.settings import Settings, load
 from flows.steps import read, resolve, tune_one, two_at_once, validate
 from models import MODELS
+from models.study import Studied
 from models.tuning import Budget
 
 
 @flow(name="tuning", validate_parameters=False, task_runner=two_at_once())
 def tuning(model: str, budget: Budget, as_of: date | None = None, settings: Settings | None = None) -> str:
     """Search, train with what was found, and meet the champion; nothing is published. Returns the run's id."""
-    names = [each.name for each in MODELS]
-    if model not in names:
-        raise SettingsError(f"there is no model '{model}'", where="gelir tune", mend=f"name one of {', '.join(names)}")
+    able = [each.name for each in MODELS if isinstance(each, Studied)]
+    if model not in able:
+        known = model in [each.name for each in MODELS]
+        what = f"{model} has nothing to tune" if known else f"there is no model '{model}'"
+        raise SettingsError(what, where="gelir tune", mend=f"name one of {', '.join(able)}")
     told: dict[str, object] = {"model": model, "trials": budget.trials, "minutes": budget.minutes}
     run = Run.begin(as_of, settings or load(), purpose="tune", also=told)
-    crm = read(run)
-    clean = validate(run, crm)
-    golden = resolve(run, clean)
-    tune_one(run, golden, model, budget)
+    with exclusive(open_store(run.settings.scores_url)):  # a night would meet champions that change under it
+        crm = read(run)
+        clean = validate(run, crm)
+        golden = resolve(run, clean)
+        tune_one(run, golden, model, budget)
     return run.id

@@ -55,7 +55,11 @@ def learn_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms
     tuned = study if isinstance(study, Abstention) else tune(study, budget, company.seed)
     if isinstance(tuned, Abstention) or not isinstance(model, Studied):
         why = tuned.why if isinstance(tuned, Abstention) else UNTUNABLE
-        raise TrackingError(f"{model.name} cannot be tuned: {why}", where="gelir tune", mend="name another model")
+        raise TrackingError(
+            f"{model.name} cannot be tuned: {why}",
+            where="gelir tune",
+            mend="name another model, or wait until more of the past is known",
+        )
     made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
     tracking.log_tuning(model.name, tuned, made)
     draft.write("tuning", pd.DataFrame({"model": [model.name], "says": [tuned.says]}))

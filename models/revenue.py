@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from data.scoring import REVENUE_FORECAST
 from features.company import Company
 from features.series import Grain, UnderWay, series_of, takings, under_way
-from models.backtest import Choice, backtest, choose, combined, every_way, prequential
+from models.backtest import Choice, Origin, backtest, choose, combined, every_way, prequential
 from models.fan import errors_picture, fan_picture
 from models.forecast_judgement import halves, judgement, widths_of
 from models.forecast_trees import FEATURES, PARAMS, ROUNDS, Lessons, Trees, rows_at
 from models.forecasters import PLAIN, PROPHET, fit_prophet
 from models.intervals import WIDTHS
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Fold, Judgement
 from models.panel import FEWEST, Forecast, Numbers, Panel, to_the_cent
 from models.under_way import with_known
 
@@ -91,6 +91,7 @@ class Revenue:
             },
             trained_as_of=company.as_of,
             rows=sum(int((~np.isnan(panel.values)).sum()) for panel in known.panels.values()),
+            folds=tuple(_fold(origin, origin.losses(said)) for origin, said in prequential(past)),
         )
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
@@ -147,6 +148,15 @@ def _known(company: Company) -> Known | Abstention:
         )
         return Abstention("revenue", why)
     return Known(panels, now)
+
+
+def _fold(origin: Origin, losses: Numbers) -> Fold:
+    """One origin of the backtest: what would have been shipped at it, and what that missed."""
+    begins = origin.panel.periods[origin.at].date()
+    missed = losses[~np.isnan(losses)]
+    before = int((~np.isnan(origin.panel.values[: origin.at])).sum())
+    told = {"scaled error": float(missed.mean())} if len(missed) else {}
+    return Fold(f"{origin.steps} {origin.panel.grain}s from {begins}", (begins,), before, told, tuple(missed.tolist()))
 
 
 def _choices(champion: Champion) -> dict[Grain, Choice]:

@@ -16,7 +16,8 @@ from features.company import Company
 from features.sends import sends
 from features.spine import contact_spine
 from features.zones import contact_zones
-from models.calibration import log_losses
+from models.calibration import auc, log_losses
+from models.evidence import chance_evidence, intervals
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.panel import Numbers
@@ -75,7 +76,10 @@ class SendTime:
             state={**final.state(), "material": material},
             judgement=replace(
                 judgement,
+                intervals=intervals(chance, answered, company.seed, groups=judged["contact_id"].to_numpy()),
                 metrics={
+                    "auc": auc(chance, answered),
+                    "brier": float(np.mean((chance - answered) ** 2)),
                     "gain": gain,
                     "gain error": error,
                     "log loss of the crowd's hours": float(log_losses(crowd, answered).mean()),
@@ -91,7 +95,10 @@ class SendTime:
                 "judged from": str(last),
                 "material": material,
             },
-            pictures={"hours": _picture(final)},
+            pictures={
+                "hours": _picture(final),
+                **chance_evidence(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
+            },
             trained_as_of=company.as_of,
             rows=len(every),
         )

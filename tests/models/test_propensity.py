@@ -11,7 +11,10 @@ from scipy.special import expit
 from features.feature import Feature
 from models import propensity
 from models.baseline import Bands
+from models.folds import closed_before
 from models.model import Abstention, Challenger, Champion
+from models.study import judged_fold, studied
+from models.tuning import Budget, Tuned, tune
 
 FEATURES = (
     Feature("quiet", "orders", "days since the last order", "days"),
@@ -186,3 +189,46 @@ def test_a_company_without_customers_has_no_rows_and_no_error(challenger: Challe
     scored = propensity.score(TASK, champion_of(challenger), past().head(0), "EUR")
     assert scored.empty
     assert list(scored.columns) == ["account_id", "value", "low", "high", "reasons", "horizon_days", "abstained"]
+
+
+def test_a_training_shows_its_intervals_pictures_and_folds(challenger: Challenger) -> None:
+    judgement = challenger.judgement
+    assert set(challenger.pictures) == {"reliability", "gain", "shap summary"}
+    for name in ("auc", "brier"):
+        low, high = judgement.intervals[name]
+        assert low < judgement.metrics[name] < high
+    early, last = challenger.folds
+    assert early.name.endswith("(not calibrated)")
+    assert max(early.judged) < min(last.judged)
+    assert last.losses == judgement.losses
+
+
+def test_a_study_learns_and_judges_as_the_training_does(challenger: Challenger) -> None:
+    study = propensity.study(TASK, propensity.Past(past()), seed=7)
+    assert not isinstance(study, Abstention)
+    (day,) = study.judged
+    learn = closed_before(study.dates, study.judged, 90)
+    fold, fitted = judged_fold(study, learn, day, {})
+    assert fold.losses == pytest.approx(challenger.judgement.losses)
+    assert {"quiet", "tickets", "industry"} <= {name for name, share in fitted.importance.items() if share > 0.05}
+    studied_too = studied(study, challenger, seed=7)
+    assert len(studied_too.folds) == 5
+    assert studied_too.judgement.metrics["importance stability"] > 0.5
+    assert set(studied_too.pictures) == {*challenger.pictures, "importance", "folds", "learning curve"}
+
+
+def test_tuned_parameters_are_learnt_with_and_kept(challenger: Challenger) -> None:
+    tuned = propensity.learn(TASK, propensity.Past(past()), AS_OF, 7, {"trees": 10, "num_leaves": 4})
+    assert isinstance(tuned, Challenger)
+    assert tuned.estimator.num_trees() == 10
+    assert (tuned.params["trees"], tuned.tuned) == (10, {"trees": 10, "num_leaves": 4})
+    assert challenger.estimator.num_trees() == 120
+
+
+def test_a_tuning_tries_every_parameter_that_may_be_tuned() -> None:
+    study = propensity.study(TASK, propensity.Past(past(skill=0.0, dates=12)), seed=7)
+    assert not isinstance(study, Abstention)
+    found = tune(study, Budget(trials=3), seed=7)
+    assert isinstance(found, Tuned)
+    assert len(found.trials) == 4
+    assert set(found.trials[1].params) == set(propensity.SPACE)
