@@ -136,6 +136,8 @@ def _judged(found: Comparison) -> str:
         return f"no paired difference: {found.judged}"
     one, two = _numbers(found)
     duel = found.duel
+    if duel.low == duel.high == 0:
+        return f"paired on {duel.rows:,} rows ({found.judged}): {two} loses on every row what {one} does"
     return (
         f"paired on {duel.rows:,} rows ({found.judged}): {two} has {abs(duel.gain):.4f} "
         f"{'less' if duel.gain >= 0 else 'more'} loss a row than {one} (95 %: {-duel.high:+.4f} to {-duel.low:+.4f}), "

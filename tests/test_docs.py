@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from actions import ACTIONS
+from app.cli import app
 from data.mapping import shipped
 from models import MODELS
 from reports import REPORTS
@@ -30,6 +31,11 @@ def _first_cells(text: str) -> set[str]:
 )
 def test_the_readme_tables_name_every_entry(entries):
     assert set(entries) - _first_cells(README) == set()
+
+
+def test_the_readme_names_every_command():
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert {name for name in commands if f"`gelir {name}" not in README} == set()
 
 
 def test_every_dependency_has_its_reason():
