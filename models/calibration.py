@@ -23,6 +23,9 @@ Numbers = NDArray[np.float64]
 
 CONFIDENCE = 0.8
 FEWEST_IN_BIN = 100
+FEWEST_IN_POINT = 25
+"""Rows of a point in a picture, which shows how sure it is."""
+
 MOST_BINS = 10
 FLOOR = 1e-4
 """No probability is nearer to 0 or 1 than this: no history here is long enough to know better."""
@@ -121,7 +124,7 @@ def reliability_picture(title: str, probabilities: Numbers, outcomes: Numbers) -
     figure = sheet(5.6, 5.6)
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     top = 0.05
-    for rows in _bins(probabilities):
+    for rows in _bins(probabilities, FEWEST_IN_POINT):
         said, happened = probabilities[rows].mean(), outcomes[rows].mean()
         low, high = jeffreys(float(outcomes[rows].sum()), len(rows))
         axes.plot([said, said], [low, high], color=PALE, linewidth=4, solid_capstyle="butt")
@@ -186,10 +189,10 @@ def _bounds(probabilities: Numbers, outcomes: Numbers, moved: float) -> tuple[tu
     return tuple(at), tuple(low), tuple(high)
 
 
-def _bins(values: Numbers) -> list[NDArray[np.intp]]:
+def _bins(values: Numbers, fewest: int = FEWEST_IN_BIN) -> list[NDArray[np.intp]]:
     """Row numbers in order of value, in bins of nearly equal counts; equal values are never parted."""
     order = np.argsort(values, kind="stable")
-    wanted = max(1, min(MOST_BINS, len(values) // FEWEST_IN_BIN))
+    wanted = max(1, min(MOST_BINS, len(values) // fewest))
     edges = np.linspace(0, len(values), wanted + 1).round().astype(int)[1:-1]
     ordered = values[order]
     starts = np.unique([np.searchsorted(ordered, ordered[edge]) for edge in edges if ordered[edge] > ordered[0]])

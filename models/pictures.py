@@ -65,7 +65,7 @@ def shares_picture(rows: pd.DataFrame, shares: pd.DataFrame, words: Mapping[str,
         ranks = rows[name].rank(pct=True).to_numpy(dtype=np.float64)
         known = ~np.isnan(ranks)
         height = place + _swarm(share)
-        axes.scatter(share[~known], height[~known], s=7, color="#e4e4e4", linewidths=0)
+        axes.scatter(share[~known], height[~known], s=7, color="#d9d9d9", linewidths=0)
         dots = axes.scatter(share[known], height[known], s=7, c=ranks[known], cmap=VALUES, vmin=0, vmax=1, linewidths=0)
     axes.axvline(0.0, color=GREY, linewidth=1)
     axes.set_yticks(range(len(order)), [_said(str(name), words) for name in order], fontsize=9)
@@ -147,7 +147,7 @@ def _swarm(values: Numbers) -> Numbers:
 
 def _said(name: str, words: Mapping[str, str]) -> str:
     said = words.get(name, name.replace("_", " "))
-    return said if len(said) <= LONGEST else f"{said[:LONGEST].rstrip()} …"
+    return said if len(said) <= LONGEST else f"{said[:LONGEST].rsplit(' ', 1)[0]} …"
 
 
 def _one_line(title: str) -> str:
