@@ -24,6 +24,7 @@ SHARE_NIGHTS = {
     "test_nightly",
     "test_replay",
     "test_schedule",
+    "test_tuning",
 }
 """They share one Prefect server and its published nights."""
 

@@ -46,6 +46,14 @@ def test_the_versions_of_a_night_are_told_with_the_night_that_they_scored(demo_n
     assert "1 night" in row
 
 
+def test_a_version_that_a_person_chose_is_held_until_it_is_let_go(demo_night: Night) -> None:
+    chosen = gelir(demo_night.folder, "champion", "win", "v1")
+    assert chosen.code == 0, chosen.err
+    assert "→ held" in gelir(demo_night.folder, "champion", "win").out
+    assert gelir(demo_night.folder, "champion", "win", "--release").code == 0
+    assert "→ held" not in gelir(demo_night.folder, "champion", "win").out
+
+
 def test_one_version_cannot_be_compared_and_none_other_can_be_chosen(demo_night: Night) -> None:
     alone = gelir(demo_night.folder, "compare", "win")
     assert alone.code == TrackingError.exit_code
