@@ -35,7 +35,7 @@ class AdvanceDeal:
         rows = rows.assign(
             owner_id=rows["owner_id"].fillna(rows["owner_id_of_account"]),
             expected_value=LIFTS_ODDS * win * (1 - win) * margin,
-            cost=call_costs(self.minutes),
+            cost=call_costs(company, self.minutes),
             reasons=sentences(
                 [f"{value:.0%} likely to be won" for value in win],
                 [f"winning would bring {value:,.0f} {company.currency} of margin" for value in margin],

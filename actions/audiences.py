@@ -2,20 +2,20 @@
 
 import pandas as pd
 
+from actions.consent import PROOF
 from data.scoring import CAMPAIGN_TARGETS, conform
+from features.channels import is_mail
 from features.company import Company
 
-MAIL_CHANNELS = ("email", "e-mail", "mail")
 
-
-def campaign_targets(company: Company, chosen: pd.DataFrame, mail_to: pd.DataFrame) -> pd.DataFrame:
+def campaign_targets(company: Company, planned: pd.DataFrame, mail_to: pd.DataFrame) -> pd.DataFrame:
     """One row per contact and campaign: everybody who gets an e-mail, and everybody held out from one (``arm``).
 
-    ``chosen`` is ``next_best_actions``. The campaign is the company's own where one runs by e-mail for the product;
-    else it is named for the action and the product, for whoever sends it to set up.
+    ``planned`` is what was chosen, before the holdout is withheld. The campaign is the company's own where one runs by
+    e-mail for the product; else it is named for the action and the product, for whoever sends it to set up.
     """
-    mails = chosen[chosen["channel"] == "email"]
-    rows = mails.merge(mail_to[["contact_id", "consent_evidence"]], on="contact_id")
+    mails = planned[planned["channel"] == "email"]
+    rows = mails.merge(mail_to[["contact_id", *PROOF]], on="contact_id")
     running = _running(company)
     own = rows["product_id"].map(dict(zip(running["product_id"], running["campaign_id"], strict=True)))
     named = rows["action"] + rows["product_id"].map(lambda product: "" if pd.isna(product) else f":{product}")
@@ -33,7 +33,7 @@ def _running(company: Company) -> pd.DataFrame:
     campaigns = company.tables["campaigns"]
     running = campaigns.filter(
         campaigns.purpose == "marketing",
-        campaigns.channel.lower().isin(MAIL_CHANNELS),
+        is_mail(campaigns.channel),
         campaigns.product_id.notnull(),
         campaigns.started_at.notnull(),
         campaigns.ended_at.isnull() | (campaigns.ended_at > company.as_of_at),

@@ -1,7 +1,7 @@
 """The choice: one next best action for each customer, within what people allow and have time for."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,14 @@ from actions import ACTIONS
 from actions.action import CANDIDATE_COLUMNS, Scores
 from actions.audiences import campaign_targets
 from actions.consent import call_contacts, mail_contacts
-from actions.diary import call_times
-from actions.holdout import in_holdout
+from actions.diary import call_times, caller_zones
+from actions.holdout import withheld
 from actions.hours import assign, owner_minutes
 from actions.limits import called_lately, kept_away, left_already, mailed_too_often
 from actions.offers import offers
-from actions.wait import LEAST_WORTH
+from actions.open_deals import open_deals, undiscussed
 from actions.worth import worth
+from data.calendar import first_instant
 from data.lake import Draft, Step
 from data.scoring import NEXT_BEST_ACTIONS, conform
 from features.company import Company
@@ -30,31 +31,31 @@ SCORED = ("account_scores", "contact_scores", "opportunity_scores", "recommendat
 def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> None:
     """Writes ``next_best_actions``, one row per account, and ``campaign_targets``, one row per contact and campaign.
 
-    ``expected_value`` is incremental margin after cost, so that waiting is worth 0 and everything else at
-    least ``LEAST_WORTH``. ``runner_up`` is what would have
-    been done instead: the best other action, or, where the account waits, the one that came nearest.
+    ``expected_value`` is incremental margin after cost, so that waiting is worth 0 and everything else at least the
+    company's ``costs.hurdle``. ``runner_up`` is what would have been done instead: the best other action, or, where the
+    account waits, the one that came nearest. An account that is held out waits: ``holdout`` marks it,
+    ``withheld_action`` names what would have been done, and is its runner-up too.
     """
     scores = _scores(company, engineered, scored)
     candidates = _allowed(company, _candidates(company, scores))
-    worthwhile = candidates[candidates["net"] >= LEAST_WORTH]
+    worthwhile = candidates[candidates["net"] >= company.costs.hurdle]
     picked, refused = assign(worthwhile, owner_minutes(company))
-    chosen = _with_waiting(_one_call_at_a_time(picked, scores), candidates)
-    chosen = _with_runner_up(chosen, candidates, refused)
+    chosen = _with_waiting(_one_call_at_a_time(company, picked, scores), candidates)
+    planned = _with_runner_up(chosen, candidates, refused).assign(expected_value=lambda rows: rows["net"])
+    chosen = _without_the_withheld(planned)
     chosen = chosen.assign(
         action_id=f"{company.as_of}:" + chosen["account_id"].astype(str) + ":" + chosen["action"].astype(str),
-        expected_value=chosen["net"],
-        holdout=chosen["holdout"].astype(bool) & (chosen["action"] != WAIT),
         expires_at=company.as_of + timedelta(days=EXPIRES_AFTER_DAYS),
     )
     actions = conform(chosen.sort_values("account_id", ignore_index=True), NEXT_BEST_ACTIONS)
     draft.write("next_best_actions", actions)
-    draft.write("campaign_targets", campaign_targets(company, actions, scores.frames["mail_to"]))
+    draft.write("campaign_targets", campaign_targets(company, planned, scores.frames["mail_to"]))
 
 
 def _scores(company: Company, engineered: Step, scored: Step) -> Scores:
-    """What models wrote, and beside it ``worth``, ``habits``, ``left``, ``mail_to``, ``call_to`` and ``offers``: what
-    each account is worth, how it orders, whether it has left, who of it may be written to or called, and what it may be
-    offered.
+    """What models wrote, and beside it ``worth``, ``habits``, ``left``, ``deals``, ``mail_to``, ``call_to`` and
+    ``offers``: what each account is worth, how it orders, whether it has left, which deals it has open, who of it may
+    be written to or called, and what it may be offered that nobody is talking to it about.
     """
     frames = {name: scored.frame(name) for name in SCORED if name in scored.tables}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
@@ -62,13 +63,15 @@ def _scores(company: Company, engineered: Step, scored: Step) -> Scores:
     mail_to = mail_contacts(company, contacts, frames.get("contact_scores"), too_often=mailed_too_often(company))
     called = called_lately(company)
     call_to = call_contacts(company, contacts)
+    deals = open_deals(company)
     known = {
         "worth": worth(company),
         "habits": engineered.frame("accounts")[["account_id", "order_overdue"]],
         "left": pd.DataFrame({"account_id": sorted(left_already(company))}),
+        "deals": deals,
         "mail_to": mail_to,
         "call_to": call_to[~call_to["account_id"].isin(called)],
-        "offers": offers(company, frames.get("recommendations")),
+        "offers": undiscussed(company, offers(company, frames.get("recommendations")), deals),
     }
     return Scores({**frames, **known})
 
@@ -84,7 +87,7 @@ def _candidates(company: Company, scores: Scores) -> pd.DataFrame:
     rows = rows.astype({"expected_value": float, "cost": float, "minutes": float})
     rows["act_at"] = pd.to_datetime(rows["act_at"])
     rows["net"] = (rows["expected_value"] - rows["cost"]).round(2)
-    rows["holdout"] = in_holdout(rows["account_id"], company.seed)
+    rows["holdout"] = withheld(rows, company.seed)
     finite: pd.DataFrame = rows[np.isfinite(rows["net"])]
     return finite
 
@@ -96,12 +99,25 @@ def _allowed(company: Company, candidates: pd.DataFrame) -> pd.DataFrame:
     return candidates[~refused | (candidates["action"] == WAIT)]
 
 
-def _one_call_at_a_time(picked: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """What was picked, each call at a time at which its owner makes no other."""
+def _one_call_at_a_time(company: Company, picked: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """What was picked, each call at a time at which its owner works and makes no other. Withheld calls take no time."""
     call_to = scores.frames["call_to"]
-    calls = picked[picked["minutes"] > 0]
-    begins = call_times(calls, dict(zip(call_to["account_id"], call_to["timezone"], strict=True)))
-    return picked.assign(act_at=begins.reindex(picked.index).fillna(picked["act_at"]))
+    calls = picked[(picked["minutes"] > 0) & ~picked["holdout"].astype(bool)]
+    called = dict(zip(call_to["account_id"], call_to["timezone"], strict=True))
+    times = call_times(calls, called, caller_zones(company), company.timezone, until=_expires_at(company))
+    times = times.reindex(picked.index)
+    return picked.assign(
+        act_at=times["begins"].fillna(picked["act_at"]),
+        reasons=[
+            json.dumps([*json.loads(reasons), told], ensure_ascii=False) if isinstance(told, str) and told else reasons
+            for reasons, told in zip(picked["reasons"], times["told"], strict=True)
+        ],
+    )
+
+
+def _expires_at(company: Company) -> datetime:
+    """The instant at which what is chosen expires."""
+    return first_instant(company.as_of + timedelta(days=EXPIRES_AFTER_DAYS), company.timezone)
 
 
 def _with_waiting(picked: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
@@ -132,3 +148,29 @@ def _told(reasons: str, better: str, *, waits: bool) -> str:
     """The reasons, and that the owner's week was too full for something better."""
     kept = [] if waits else json.loads(reasons)
     return json.dumps([*kept, f"its owner has no hours left for {better}"], ensure_ascii=False)
+
+
+def _without_the_withheld(planned: pd.DataFrame) -> pd.DataFrame:
+    """The plan as it is to be followed: held-out accounts wait, with ``withheld_action``; nothing else of it is left
+    that a reader could take for something to do."""
+    rows = planned.astype(object)
+    aside = rows["holdout"].astype(bool)
+    held, others = rows[aside], rows[~aside].assign(withheld_action=None)
+    told = [
+        [
+            "held out, so that the effect of acting can be measured: leave it alone",
+            f"otherwise: {action}" + ("" if pd.isna(product) else f" with {product}"),
+        ]
+        for action, product in zip(held["action"], held["product_id"], strict=True)
+    ]
+    held = held.assign(
+        withheld_action=held["action"],
+        runner_up=held["action"],
+        runner_up_value=held["expected_value"],
+        action=WAIT,
+        expected_value=0.0,
+        cost=0.0,
+        reasons=[json.dumps(sentences, ensure_ascii=False) for sentences in told],
+        **dict.fromkeys(("product_id", "contact_id", "opportunity_id", "channel", "act_at")),
+    )
+    return pd.concat([others.astype(object), held.astype(object)], ignore_index=True)

@@ -4,10 +4,13 @@ import ibis
 import pandas as pd
 
 from actions.diary import mornings
+from actions.quiet_hours import waking_hours
+from features.channels import is_phone
 from features.company import Company
 
-PHONE = ("phone", "call", "telephone")
 GRANTED = "granted"
+PROOF = ("consent_status", "consent_recorded_at", "consent_evidence")
+"""What proves that a contact may be mailed: the decision, its instant, and both in words."""
 
 
 def mail_contacts(
@@ -15,25 +18,25 @@ def mail_contacts(
 ) -> pd.DataFrame:
     """One row per account that may be mailed, ordered by it: the contact to write to.
 
-    ``account_id, contact_id, engagement, consent_evidence, act_at``. A contact may be written to when its latest
+    ``account_id, contact_id, engagement, act_at`` and ``PROOF``. A contact may be written to when its latest
     decision on marketing e-mail is a grant, its address works, and it is not among ``too_often``. Of several the most
-    engaged is taken. ``act_at`` is its best hour, or the next working morning of its time zone where none is known.
-    ``contacts`` is today's features of contacts.
+    engaged is taken. ``act_at`` is its best waking hour, or the next working morning of its time zone where none is
+    known. ``contacts`` is today's features of contacts.
     """
-    columns = ["account_id", "contact_id", "engagement", "consent_evidence"]
+    columns = ["account_id", "contact_id", "engagement", *PROOF]
     may = contacts.reindex(columns=[*columns, "may_email", "email_status", "timezone"])
     may = may.astype({"account_id": object, "contact_id": object})  # an empty frame knows no types
-    granted = may["consent_evidence"].astype("string").str.startswith(GRANTED).fillna(False)
-    allowed = may["may_email"].eq(True) & granted & may["email_status"].eq("valid")
+    allowed = may["may_email"].eq(True) & may["consent_status"].eq(GRANTED) & may["email_status"].eq("valid")
     may = may[allowed & may["account_id"].notna() & ~may["contact_id"].isin(too_often)]
     may = may.sort_values(
         ["account_id", "engagement", "contact_id"], ascending=[True, False, True], na_position="last"
     ).drop_duplicates("account_id")
-    times = pd.DataFrame(columns=["contact_id", "send_at"]) if contact_scores is None else contact_scores
-    rows = may[[*columns, "timezone"]].merge(times[["contact_id", "send_at"]], on="contact_id", how="left")
-    rows["act_at"] = pd.to_datetime(rows.pop("send_at")).astype("datetime64[us]")
-    rows["act_at"] = rows["act_at"].fillna(mornings(company, rows.pop("timezone")))
-    return rows.reset_index(drop=True)
+    best = ["contact_id", "send_at", "send_windows"]
+    times = pd.DataFrame(columns=best) if contact_scores is None else contact_scores
+    rows = may[[*columns, "timezone"]].merge(times[best], on="contact_id", how="left")
+    rows["send_at"] = pd.to_datetime(rows["send_at"]).astype("datetime64[us]")
+    rows["act_at"] = waking_hours(company, rows)
+    return rows[[*columns, "act_at"]].reset_index(drop=True)
 
 
 def call_contacts(company: Company, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -46,7 +49,7 @@ def call_contacts(company: Company, contacts: pd.DataFrame) -> pd.DataFrame:
     the company's where there is no contact. ``contacts`` is today's features of contacts.
     """
     known, activities, consents = (company.tables[name] for name in ("contacts", "activities", "consents"))
-    decided = consents.filter(consents.channel.lower().isin(PHONE)).group_by("contact_id", "recorded_at")
+    decided = consents.filter(is_phone(consents.channel)).group_by("contact_id", "recorded_at")
     # Of a grant and a withdrawal at the same instant, the withdrawal holds.
     decisions = decided.agg(withdrawn=lambda t: (t.status == "withdrawn").any())
     latest = decisions.group_by("contact_id").agg(withdrawn=decisions.withdrawn.argmax(decisions.recorded_at))

@@ -7,8 +7,6 @@ from features.company import Company
 
 LIFTS_ODDS = 0.08
 """An e-mail raises the odds of buying by this much: an assumption, until a holdout has outcomes."""
-COSTS = 0.25
-"""Sending it, and its share of the complaints and lost subscribers that e-mails cause: an assumption."""
 
 
 class CrossSellEmail:
@@ -34,7 +32,7 @@ class CrossSellEmail:
         return as_candidates(
             rows.assign(
                 expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
-                cost=COSTS,
+                cost=company.costs.email,
                 reasons=sentences(
                     [
                         f"{value:.0%} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"

@@ -1,24 +1,25 @@
-"""When a call is made: in the working hours of who is called, and one after the other for who calls."""
+"""When a call is made: in the working hours of who is called and of who calls, who makes one after the other."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
 
 from actions.hours import UNASSIGNED
 from data.calendar import local_day
 from features.company import Company
+from features.weekends import is_weekend
 
 MORNING, EVENING = time(9), time(17)
-"""Between these hours of a working day calls begin, by the clocks of who is called: an assumption."""
+"""Calls begin and end between these hours of a working day: an assumption."""
 
 Span = tuple[datetime, datetime]
 
 
 def next_working_morning(day: date, timezone: str) -> datetime:
-    """Nine o'clock of the first day from ``day`` on that is no Saturday or Sunday, as naive UTC."""
-    while day.weekday() >= 5:
+    """Nine o'clock of the first day from ``day`` on that is no weekend's where the zone lies, as naive UTC."""
+    while is_weekend(day, timezone):
         day += timedelta(days=1)
     return datetime.combine(day, MORNING, ZoneInfo(timezone)).astimezone(UTC).replace(tzinfo=None)
 
@@ -37,40 +38,65 @@ def mornings(company: Company, zones: pd.Series) -> pd.Series:
     return pd.to_datetime(known.map(first)).astype("datetime64[us]")
 
 
-def call_times(calls: pd.DataFrame, zones: Mapping[str, str]) -> pd.Series:
-    """When each call begins: not before its ``act_at``, within working hours of the account's zone, and while its owner
-    makes no other. Calls worth most by the minute choose first.
+def caller_zones(company: Company) -> dict[str, str]:
+    """The time zone of each owner whose zone is written down and exists; the others sit where the company does."""
+    owners: pd.DataFrame = company.tables["owners"].select("owner_id", "timezone").execute()
+    given = owners[owners["timezone"].isin(available_timezones())]
+    return dict(zip(given["owner_id"], given["timezone"], strict=True))
 
-    ``calls`` has ``account_id, owner_id, act_at, minutes, net, holdout``; accounts that nobody owns share one diary.
-    Calls of the holdout are not made: they get the time that they would have had, and take none from others.
+
+def call_times(
+    calls: pd.DataFrame, called: Mapping[str, str], callers: Mapping[str, str], home: str, until: datetime
+) -> pd.DataFrame:
+    """When each call begins, aligned with the calls: ``begins``, and ``told``, what is to be said of it (or nothing).
+
+    A call begins not before its ``act_at``, while its owner makes no other, and lies wholly within the working hours of
+    both: of the account's zone (``called``, by account) and of its owner's (``callers``, by owner; else ``home``).
+    Where no such time is free before ``until``, the customer's hours count alone, and ``told`` says so. Calls worth
+    most by the minute choose first.
+
+    ``calls`` has ``account_id, owner_id, act_at, minutes, net``; accounts that nobody owns share one diary. No call is
+    longer than a working day.
     """
     ranked = calls.assign(
         owner=calls["owner_id"].fillna(UNASSIGNED), per_minute=calls["net"] / calls["minutes"]
     ).sort_values(["owner", "per_minute", "account_id"], ascending=[True, False, True], kind="stable")
     diaries: dict[str, list[Span]] = {}
     begins: list[datetime] = []
+    told: list[str] = []
     lengths = [timedelta(minutes=minutes) for minutes in ranked["minutes"]]
     earliest = [at.to_pydatetime() for at in ranked["act_at"]]
-    columns = (ranked["owner"], ranked["account_id"], earliest, lengths, ranked["holdout"])
-    for owner, account_id, start, length, aside in zip(*columns, strict=True):
+    for owner, account_id, start, length in zip(ranked["owner"], ranked["account_id"], earliest, lengths, strict=True):
         diary = diaries.setdefault(owner, [])
-        begin = _free(start, length, zones[account_id], diary)
+        here, there = callers.get(owner, home), called[account_id]
+        shared = _free(start, length, {here, there}, diary, until)
+        # Without an end, the hours of one zone always come.
+        begin = shared or _free(start, length, {there}, diary, datetime.max) or start
         begins.append(begin)
-        if not aside:
-            diary.append((begin, begin + length))
-    return pd.Series(begins, index=ranked.index, dtype="datetime64[us]")
+        told.append("" if shared else f"in the hours of {there}: none of the week are free in those of {here} too")
+        diary.append((begin, begin + length))
+    times = pd.DataFrame({"begins": begins, "told": told}, index=ranked.index)
+    return times.astype({"begins": "datetime64[us]", "told": object})
 
 
-def _free(start: datetime, length: timedelta, timezone: str, diary: list[Span]) -> datetime:
-    """The first instant from ``start`` on, within working hours of the zone, that leaves ``length`` free in a diary."""
-    zone = ZoneInfo(timezone)
-    while True:
-        taken = [end for begin, end in diary if begin < start + length and start < end]
-        local = start.replace(tzinfo=UTC).astimezone(zone)
-        if taken:
-            start = max(taken)
-        elif local.weekday() < 5 and MORNING <= local.time() < EVENING:
+def _free(start: datetime, length: timedelta, zones: set[str], diary: list[Span], until: datetime) -> datetime | None:
+    """The first instant from ``start`` on, within working hours of every zone, that leaves ``length`` free in a diary;
+    ``None`` where none comes before ``until``."""
+    while start < until:
+        opens = max(_opens(start, length, zone) for zone in zones)
+        taken = [end for begin, end in diary if begin < opens + length and opens < end]
+        if opens == start and not taken:
             return start
-        else:
-            over = local.time() >= MORNING
-            start = next_working_morning(local.date() + timedelta(days=int(over)), timezone)
+        start = max([opens, *taken])
+    return None
+
+
+def _opens(start: datetime, length: timedelta, timezone: str) -> datetime:
+    """The first instant from ``start`` on from which ``length`` lies within the working hours of a zone."""
+    zone = ZoneInfo(timezone)
+    local, over = ((at.replace(tzinfo=UTC)).astimezone(zone) for at in (start, start + length))
+    inside = local.date() == over.date() and local.time() >= MORNING and over.time() <= EVENING
+    if inside and not is_weekend(local.date(), timezone):
+        return start
+    passed = local.time() >= MORNING
+    return next_working_morning(local.date() + timedelta(days=int(passed)), timezone)

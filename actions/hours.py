@@ -8,8 +8,6 @@ import pandas as pd
 
 from features.company import Company
 
-HOUR_COSTS = 60.0
-"""What an hour of an owner costs, in the reporting currency: an assumption, overheads included."""
 CALL_SHARE = 0.4
 """The share of an owner's week that may go into proposed calls; the rest is theirs."""
 WEEKLY_HOURS = 40.0
@@ -21,9 +19,9 @@ TOOK_MINUTES = 30.0
 """What a call or a meeting of the last week took of its owner: an assumption, for nobody writes it down."""
 
 
-def call_costs(minutes: float) -> float:
+def call_costs(company: Company, minutes: float) -> float:
     """What a call of so many minutes costs."""
-    return round(HOUR_COSTS * minutes / 60, 2)
+    return round(company.costs.hour * minutes / 60, 2)
 
 
 def owner_minutes(company: Company) -> dict[str, float]:

@@ -5,11 +5,11 @@ from datetime import timedelta
 import ibis
 import pandas as pd
 
+from features.channels import is_mail
 from features.company import Company
 from features.labels import at_risk
 from features.spine import account_spine
 
-MAIL_CHANNELS = ("email", "e-mail", "mail")
 MAIL_DAYS = 7
 MAILS = 2
 """A contact that was sent this many marketing e-mails within ``MAIL_DAYS`` gets no more."""
@@ -31,7 +31,7 @@ def mailed_too_often(company: Company) -> set[str]:
     since = company.as_of_at - timedelta(days=MAIL_DAYS)
     sent = touches.filter(
         touches.kind == "sent",
-        touches.channel.lower().isin(MAIL_CHANNELS),
+        is_mail(touches.channel),
         touches.happened_at >= ibis.literal(since),
     ).select("touch_id", "contact_id", "campaign_id")
     joined = sent.left_join(campaigns, "campaign_id")

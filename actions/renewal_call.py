@@ -35,7 +35,7 @@ class RenewalCall:
         return as_candidates(
             rows.assign(
                 expected_value=rows["churn"].astype(float) * SAVES * at_stake,
-                cost=call_costs(self.minutes),
+                cost=call_costs(company, self.minutes),
                 reasons=sentences(
                     [f"{churn:.0%} likely to leave" for churn in rows["churn"]],
                     [f"{margin:,.0f} {company.currency} of margin a year at stake" for margin in at_stake],

@@ -25,17 +25,18 @@ class UpsellOffer:
     describes = "Call a customer who is likely to buy more, with the product for which a call is worth most."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account with an upsell score, something to offer and somebody who may be called."""
+        """One row per account with an upsell score that has not left, with something to offer and who may be called."""
         worth, call_to, scored = scores.get("worth"), scores.get("call_to"), scores.get("account_scores")
-        offers = scores.get("offers")
-        if worth is None or call_to is None or scored is None or offers is None:
+        offers, left = scores.get("offers"), scores.get("left")
+        if worth is None or call_to is None or scored is None or offers is None or left is None:
             return as_candidates(pd.DataFrame())
+        offers = offers[~offers["account_id"].isin(left["account_id"])]
         rows = offers.merge(worth[["account_id", "owner_id"]], on="account_id").merge(call_to, on="account_id")
         rows = rows.merge(scored[["account_id", "upsell"]].dropna(subset="upsell"), on="account_id")
         chance = np.minimum(rows["upsell"].astype(float), rows["probability"].astype(float))
         rows = rows.assign(
             expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
-            cost=call_costs(self.minutes),
+            cost=call_costs(company, self.minutes),
             reasons=sentences(
                 [
                     f"{value:.0%} likely to buy {product}"

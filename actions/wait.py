@@ -5,12 +5,9 @@ import pandas as pd
 from actions.action import Scores, as_candidates, sentences
 from features.company import Company
 
-LEAST_WORTH = 1.0
-"""What brings less than this, net of its cost and in the reporting currency, is not worth bothering anybody."""
-
 
 class Wait:
-    """Worth nothing and costs nothing, so that everything else must bring ``LEAST_WORTH`` more than it costs."""
+    """Worth nothing and costs nothing, so that everything else must bring ``Costs.hurdle`` more than it costs."""
 
     name = "wait"
     channel: str | None = None
@@ -24,5 +21,5 @@ class Wait:
         if worth is None:
             return as_candidates(pd.DataFrame())
         rows = worth[["account_id", "owner_id"]]
-        says = f"nothing is worth {LEAST_WORTH:g} {company.currency} more than it costs"
+        says = f"nothing is worth {company.costs.hurdle:g} {company.currency} more than it costs"
         return as_candidates(rows.assign(expected_value=0.0, cost=0.0, reasons=sentences([says] * len(rows))))

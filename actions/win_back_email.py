@@ -10,8 +10,6 @@ from features.company import Company
 
 BRINGS_BACK = 0.02
 """The share of those who would stay away whom an e-mail brings back: an assumption, until a holdout has outcomes."""
-COSTS = 0.25
-"""Sending it, and its share of the complaints and lost subscribers that e-mails cause: an assumption."""
 OVERDUE = 1.0
 """A customer is silent when its last order lies further back than this many times its own usual days between orders."""
 SILENT_DAYS = 90
@@ -32,13 +30,16 @@ class WinBackEmail:
     describes = "Write to a customer without subscriptions who is about to stay away, or has."
 
     def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account that may be mailed, has no subscription, is silent, and is scored for churn or gone."""
+        """One row per account that may be mailed, has no subscription and no open deal, is silent, and is scored for
+        churn or gone."""
         worth, mail_to, scored = scores.get("worth"), scores.get("mail_to"), scores.get("account_scores")
-        habits = scores.get("habits")
-        if worth is None or mail_to is None or habits is None:
+        habits, deals = scores.get("habits"), scores.get("deals")
+        if worth is None or mail_to is None or habits is None or deals is None:
             return as_candidates(pd.DataFrame())
         churn = pd.DataFrame(columns=["account_id", "churn"]) if scored is None else scored[["account_id", "churn"]]
-        rows = worth[~worth["subscribed"].astype(bool) & worth["last_sale_at"].notna()].merge(mail_to, on="account_id")
+        customer = ~worth["subscribed"].astype(bool) & worth["last_sale_at"].notna()
+        talking = worth["account_id"].isin(deals["account_id"])  # who is about to buy has not gone
+        rows = worth[customer & ~talking].merge(mail_to, on="account_id")
         rows = rows.merge(churn, on="account_id", how="left")
         rows = rows.merge(habits[["account_id", "order_overdue"]], on="account_id", how="left")
         silent = (pd.Timestamp(company.as_of_at) - rows["last_sale_at"]).dt.days
@@ -58,7 +59,7 @@ class WinBackEmail:
         ]
         found = rows.assign(
             expected_value=away * BRINGS_BACK * money,
-            cost=COSTS,
+            cost=company.costs.email,
             reasons=sentences(
                 says,
                 [

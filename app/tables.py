@@ -40,7 +40,8 @@ LOOKS: dict[str, Look] = {
     ),
     "recommendations": Look(("account_id", "rank", "product_id", "probability", "expected_margin", "why")),
     "next_best_actions": Look(
-        ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "reasons"), ("-expected_value",)
+        ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "holdout", "reasons"),
+        ("-expected_value",),
     ),
     "campaign_targets": Look(
         ("contact_id", "campaign_id", "expected_incremental_value", "consent_evidence", "send_at", "arm"),

@@ -81,6 +81,13 @@ def _row_rules(output: Output, table: Table) -> Iterator[Rule]:
     if output is NEXT_BEST_ACTIONS:
         nobody = and_(table.c.channel == "email", table.c.contact_id.is_(None))
         yield Rule("an e-mail names its contact", nobody)
+        held = and_(table.c.holdout, or_(table.c.action != "wait", table.c.channel.is_not(None)))
+        yield Rule("what is held out waits", held)
+        yield Rule("withheld_action is named where and only where an account is held out", ~_withheld(table))
+
+
+def _withheld(actions: Table) -> ColumnElement[bool]:
+    return actions.c.holdout == actions.c.withheld_action.is_not(None)
 
 
 def _rules_across(output: Output, run_id: str, bases: Mapping[str, Table]) -> Iterator[Rule]:
@@ -96,7 +103,7 @@ def _rules_across(output: Output, run_id: str, bases: Mapping[str, Table]) -> It
         proved = exists().where(
             targets.c.run_id == run_id,
             targets.c.contact_id == actions.c.contact_id,
-            func.trim(targets.c.consent_evidence) != "",
+            targets.c.consent_status == "granted",
         )
         without = and_(actions.c.channel == "email", actions.c.contact_id.is_not(None), ~proved)
         yield Rule("an e-mail goes only to a contact whose consent is proved in campaign_targets", without)

@@ -5,6 +5,8 @@
                            ``known_at``. A table without a file is empty. Values are left as they are wherever no
                            arithmetic needs them: reading casts them, and names the ones that it cannot.
 ``mapping.toml``           the company's time zone and currency, tolerances, and how loaders land the source's tables.
+                           ``[costs]``: what an ``hour`` of an owner and an ``email`` cost in that currency, and the
+                           ``hurdle`` below which nobody is bothered; ``data.costs`` has the usual of some currencies.
 ``repairs.csv``            optional: ``table,column,from,to,why``: stated repairs of values, applied and counted.
 """
 
@@ -18,6 +20,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from data.contract import TABLES
+from data.costs import USUAL, Costs, stated_costs, usual_costs
 from data.errors import MappingError
 
 SHIPPED = Path(__file__).parent / "mappings"
@@ -56,6 +59,8 @@ class Mapping:
     description: str
     timezone: str
     currency: str
+    costs: Costs
+    """What acting costs, in ``currency``."""
     tolerate: dict[str, float]
     """Largest share of a table's rows that may be quarantined, where it differs from the usual."""
     sql: dict[str, str]
@@ -69,6 +74,13 @@ class Mapping:
     def file(self, table: str) -> Path:
         """Where a table's SQL stands."""
         return self.folder / f"{table}.sql"
+
+    def costs_in(self, currency: str) -> Costs:
+        """What acting costs in a reporting currency: what is stated holds for the mapping's own, the usual for another.
+
+        Raises ``MappingError`` for another one of which no usual costs are known.
+        """
+        return self.costs if currency == self.currency else usual_costs(currency)
 
 
 def shipped() -> tuple[str, ...]:
@@ -87,7 +99,7 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
         )
     problems: list[str] = []
     settings = _settings(folder / "mapping.toml")
-    unknown = sorted(set(settings) - {"description", "company", "tolerate", "source"})
+    unknown = sorted(set(settings) - {"description", "company", "costs", "tolerate", "source"})
     problems += [f"mapping.toml: unknown section '{key}'" for key in unknown]
 
     company = settings.get("company", {})
@@ -96,6 +108,9 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
         problems.append(f"mapping.toml: [company] timezone is {timezone!r}: name one of the IANA database")
     if not (isinstance(currency, str) and len(currency) == 3 and currency.isupper()):
         problems.append(f"mapping.toml: [company] currency is {currency!r}: give a code such as 'EUR'")
+        currency = next(iter(USUAL))  # so that its own costs are judged too
+    costs, offending = stated_costs(settings.get("costs", {}), currency)
+    problems += offending
 
     tolerate = settings.get("tolerate", {})
     for table, share in tolerate.items():
@@ -111,7 +126,7 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
     repairs = _repairs(folder / "repairs.csv", problems)
     source = settings.get("source", {})
     landed = _landed(source.get("tables", {}), problems)
-    if problems:
+    if problems or costs is None:
         raise MappingError(
             "the mapping makes no sense: " + "; ".join(problems), where=str(folder), mend="correct the named files"
         )
@@ -121,6 +136,7 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
         description=settings.get("description", "").strip(),
         timezone=timezone,
         currency=currency,
+        costs=costs,
         tolerate={table: float(share) for table, share in tolerate.items()},
         sql=sql,
         repairs=repairs,

@@ -148,6 +148,7 @@ NEXT_BEST_ACTIONS = Table(
         Column("runner_up"),
         Column("runner_up_value", "number"),
         Column("holdout", "boolean", required=True),
+        Column("withheld_action"),
         Column("expires_at", "date", required=True),
     ),
 )
@@ -162,6 +163,8 @@ CAMPAIGN_TARGETS = Table(
         Column("account_id"),
         Column("product_id"),
         Column("expected_incremental_value", "number", required=True),
+        Column("consent_status", required=True, one_of=("granted",)),
+        Column("consent_recorded_at", "timestamp", required=True),
         Column("consent_evidence", required=True),
         Column("send_at", "timestamp"),
         Column("arm", required=True, one_of=("treated", "holdout")),

@@ -10,6 +10,7 @@ from ibis.backends.duckdb import Backend
 
 from data.calendar import first_instant
 from data.contract import TABLES
+from data.costs import Costs, usual_costs
 from data.lake import Step, connect, scan
 
 LEAVINGS = ("ends", "not_renewed", "shrinks")
@@ -40,21 +41,34 @@ class Company:
     seed: int
     backend: Backend
     leaving: Leaving = Leaving()
+    stated_costs: Costs | None = None
 
     @classmethod
     def of(
-        cls, golden: Step, as_of: date, timezone: str, currency: str, seed: int, leaving: Leaving | None = None
+        cls,
+        golden: Step,
+        as_of: date,
+        timezone: str,
+        currency: str,
+        seed: int,
+        leaving: Leaving | None = None,
+        costs: Costs | None = None,
     ) -> "Company":
         """The company that a finished ``resolve`` step describes."""
         backend = connect(threads=1)  # sums of several threads differ in their last digits from run to run
         tables = scan(backend, golden)
         known = {name: tables[name] for name in TABLES}
-        return cls(known, as_of, timezone, currency, seed, backend, leaving or Leaving())
+        return cls(known, as_of, timezone, currency, seed, backend, leaving or Leaving(), costs)
 
     @property
     def as_of_at(self) -> datetime:
         """The first instant of ``as_of`` in the company's time zone, naive UTC."""
         return first_instant(self.as_of, self.timezone)
+
+    @property
+    def costs(self) -> Costs:
+        """What acting costs: as the company states it, else the usual. Raises ``MappingError`` where none is known."""
+        return self.stated_costs or usual_costs(self.currency)
 
     def has(self, table: str) -> bool:
         """Whether a table holds any row."""

@@ -3,9 +3,10 @@
 import ibis
 import ibis.expr.types as ir
 
+from features.channels import is_mail
 from features.company import Company
 from features.past import past
-from features.sends import ANSWERS, EMAIL
+from features.sends import ANSWERS
 from features.zones import contact_zones
 
 LOOKS_BACK_DAYS = 180
@@ -25,7 +26,8 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
     - ``email_status``: valid, invalid, missing, bounced, unsubscribed
     - ``timezone, timezone_source``: see ``zones.contact_zones``
     - ``may_email``: the latest decision on marketing e-mail is a grant, and ``email_status`` is valid
-    - ``consent_evidence``: the latest decision in words ("granted 2025-03-01 by webform"); NULL without one
+    - ``consent_status, consent_recorded_at``: the latest decision on marketing e-mail, and when it was taken
+    - ``consent_evidence``: the same in words, for people ("granted 2025-03-01 by webform"); NULL without one
     """
     rows = spine.select("contact_id", "account_id", "as_of", "as_of_at")
     email = past(company, spine, "contacts", by="contact_id").select("contact_id", "as_of", "email")
@@ -58,6 +60,8 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
         timezone=rows.timezone,
         timezone_source=rows.timezone_source,
         may_email=granted.fill_null(False) & (status == "valid"),
+        consent_status=rows.consent,
+        consent_recorded_at=rows.decided_at,
         consent_evidence=rows.consent_evidence,
     ).order_by("as_of", "contact_id")
 
@@ -65,7 +69,7 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
 def _mail(company: Company, spine: ir.Table) -> ir.Table:
     """One row per contact and date with any known e-mail touch: what was sent, what came back."""
     rows = past(company, spine, "touches", by="contact_id")
-    rows = rows.filter(rows.channel.lower().isin(EMAIL)).mutate(machine=lambda t: t.machine.fill_null(False))
+    rows = rows.filter(is_mail(rows.channel)).mutate(machine=lambda t: t.machine.fill_null(False))
     message = rows.campaign_id.fill_null(rows.touch_id)
     recent = rows.age <= LOOKS_BACK_DAYS
     by_person = rows.kind.isin(ANSWERS) & ~rows.machine
@@ -85,7 +89,7 @@ def _consent(company: Company, spine: ir.Table) -> ir.Table:
     Of a grant and a withdrawal at the same instant, the withdrawal holds.
     """
     rows = past(company, spine, "consents", by="contact_id")
-    rows = rows.filter(rows.channel.lower().isin(EMAIL), rows.purpose == "marketing")
+    rows = rows.filter(is_mail(rows.channel), rows.purpose == "marketing")
     place = ibis.row_number().over(
         ibis.window(
             group_by=["contact_id", "as_of"],

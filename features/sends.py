@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from features.channels import is_mail
 from features.clock import clocks
 from features.company import Company
 from features.spine import contact_spine
@@ -43,7 +44,7 @@ def sends(company: Company) -> ir.Table:
     """
     touches = company.tables["touches"]
     matured = company.as_of_at - timedelta(hours=ANSWER_HOURS)
-    mails = touches.filter(touches.channel.lower().isin(EMAIL)).mutate(
+    mails = touches.filter(is_mail(touches.channel)).mutate(
         campaign=lambda t: t.campaign_id.fill_null(""), machine=lambda t: t.machine.fill_null(False)
     )
     sent = mails.filter(mails.kind == "sent").select(
@@ -80,9 +81,6 @@ def sends(company: Company) -> ir.Table:
         campaign_id=local.campaign.nullif(""),
         responded=local.answered_at.notnull(),
     ).order_by("sent_at", "touch_id")
-
-
-EMAIL = ("email", "e-mail", "mail")
 
 
 def _first_after(sent: ir.Table, answers: ir.Table, name: str) -> ir.Table:

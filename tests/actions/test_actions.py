@@ -160,6 +160,27 @@ def test_who_has_left_is_won_back_and_sold_nothing_new(choose: Choose) -> None:
     offered = [recommended(a, expected_margin=2000.0) for a in ("A1", "A2")]  # an e-mail about it is worth 127.75
     chosen = choose(company, recommendations=offered)
     assert [chosen.of(a)["action"] for a in ("A1", "A2")] == ["win_back_email", "cross_sell_email"]
+    called = choose(company, recommendations=offered, account_scores=[{"account_id": a, "upsell": 0.5} for a in
+                                                                     ("A1", "A2")])  # fmt: skip
+    assert [called.of(a)["action"] for a in ("A1", "A2")] == ["win_back_email", "upsell_offer"]
+
+
+def test_who_has_an_open_deal_is_not_won_back(choose: Choose) -> None:
+    accounts = ("talks to us", "talked to us", "is silent")
+    deals = [
+        {"account_id": "talks to us"},
+        {"account_id": "talked to us", "closed_at": "2024-06-01", "outcome": "lost"},
+    ]
+    company = build_company(
+        accounts=[account(a) for a in accounts],
+        products=PRODUCTS,
+        orders=[order(a, "2024-01-01") for a in accounts],
+        opportunities=[{"opportunity_id": d["account_id"], "created_at": "2024-05-01", **d} for d in deals],
+        contacts=[contact(a) for a in accounts],
+        consents=[consent(a) for a in accounts],
+    )
+    chosen = choose(company)
+    assert [chosen.of(a)["action"] for a in accounts] == ["wait", "win_back_email", "win_back_email"]
 
 
 def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from actions.holdout import in_holdout
 from data.contract import CONTRACT
+from data.costs import Costs
+from data.errors import MappingError
 from data.scoring import NEXT_BEST_ACTIONS
 from tests.actions.choosing import Choice
 from tests.actions.rows import (
@@ -26,6 +29,9 @@ from tests.actions.rows import (
 from tests.features.company_builder import build_company
 
 Choose = Callable[..., Choice]
+
+ASIDE = next(f"H{n}" for n in range(1000) if in_holdout(pd.Series([f"H{n}"]), seed=7)[0])
+"""An account of the holdout."""
 
 
 def test_the_accounts_of_these_tests_are_not_in_the_holdout() -> None:
@@ -128,6 +134,8 @@ def test_an_email_brings_its_consent_and_its_hour_into_the_targets(choose: Choos
         "account_id": "A1",
         "product_id": "addon",
         "expected_incremental_value": 12.55,
+        "consent_status": "granted",
+        "consent_recorded_at": pd.Timestamp("2023-05-01"),
         "consent_evidence": "granted 2023-05-01 by webform",
         "send_at": pd.Timestamp("2024-07-02 07:00"),
         "arm": "treated",
@@ -190,6 +198,76 @@ def test_calls_of_one_owner_follow_each_other(choose: Choose) -> None:
     )
     chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in TREATED])
     assert [f"{chosen.of(a)['act_at']:%d %H:%M}" for a in TREATED] == ["01 06:45", "01 06:00", "01 14:00"]
+    # nine in Chicago is five in the afternoon in Istanbul, where the owner sits: that has to be said
+    assert json.loads(chosen.of("A3")["reasons"])[-1] == (
+        "in the hours of America/Chicago: none of the week are free in those of Europe/Istanbul too"
+    )
+    assert "in the hours of" not in chosen.of("A1")["reasons"]
+
+
+def test_a_call_is_made_by_the_clock_of_its_owner_too(choose: Choose) -> None:
+    company = build_company(
+        accounts=[account("A1")],
+        owners=[{**OWNER, "timezone": "Europe/London"}],
+        products=PRODUCTS,
+        subscriptions=[subscription("A1")],
+        contacts=[{**contact("A1"), "timezone": "Asia/Dubai"}],
+    )
+    chosen = choose(company, account_scores=[{"account_id": "A1", "churn": 0.5}]).of("A1")
+    assert chosen["act_at"] == pd.Timestamp("2024-07-01 08:00")  # nine in London, noon in Dubai
+
+
+def test_nothing_is_offered_that_an_open_deal_is_about(choose: Choose) -> None:
+    deals = {
+        "same product": {"product_id": "addon"},
+        "same family": {"product_id": "sibling"},
+        "unknown product": {},
+        "another product": {"product_id": "pro"},
+        "renewal": {"kind": "renewal"},
+        "deal closed": {"product_id": "addon", "closed_at": "2024-06-01", "outcome": "lost"},
+    }
+    company = build_company(
+        accounts=[account(a) for a in deals],
+        owners=[OWNER],
+        products=[*PRODUCTS, {**PRODUCTS[2], "product_id": "sibling", "name": "Sibling"}],
+        subscriptions=[subscription(a) for a in deals],
+        opportunities=[
+            {"opportunity_id": f"D-{a}", "account_id": a, "created_at": "2024-05-01", **deal}
+            for a, deal in deals.items()
+        ],
+        contacts=[contact(a) for a in deals],
+        consents=[consent(a) for a in deals],
+    )
+    offered = [recommended(a, expected_margin=2000.0) for a in deals]
+    for action, scores in {
+        "cross_sell_email": [],
+        "upsell_offer": [{"account_id": a, "upsell": 0.5} for a in deals],
+    }.items():
+        chosen = choose(company, recommendations=offered, account_scores=scores)
+        assert dict(zip(chosen.actions["account_id"], chosen.actions["action"], strict=True)) == {
+            **dict.fromkeys(("same product", "same family", "unknown product"), "wait"),
+            **dict.fromkeys(("another product", "renewal", "deal closed"), action),
+        }
+
+
+def test_costs_are_those_that_the_company_states(choose: Choose) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [account("A1")],
+        "owners": [OWNER],
+        "products": PRODUCTS,
+        "subscriptions": [subscription("A1")],
+        **MAILABLE,
+    }
+    lira = replace(build_company(currency="TRY", **tables), stated_costs=Costs(hour=1200.0, email=10.0, hurdle=40.0))
+    called = choose(lira, account_scores=[{"account_id": "A1", "churn": 0.9}]).of("A1")
+    assert (called["action"], called["cost"]) == ("renewal_call", 900.0)
+    # 8 % × 0.2 × 0.8 × margin − 10 must be 40 at least
+    for margin, action in ((782.0, "cross_sell_email"), (780.0, "wait")):
+        mailed = choose(lira, recommendations=[recommended("A1", expected_margin=margin)]).of("A1")
+        assert mailed["action"] == action
+    assert json.loads(mailed["reasons"]) == ["nothing is worth 40 TRY more than it costs"]
+    with pytest.raises(MappingError, match=r"not known in TRY.*EUR, USD, GBP(.|\n)*state hour, email, hurdle"):
+        choose(build_company(currency="TRY", **tables))
 
 
 def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> None:
@@ -244,7 +322,7 @@ def test_the_holdout_is_a_tenth_of_the_accounts_and_stays_the_same() -> None:
 
 
 def test_an_account_of_the_holdout_is_chosen_for_and_marked_and_takes_no_time(choose: Choose) -> None:
-    aside = next(f"H{n}" for n in range(1000) if in_holdout(pd.Series([f"H{n}"]), seed=7)[0])
+    aside = ASIDE
     company = build_company(
         accounts=[account(aside), account("A1")],
         owners=[{"owner_id": "O1", "weekly_hours": 2}],  # time for one call
@@ -255,12 +333,28 @@ def test_an_account_of_the_holdout_is_chosen_for_and_marked_and_takes_no_time(ch
     )
     churning = [{"account_id": a, "churn": 0.5} for a in (aside, "A1")]
     chosen = choose(company, account_scores=churning)
-    assert [(chosen.of(a)["action"], chosen.of(a)["holdout"]) for a in (aside, "A1")] == [
-        ("renewal_call", True),
-        ("renewal_call", False),
-    ]
+    held, called = chosen.of(aside), chosen.of("A1")
+    assert (held["action"], held["holdout"], held["withheld_action"]) == ("wait", True, "renewal_call")
+    assert (called["action"], called["holdout"], called["withheld_action"]) == ("renewal_call", False, None)
+    # who reads no more than the action, its channel, its value or its hour finds nothing to do
+    assert held["action_id"] == f"2024-07-01:{aside}:wait"
+    nothing = ("product_id", "contact_id", "opportunity_id", "channel", "act_at")
+    assert all(pd.isna(held[name]) for name in nothing)
+    assert (held["expected_value"], held["cost"]) == (0.0, 0.0)
+    assert (held["runner_up"], held["runner_up_value"]) == ("renewal_call", 1683.0)  # what was forgone
+    assert called["act_at"] == pd.Timestamp("2024-07-01 06:00")  # the first hour: the call that is not made takes none
     mailed = choose(company, recommendations=[recommended(aside)])
     assert mailed.targets["arm"].tolist() == ["holdout"]
+    assert mailed.of(aside)["action"] == "wait"
+    assert json.loads(mailed.of(aside)["reasons"])[1] == "otherwise: cross_sell_email with addon"
+
+
+def test_a_live_deal_is_never_withheld(choose: Choose) -> None:
+    deal = {"opportunity_id": "D1", "account_id": ASIDE, "product_id": "pro", "created_at": "2024-05-01"}
+    company = build_company(accounts=[account(ASIDE)], owners=[OWNER], products=PRODUCTS, opportunities=[deal])
+    win = {"opportunity_id": "D1", "account_id": ASIDE, "win": 0.5, "expected_amount": 10_000.0}
+    chosen = choose(company, opportunity_scores=[win]).of(ASIDE)
+    assert (chosen["action"], chosen["holdout"], chosen["withheld_action"]) == ("advance_deal", False, None)
 
 
 def test_every_account_has_exactly_one_action_whatever_is_missing(choose: Choose) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from actions.consent import call_contacts, mail_contacts
-from actions.diary import call_times, first_morning, mornings, next_working_morning
+from actions.diary import call_times, caller_zones, first_morning, mornings, next_working_morning
 from features.contacts import contact_features
 from features.spine import contact_spine
 from tests.features.company_builder import build_company
@@ -18,6 +18,7 @@ def test_a_working_morning_is_nine_o_clock_of_its_zone_and_no_weekend() -> None:
     assert next_working_morning(date(2024, 7, 5), "Europe/Berlin") == datetime(2024, 7, 5, 7)  # a Friday
     assert next_working_morning(date(2024, 7, 6), "Europe/Berlin") == datetime(2024, 7, 8, 7)
     assert next_working_morning(date(2024, 1, 7), "Europe/Berlin") == datetime(2024, 1, 8, 8)  # winter
+    assert next_working_morning(date(2024, 7, 5), "Asia/Riyadh") == datetime(2024, 7, 7, 6)  # Sunday
 
 
 def test_the_first_morning_is_never_in_the_past() -> None:
@@ -39,12 +40,18 @@ def test_the_mornings_of_unknown_zones_are_the_company_s() -> None:
 
 def calls(*rows: tuple[str, str | None, str, float, float]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["account_id", "owner_id", "act_at", "minutes", "net"])
-    return frame.assign(act_at=pd.to_datetime(frame["act_at"]).astype("datetime64[us]"), holdout=False)
+    return frame.assign(act_at=pd.to_datetime(frame["act_at"]).astype("datetime64[us]"))
 
 
-def begins(rows: pd.DataFrame, zones: dict[str, str]) -> dict[str, str]:
-    times = call_times(rows, {account: zones.get(account, ISTANBUL) for account in rows["account_id"]})
-    return {str(row.account_id): f"{row.begins:%d %H:%M}" for row in rows.assign(begins=times).itertuples()}
+def times(rows: pd.DataFrame, zones: dict[str, str], callers: dict[str, str] | None = None) -> pd.DataFrame:
+    """The call times until a week after the first of July; who is not named is in Istanbul."""
+    called = {account: zones.get(account, ISTANBUL) for account in rows["account_id"]}
+    return call_times(rows, called, callers or {}, ISTANBUL, until=datetime(2024, 7, 8)).reindex(rows.index)
+
+
+def begins(rows: pd.DataFrame, zones: dict[str, str], callers: dict[str, str] | None = None) -> dict[str, str]:
+    found = times(rows, zones, callers)["begins"]
+    return {str(row.account_id): f"{row.begins:%d %H:%M}" for row in rows.assign(begins=found).itertuples()}
 
 
 def test_calls_of_an_owner_follow_each_other_those_worth_most_by_the_minute_first() -> None:
@@ -68,23 +75,54 @@ def test_calls_of_an_owner_follow_each_other_those_worth_most_by_the_minute_firs
 
 def test_a_day_that_is_full_goes_on_the_next_working_morning() -> None:
     rows = calls(*((f"A{n:02}", "O1", "2024-07-05 06:00", 45, 100 - n) for n in range(13)))
-    times = begins(rows, {})
-    # Friday 9:00 to 17:00 in Istanbul has eleven beginnings of 45 minutes; then comes Monday
-    assert [times["A00"], times["A10"], times["A11"], times["A12"]] == ["05 06:00", "05 13:30", "08 06:00", "08 06:45"]
+    found = begins(rows, {})
+    # Friday 9:00 to 17:00 in Istanbul holds ten calls of 45 minutes, the last until 16:30; then comes Monday
+    assert [found["A00"], found["A09"], found["A10"], found["A11"]] == ["05 06:00", "05 12:45", "08 06:00", "08 06:45"]
+
+
+def test_a_call_ends_before_the_evening() -> None:
+    late = calls(
+        ("fits", "O1", "2024-07-01 13:15", 45, 2), ("too late", "O2", "2024-07-01 13:16", 45, 1)
+    )  # 16:15 and 16:16
+    assert begins(late, {}) == {"fits": "01 13:15", "too late": "02 06:00"}
 
 
 def test_nobody_is_called_at_night_because_the_day_was_taken_by_another_zone() -> None:
     early = [(f"T{n:02}", "O1", "2024-07-01 00:00", 30, 100.0) for n in range(16)]  # until 17:00 in Tokyo
     rows = calls(*early, ("late", "O1", "2024-07-01 00:30", 30, 1.0))
-    assert (
-        begins(rows, {**{account: "Asia/Tokyo" for account, *_ in early}, "late": "Asia/Tokyo"})["late"] == "02 00:00"
+    tokyo = dict.fromkeys(rows["account_id"], "Asia/Tokyo")
+    assert begins(rows, tokyo, {"O1": "Asia/Tokyo"})["late"] == "02 00:00"
+
+
+def test_a_call_lies_in_the_working_hours_of_both() -> None:
+    rows = calls(
+        ("east", "London", "2024-07-01 05:00", 30, 9),  # nine in Dubai is six in London
+        ("west", "London", "2024-07-01 13:00", 30, 8),  # nine in New York is two in London
+        ("full", "London", "2024-07-01 15:45", 30, 7),  # a quarter to five in London: the next day
+        ("Riyadh", "Istanbul", "2024-07-04 13:45", 30, 9),  # Thursday evening; then a weekend there, then one here
     )
+    zones = {"east": "Asia/Dubai", "west": "America/New_York", "full": "America/New_York", "Riyadh": "Asia/Riyadh"}
+    assert begins(rows, zones, {"London": "Europe/London"}) == {
+        "east": "01 08:00",
+        "west": "01 13:00",
+        "full": "02 13:00",
+        "Riyadh": "07 06:00",  # Friday and Saturday are its weekend, Sunday is Istanbul's: its hours alone are left
+    }
 
 
-def test_a_call_of_the_holdout_takes_no_time_from_others() -> None:
-    rows = calls(("aside", "O1", "2024-07-01 06:00", 30, 9), ("called", "O1", "2024-07-01 06:00", 30, 1))
-    rows["holdout"] = rows["account_id"] == "aside"
-    assert begins(rows, {}) == {"aside": "01 06:00", "called": "01 06:00"}
+def test_where_no_hour_is_common_the_customer_s_count_and_that_is_said() -> None:
+    rows = calls(("far", "O1", "2024-07-01 16:00", 30, 9), ("near", "O1", "2024-07-01 06:00", 30, 8))
+    found = times(rows, {"far": "America/Los_Angeles"})
+    assert [f"{at:%d %H:%M}" for at in found["begins"]] == ["01 16:00", "01 06:00"]
+    assert found["told"].tolist() == [
+        "in the hours of America/Los_Angeles: none of the week are free in those of Europe/Istanbul too",
+        "",
+    ]
+
+
+def test_callers_whose_zone_nobody_knows_sit_where_the_company_does() -> None:
+    owners = [{"owner_id": "O1", "timezone": CHICAGO}, {"owner_id": "O2"}, {"owner_id": "O3", "timezone": "Mars/Base"}]
+    assert caller_zones(build_company(owners=owners)) == {"O1": CHICAGO}
 
 
 def person(contact_id: str, account_id: str, **more: Any) -> dict[str, Any]:

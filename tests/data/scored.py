@@ -115,6 +115,8 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
                 "contact_id": "C1",
                 "campaign_id": "K1",
                 "expected_incremental_value": 12.5,
+                "consent_status": "granted",
+                "consent_recorded_at": datetime(2025, 3, 1, 9),
                 "consent_evidence": "granted 2025-03-01 by webform",
                 "arm": "treated",
             }

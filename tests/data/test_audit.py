@@ -78,6 +78,29 @@ def test_an_email_to_nobody_or_to_a_contact_without_consent_is_refused(sqlite: S
     assert "an e-mail names its contact (1 rows, such as A002)" in told
 
 
+def test_an_email_to_a_contact_whose_consent_was_withdrawn_is_refused(store: Store, tmp_path: Path) -> None:
+    frames = outputs()
+    withdrawn = {"consent_status": "withdrawn", "consent_evidence": "withdrawn 2026-01-09 by the footer of an e-mail"}
+    frames["campaign_targets"] = frames["campaign_targets"].assign(**withdrawn)
+    told = refusal(store, tmp_path, frames)
+    assert "campaign_targets: consent_status is one of granted (1 rows, such as C1, K1)" in told
+    assert "consent is proved in campaign_targets (1 rows, such as A001)" in told
+    assert "consent_recorded_at" not in told
+
+
+def test_what_is_held_out_must_wait_and_say_what_was_withheld(store: Store, tmp_path: Path) -> None:
+    frames = outputs()
+    frames["next_best_actions"]["holdout"] = [True, True, False]
+    frames["next_best_actions"]["withheld_action"] = ["cross_sell_email", None, "renewal_call"]
+    told = refusal(store, tmp_path, frames)
+    assert "what is held out waits (1 rows, such as A001)" in told
+    assert "where and only where an account is held out (2 rows, such as A002; A003)" in told
+    frames["next_best_actions"]["holdout"] = [False, True, False]
+    frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
+    publish(store, record("good"), write(tmp_path, "good", frames), PUBLISHED_AT)
+    assert view(store, "next_best_actions")["withheld_action"].fillna("").tolist() == ["", "renewal_call", ""]
+
+
 def test_every_account_has_one_action_and_no_other_has_any(sqlite: Store, tmp_path: Path) -> None:
     frames = outputs(accounts=4)
     frames["account_scores"] = frames["account_scores"].drop(index=3)

@@ -1,5 +1,6 @@
 """Mappings: what makes sense by itself, and what fits a source. Every offender is named at once."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from data.calendar import Moment
 from data.contract import TABLES
+from data.costs import USUAL, Costs
 from data.errors import MappingError
 from data.fit import is_bare
 from data.lake import Lake
@@ -69,6 +71,24 @@ def test_every_offender_in_a_folder_is_named_at_once(tmp_path: Path) -> None:
         assert offender in caught.value.what
     assert "account.sql: the contract has no table 'account'; did you mean 'accounts'" in caught.value.what
     assert "repairs.csv line 2: orders has no column 'colour'" in caught.value.what
+
+
+def test_costs_are_stated_or_usual_and_never_those_of_another_currency(tmp_path: Path) -> None:
+    def costs(currency: str, stated: str = "", of: str | None = None) -> Costs:
+        toml = TOML.replace("EUR", currency) + (f"[costs]\n{stated}\n" if stated else "")
+        folder = write(tmp_path / "mine", mapping__toml=toml, accounts__sql="SELECT 1 AS account_id")
+        return load_mapping(folder).costs_in(of or currency)
+
+    assert costs("EUR") == USUAL["EUR"]
+    assert costs("EUR", "hour = 90") == replace(USUAL["EUR"], hour=90.0)
+    assert costs("TRY", "hour = 900\nemail = 5.5\nhurdle = 40") == Costs(900.0, 5.5, 40.0)
+    assert costs("TRY", "hour = 900\nemail = 5.5\nhurdle = 40", of="GBP") == USUAL["GBP"]
+    with pytest.raises(MappingError, match=r"\[costs\] lacks hour, hurdle: what they are in TRY is not known"):
+        costs("TRY", "email = 5.5")
+    with pytest.raises(MappingError, match="what an hour and an e-mail cost is not known in JPY"):
+        costs("EUR", "hour = 90", of="JPY")
+    with pytest.raises(MappingError, match=r"knows no day(.|\n)*hour is -1: give an amount of EUR"):
+        costs("EUR", "day = 5\nhour = -1")
 
 
 def test_the_fingerprint_of_a_mapping_follows_its_files(tmp_path: Path) -> None:
