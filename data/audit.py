@@ -104,6 +104,7 @@ def _rules_across(output: Output, run_id: str, bases: Mapping[str, Table]) -> It
             targets.c.run_id == run_id,
             targets.c.contact_id == actions.c.contact_id,
             targets.c.consent_status == "granted",
+            func.trim(targets.c.consent_evidence) != "",
         )
         without = and_(actions.c.channel == "email", actions.c.contact_id.is_not(None), ~proved)
         yield Rule("an e-mail goes only to a contact whose consent is proved in campaign_targets", without)

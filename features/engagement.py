@@ -1,5 +1,7 @@
 """Features of what we sent and did: messages, answers by people, calls and meetings. Machine opens never count."""
 
+from dataclasses import replace
+
 import ibis
 import ibis.expr.types as ir
 
@@ -53,10 +55,7 @@ def engagement_features(company: Company, spine: ir.Table) -> ir.Table:
         .select("contact_id", "account_id", contact_known_at="known_at")
     )
     touches = company.tables["touches"].join(people, "contact_id")
-    inner = Company(
-        {**company.tables, "touches": touches},
-        company.as_of, company.timezone, company.currency, company.seed, company.backend,
-    )  # fmt: skip
+    inner = replace(company, tables={**company.tables, "touches": touches})
     rows = past(inner, spine, "touches").mutate(machine=lambda t: t.machine.fill_null(False))
     rows = rows.filter(rows.contact_known_at.isnull() | (rows.contact_known_at < rows.as_of_at))
     by_person = rows.kind.isin(RESPONSES) & ~rows.machine

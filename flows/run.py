@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from data.calendar import Moment
+from data.costs import Costs
 from data.errors import SettingsError
 from data.lake import Draft, Lake, Step
 from data.mapping import Mapping, load_mapping
@@ -34,6 +35,7 @@ class Run:
     mapping: Mapping
     moment: Moment
     currency: str
+    costs: Costs
     settings: Settings
     started_at: datetime
 
@@ -88,6 +90,7 @@ class Run:
             mapping=mapping,
             moment=Moment(as_of, now, timezone),
             currency=settings.currency or mapping.currency,
+            costs=mapping.costs_in(settings.currency or mapping.currency),
             settings=settings,
             started_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
         )
@@ -125,7 +128,8 @@ class Run:
         """The company that the run's golden tables describe."""
         leaving = Leaving(self.settings.churn_event, self.settings.silence_days)
         moment = self.moment
-        return Company.of(golden, moment.as_of, moment.timezone, self.currency, self.settings.seed, leaving)
+        seed, costs = self.settings.seed, self.costs
+        return Company.of(golden, moment.as_of, moment.timezone, self.currency, seed, leaving, costs)
 
 
 @cache

@@ -49,7 +49,7 @@ DROP VIEW campaign_targets;
 ALTER TABLE campaign_targets_by_run ADD COLUMN consent_status TEXT;
 ALTER TABLE campaign_targets_by_run ADD COLUMN consent_recorded_at TIMESTAMP;
 
-UPDATE campaign_targets_by_run SET consent_status = 'granted' WHERE consent_evidence LIKE 'granted %';
+UPDATE campaign_targets_by_run SET consent_status = 'granted' WHERE substr(consent_evidence, 1, 8) = 'granted ';
 
 CREATE VIEW campaign_targets AS
 SELECT

@@ -98,6 +98,20 @@ def test_show_shows_the_first_rows_of_a_view(folder: Path) -> None:
     assert said.err == ""
 
 
+def test_show_marks_who_is_held_out(tmp_path: Path) -> None:
+    frames = outputs()
+    frames["next_best_actions"]["holdout"] = [False, True, False]
+    frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
+    with open_store(load(tmp_path).scores_url) as store:
+        publish(store, record("held"), write(tmp_path / "lake", "held", frames), datetime(2026, 3, 2, 2))
+    said = gelir(tmp_path, "show", "next_best_actions")
+    assert "holdout" in said.out
+    (held,) = (line for line in said.out.splitlines() if "A002" in line)
+    assert "True" in held
+    assert "wait" in held
+    assert "renewal_call" not in held
+
+
 def test_show_names_the_views_there_are_for_one_that_is_not(folder: Path) -> None:
     said = gelir(folder, "show", "acount_scores")
     assert said.code == StoreError.exit_code

@@ -9,7 +9,7 @@ from sqlalchemy import Float, inspect, text
 
 from data.database import reach
 from data.errors import StoreError
-from data.migrations import RECORD, names
+from data.migrations import FOLDER, RECORD, names
 from data.publish import publish, rollback
 from data.scoring import OUTPUTS, RUNS
 from data.store import BASES, RUN_RECORDS, TYPES, open_store, view
@@ -110,6 +110,41 @@ def test_each_migration_runs_once_though_several_open_at_once(scores_url: str) -
     with open_store(scores_url) as store, store.reading() as connection:
         applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
     assert tuple(applied) == names()
+
+
+def test_rows_of_before_are_held_out_too_once_migrated(scores_url: str) -> None:
+    """A scoring table of the first release, with a call that its holdout withheld, is opened by this one."""
+    store = reach(scores_url)
+    first, *_ = names()
+    with store.writing() as connection:
+        for statement in (FOLDER / f"{first}.sql").read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
+        for statement in (
+            f"INSERT INTO {RECORD} VALUES ('{first}')",
+            "INSERT INTO run_records (run_id, company, mapping, as_of, status, started_at)"
+            " VALUES ('r1', 'acme', 'demo', '2026-03-02', 'published', '2026-03-02 01:30:00')",
+            "INSERT INTO published_run VALUES (1, 'r1')",
+            "INSERT INTO next_best_actions_by_run (run_id, account_id, action, channel, act_at, expected_value, cost,"
+            " runner_up, holdout) VALUES"
+            " ('r1', 'A1', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', TRUE),"
+            " ('r1', 'A2', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', FALSE)",
+            "INSERT INTO campaign_targets_by_run (run_id, contact_id, campaign_id, consent_evidence, arm)"
+            " VALUES ('r1', 'C1', 'K1', 'granted 2025-03-01 by webform', 'holdout')",
+        ):
+            connection.exec_driver_sql(statement)
+    with open_store(scores_url) as migrated:
+        rows = view(migrated, "next_best_actions").set_index("account_id").astype(object)
+        looked_at = ["action", "channel", "expected_value", "cost", "runner_up", "runner_up_value", "withheld_action"]
+        held, treated = (rows.loc[account, looked_at] for account in ("A1", "A2"))
+        assert held.where(held.notna(), None).tolist() == [
+            "wait", None, 0.0, 0.0, "renewal_call", 12.5, "renewal_call",
+        ]  # fmt: skip
+        assert treated.where(treated.notna(), None).tolist() == [
+            "renewal_call", "call", 12.5, 45.0, "wait", None, None,
+        ]  # fmt: skip
+        assert view(migrated, "campaign_targets")["consent_status"].tolist() == ["granted"]
 
 
 def test_a_migration_that_fails_leaves_nothing(scores_url: str) -> None:

@@ -56,6 +56,22 @@ def test_the_latest_known_decision_holds_and_is_the_evidence(build: Callable[...
         "same instant": "withdrawn 2024-02-01 by webform",
         "withdrawn": "withdrawn 2024-02-01 by webform",
     }
+    assert rows.consent_status.dropna().to_dict() == {
+        "granted": "granted", "known later": "granted", "no source": "granted",
+        "same instant": "withdrawn", "withdrawn": "withdrawn",
+    }  # fmt: skip
+    assert set(rows.consent_recorded_at.dropna()) == {pd.Timestamp("2024-02-01")}
+
+
+@pytest.mark.parametrize("channel", ["email", "E-Mail", " mail "])
+def test_a_channel_is_known_however_it_is_spelt(build: Callable[..., Company], channel: str) -> None:
+    rows = people(
+        build,
+        contacts=[{"contact_id": "C", "email": "a@example.com"}],
+        consents=[decision("C", "granted", "2024-02-01", channel=channel)],
+        touches=[touch("C", "sent", "2024-06-01", channel=channel)],
+    )
+    assert (rows.may_email["C"], rows.sends["C"]) == (True, 1)
 
 
 def test_an_address_is_written_to_only_when_it_is_one_and_mail_arrives(build: Callable[..., Company]) -> None:

@@ -1,0 +1,39 @@
+"""What acting costs is told by the mapping, in its own currency, and a night that cannot know it does not begin."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from data.costs import USUAL, Costs
+from data.errors import MappingError
+from flows.run import Run
+from flows.settings import load
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with a mapping in lira that states its costs, and a source."""
+    for folder in ("crm", "mine"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "crm" / "accounts.csv").write_text("account_id\nA1\n")
+    (tmp_path / "mine" / "accounts.sql").write_text("SELECT account_id FROM accounts")
+    (tmp_path / "mine" / "mapping.toml").write_text(
+        '[company]\ntimezone = "UTC"\ncurrency = "TRY"\n[costs]\nhour = 900\nemail = 5\nhurdle = 40\n'
+    )
+    return tmp_path
+
+
+def begin(root: Path, currency: str | None) -> Run:
+    settings = load(root, mapping=str(root / "mine"), source=str(root / "crm"), currency=currency)
+    return Run.begin(date(2024, 7, 1), settings)
+
+
+def test_a_run_has_the_costs_of_its_mapping_unless_it_reports_in_another_currency(root: Path) -> None:
+    assert begin(root, None).costs == Costs(hour=900.0, email=5.0, hurdle=40.0)
+    assert begin(root, "USD").costs == USUAL["USD"]
+
+
+def test_a_run_in_a_currency_whose_costs_nobody_knows_does_not_begin(root: Path) -> None:
+    with pytest.raises(MappingError, match=r"not known in JPY(.|\n)*state hour, email, hurdle below \[costs\]"):
+        begin(root, "JPY")
