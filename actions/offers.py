@@ -13,7 +13,8 @@ def offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
     """One row per account and product that may be offered, the most worth first.
 
     ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
-    ``margin`` if it is bought, ``why`` in a sentence. A product that the account ever had, or that left the market, is
+    ``margin`` if it is bought, ``why`` in a sentence. Only what is recommended to accounts to explore counts: people
+    are written to on their account's behalf. A product that the account ever had, or that left the market, is
     never among them, whatever a model recommends: who had it knows it, and buys it again without an offer.
     """
     columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
@@ -23,7 +24,8 @@ def offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
     day = pd.Timestamp(company.as_of)
     begun = ~(pd.to_datetime(products["active_from"]) > day)
     on_sale = products[begun & ~(pd.to_datetime(products["active_to"]) < day)]
-    rows = recommended.merge(on_sale[["product_id", "name"]], on="product_id")
+    never_had = recommended["customer_kind"].eq("account") & recommended["kind"].eq("explore")
+    rows = recommended[never_had.fillna(False)].merge(on_sale[["product_id", "name"]], on="product_id")
     rows = rows[(rows["probability"] > 0) & (rows["expected_margin"] > 0)]
     had = _had(company)
     rows = rows.merge(had, on=["account_id", "product_id"], how="left", indicator="had")

@@ -38,7 +38,9 @@ LOOKS: dict[str, Look] = {
         ("opportunity_id", "account_id", "win", "expected_close", "expected_amount", "win_reasons"),
         ("-expected_amount",),
     ),
-    "recommendations": Look(("account_id", "rank", "product_id", "probability", "expected_margin", "why")),
+    "recommendations": Look(
+        ("customer_kind", "customer_id", "kind", "rank", "product_id", "probability", "expected_margin", "why")
+    ),
     "next_best_actions": Look(
         ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "holdout", "reasons"),
         ("-expected_value",),

@@ -47,7 +47,7 @@ def least_squares(shelf: Shelf, factors: int, alpha: float, weight: str) -> Say:
     matrix = shelf.matrix(shelf.own[weight]).astype(np.float32)
     matrix = bm25_weight(matrix, K1=100, B=0.5).tocsr() if weight == "times" else matrix
     model: OnProcessor = AlternatingLeastSquares(
-        factors=factors, regularization=0.05, alpha=alpha, iterations=12, num_threads=2, random_state=7, use_gpu=False
+        factors=factors, regularization=0.05, alpha=alpha, iterations=12, num_threads=1, random_state=7, use_gpu=False
     )
     with threadpool_limits(1, "blas"):  # implicit has threads of its own, and warns of others
         model.fit(matrix.astype(np.float32), show_progress=False)

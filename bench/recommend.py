@@ -209,7 +209,7 @@ def _fit(cuts: list[Cut], lists: list[Shortlist], aim: tuple[ranker.Objective, b
     number = np.concatenate([one.row + at * 10**9 for at, one in enumerate(lists)])
     features = pd.concat([one.features for one in lists], ignore_index=True)
     return ranker.fit(
-        features, bought, number, seed=SEED, objective=objective, weights=weights, trees=TREES, num_threads=2
+        features, bought, number, seed=SEED, objective=objective, weights=weights, trees=TREES
     )
 
 

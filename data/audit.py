@@ -22,6 +22,7 @@ ABSTENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "subscription_scores": tuple((score, f"{score}_abstained") for score in CONTRACT_CHANCES),
     "contact_scores": (("send_windows", "send_abstained"),),
     "opportunity_scores": (("win", "win_abstained"),),
+    "recommendations": (("product_id", "abstained"),),
     "revenue_forecast": (("point", "abstained"),),
 }
 """Where a value may be missing only if the model says why."""

@@ -143,6 +143,7 @@ PRODUCTS = Table(
         Column("requires_product_id", references="products"),
         Column("active_from", "date"),
         Column("active_to", "date", after="active_from"),
+        Column("in_stock", "boolean"),
     ),
 )
 

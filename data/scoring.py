@@ -114,16 +114,22 @@ OPPORTUNITY_SCORES = Table(
 
 RECOMMENDATIONS = Table(
     "recommendations",
-    "One row per account and rank. The first rank also says why other products were excluded.",
-    ("account_id", "rank"),
+    "One row per customer (account or contact), kind (a repeat, or something never had to explore) and rank within it. "
+    "The first place also says why other products were excluded.",
+    ("customer_kind", "customer_id", "kind", "rank"),
     (
+        Column("customer_kind", required=True, one_of=("account", "contact")),
+        Column("customer_id", required=True),
         Column("account_id", required=True),
+        Column("kind", required=True, one_of=("repeat", "explore")),
         Column("rank", "integer", required=True, minimum=1),
-        Column("product_id", required=True),
+        Column("place", "integer", required=True, minimum=1),
+        Column("product_id"),
         Column("probability", "number", minimum=0, maximum=1),
         Column("expected_margin", "number"),
         Column("why"),
         Column("why_not"),
+        Column("abstained"),
         Column("model"),
     ),
 )

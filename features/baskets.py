@@ -1,32 +1,44 @@
-"""What each account bought, product by product."""
+"""What each customer bought, product by product, and which products people showed interest in."""
 
+import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.past import past
+from features.past import age, past
+
+ANSWERS = ("clicked", "replied", "attended", "form_submitted")
+"""What a person does who is interested; a sent or opened mail tells nothing of its product."""
 
 
-def baskets(company: Company, spine: ir.Table) -> ir.Table:
-    """One row per account, date and product ordered before it:
-    ``account_id, as_of, product_id, first_at, last_at, times, quantity, amount``.
+def purchases(company: Company, spine: ir.Table, by: str = "account_id") -> ir.Table:
+    """One row per customer, date and instant at which it ordered or newly subscribed to a product before the date:
+    ``by, as_of, product_id, at``. Customers are accounts or, ``by`` *contact_id*, the people whom orders name.
 
-    ``times`` counts orders; ``quantity`` and ``amount`` are net of returns. Cancelled lines do not count. A product
-    that only came back (its order lies before the data) is left out.
+    Cancelled and returned lines are none. A subscription is its account's, not one person's.
     """
-    lines = past(company, spine, "orders")
-    lines = lines.filter(lines.status != "cancelled")
-    placed = lines.status == "placed"
-    orders = lines.group_by("account_id", "as_of", "product_id", "order_id").agg(
-        first_at=lines.ordered_at.min(where=placed),
-        last_at=lines.ordered_at.max(where=placed),
-        quantity=lines.quantity.sum(),
-        amount=lines.amount.sum(),
-    )
-    rows = orders.group_by("account_id", "as_of", "product_id").agg(
-        first_at=orders.first_at.min(),
-        last_at=orders.last_at.max(),
-        times=orders.first_at.count(),
-        quantity=orders.quantity.sum(),
-        amount=orders.amount.sum().round(2).cast("float64"),
-    )
-    return rows.filter(rows.times > 0).order_by("as_of", "account_id", "product_id")
+    lines = past(company, spine, "orders", by)
+    bought = lines.filter(lines.status == "placed").select(by, "as_of", "product_id", at="ordered_at")
+    if by == "account_id":
+        held = past(company, spine, "subscriptions")
+        begun = held.filter(held.product_id.notnull()).select(by, "as_of", "product_id", at="started_at")
+        bought = ibis.union(bought, begun)
+    return bought.distinct().order_by("as_of", by, "product_id", "at")
+
+
+def answered(company: Company, spine: ir.Table, by: str = "account_id") -> ir.Table:
+    """One row per customer, date and product whose campaign somebody answered before it:
+    ``by, as_of, product_id, answered_days`` since the last time. ``spine`` has the customers' dates.
+
+    An account answers through any of its people. What a machine did does not count.
+    """
+    touches, campaigns = company.tables["touches"], company.tables["campaigns"]
+    told = touches.filter(touches.kind.isin(ANSWERS), ~touches.machine.fill_null(False))
+    of_product = campaigns.filter(campaigns.product_id.notnull()).select("campaign_id", "product_id")
+    told = told.join(of_product, "campaign_id").select("contact_id", "product_id", "happened_at", "known_at")
+    if by == "account_id":
+        people = company.tables["contacts"].select("contact_id", "account_id")
+        told = told.join(people, "contact_id").drop("contact_id")
+    seen = told.join(spine.select(by, "as_of", "as_of_at").distinct(), by)
+    seen = seen.filter(seen.known_at < seen.as_of_at)
+    seen = seen.mutate(age=age(seen, "happened_at"))
+    return seen.group_by(by, "as_of", "product_id").agg(answered_days=seen.age.min()).order_by("as_of", by, "product_id")

@@ -116,20 +116,20 @@ def first_purchases(company: Company) -> ir.Table:
     )
 
 
-def bought_products(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per account and date of the spine and product ordered or newly subscribed to within the window:
-    ``account_id, as_of, product_id``."""
-    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
+def bought_products(
+    company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime, by: str = "account_id"
+) -> ir.Table:
+    """One row per customer and date of the spine and product ordered or newly subscribed to within the window:
+    ``by, as_of, product_id``. Customers are accounts or, ``by`` *contact_id*, people, who subscribe to nothing."""
+    rows = windows(company, spine.select(by, "as_of", "as_of_at").distinct(), horizon_days, covered_until)
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
-    bought = ibis.union(
-        orders.filter(orders.status == "placed").select("account_id", "product_id", bought_at="ordered_at"),
-        subscriptions.filter(subscriptions.product_id.notnull()).select(
-            "account_id", "product_id", bought_at="started_at"
-        ),
-    )
-    joined = rows.join(bought, "account_id")
+    bought = orders.filter(orders.status == "placed").select(by, "product_id", bought_at="ordered_at")
+    if by == "account_id":
+        begun = subscriptions.filter(subscriptions.product_id.notnull())
+        bought = ibis.union(bought, begun.select(by, "product_id", bought_at="started_at"))
+    joined = rows.join(bought, by)
     within = joined.filter(joined.bought_at >= joined.as_of_at, joined.bought_at < joined.end_at)
-    return within.select("account_id", "as_of", "product_id").distinct().order_by("as_of", "account_id", "product_id")
+    return within.select(by, "as_of", "product_id").distinct().order_by("as_of", by, "product_id")
 
 
 def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:

@@ -1,9 +1,10 @@
-"""What an account has: products it subscribes to, or bought to keep."""
+"""What an account has: products it subscribes to, or bought to keep; and what keeps it from being offered more."""
 
 import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
+from features.late import filled_at_the_end
 from features.past import days_between, past, with_product
 
 KEPT_DAYS = 365
@@ -112,3 +113,23 @@ def _first_two(dated: ir.Table) -> ir.Table:
     return ranked.group_by("as_of", "as_of_at", "account_id", "product_id").agg(
         first_day=ranked.day.min(), second_day=ranked.day.min(where=ranked.place == 1)
     )
+
+
+def in_open_deals(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account, date and product of a deal that is open at the date: ``account_id, as_of, product_id,
+    since``. None where the source names a deal's product only as it closes.
+    """
+    deals = past(company, spine, "opportunities")
+    deals = deals.filter(deals.product_id.notnull(), deals.closed_at.isnull())
+    if "product_id" in filled_at_the_end(company):
+        deals = deals.filter(ibis.literal(False))
+    rows = deals.group_by("account_id", "as_of", "product_id").agg(since=deals.created_at.min())
+    return rows.order_by("as_of", "account_id", "product_id")
+
+
+def escalated(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account and date with an escalated ticket that is open at the date: ``account_id, as_of, since``."""
+    tickets = past(company, spine, "tickets")
+    tickets = tickets.filter(tickets.escalated.fill_null(False), tickets.closed_at.isnull())
+    rows = tickets.group_by("account_id", "as_of").agg(since=tickets.opened_at.min())
+    return rows.order_by("as_of", "account_id")

@@ -43,6 +43,11 @@ class Neighbours:
         mine = weights[:, self.compared].astype(np.float32)
         return np.asarray(mine @ self.alike, dtype=np.float32)
 
+    def count(self, first: Places, second: Places) -> Dense:
+        """How many customers bought both of each pair of compared items (places in the shelf)."""
+        found: Dense = self.counts[np.searchsorted(self.compared, first), np.searchsorted(self.compared, second)]
+        return found
+
 
 def most_bought(shelf: Shelf, most: int) -> Places:
     """Places of the items with most buyers, in order of place; those that nobody bought are never among them."""

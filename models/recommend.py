@@ -1,7 +1,8 @@
-"""Which products to offer to an account: those it will most probably buy within 90 days, of those it may be offered."""
+"""Which products to offer to an account or a person: those it will most probably buy within 90 days, of those it may be
+offered. What it bought before and what it never had are ranked apart, then merged by their chances."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import lightgbm as lgb
@@ -13,77 +14,88 @@ from features.company import Company
 from features.feature import features_hash
 from features.labels import bought_products
 from features.owned import consumed
-from features.spine import account_spine, past_dates
-from models.boosting import PARAMS
+from features.spine import account_spine, contact_spine, past_dates
+from models import ranker
 from models.calibration import UNCALIBRATED, Calibration, Numbers, calibration_error, log_losses, reliability_picture
-from models.candidates import CANDIDATE_FEATURES, NAMES, candidates
+from models.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
 from models.folds import Folds, folds
 from models.history import dated
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.offer_lists import BASELINE, Lists, compared
 from models.sale import sales
 from models.whys import why_nots, whys
 
 HORIZON_DAYS = 90
 EVERY_DAYS, MOST_DATES = 45, 6
-TOP = 5
-TREES = 100
-MOST_ACCOUNTS = 1_500
-"""Accounts of each past date that are learnt from: more say the same again."""
+KINDS = ("repeat", "explore")
+TOP = {"account": 5, "contact": 3}
+"""Products of each kind that an account, and a person, are recommended."""
+MOST_CUSTOMERS: dict[CustomerKind, int] = {"account": 800, "contact": 500}
+"""Customers of each past date that are learnt from, and judged: more say the same again."""
 FEWEST_PURCHASES = 50
+PARAMS = {"num_leaves": 15, "learning_rate": 0.08}
+"""Smaller trees than a catalogue of thousands would carry: the cost of reasons follows leaves times trees."""
 
 
 @dataclass(frozen=True)
 class _Past:
-    """Labelled pairs of one date that may be offered, and all that the accounts bought but for what may not."""
+    """Labelled pairs of one date that may be offered, and all that the customers bought but for what may not."""
 
-    as_of: date
+    made: Candidates
     pairs: pd.DataFrame
     bought: pd.DataFrame
 
 
 class Recommend:
-    """The five products that each account will most probably buy, and what that would bring."""
+    """The products that each account and person will most probably buy, again and anew, and what that would bring."""
 
     name = "recommend"
-    question = "Which product should each account be offered?"
+    question = "Which product should each account and person be offered?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("recommendations",)
     features_hash = features_hash(CANDIDATE_FEATURES)
 
     def learn(self, company: Company) -> Challenger | Abstention:
-        """A challenger on pairs of past dates, judged on the latest by how much of what was bought it named first."""
+        """A challenger on pairs of past dates, judged on the latest by how much of what was bought it named first.
+
+        Accounts and people teach the same trees. They learn chances, not an order: on inner splits of real purchases
+        the order was as good, and chances can be calibrated, repeats and what was never had apart.
+        """
         parts = _parts(company)
         if isinstance(parts, Abstention):
             return parts
         past = _past(company, (*parts.learn, *parts.judge))
-        judged = [past[day] for day in parts.judge]
-        learnt = pd.concat([past[day].pairs for day in parts.learn], ignore_index=True)
+        learnt, judged = _pairs(past, parts.learn), _pairs(past, parts.judge)
         purchases = int(learnt["bought"].sum())
         if purchases < FEWEST_PURCHASES:
             why = f"{purchases} purchases in the past that is learnt from; {FEWEST_PURCHASES} are needed"
             return Abstention(self.name, why)
-        outs = _outs([past[d] for d in parts.first], [past[d] for d in parts.calibrate], company.seed)
-        raw = _raw(_fit(learnt, company.seed), judged[0].pairs)
-        said = _calibration(outs).apply(raw)
-        judgement = _judgement(judged[0], said)
+        outs = _outs(_pairs(past, parts.first), _pairs(past, parts.calibrate), company.seed)
+        raw = _raw(_fit(learnt, company.seed), judged)
+        said = _apply(_calibrations(outs), raw, judged)
+        judgement = _judgement(past, parts.judge[0], judged.assign(said=said))
         if isinstance(judgement, Abstention):
             return judgement
         every = pd.concat([one.pairs for one in past.values()], ignore_index=True)
-        final = _fit(every, company.seed)
-        outs.append((raw, judged[0].pairs["bought"].to_numpy(dtype=np.float64)))
+        calibrations = _calibrations([*outs, judged[["repeat", "bought"]].assign(raw=raw)])
         share = float(_repeats(company))
         return Challenger(
             model=self.name,
             flavor="lightgbm",
-            estimator=final,
-            state={"horizon_days": HORIZON_DAYS, "calibration": _calibration(outs).state(), "repeat_share": share},
+            estimator=_fit(every, company.seed),
+            state={
+                "horizon_days": HORIZON_DAYS,
+                "calibration": {kind: one.state() for kind, one in calibrations.items()},
+                "repeat_share": share,
+            },
             judgement=judgement,
             features_hash=self.features_hash,
             example=every[NAMES].head(5),
             params={
+                **ranker.PARAMS,
                 **PARAMS,
-                "trees": TREES,
-                "dates": len(past),
+                "trees": ranker.TREES,
+                "dates": len(parts.learn) + len(parts.judge),
                 "judged": str(parts.judge[0]),
                 "ownership": _rule(share),
             },
@@ -91,7 +103,7 @@ class Recommend:
                 "reliability": reliability_picture(
                     f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
                     said,
-                    judged[0].pairs["bought"].to_numpy(dtype=np.float64),
+                    judged["bought"].to_numpy(dtype=np.float64),
                 )
             },
             trained_as_of=company.as_of,
@@ -103,35 +115,54 @@ class Recommend:
         parts = _parts(company)
         if isinstance(parts, Abstention):
             return parts
-        past = _past(company, parts.judge)[parts.judge[0]]
-        judgement = _judgement(past, _said(champion, past.pairs))
-        if isinstance(judgement, Abstention) or champion.ships == "baseline":
-            return _as_baseline(judgement)
-        if champion.trained_as_of > past.as_of:
+        past = _past(company, parts.judge)
+        pairs = _pairs(past, parts.judge)
+        judgement = _judgement(past, parts.judge[0], pairs.assign(said=_said(champion, pairs)))
+        if isinstance(judgement, Abstention):
+            return judgement
+        if champion.ships == "baseline":
+            return replace(judgement, losses=judgement.baseline_losses, value=judgement.baseline_value)
+        if champion.trained_as_of > parts.judge[0]:
             unknown = (float("nan"),) * len(judgement.losses)
-            return Judgement(**{**judgement.__dict__, "losses": unknown, "value": float("nan")})
+            return replace(judgement, losses=unknown, value=float("nan"))
         return judgement
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """``recommendations``: up to five products for each customer, best first, with why, and why not others."""
-        made = candidates(company, (company.as_of,))[0]
-        pairs = made.pairs.assign(probability=_said(champion, made.pairs))
-        open_ = pairs[pairs["excluded"].isna()]
-        top = open_.sort_values(
-            ["account_id", "probability", "popular", "product_id"], ascending=[True, False, False, True]
-        )
-        top = top.assign(rank=top.groupby("account_id").cumcount() + 1)
-        top = top[top["rank"] <= TOP].reset_index(drop=True)
-        products = company.tables["products"].order_by("product_id").execute()
-        rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
-        top["expected_margin"] = (top["probability"] * sales(company, top, products, HORIZON_DAYS) * rates).round(2)
-        booster = champion.estimator if champion.ships == "model" else None
-        top["why"] = whys(top, products, made.together, booster)
-        nots = why_nots(pairs[pairs["excluded"].notna()])
-        top["why_not"] = top["account_id"].map(nots).where(top["rank"] == 1)
-        top.loc[(top["rank"] == 1) & top["why_not"].isna(), "why_not"] = json.dumps([])
-        columns = [name for name in RECOMMENDATIONS.by_name if name != "model"]
-        return {"recommendations": top[columns]}
+        """``recommendations``: a few products of each kind for each customer, best first, with why, and why not others.
+
+        A customer to whom nothing may be offered gets one row that says so.
+        """
+        parts = [
+            _scored(company, champion, candidates(company, (company.as_of,), kind)[0]) for kind in CUSTOMER_KINDS
+        ]
+        return {"recommendations": pd.concat(parts, ignore_index=True)}
+
+
+def _scored(company: Company, champion: Champion, made: Candidates) -> pd.DataFrame:
+    pairs = made.pairs.assign(probability=_said(champion, made.pairs), kind=_kind(made.pairs))
+    # one order for both ranks: a product's place among all follows from that among its kind
+    pairs = pairs.sort_values(
+        ["customer_id", "probability", "popular", "product_id"], ascending=[True, False, False, True]
+    )
+    top = pairs[pairs["excluded"].isna()]
+    top = top.assign(rank=top.groupby(["customer_id", "kind"]).cumcount() + 1)
+    top = top[top["rank"] <= TOP[made.kind]].reset_index(drop=True)
+    top["place"] = top.groupby("customer_id").cumcount() + 1
+    products = company.tables["products"].order_by("product_id").execute()
+    rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
+    top["expected_margin"] = (top["probability"] * sales(company, top, products, HORIZON_DAYS) * rates).round(2)
+    booster = champion.estimator if champion.ships == "model" else None
+    top["why"] = whys(top, products, made.together, booster)
+    closed = pairs[pairs["excluded"].notna()]
+    nothing = closed[~closed["customer_id"].isin(top["customer_id"])].drop_duplicates("customer_id")
+    empty = nothing[["customer_id", "account_id"]].assign(
+        kind="explore", rank=1, place=1, abstained="nothing may be offered; why_not says why"
+    )
+    rows = pd.concat([top, empty], ignore_index=True).assign(customer_kind=made.kind)
+    first = rows["place"] == 1
+    rows["why_not"] = rows["customer_id"].map(why_nots(closed)).fillna(json.dumps([])).where(first)
+    rows = rows.sort_values(["customer_id", "place"], ignore_index=True)
+    return rows.reindex(columns=[name for name in RECOMMENDATIONS.by_name if name != "model"])
 
 
 def _parts(company: Company) -> Folds | Abstention:
@@ -143,115 +174,115 @@ def _parts(company: Company) -> Folds | Abstention:
     return parts
 
 
-def _past(company: Company, dates: tuple[date, ...]) -> dict[date, _Past]:
-    """The pairs of past dates with ``bought``, of a seeded part of the accounts where there are very many."""
-    spine = account_spine(company, dates)
-    every = dated(bought_products(company, spine, HORIZON_DAYS, company.as_of_at))
+def _past(company: Company, dates: tuple[date, ...]) -> dict[tuple[CustomerKind, date], _Past]:
+    """The pairs of past dates with ``bought``, by kind of customer: a seeded part of them where there are very many."""
     past = {}
-    for made in candidates(company, dates, MOST_ACCOUNTS):
-        bought = every.loc[every["as_of"] == made.as_of, ["account_id", "product_id"]]
-        bought = bought[bought["account_id"].isin(made.accounts)]
-        closed = made.pairs.loc[made.pairs["excluded"].notna(), ["account_id", "product_id"]].assign(closed=True)
-        wanted = bought.merge(closed, on=["account_id", "product_id"], how="left")
-        wanted = wanted.loc[wanted["closed"].isna(), ["account_id", "product_id"]]
-        pairs = made.eligible.merge(wanted.assign(bought=1.0), on=["account_id", "product_id"], how="left")
-        past[made.as_of] = _Past(made.as_of, pairs.assign(bought=pairs["bought"].fillna(0.0)), wanted)
+    for kind in CUSTOMER_KINDS:
+        by = f"{kind}_id"
+        spine = account_spine(company, dates) if kind == "account" else contact_spine(company, dates)
+        every = dated(bought_products(company, spine, HORIZON_DAYS, company.as_of_at, by))
+        every = every.rename(columns={by: "customer_id"})
+        for made in candidates(company, dates, kind, MOST_CUSTOMERS[kind]):
+            bought = every.loc[every["as_of"] == made.as_of, ["customer_id", "product_id"]]
+            bought = bought[bought["customer_id"].isin(made.customers)].assign(bought=1.0)
+            pairs = made.pairs.merge(bought, on=["customer_id", "product_id"], how="left")
+            closed = pairs.loc[pairs["excluded"].notna() & pairs["bought"].notna(), ["customer_id", "product_id"]]
+            wanted = bought.merge(closed.assign(closed=True), on=["customer_id", "product_id"], how="left")
+            wanted = wanted.loc[wanted["closed"].isna(), ["customer_id", "product_id"]]
+            open_ = pairs[pairs["excluded"].isna()].fillna({"bought": 0.0})
+            past[kind, made.as_of] = _Past(made, open_.reset_index(drop=True), wanted)
     return past
 
 
+def _pairs(past: dict[tuple[CustomerKind, date], _Past], dates: tuple[date, ...]) -> pd.DataFrame:
+    """The labelled pairs of some dates, of accounts and people; empty for no dates."""
+    some = [past[kind, day].pairs for day in dates for kind in CUSTOMER_KINDS]
+    return pd.concat(some, ignore_index=True) if some else pd.DataFrame({"bought": pd.Series([], dtype="float64")})
+
+
 def _fit(rows: pd.DataFrame, seed: int) -> lgb.Booster:
-    data = lgb.Dataset(rows[NAMES], rows["bought"], params={"max_bin": PARAMS["max_bin"], "verbosity": -1})
-    return lgb.train({**PARAMS, "objective": "binary", "seed": seed}, data, num_boost_round=TREES)
+    bought = rows["bought"].to_numpy(dtype=np.float64)
+    return ranker.fit(rows[NAMES], bought, np.arange(len(rows)), seed=seed, **PARAMS)
 
 
 def _raw(booster: lgb.Booster, pairs: pd.DataFrame) -> Numbers:
-    return np.asarray(booster.predict(pairs[NAMES]), dtype=np.float64).reshape(len(pairs))
+    return ranker.raw(booster, pairs[NAMES])
 
 
-def _outs(first: list[_Past], later: list[_Past], seed: int) -> list[tuple[Numbers, Numbers]]:
-    """Raw scores and what became of them, by trees that had not seen the dates of these; none in a short history."""
-    if not first:
+def _outs(first: pd.DataFrame, later: pd.DataFrame, seed: int) -> list[pd.DataFrame]:
+    """Raw scores (``repeat, bought, raw``) by trees that had not seen the dates of these; none in a short history."""
+    if first["bought"].sum() < FEWEST_PURCHASES:
         return []
-    early = pd.concat([one.pairs for one in first], ignore_index=True)
-    late = pd.concat([one.pairs for one in later], ignore_index=True)
-    if early["bought"].sum() < FEWEST_PURCHASES:
-        return []
-    return [(_raw(_fit(early, seed), late), late["bought"].to_numpy(dtype=np.float64))]
+    return [later[["repeat", "bought"]].assign(raw=_raw(_fit(first, seed), later))]
 
 
-def _calibration(outs: list[tuple[Numbers, Numbers]]) -> Calibration:
-    """What puts raw scores right, from scores out of time."""
-    if sum(float(happened.sum()) for _, happened in outs) < FEWEST_PURCHASES:
-        return UNCALIBRATED
-    return Calibration.fit(np.concatenate([raw for raw, _ in outs]), np.concatenate([came for _, came in outs]))
+def _calibrations(outs: list[pd.DataFrame]) -> dict[str, Calibration]:
+    """For each kind what puts raw scores right, from scores out of time; that of both where a kind knows too few."""
+    every = pd.concat(outs) if outs else pd.DataFrame({"repeat": [], "bought": [], "raw": []})
+
+    def of(rows: pd.DataFrame, otherwise: Calibration) -> Calibration:
+        if rows["bought"].sum() < FEWEST_PURCHASES:
+            return otherwise
+        return Calibration.fit(rows["raw"].to_numpy(dtype=np.float64), rows["bought"].to_numpy(dtype=np.float64))
+
+    both = of(every, UNCALIBRATED)
+    repeat = every["repeat"].astype(bool)
+    return {"repeat": of(every[repeat], both), "explore": of(every[~repeat], both)}
+
+
+def _apply(calibrations: dict[str, Calibration], raw: Numbers, pairs: pd.DataFrame) -> Numbers:
+    repeats = pairs["repeat"].to_numpy(dtype=bool)
+    return np.where(repeats, calibrations["repeat"].apply(raw), calibrations["explore"].apply(raw))
 
 
 def _said(champion: Champion, pairs: pd.DataFrame) -> Numbers:
     """The chance of each pair by what the version ships."""
-    if champion.ships == "baseline":
+    if champion.ships == "baseline" or pairs.empty:
         return pairs["popular_segment"].to_numpy(dtype=np.float64)
-    return Calibration.of(champion.state["calibration"]).apply(_raw(champion.estimator, pairs))
+    calibrations = {kind: Calibration.of(champion.state["calibration"][kind]) for kind in KINDS}
+    return _apply(calibrations, _raw(champion.estimator, pairs), pairs)
 
 
-def _judgement(past: _Past, said: Numbers) -> Judgement | Abstention:
-    """How far up what an account bought was among the five named first; the baseline names the segment's favourites.
+def _kind(pairs: pd.DataFrame) -> "pd.Series[str]":
+    return pairs["repeat"].map({True: "repeat", False: "explore"})
 
-    Accounts that bought nothing that they could have been offered say nothing about a choice, and do not count. What
-    was bought and was no candidate counts as missed.
+
+def _judgement(
+    past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: pd.DataFrame
+) -> Judgement | Abstention:
+    """How far up what accounts bought was among the five named first; the baseline names the segment's favourites.
+
+    Customers that bought nothing that they could have been offered say nothing about a choice, and do not count. What
+    was bought and was no candidate counts as missed. People are told of in the metrics.
     """
-    pairs = past.pairs.assign(said=said)
-    plain = pairs["popular_segment"].to_numpy(dtype=np.float64)
-    mine, others = _recalls(past, pairs, said), _recalls(past, pairs, plain)
-    if len(mine) < 2:
-        return Abstention("recommend", f"{len(mine)} accounts bought anything within the judged window; 2 are needed")
+    person = pairs["person"] > 0
+    accounts, people = past["account", day], past["contact", day]
+    top = TOP["account"]
+    mine = Lists.of(pairs[~person], "said", top)
+    plain = Lists.of(pairs[~person], "popular_segment", top)
+    ours, others = mine.found(accounts.bought), plain.found(accounts.bought)
+    if len(ours) < 2:
+        return Abstention("recommend", f"{len(ours)} accounts bought anything within the judged window; 2 are needed")
     happened = pairs["bought"].to_numpy(dtype=np.float64)
+    said = pairs["said"].to_numpy(dtype=np.float64)
+    metrics = {
+        **compared(pairs[~person], accounts.bought, accounts.made.catalogue, top),
+        **{f"people: {name}": value for name, value in compared(
+            pairs[person], people.bought, people.made.catalogue, TOP["contact"]).items()},
+        "log loss": float(log_losses(said, happened).mean()),
+        "baseline log loss": float(log_losses(pairs["popular_segment"].to_numpy(dtype=np.float64), happened).mean()),
+        "calibration error": calibration_error(said, happened),
+        "judged accounts": float(len(ours)),
+    }
     return Judgement(
-        metric=f"NDCG@{TOP}",
-        value=float(mine["ndcg"].mean()),
-        baseline="favourites of the segment",
+        metric=f"NDCG@{top}",
+        value=float(ours["ndcg"].mean()),
+        baseline=BASELINE,
         baseline_value=float(others["ndcg"].mean()),
-        losses=tuple((1.0 - mine["ndcg"]).tolist()),
+        losses=tuple((1.0 - ours["ndcg"]).tolist()),
         baseline_losses=tuple((1.0 - others["ndcg"]).tolist()),
-        metrics={
-            f"recall@{TOP}": float(mine["recall"].mean()),
-            f"baseline recall@{TOP}": float(others["recall"].mean()),
-            f"hit rate@{TOP}": float((mine["recall"] > 0).mean()),
-            f"baseline hit rate@{TOP}": float((others["recall"] > 0).mean()),
-            "log loss": float(log_losses(said, happened).mean()),
-            "baseline log loss": float(log_losses(plain, happened).mean()),
-            "calibration error": calibration_error(said, happened),
-            "judged accounts": float(len(mine)),
-            "purchases among candidates": float(happened.sum() / max(1.0, mine["wanted"].sum())),
-        },
+        metrics={name: value for name, value in metrics.items() if value == value},
     )
-
-
-def _recalls(past: _Past, pairs: pd.DataFrame, said: Numbers) -> pd.DataFrame:
-    """One row per account that bought something it could have been offered: ``ndcg``, ``recall`` and ``wanted``.
-
-    NDCG (Järvelin & Kekäläinen 2002): 1 where what was bought was named first, less the further down it was named.
-    """
-    ranked = pairs.assign(said=said).sort_values(
-        ["account_id", "said", "popular", "product_id"], ascending=[True, False, False, True]
-    )
-    ranked["place"] = ranked.groupby("account_id").cumcount()
-    top = ranked[ranked["place"] < TOP]
-    gains = 1.0 / np.log2(np.arange(TOP) + 2.0)
-    top = top.assign(gain=top["bought"] * gains[top["place"].to_numpy()])
-    mine = top.groupby("account_id")[["bought", "gain"]].sum()
-    wanted = past.bought.groupby("account_id").size()
-    mine = mine.reindex(wanted.index).fillna(0.0)
-    most = np.minimum(wanted.to_numpy(), TOP)
-    ideal = np.cumsum(gains)[most - 1]
-    return pd.DataFrame({"wanted": wanted, "recall": mine["bought"] / most, "ndcg": mine["gain"] / ideal})
-
-
-def _as_baseline(judgement: Judgement | Abstention) -> Judgement | Abstention:
-    """What a version that ships the baseline did: exactly what the baseline did."""
-    if isinstance(judgement, Abstention):
-        return judgement
-    shipped = {"losses": judgement.baseline_losses, "value": judgement.baseline_value}
-    return Judgement(**{**judgement.__dict__, **shipped})
 
 
 def _repeats(company: Company) -> float:

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from features.feature import Feature
 from models.factors import Factors
 from models.neighbours import Dense, Neighbours
 from models.shelf import Places, Shelf
@@ -18,43 +19,43 @@ HALF_LIFE = 180.0
 LASTS = 0.3
 """Taste and company weigh a purchase less the longer it is ago, but never less than this share."""
 
-SHELF_FEATURES: tuple[str, ...] = (
-    "own_times",
-    "own_days",
-    "own_gap",
-    "own_fresh",
-    "own_lasting",
-    "own_by_visit",
-    "own_back",
-    "own_due",
-    "own_late",
-    "own_share",
-    "own_rate",
-    "own_of_newest",
-    "alike",
-    "alike_place",
-    "alike_most",
-    "taste",
-    "taste_place",
-    "popular_segment",
-    "popular",
-    "popular_now",
-    "trend",
-    "rising",
-    "season",
-    "item_again",
-    "item_gap",
-    "item_times",
-    "item_since",
-    "customer_visits",
-    "customer_items",
-    "customer_size",
-    "customer_newest",
-    "customer_days",
-    "customer_gap",
-    "customer_again",
+FEATURES: tuple[Feature, ...] = (
+    Feature("own_times", "again", "times the customer bought it", "count"),
+    Feature("own_days", "again", "days since the customer last bought it", "days"),
+    Feature("own_gap", "again", "days between its purchases by the customer", "days"),
+    Feature("own_fresh", "again", "purchases of it, fading by the month", "count"),
+    Feature("own_lasting", "again", "purchases of it, fading by the half year", "count"),
+    Feature("own_by_visit", "again", "purchases of it, fading with each visit", "count"),
+    Feature("own_back", "again", "visits since the customer last bought it", "count"),
+    Feature("own_due", "again", "days since the last purchase against the usual gap", "ratio"),
+    Feature("own_late", "again", "days since the last purchase against everybody's gap", "ratio"),
+    Feature("own_share", "again", "share of the customer's visits with it", "share"),
+    Feature("own_rate", "again", "purchases a visit since the first", "ratio"),
+    Feature("own_of_newest", "again", "whether it was bought on the latest visit", "yes or no"),
+    Feature("alike", "together", "how closely it goes with what the customer bought", "share"),
+    Feature("alike_place", "together", "how many go more closely", "count"),
+    Feature("alike_most", "together", "how closely it goes with one thing that the customer bought", "share"),
+    Feature("taste", "together", "how well it fits the customer's taste", "score"),
+    Feature("taste_place", "together", "how many fit it better", "count"),
+    Feature("popular_segment", "popular", "share of the segment that bought it within 90 days", "share"),
+    Feature("popular", "popular", "share of all customers that bought it within 90 days", "share"),
+    Feature("popular_now", "popular", "share of all customers that bought it within 28 days", "share"),
+    Feature("trend", "popular", "its buyers of 28 days against those of 90", "ratio"),
+    Feature("rising", "popular", "its buyers of 90 days against those of a year", "ratio"),
+    Feature("season", "popular", "share of a year's buyers who bought it in the same season a year ago", "share"),
+    Feature("item_again", "item", "share of its buyers who bought it again", "share"),
+    Feature("item_gap", "item", "days between purchases of it by one buyer", "days"),
+    Feature("item_times", "item", "purchases of it by one buyer", "count"),
+    Feature("item_since", "item", "days since it was first sold", "days"),
+    Feature("customer_visits", "customer", "days on which the customer bought anything", "count"),
+    Feature("customer_items", "customer", "different things that the customer ever bought", "count"),
+    Feature("customer_size", "customer", "things bought on a visit", "count"),
+    Feature("customer_newest", "customer", "things bought on the latest visit", "count"),
+    Feature("customer_days", "customer", "days since the customer bought anything", "days"),
+    Feature("customer_gap", "customer", "days between the customer's visits", "days"),
+    Feature("customer_again", "customer", "share of the customer's purchases that were repeats", "share"),
 )
-
+"""What is known of a pair; ``features.feature`` says how to read a row of this list."""
 
 @dataclass(frozen=True)
 class Most:
@@ -68,7 +69,7 @@ class Most:
 
 @dataclass(frozen=True)
 class Shortlist:
-    """One entry per customer and item on its list, ordered by both: places in the shelf, and ``SHELF_FEATURES``.
+    """One entry per customer and item on its list, ordered by both: places in the shelf, and ``FEATURES``.
 
     ``companion`` is the place of the item of the customer's that goes most closely with it; -1 where none does.
     """
@@ -112,7 +113,7 @@ def _part(
         values[name] = np.where(among >= 0, scores[row, among], 0.0)
         values[f"{name}_place"] = _places(row, values[name])
     values["alike_most"], companion = _companions(shelf, neighbours, place, chosen, row, column)
-    features = pd.DataFrame({name: values[name].astype(np.float32) for name in SHELF_FEATURES})
+    features = pd.DataFrame({name: values[name].astype(np.float32) for name in (feature.name for feature in FEATURES)})
     return chosen[row], column, companion, features
 
 

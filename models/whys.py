@@ -11,8 +11,8 @@ from models.candidates import CANDIDATE_FEATURES, NAMES
 
 MOST_REASONS = 3
 MOST_EXCLUDED = 5
-FAMILIES: tuple[str, ...] = ("together", "again", "family", "popular")
-"""Kinds of reasons that speak of the product; an account's general habits are no reason for one product."""
+FAMILIES: tuple[str, ...] = ("together", "again", "family", "answered", "popular")
+"""Kinds of reasons that speak of the product; a customer's general habits are no reason for one product."""
 
 
 def whys(
@@ -28,6 +28,7 @@ def whys(
         "together": [_together(row, names, together) for row in rows.itertuples()],
         "again": [_again(row) for row in rows.itertuples()],
         "family": [_family(row) for row in rows.itertuples()],
+        "answered": [_answered(row) for row in rows.itertuples()],
         "popular": [_popular(row) for row in rows.itertuples()],
     }
     said = []
@@ -39,10 +40,11 @@ def whys(
 
 
 def why_nots(excluded: pd.DataFrame) -> "pd.Series[str]":
-    """By account, a JSON list of why the excluded products that would have ranked highest may not be offered."""
-    ranked = excluded.sort_values(["account_id", "probability", "product_id"], ascending=[True, False, True])
-    most = ranked[ranked.groupby("account_id").cumcount() < MOST_EXCLUDED]
-    listed: pd.Series[str] = most.groupby("account_id")["excluded"].agg(
+    """By customer, a JSON list of why the excluded products that would have ranked highest may not be offered."""
+    ranked = excluded.sort_values(["customer_id", "probability", "product_id"], ascending=[True, False, True])
+    ranked = ranked.drop_duplicates(["customer_id", "excluded"])  # one escalation hinders all products
+    most = ranked[ranked.groupby("customer_id").cumcount() < MOST_EXCLUDED]
+    listed: pd.Series[str] = most.groupby("customer_id")["excluded"].agg(
         lambda sentences: json.dumps(list(sentences), ensure_ascii=False)
     )
     return listed
@@ -69,11 +71,11 @@ def _together(row: Any, names: "pd.Series[str]", together: dict[tuple[str, str],
 
 
 def _again(row: Any) -> str | None:
-    times, days, due = (float(value) for value in (row.own_times, row.own_days, row.own_due))
+    times, days, gap = (float(value) for value in (row.own_times, row.own_days, row.own_gap))
     if not times >= 1 or np.isnan(days):
         return None
     said = f"bought {times:.0f} time{'s' if times >= 2 else ''}, last {days:.0f} days ago"
-    return said if np.isnan(due) else f"{said}, usually every {max(1.0, days / due):.0f} days" if due > 0 else said
+    return f"{said}, usually every {max(1.0, gap):.0f} days" if gap > 0 else said
 
 
 def _family(row: Any) -> str | None:
@@ -83,6 +85,13 @@ def _family(row: Any) -> str | None:
     if share >= 0.1:
         return f"{share:.0%} of its purchases are of this family"
     return None
+
+
+def _answered(row: Any) -> str | None:
+    days = float(row.answered_days)
+    if np.isnan(days):
+        return None
+    return f"{'answered' if row.person else 'somebody there answered'} a campaign for it {days:.0f} days ago"
 
 
 def _popular(row: Any) -> str | None:

@@ -33,6 +33,7 @@ class Product:
     launched: float = -0.5
     """Share of the history at which it is first sold."""
     withdrawn: float | None = None
+    in_stock: bool = True
 
 
 PRODUCTS: tuple[Product, ...] = (
@@ -109,7 +110,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("TONER", "Toner", "paper", 74.0, 0.35, (-0.2, -0.2, 0.2, 1.6, 0.9), None, weight=1.8),
     Product("WRISTBAND", "Patient wristbands", "labels", 58.0, 0.48, (-3.0, -3.0, -3.0, -2.0, 2.4), None, weight=2.4),
     Product("BATTERY", "Spare battery", "spares", 49.0, 0.44, (0.9, 0.4, 0.7, -0.8, 0.4), None, weight=1.2),
-    Product("CRADLE", "Charging cradle", "spares", 85.0, 0.40, (0.7, 0.3, 0.6, -0.9, 0.3), None, weight=0.6),
+    Product("CRADLE", "Charging cradle", "spares", 85.0, 0.40, (0.7, 0.3, 0.6, -0.9, 0.3), None, weight=0.6, in_stock=False),
     Product("CASE", "Protective case", "spares", 35.0, 0.50, (0.5, 0.4, 0.4, 0.4, 0.5), None, weight=0.8),
     Product("SETUP", "Set-up", "services", 650.0, 0.40, (0.2, 0.2, 0.3, 0.3, 0.3), None, weight=0.1),
     Product("TRAINING", "Training day", "services", 900.0, 0.45, (0.1, 0.1, 0.3, 0.4, 0.5), None, weight=0.25),
@@ -159,5 +160,6 @@ def products_table(first: date, last: date) -> pd.DataFrame:
             "requires_product_id": [p.requires for p in PRODUCTS],
             "active_from": sold_from(first, last),
             "active_to": sold_until(first, last),
+            "in_stock": [p.in_stock for p in PRODUCTS],
         }
     )

@@ -90,7 +90,17 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
             {"opportunity_id": "D1", "account_id": "A001", **score_parts["win"], "expires_at": expires}
         ],
         "recommendations": [
-            {"account_id": "A001", "rank": rank, "product_id": f"P{rank}", "probability": 0.5 / rank} for rank in (1, 2)
+            {
+                "customer_kind": "account",
+                "customer_id": "A001",
+                "account_id": "A001",
+                "kind": "explore",
+                "rank": rank,
+                "place": rank,
+                "product_id": f"P{rank}",
+                "probability": 0.5 / rank,
+            }
+            for rank in (1, 2)
         ],
         "next_best_actions": [
             {
