@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.past import age, past
+from features.past import age, keys, past
 
 ANSWERS = ("clicked", "replied", "attended", "form_submitted")
 """What a person does who is interested; a sent or opened mail tells nothing of its product."""
@@ -33,12 +33,12 @@ def answered(company: Company, spine: ir.Table, by: str = "account_id") -> ir.Ta
     """
     touches, campaigns = company.tables["touches"], company.tables["campaigns"]
     told = touches.filter(touches.kind.isin(ANSWERS), ~touches.machine.fill_null(False))
-    of_product = campaigns.filter(campaigns.product_id.notnull()).select("campaign_id", "product_id")
-    told = told.join(of_product, "campaign_id").select("contact_id", "product_id", "happened_at", "known_at")
-    if by == "account_id":
-        people = company.tables["contacts"].select("contact_id", "account_id")
-        told = told.join(people, "contact_id").drop("contact_id")
-    seen = told.join(spine.select(by, "as_of", "as_of_at").distinct(), by)
-    seen = seen.filter(seen.known_at < seen.as_of_at)
+    of_product = campaigns.filter(campaigns.product_id.notnull())
+    told = told.join(of_product.select("campaign_id", "product_id", campaign_known_at="known_at"), "campaign_id")
+    people = company.tables["contacts"].select("contact_id", "account_id", person_known_at="known_at")
+    told = told.join(people, "contact_id")
+    known = ("known_at", "campaign_known_at", "person_known_at")
+    seen = told.select(by, "product_id", "happened_at", *known).join(keys(spine, by), by)
+    seen = seen.filter(*(seen[name].isnull() | (seen[name] < seen.as_of_at) for name in known))
     seen = seen.mutate(age=age(seen, "happened_at"))
     return seen.group_by(by, "as_of", "product_id").agg(answered_days=seen.age.min()).order_by("as_of", by, "product_id")

@@ -4,7 +4,7 @@ Customers are accounts, or people: contacts who ordered, or answered a campaign 
 what its account may be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -74,43 +74,51 @@ class _Known:
 
 
 def candidates(
-    company: Company, dates: Sequence[date], kind: CustomerKind = "account", most: int | None = None
+    company: Company, dates: Sequence[date], most: Mapping[CustomerKind, int] | None = None
 ) -> list[Candidates]:
-    """The candidates of each date, oldest date first, ordered by customer and product.
+    """The candidates of accounts, then of people, the oldest date first, each ordered by customer and product.
 
-    They are those of every customer of the kind, or of a seeded choice of ``most`` of them.
+    They are those of every customer, or of a seeded choice of ``most`` of a kind at each date.
     """
     days = tuple(sorted(set(dates)))
-    by = f"{kind}_id"
     accounts = account_spine(company, days)
-    spine = accounts if kind == "account" else _people(company, days, accounts)
-    customers = dated(spine).drop_duplicates(["as_of", by])
-    tables = {
-        "bought": dated(purchases(company, spine, by)),
-        "answered": dated(answered(company, spine, by)),
-        "held": dated(owned(company, accounts)),
-        "deals": dated(in_open_deals(company, accounts)),
-        "escalated": dated(escalated(company, accounts)),
-    }
-    products = company.tables["products"].order_by("product_id").execute()
+    of_accounts = [_by_date(table(company, accounts), days) for table in (owned, in_open_deals, escalated)]
+    products = _plain(company.tables["products"].order_by("product_id").execute())
     placed = company.tables["accounts"].select("account_id", "segment").execute().set_index("account_id")["segment"]
+    # what is in stock is known of today only
+    gone = frozenset(products.loc[products["in_stock"].eq(False).fillna(False), "product_id"])
     made = []
-    for day in days:
-        of_day = {name: rows[rows["as_of"] == day] for name, rows in tables.items()}
-        # what is in stock is known of today only
-        gone = products.loc[products["in_stock"].eq(False).fillna(False), "product_id"] if day == company.as_of else ()
-        hindrances = Hindrances(of_day["deals"], of_day["escalated"], frozenset(gone))
-        known = _Known(of_day["bought"], of_day["answered"], of_day["held"], hindrances)
-        mine = customers.loc[customers["as_of"] == day, [by, "account_id"]].set_axis(["customer_id", "account_id"], axis=1)
-        mine = mine.assign(segment=mine["account_id"].map(placed).fillna("").astype(str))
-        mine = mine[mine["customer_id"].isin(pd.concat([known.bought[by], known.answered[by]]))]
-        mine = mine.sort_values("customer_id", ignore_index=True)
-        chosen = np.arange(len(mine))
-        if most is not None and len(mine) > most:
-            rng = np.random.default_rng([company.seed, day.toordinal()])
-            chosen = np.sort(rng.choice(len(mine), most, replace=False))
-        made.append(_of_date(company, day, kind, known, mine, chosen, products))
+    for kind in CUSTOMER_KINDS:
+        by = f"{kind}_id"
+        spine = accounts if kind == "account" else _people(company, days, accounts)
+        customers = _by_date(spine.select(*dict.fromkeys((by, "account_id", "as_of"))), days)
+        bought, answers = (_by_date(table(company, spine, by), days) for table in (purchases, answered))
+        for day in days:
+            held, deals, troubles = (table[day] for table in of_accounts)
+            hindrances = Hindrances(deals, troubles, gone if day == company.as_of else frozenset())
+            known = _Known(bought[day], answers[day], held, hindrances)
+            mine = pd.DataFrame({"customer_id": customers[day][by], "account_id": customers[day]["account_id"]})
+            mine = mine[mine["customer_id"].isin({*known.bought[by], *known.answered[by]})]
+            mine = mine.assign(segment=mine["account_id"].map(placed).fillna("").astype(str))
+            mine = mine.sort_values("customer_id", ignore_index=True)
+            chosen = np.arange(len(mine))
+            if most is not None and len(mine) > most[kind]:
+                rng = np.random.default_rng([company.seed, day.toordinal()])
+                chosen = np.sort(rng.choice(len(mine), most[kind], replace=False))
+            made.append(_of_date(company, day, kind, known, mine, chosen, products))
     return made
+
+
+def _by_date(rows: ir.Table, days: Sequence[date]) -> dict[date, pd.DataFrame]:
+    """A table as frames by date."""
+    every = _plain(dated(rows))
+    return {day: every[every["as_of"] == day] for day in days}
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its texts as plain objects, which are looked up much faster than Arrow's."""
+    texts = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(texts, object))
 
 
 def _people(company: Company, days: Sequence[date], accounts: ir.Table) -> ir.Table:

@@ -10,6 +10,8 @@ from models.neighbours import Dense
 from models.shelf import Places, Shelf
 
 RANK = 48
+FEWEST_A_TASTE = 8
+"""Customers, and items, for each number of a taste: fewer would be learnt by heart."""
 TAMED = 0.5
 """How far the favourites of all are toned down, so that taste is not merely popularity: 0 not at all, 1 wholly."""
 
@@ -31,7 +33,7 @@ class Factors:
         """The tastes of the shelf's customers in the compared items."""
         mine = weights[:, compared].astype(np.float64)
         scale = np.sqrt(np.maximum(np.asarray(mine.multiply(mine).sum(axis=0)).ravel(), 1e-12)) ** -TAMED
-        kept = min(rank, min(mine.shape) - 1)
+        kept = min(rank, min(mine.shape) // FEWEST_A_TASTE)
         if kept < 1:
             nothing = np.zeros((len(compared), 1), dtype=np.float32)
             return cls(compared, nothing, nothing.T)

@@ -33,7 +33,8 @@ TOP = {"account": 5, "contact": 3}
 MOST_CUSTOMERS: dict[CustomerKind, int] = {"account": 800, "contact": 500}
 """Customers of each past date that are learnt from, and judged: more say the same again."""
 FEWEST_PURCHASES = 50
-PARAMS = {"num_leaves": 15, "learning_rate": 0.08}
+PARAMS = {"num_leaves": 15, "learning_rate": 0.12}
+TREES = 60
 """Smaller trees than a catalogue of thousands would carry: the cost of reasons follows leaves times trees."""
 
 
@@ -94,7 +95,7 @@ class Recommend:
             params={
                 **ranker.PARAMS,
                 **PARAMS,
-                "trees": ranker.TREES,
+                "trees": TREES,
                 "dates": len(parts.learn) + len(parts.judge),
                 "judged": str(parts.judge[0]),
                 "ownership": _rule(share),
@@ -132,9 +133,7 @@ class Recommend:
 
         A customer to whom nothing may be offered gets one row that says so.
         """
-        parts = [
-            _scored(company, champion, candidates(company, (company.as_of,), kind)[0]) for kind in CUSTOMER_KINDS
-        ]
+        parts = [_scored(company, champion, made) for made in candidates(company, (company.as_of,))]
         return {"recommendations": pd.concat(parts, ignore_index=True)}
 
 
@@ -176,22 +175,26 @@ def _parts(company: Company) -> Folds | Abstention:
 
 def _past(company: Company, dates: tuple[date, ...]) -> dict[tuple[CustomerKind, date], _Past]:
     """The pairs of past dates with ``bought``, by kind of customer: a seeded part of them where there are very many."""
-    past = {}
+    bought = {}
     for kind in CUSTOMER_KINDS:
         by = f"{kind}_id"
         spine = account_spine(company, dates) if kind == "account" else contact_spine(company, dates)
         every = dated(bought_products(company, spine, HORIZON_DAYS, company.as_of_at, by))
-        every = every.rename(columns={by: "customer_id"})
-        for made in candidates(company, dates, kind, MOST_CUSTOMERS[kind]):
-            bought = every.loc[every["as_of"] == made.as_of, ["customer_id", "product_id"]]
-            bought = bought[bought["customer_id"].isin(made.customers)].assign(bought=1.0)
-            pairs = made.pairs.merge(bought, on=["customer_id", "product_id"], how="left")
-            closed = pairs.loc[pairs["excluded"].notna() & pairs["bought"].notna(), ["customer_id", "product_id"]]
-            wanted = bought.merge(closed.assign(closed=True), on=["customer_id", "product_id"], how="left")
-            wanted = wanted.loc[wanted["closed"].isna(), ["customer_id", "product_id"]]
-            open_ = pairs[pairs["excluded"].isna()].fillna({"bought": 0.0})
-            past[kind, made.as_of] = _Past(made, open_.reset_index(drop=True), wanted)
-    return past
+        bought[kind] = every.rename(columns={by: "customer_id"}).assign(bought=1.0)
+    return {
+        (made.kind, made.as_of): _labelled(made, bought[made.kind])
+        for made in candidates(company, dates, MOST_CUSTOMERS)
+    }
+
+
+def _labelled(made: Candidates, bought: pd.DataFrame) -> _Past:
+    of_day = (bought["as_of"] == made.as_of) & bought["customer_id"].isin(set(made.customers))
+    wanted = bought.loc[of_day, ["customer_id", "product_id", "bought"]].astype({"customer_id": object, "product_id": object})
+    pairs = made.pairs.merge(wanted, on=["customer_id", "product_id"], how="left")
+    closed = pairs.loc[pairs["excluded"].notna() & pairs["bought"].notna(), ["customer_id", "product_id"]]
+    left = wanted.merge(closed.assign(closed=True), on=["customer_id", "product_id"], how="left")
+    open_ = pairs[pairs["excluded"].isna()].fillna({"bought": 0.0}).reset_index(drop=True)
+    return _Past(made, open_, left.loc[left["closed"].isna(), ["customer_id", "product_id"]])
 
 
 def _pairs(past: dict[tuple[CustomerKind, date], _Past], dates: tuple[date, ...]) -> pd.DataFrame:
@@ -202,7 +205,7 @@ def _pairs(past: dict[tuple[CustomerKind, date], _Past], dates: tuple[date, ...]
 
 def _fit(rows: pd.DataFrame, seed: int) -> lgb.Booster:
     bought = rows["bought"].to_numpy(dtype=np.float64)
-    return ranker.fit(rows[NAMES], bought, np.arange(len(rows)), seed=seed, **PARAMS)
+    return ranker.fit(rows[NAMES], bought, np.arange(len(rows)), seed=seed, trees=TREES, **PARAMS)
 
 
 def _raw(booster: lgb.Booster, pairs: pd.DataFrame) -> Numbers:

@@ -45,7 +45,7 @@ def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run
     frames["account_scores"].loc[2, "expected_revenue"] = float("inf")
     frames["contact_scores"].loc[1, "send_abstained"] = None
     frames["contact_scores"].loc[0, "email_status"] = "maybe"
-    frames["recommendations"].loc[1, "product_id"] = " "
+    frames["recommendations"].loc[1, "product_id"] = None
     frames["next_best_actions"].loc[2, "cost"] = None
     frames["campaign_targets"].loc[0, "consent_evidence"] = ""
     told = refusal(store, tmp_path, frames)
@@ -56,7 +56,7 @@ def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run
         "account_scores: expected_revenue is finite (1 rows, such as A003)",
         "contact_scores: no send_windows without saying why in send_abstained (1 rows, such as C2)",
         "contact_scores: email_status is one of valid, invalid, missing, bounced, unsubscribed (1 rows, such as C1)",
-        "recommendations: product_id is given (1 rows, such as A001, 2)",
+        "recommendations: no product_id without saying why in abstained (1 rows, such as account, A001, explore, 2)",
         "next_best_actions: cost is given (1 rows, such as A003)",
         "campaign_targets: consent_evidence is given (1 rows, such as C1, K1)",
         "next_best_actions: an e-mail goes only to a contact whose consent is proved in campaign_targets"

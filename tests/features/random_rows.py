@@ -64,6 +64,7 @@ def random_rows(seed: int, accounts: int = 25) -> dict[str, Rows]:
             "order_id": f"o{i // 2}", "line_id": str(i), "account_id": f"a{(i // 2) % accounts}",
             "product_id": some("p", 8), "quantity": sign * int(rng.integers(1, 5)),
             "amount": sign * round(float(rng.uniform(1, 99)), 2), "status": status,
+            "contact_id": f"c{(i // 2) % accounts}_{i % 3}" if i % 3 < 2 else None,
         }  # fmt: skip
         tables["orders"].append(dated("ordered_at", line, instant()))
     tables["subscriptions"] = []
@@ -96,6 +97,10 @@ def random_rows(seed: int, accounts: int = 25) -> dict[str, Rows]:
                 change = {"opportunity_id": f"d{i}", "field": field, "old_value": old, "new_value": new}
                 tables["opportunity_changes"].append(dated("changed_at", change, at))
                 old, at = new, instant(at, 60)
+    tables["campaigns"] = [
+        {"campaign_id": f"g{i}", "product_id": f"p{i}" if i < 8 else None, "started_at": START,
+         "known_at": START + timedelta(days=100 * i)} for i in range(9)
+    ]  # fmt: skip
     tables["touches"] = [
         dated("happened_at", {
             "touch_id": f"t{i}", "contact_id": f"c{rng.integers(accounts)}_{rng.integers(2)}", "channel": "email",
@@ -115,7 +120,7 @@ def random_rows(seed: int, accounts: int = 25) -> dict[str, Rows]:
         closed = maybe(instant(began, 60), 0.8)
         ticket = {
             "ticket_id": f"k{i}", "account_id": some("a", accounts), "closed_at": closed,
-            "satisfaction": closed and int(rng.integers(1, 6)), "escalated": i % 5 == 0,
+            "satisfaction": closed and int(rng.integers(1, 6)), "escalated": i % 2 == 0,
         }  # fmt: skip
         tables["tickets"].append(dated("opened_at", ticket, began))
     tables["invoices"] = []

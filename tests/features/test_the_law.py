@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,11 @@ import pytest
 from data.calendar import first_instant
 from data.contract import TABLES
 from features.accounts import account_features
-from features.baskets import baskets
+from features.baskets import answered, purchases
 from features.company import Company
 from features.contacts import contact_features
 from features.opportunities import opportunity_features
-from features.owned import consumed, owned
+from features.owned import consumed, escalated, in_open_deals, owned
 from features.spine import account_spine, contact_spine, opportunity_spine
 from tests.features.random_rows import random_rows
 
@@ -27,7 +28,12 @@ SAID: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "opportunities": (opportunity_spine, opportunity_features),
     "owned": (account_spine, owned),
     "consumed": (account_spine, consumed),
-    "baskets": (account_spine, baskets),
+    "in open deals": (account_spine, in_open_deals),
+    "escalated": (account_spine, escalated),
+    "purchases": (account_spine, purchases),
+    "purchases of people": (contact_spine, partial(purchases, by="contact_id")),
+    "answered": (account_spine, answered),
+    "answered by people": (contact_spine, partial(answered, by="contact_id")),
 }
 
 
@@ -64,7 +70,7 @@ def test_what_is_said_as_of_a_date_does_not_change_when_later_facts_are_deleted(
     spine, say = SAID[what]
     later, then = (say(company, spine(company, [THEN])).execute() for company in companies)
     assert len(then) > 5
-    by = [name for name in then.columns if name.endswith("_id") or name == "as_of"]
+    by = [name for name in then.columns if name.endswith("_id") or name in ("as_of", "at")]
     pd.testing.assert_frame_equal(
         later.sort_values(by, ignore_index=True), then.sort_values(by, ignore_index=True), rtol=1e-9
     )
