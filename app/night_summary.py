@@ -15,6 +15,7 @@ from data.store import Store, published, view
 from flows.settings import Settings
 
 REASONS_SHOWN = 6
+ALERTS_SHOWN = 5
 
 
 def show(console: Console, settings: Settings, run_id: str, before: str | None = None) -> None:
@@ -34,7 +35,10 @@ def show(console: Console, settings: Settings, run_id: str, before: str | None =
     console.print(f"[bold]{run['company']}[/] as of [bold]{run['as_of']}[/]: {run['status']} as {run_id}")
     console.print(_read(int(run["rows_read"]), int(run["rows_quarantined"]), views.pop("quarantined")))
     console.print(_models(views.pop("model_results")))
+    alerts = views["alerts"]
     console.print(_published(views))
+    if len(alerts):
+        console.print(_alerts(alerts))
     _tell_replaced(console, scores, run, before)
     console.print(_commands(settings))
 
@@ -114,6 +118,16 @@ def _published(views: dict[str, pd.DataFrame]) -> RichTable:
     table.columns[1].justify = "right"
     for name, rows in views.items():
         table.add_row(name, f"{len(rows):,}", _note(name, rows))
+    return table
+
+
+def _alerts(alerts: pd.DataFrame) -> RichTable:
+    table = RichTable("about", "first seen", "what left its band, and what to do", title="alerts", title_justify="left")
+    shown = alerts.sort_values(["severity", "first_seen"], ascending=[True, False], kind="stable")
+    for row in shown.head(ALERTS_SHOWN).itertuples():
+        table.add_row(str(row.about), str(row.first_seen), f"{row.evidence}\n[bold]→[/] {row.suggestion}")
+    if len(shown) > ALERTS_SHOWN:
+        table.add_row("…", "", f"{len(shown) - ALERTS_SHOWN} more: {command('gelir show alerts')}")
     return table
 
 

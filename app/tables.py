@@ -11,11 +11,11 @@ from rich.table import Table as RichTable
 
 from data import publish
 from data import store as scoring
-from data.scoring import OUTPUTS, RUNS
+from data.scoring import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store import Store, open_store
 from flows.settings import Settings
 
-VIEWS = {table.name: table for table in (*OUTPUTS, RUNS)}
+VIEWS = {table.name: table for table in (*OUTPUTS, RUNS, PUBLISHED_SCORES)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,20 @@ LOOKS: dict[str, Look] = {
     "kpis": Look(("kpi", "period", "slice", "value", "unit")),
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
     "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
+    "scoreboard": Look(
+        ("score", "month", "model", "matched", "said", "happened", "calibration_error", "auc", "lift", "coverage"),
+        ("-month",),
+    ),
+    "reliability": Look(
+        ("score", "month", "tenth", "matched", "said", "happened", "happened_low", "happened_high"), ("-month",)
+    ),
+    "drift": Look(
+        ("kind", "name", "until", "value", "expected", "low", "high", "deviations", "shift", "drifted"), ("-drifted",)
+    ),
+    "alerts": Look(("kind", "about", "severity", "first_seen", "evidence", "suggestion"), ("severity", "first_seen")),
+    "published_scores": Look(
+        ("as_of", "score", "key", "value", "model", "closes_on", "outcome", "outcome_as_of"), ("-as_of",)
+    ),
     "runs": Look(("current", "run_id", "status", "published_at", "rows_read", "rows_quarantined"), ("-started_at",)),
 }
 

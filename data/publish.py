@@ -14,6 +14,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from data.audit import audit
 from data.errors import StoreError
 from data.lake import Step
+from data.ledger import keep as keep_scores
+from data.ledger import withdraw_after
 from data.load import load, reader, rows_of
 from data.scoring import OUTPUTS
 from data.store import BASES, POINTER, RUN_RECORDS, Store
@@ -47,9 +49,10 @@ def publish(
     """Rows published of each output. After it, readers see this run, and the rows of the company's ``keep`` latest runs
     remain.
 
-    Every output is a table of exactly one of the steps. A run that was published before is audited again and nothing
-    else: publishing it twice changes nothing, not even what readers see, who may have been rolled back since. Raises
-    ``StoreError``, with every broken rule, when the audit finds one: readers keep what they had.
+    Every output is a table of exactly one of the steps; a step may also hold what the ledger keeps (``data.ledger``).
+    A run that was published before is audited again and nothing else: publishing it twice changes nothing, not even
+    what readers see, who may have been rolled back since. Raises ``StoreError``, with every broken rule, when the audit
+    finds one: readers keep what they had.
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1; it is {keep}")
@@ -72,6 +75,7 @@ def publish(
         with store.writing() as connection:
             _record(connection, run, status="published", published_at=published_at, why=None)
             _point(connection, run.run_id)
+            keep_scores(connection, run.run_id, run.as_of, published_at, steps)
             _retire(connection, run.company, keep)
     return counts
 
@@ -103,6 +107,8 @@ def rollback(store: Store, run_id: str) -> None:
                 mend=f"name one of {', '.join(there)}" if there else "publish a run first: gelir nightly",
             )
         _point(connection, run_id)
+        query = select(RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
+        withdraw_after(connection, connection.execute(query).scalar_one())
 
 
 def _sources(store: Store, steps: Sequence[Step]) -> dict[str, Step]:

@@ -271,6 +271,95 @@ MODEL_RESULTS = Table(
     ),
 )
 
+SCOREBOARD = Table(
+    "scoreboard",
+    "One row per score, month in which it was given and model version: what it said, and what happened.",
+    ("score", "month", "model"),
+    (
+        Column("score", required=True),
+        Column("month", "date", required=True),
+        Column("model", required=True),
+        Column("nights", "integer", required=True, minimum=1),
+        Column("matched", "integer", required=True, minimum=1),
+        Column("said", "number"),
+        Column("happened", "number"),
+        Column("happened_low", "number"),
+        Column("happened_high", "number"),
+        Column("calibration_error", "number"),
+        Column("calibration_error_low", "number"),
+        Column("calibration_error_high", "number"),
+        Column("brier", "number"),
+        Column("log_loss", "number"),
+        Column("auc", "number"),
+        Column("lift", "number"),
+        Column("lift_low", "number"),
+        Column("lift_high", "number"),
+        Column("absolute_error", "number"),
+        Column("coverage", "number"),
+        Column("coverage_low", "number"),
+        Column("coverage_high", "number"),
+    ),
+)
+
+RELIABILITY = Table(
+    "reliability",
+    "One row per score, month, model version and tenth of the scores, the lowest first: what it said, what happened.",
+    ("score", "month", "model", "tenth"),
+    (
+        Column("score", required=True),
+        Column("month", "date", required=True),
+        Column("model", required=True),
+        Column("tenth", "integer", required=True, minimum=1, maximum=10),
+        Column("matched", "integer", required=True, minimum=1),
+        Column("said", "number"),
+        Column("happened", "number"),
+        Column("happened_low", "number"),
+        Column("happened_high", "number"),
+    ),
+)
+
+DRIFT = Table(
+    "drift",
+    "One row per daily flow, input of a model and score: where it stands against what was usual.",
+    ("kind", "name"),
+    (
+        Column("kind", required=True, one_of=("flow", "input", "score")),
+        Column("name", required=True),
+        Column("says"),
+        Column("since", "date"),
+        Column("until", "date"),
+        Column("value", "number"),
+        Column("expected", "number"),
+        Column("low", "number"),
+        Column("high", "number"),
+        Column("deviations", "number"),
+        Column("shift", "number"),
+        Column("missing", "number"),
+        Column("missing_before", "number"),
+        Column("reference"),
+        Column("drifted", "boolean", required=True),
+    ),
+)
+
+ALERTS = Table(
+    "alerts",
+    "One row per alert: what left its band, since when, and what to do. It stays one alert on following nights.",
+    ("alert_id",),
+    (
+        Column("alert_id", required=True),
+        Column("kind", required=True, one_of=("flow", "input", "score", "calibration", "lift", "coverage")),
+        Column("about", required=True),
+        Column("severity", required=True, one_of=("act", "watch")),
+        Column("first_seen", "date", required=True),
+        Column("since", "date", required=True),
+        Column("value", "number"),
+        Column("low", "number"),
+        Column("high", "number"),
+        Column("evidence", required=True),
+        Column("suggestion", required=True),
+    ),
+)
+
 OUTPUTS: tuple[Table, ...] = (
     ACCOUNT_SCORES,
     SUBSCRIPTION_SCORES,
@@ -285,7 +374,32 @@ OUTPUTS: tuple[Table, ...] = (
     QUARANTINED,
     REPAIRED,
     MODEL_RESULTS,
+    SCOREBOARD,
+    RELIABILITY,
+    DRIFT,
+    ALERTS,
 )
+
+PUBLISHED_SCORES = Table(
+    "published_scores",
+    "One row per score of the nights whose scores are kept, one night a week: what it said, and what happened.",
+    ("run_id", "score", "key"),
+    (
+        Column("run_id", required=True),
+        Column("as_of", "date", required=True),
+        Column("score", required=True),
+        Column("key", required=True),
+        Column("value", "number", required=True),
+        Column("low", "number"),
+        Column("high", "number"),
+        Column("model", required=True),
+        Column("horizon_days", "integer", required=True),
+        Column("closes_on", "date", required=True),
+        Column("outcome", "number"),
+        Column("outcome_as_of", "date"),
+    ),
+)
+"""What was ever said: runs that were rolled back, or made anew on the same date, are not among it."""
 
 RUNS = Table(
     "runs",

@@ -18,7 +18,7 @@ from data.database import Store as Store
 from data.database import reach
 from data.errors import StoreError
 from data.migrations import migrate
-from data.scoring import OUTPUTS, RUNS
+from data.scoring import OUTPUTS, PUBLISHED_SCORES, RUNS
 
 TYPES: dict[Kind, type[TypeEngine[Any]]] = {
     "text": Text,
@@ -55,14 +55,14 @@ VIEWS: dict[str, Table] = {
         output.name: Table(output.name, _METADATA, *_columns(output), Column("run_id", Text), Column("as_of", Date))
         for output in OUTPUTS
     },
-    RUNS.name: Table(RUNS.name, _METADATA, *_columns(RUNS)),
+    **{table.name: Table(table.name, _METADATA, *_columns(table)) for table in (RUNS, PUBLISHED_SCORES)},
 }
-"""What readers read: the outputs of the published run, and the runs."""
+"""What readers read: the outputs of the published run, the runs, and what was ever said."""
 
 RUN_RECORDS = Table("run_records", _METADATA, *_columns(RUNS, without=("current",)))
 POINTER = Table("published_run", _METADATA, Column("only_row", BigInteger), Column("run_id", Text))
 
-_BY_NAME: dict[str, Output] = {output.name: output for output in (*OUTPUTS, RUNS)}
+_BY_NAME: dict[str, Output] = {output.name: output for output in (*OUTPUTS, RUNS, PUBLISHED_SCORES)}
 
 
 def open_store(url: str) -> Store:

@@ -33,7 +33,8 @@ import models.learning
 import models.scoring
 import reports
 from data.errors import StoreError
-from data.lake import Step
+from data.lake import Draft, Step
+from data.ledger import alerts_before, said_before
 from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
@@ -44,6 +45,7 @@ from models.learning import Terms
 from models.model import Model
 from models.tracking import Tracking
 from models.tuning import Budget
+from reports.tonight import Tonight
 
 PAST_NIGHTS_COMPARED = 7
 """How many earlier nights of the same company tell what volume is normal."""
@@ -200,9 +202,14 @@ def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
 
 
 @task(cache_policy=NO_CACHE)
-def report(run: Run, golden: Step) -> Step:
-    """KPIs and leaks of revenue."""
-    return run.step("report", lambda draft: reports.report(run.known(golden), draft))
+def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> Step:
+    """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
+
+    def told(draft: Draft) -> None:
+        said, alerted = (earlier(store, run.moment.as_of) for earlier in (said_before, alerts_before))
+        reports.report(Tonight(run.known(golden), known, scores, said, alerted), draft)
+
+    return run.step("report", told)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=3600)

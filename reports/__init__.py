@@ -1,4 +1,4 @@
-"""What people read of a night: key figures, and where revenue leaks."""
+"""What people read of a night: key figures, where revenue leaks, whether past scores kept their word, and alerts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.lake import Draft
-from features.company import Company
+from data.ledger import CAME, TOLD
 from reports.kpis import key_figures
 from reports.leaks import find_leaks
+from reports.tonight import Tonight
 
 
 @dataclass(frozen=True)
@@ -17,16 +18,26 @@ class Report:
 
     name: str
     question: str
-    rows: Callable[[Company], pd.DataFrame]
+    rows: Callable[[Tonight], pd.DataFrame]
 
 
 REPORTS: tuple[Report, ...] = (
-    Report("kpis", "How did the last twelve complete months go?", key_figures),
-    Report("leaks", "Where does revenue leak, how much, and who can mend it?", find_leaks),
+    Report("kpis", "How did the last twelve complete months go?", lambda night: key_figures(night.company)),
+    Report(
+        "leaks",
+        "Where does revenue leak, how much, and who can mend it?",
+        lambda night: find_leaks(night.company),
+    ),
+    Report("scoreboard", "Did past scores keep their word, month by month?", lambda night: night.board),
+    Report("reliability", "What happened to each tenth of the scores?", lambda night: night.reliability),
+    Report("drift", "Do flows, inputs and scores stand where they usually do?", lambda night: night.drift),
+    Report("alerts", "What left its band, since when, and what is to be done?", lambda night: night.alerts),
 )
 
 
-def report(company: Company, draft: Draft) -> None:
-    """Writes every report as the table of its name."""
+def report(night: Tonight, draft: Draft) -> None:
+    """Writes every report as the table of its name, and what the ledger keeps: tonight's scores and new outcomes."""
     for one in REPORTS:
-        draft.write(one.name, one.rows(company))
+        draft.write(one.name, one.rows(night))
+    draft.write(TOLD, night.told)
+    draft.write(CAME, night.outcomes)

@@ -19,6 +19,7 @@ from data.demo.mail import campaigns_table, consents_table, mailed, plan, touche
 from data.demo.misleading import note_what_misleads
 from data.demo.money import costs_table, invoices_table, responses_table
 from data.demo.orders import orders_table
+from data.demo.regime import change_regime
 from data.demo.rhythm import NEVER, Span
 from data.demo.subscriptions import contract, subscriptions_table, usage_table
 from data.demo.support import activities_table, tickets_table
@@ -58,16 +59,21 @@ def write_demo(
     seed: int = 7,
     timezone: str = "Europe/Istanbul",
     years: int = 3,
+    regime_change: datetime | None = None,
 ) -> DemoSummary:
     """The rows written: every contract table as ``folder/crm/<table>.parquet``, the truth below ``folder/truth/``.
 
     ``until`` (naive UTC) is when the CRM was exported: its day is incomplete, and nothing that became known later is
     there. Size 1 is 1,200 accounts; the work is linear in it. The same arguments give the same bytes.
+    From ``regime_change`` (naive UTC) on, customers behave otherwise (``data.demo.regime``); what came before is the
+    same with and without it.
     """
     if until.tzinfo is not None:
         raise ValueError(
             f"until must be a naive UTC instant, not {until!r}: drop its time zone after turning it to UTC"
         )
+    if regime_change is not None and (regime_change.tzinfo is not None or regime_change >= until):
+        raise ValueError(f"regime_change must be a naive UTC instant before until ({until}), not {regime_change!r}")
     if size <= 0 or years < 1:
         raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
     span = Span.ending(until, years, timezone)
@@ -108,6 +114,8 @@ def write_demo(
     notes = plant_trouble(tables, pd.Timestamp(until), seed)
     note_what_misleads(tables, touches.iloc[unmarked], span, notes)
     truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": notes.table()}
+    if regime_change is not None:
+        truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed)
     for part in ("crm", "truth"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)

@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         "model_results",
     ),
     "decide": ("next_best_actions", "campaign_targets"),
-    "report": ("kpis", "leaks"),
+    "report": ("kpis", "leaks", "scoreboard", "reliability", "drift", "alerts"),
 }
 
 
@@ -138,6 +138,10 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
         "leaks": [],
         "quarantined": [{"table_name": "orders", "reason": "amount is missing", "rows": 2}],
         "repaired": [],
+        "scoreboard": [],
+        "reliability": [],
+        "drift": [{"kind": "flow", "name": "orders", "value": 12.0, "expected": 10.0, "drifted": False}],
+        "alerts": [],
         "model_results": [{"model": "churn", "version": "1", "ships": "model", "value": 0.1}],
     }
     return {output.name: pd.DataFrame(rows[output.name], columns=list(output.by_name)) for output in OUTPUTS}

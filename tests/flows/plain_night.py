@@ -21,8 +21,9 @@ def plain_night(settings: Settings, as_of: date, *, publishing: bool = True) -> 
     learnt = steps.learn_some.fn(run, golden, every)
     scores = steps.gather.fn(run, golden, known, learnt, steps.score_some.fn(run, golden, every, learnt))
     chosen = steps.decide.fn(run, golden, known, scores)
-    reports = steps.report.fn(run, golden)
+    store = open_store(settings.scores_url)
+    reports = steps.report.fn(run, store, golden, known, scores)
     finished = [crm, clean, golden, known, scores, chosen, reports]
     if publishing:
-        steps.publish.fn(run, open_store(settings.scores_url), finished)
+        steps.publish.fn(run, store, finished)
     return run, {step.name: step for step in finished}
