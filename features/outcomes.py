@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from data.calendar import first_instant
 from features.company import Company
-from features.labels import bought_new, churned, revenue_after, won
+from features.labels import bought_new, revenue_after, won
+from features.leaving import churned
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
 

@@ -30,8 +30,15 @@ FEWEST_DAYS = 100
 """So many past differences tell how large they usually are."""
 PRIOR_CAME = 5.0
 """How many came on each day of the week in an even week, beside what did: it tempers the weekdays of rare events."""
+SEASON_DAYS = 28
+SEASON_PRIOR = 20.0
+"""So many that came as they would have without a season temper what last year tells of it."""
 FLOORS = {"count": 1.0, "share": 0.7, "mean": 0.0}
 """Differences are usually at least so large, by Poisson's law and the binomial one, however quiet the year was."""
+CLEARLY = 0.9
+"""A band with a season is taken where differences were smaller than this share of those without."""
+NIGHTS = 60
+"""The last nights that are judged."""
 HOLD_NIGHTS = 14
 """An alert stays up for so many nights after the flow was last outside; outside again within them, it is the same."""
 
@@ -71,8 +78,8 @@ class Reading:
     deviations: float
 
 
-def band(daily: Daily) -> Band:
-    """The band of a flow on each of its days."""
+def band(daily: Daily, nights: int = NIGHTS) -> Band:
+    """The band of a flow on the days of the last nights; NaN on days before."""
     open_days = ~daily.quiet
     came, of = np.where(open_days, daily.came, 0.0), np.where(open_days, daily.of, 0.0)
     weekday = np.eye(7)[daily.days.day_of_week.to_numpy()]
@@ -81,12 +88,12 @@ def band(daily: Daily) -> Band:
     usual_came, usual_of = (_between(sums, place - GAP_DAYS - YEAR_DAYS, place - GAP_DAYS) for sums in (came_by, of_by))
     rate = usual_came.sum(axis=1, keepdims=True) / np.maximum(usual_of.sum(axis=1, keepdims=True), 1e-12)
     weights = (usual_came + PRIOR_CAME) / (usual_of * rate + PRIOR_CAME)
-    rows = [_window(daily, days, came_by, of_by, weights) for days in WINDOWS]
+    rows = [_window(daily, days, came_by, of_by, weights, nights) for days in WINDOWS]
     return Band(daily, *(np.array(part) for part in zip(*rows, strict=True)))
 
 
 def _window(
-    daily: Daily, days: int, came_by: Numbers, of_by: Numbers, weights: Numbers
+    daily: Daily, days: int, came_by: Numbers, of_by: Numbers, weights: Numbers, nights: int
 ) -> tuple[Numbers, Numbers, Numbers, Numbers, Numbers]:
     """What came within windows of so many days, what was expected, the limits, and the deviations."""
     place = np.arange(len(weights))
@@ -95,15 +102,40 @@ def _window(
     before = _between(came_by, first - LEVEL_DAYS, first).sum(axis=1)
     before_of = (weights * _between(of_by, first - LEVEL_DAYS, first)).sum(axis=1)
     of = (weights * _between(of_by, first, place + 1)).sum(axis=1)
-    expected = before / np.maximum(before_of, 1e-12) * of
-    off = _transformed(daily, came, expected) - _transformed(daily, expected, expected)
+    even = before / np.maximum(before_of, 1e-12) * of
     unknown = (place < LEVEL_DAYS + days + 7) | (before <= 0) | (of <= 0)
     if days == 1:
         unknown |= daily.quiet
-    off = np.where(unknown, np.nan, off)
-    usual = _usual(off, FLOORS[daily.flow.kind])
-    reach = LIMIT * usual
-    return came, expected, *_limits(daily, expected, reach), off / usual
+    floor = FLOORS[daily.flow.kind]
+    ways = []
+    for expected in (even, even * _season(days, came_by, of_by, weights)):
+        off = np.where(unknown, np.nan, _transformed(daily, came, expected) - _transformed(daily, expected, expected))
+        ways.append((expected, off, _usual(off, floor, nights)))
+    # with last year's season where that came clearly nearer in the year before, without it where not
+    nearer = np.nan_to_num(ways[1][2], nan=np.inf) < CLEARLY * np.nan_to_num(ways[0][2], nan=np.inf)
+    expected, off, usual = (np.where(nearer, with_, without) for without, with_ in zip(*ways, strict=True))
+    return came, expected, *_limits(daily, expected, LIMIT * usual), off / usual
+
+
+def _season(days: int, came_by: Numbers, of_by: Numbers, weights: Numbers) -> Numbers:
+    """By how much the season raised a window over the eight weeks before it, a year and two years ago.
+
+    The window is widened to a month, since one day of one year tells nothing; and ``SEASON_PRIOR`` draws it to 1.
+    """
+    place = np.arange(len(weights))
+    came, even = np.full(len(place), SEASON_PRIOR), np.full(len(place), SEASON_PRIOR)
+    for years in (1, 2):
+        end = place + 1 - years * YEAR_DAYS
+        first = end - days
+        wide = max(0, (SEASON_DAYS - days) // 2)
+        before = _between(came_by, first - LEVEL_DAYS, first).sum(axis=1)
+        before_of = (weights * _between(of_by, first - LEVEL_DAYS, first)).sum(axis=1)
+        known = first - LEVEL_DAYS >= 0
+        of = (weights * _between(of_by, first - wide, end + wide)).sum(axis=1)
+        came += np.where(known, _between(came_by, first - wide, end + wide).sum(axis=1), 0)
+        even += np.where(known, before / np.maximum(before_of, 1e-12) * of, 0)
+    season: Numbers = came / even
+    return season
 
 
 def _transformed(daily: Daily, values: Numbers, expected: Numbers) -> Numbers:
@@ -122,11 +154,14 @@ def _limits(daily: Daily, expected: Numbers, reach: Numbers) -> tuple[Numbers, N
     return np.where(np.isnan(reach), np.nan, low), high
 
 
-def _usual(off: Numbers, floor: float) -> Numbers:
-    """How large differences usually were, of a standard bell curve 1; NaN where too few are known."""
-    past = pd.Series(np.abs(off)).rolling(YEAR_DAYS, min_periods=FEWEST_DAYS)
+def _usual(off: Numbers, floor: float, nights: int) -> Numbers:
+    """How large differences usually were, of a standard bell curve 1; NaN where too few are known or nobody asks."""
+    asked = min(len(off), YEAR_DAYS + GAP_DAYS + nights)
+    past = pd.Series(np.abs(off[len(off) - asked :])).rolling(YEAR_DAYS, min_periods=FEWEST_DAYS)
     middle, tail = (past.quantile(share).shift(GAP_DAYS).to_numpy() for share in (0.5, 0.98))
-    usual: Numbers = np.maximum(np.maximum(middle / 0.6745, tail / 2.3263), floor)
+    usual: Numbers = np.full(len(off), np.nan)
+    usual[len(off) - asked :] = np.maximum(np.maximum(middle / 0.6745, tail / 2.3263), floor)
+    usual[: max(0, len(off) - nights)] = np.nan
     return np.where(usual > 0, usual, np.nan)
 
 

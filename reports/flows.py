@@ -20,8 +20,8 @@ from features.clock import Clock
 from features.company import Company
 from features.zones import COUNTRY_ZONES
 
-HISTORY_DAYS = 900
-"""How far back days are looked at: two years and a half, enough for two bands of a year each."""
+HISTORY_DAYS = 1120
+"""How far back days are looked at: three years, of which the first tells the second's season."""
 LATEST_DAYS, IN_TIME = 7, 0.9
 """A day is looked at as soon as this share of its facts is usually known, a week after it at the latest."""
 USUAL_USE_DAYS = 56

@@ -4,6 +4,8 @@ Everything before the instant is the company's that has no such change, to the b
 tables. Fewer orders come, more tickets, the product is used less, and more customers leave.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,22 +19,38 @@ LEAVES_MONTHLY = 0.03
 """Chance a month that a subscriber leaves who would not have."""
 MONTH = pd.Timedelta(days=30.4375)
 
+SIGNS: dict[str, float] = {
+    "orders": 1 - ORDERS_LOST,
+    "tickets": 1 + TICKETS_ADDED,
+    "usage": 1 - USE_LOST,
+    "leaving": LEAVES_MONTHLY,
+}
+"""How the change shows: what the rate is multiplied by; of leaving, what is added to the chance a month."""
+COMES_FROM_CUSTOMERS = {"subscriptions": "started_at", "orders": "ordered_at", "invoices": "issued_at",
+                        "tickets": "opened_at", "usage": "day"}  # fmt: skip
 
-def change_regime(tables: dict[str, pd.DataFrame], at: pd.Timestamp, until: pd.Timestamp, seed: int) -> pd.DataFrame:
-    """Change the tables from an instant on; the truth of it: one row per sign, with its factor and first instant."""
-    rng = np.random.default_rng([seed, 97])
-    left = _leavers(tables["subscriptions"], at, until, rng)
-    _end(tables, left)
-    _lose_orders(tables, at, left, rng)
-    _use_less(tables, at, left, rng)
-    _complain_more(tables, at, until, left, rng)
-    signs = {
-        "orders": 1 - ORDERS_LOST,
-        "tickets": 1 + TICKETS_ADDED,
-        "usage": 1 - USE_LOST,
-        "monthly chance to leave, added": LEAVES_MONTHLY,
-    }
-    truth = pd.DataFrame({"sign": list(signs), "factor": list(signs.values())})
+
+def change_regime(
+    tables: dict[str, pd.DataFrame], at: pd.Timestamp, until: pd.Timestamp, seed: int, signs: Sequence[str]
+) -> pd.DataFrame:
+    """Change the tables from an instant on; the truth of it: one row per sign, with its factor and first instant.
+
+    Raises ``ValueError`` for signs that are not in ``SIGNS``.
+    """
+    unknown = sorted(set(signs) - set(SIGNS))
+    if unknown:
+        raise ValueError(f"a regime has no signs {unknown}; name some of {list(SIGNS)}")
+    left = pd.Series(dtype="datetime64[us]")
+    if "leaving" in signs:
+        left = _leavers(tables["subscriptions"], at, until, np.random.default_rng([seed, 97, 0]))
+        _leave(tables, left)
+    if "orders" in signs:
+        _lose_orders(tables, at, np.random.default_rng([seed, 97, 1]))
+    if "usage" in signs:
+        _use_less(tables, at, np.random.default_rng([seed, 97, 2]))
+    if "tickets" in signs:
+        _complain_more(tables, at, until, np.random.default_rng([seed, 97, 3]))
+    truth = pd.DataFrame({"sign": list(signs), "factor": [SIGNS[sign] for sign in signs]})
     return truth.assign(since=at.as_unit("us"))
 
 
@@ -47,37 +65,34 @@ def _leavers(
     return leaves[leaves < until]
 
 
-def _end(tables: dict[str, pd.DataFrame], left: "pd.Series[pd.Timestamp]") -> None:
-    """The subscriptions of those who leave end then; what would have started later does not."""
+def _leave(tables: dict[str, pd.DataFrame], left: "pd.Series[pd.Timestamp]") -> None:
+    """The subscriptions of those who leave end then, and nothing comes of them later."""
     rows = tables["subscriptions"]
     leaves = rows["account_id"].map(left)
     ends = leaves.notna() & (rows["started_at"] < leaves) & ~(rows["ended_at"] <= leaves)
-    rows = rows.assign(
+    tables["subscriptions"] = rows.assign(
         ended_at=rows["ended_at"].mask(ends, leaves), end_reason=rows["end_reason"].mask(ends, "cancelled")
     )
-    tables["subscriptions"] = rows[~(rows["started_at"] >= leaves)].reset_index(drop=True)
+    for table, column in COMES_FROM_CUSTOMERS.items():
+        rows = tables[table]
+        later = pd.to_datetime(rows[column]) >= rows["account_id"].map(left)
+        tables[table] = rows[~later.to_numpy()].reset_index(drop=True)
 
 
-def _lose_orders(
-    tables: dict[str, pd.DataFrame], at: pd.Timestamp, left: "pd.Series[pd.Timestamp]", rng: np.random.Generator
-) -> None:
+def _lose_orders(tables: dict[str, pd.DataFrame], at: pd.Timestamp, rng: np.random.Generator) -> None:
     """Whole orders are not placed, nor their lines sent back; of the invoices that are for orders, as many lack."""
     rows = tables["orders"]
-    placed = rows[rows["status"] != "returned"].groupby("order_id")["ordered_at"].min()
-    after = placed[placed >= at].index
+    first = rows[rows["status"] != "returned"].groupby("order_id")[["ordered_at", "known_at"]].min().min(axis=1)
+    after = first[first >= at].index  # what is dated in the future was known before
     lost = after[rng.random(len(after)) < ORDERS_LOST]
-    gone = rows["ordered_at"] >= rows["account_id"].map(left)
-    tables["orders"] = rows[~rows["order_id"].isin(lost) & ~gone].reset_index(drop=True)
+    tables["orders"] = rows[~rows["order_id"].isin(lost)].reset_index(drop=True)
     bills = tables["invoices"]
     for_orders = ((bills["issued_at"] >= at) & bills["subscription_id"].isna()).to_numpy()
     unbilled = for_orders & (rng.random(len(bills)) < ORDERS_LOST)
-    over = (bills["issued_at"] >= bills["account_id"].map(left)).to_numpy()
-    tables["invoices"] = bills[~unbilled & ~over].reset_index(drop=True)
+    tables["invoices"] = bills[~unbilled].reset_index(drop=True)
 
 
-def _use_less(
-    tables: dict[str, pd.DataFrame], at: pd.Timestamp, left: "pd.Series[pd.Timestamp]", rng: np.random.Generator
-) -> None:
+def _use_less(tables: dict[str, pd.DataFrame], at: pd.Timestamp, rng: np.random.Generator) -> None:
     """Users stay away, and with them what they did; a day without users has no row."""
     rows = tables["usage"]
     noon = pd.to_datetime(rows["day"]) + pd.Timedelta(hours=12)
@@ -88,17 +103,15 @@ def _use_less(
         whole = np.nan_to_num(np.maximum(values[after], 0)).astype(np.int64)
         values[after] = rng.binomial(whole, 1 - USE_LOST)
     rows = rows.assign(active_users=users, events=events)
-    gone = (noon >= rows["account_id"].map(left)).to_numpy()
     nobody = np.zeros(len(rows), dtype=bool)
     nobody[after] = users[after] == 0
-    tables["usage"] = rows[~gone & ~nobody].reset_index(drop=True)
+    tables["usage"] = rows[~nobody].reset_index(drop=True)
 
 
 def _complain_more(
     tables: dict[str, pd.DataFrame],
     at: pd.Timestamp,
     until: pd.Timestamp,
-    left: "pd.Series[pd.Timestamp]",
     rng: np.random.Generator,
 ) -> None:
     """Further tickets of the same accounts, within hours of the first."""
@@ -119,5 +132,4 @@ def _complain_more(
         known_at=more["known_at"] + later,
     )
     rows = pd.concat([rows, more[more["opened_at"] < until]], ignore_index=True)
-    rows = rows[~(rows["opened_at"] >= rows["account_id"].map(left))]
     tables["tickets"] = rows.sort_values(["opened_at", "ticket_id"], ignore_index=True)

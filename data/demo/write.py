@@ -1,6 +1,7 @@
 """The demo company, written: one Parquet file per contract table, and the truth beside them."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from data.demo.mail import campaigns_table, consents_table, mailed, plan, touche
 from data.demo.misleading import note_what_misleads
 from data.demo.money import costs_table, invoices_table, responses_table
 from data.demo.orders import orders_table
-from data.demo.regime import change_regime
+from data.demo.regime import SIGNS, change_regime
 from data.demo.rhythm import NEVER, Span
 from data.demo.subscriptions import contract, subscriptions_table, usage_table
 from data.demo.support import activities_table, tickets_table
@@ -60,13 +61,14 @@ def write_demo(
     timezone: str = "Europe/Istanbul",
     years: int = 3,
     regime_change: datetime | None = None,
+    regime_signs: Sequence[str] = tuple(SIGNS),
 ) -> DemoSummary:
     """The rows written: every contract table as ``folder/crm/<table>.parquet``, the truth below ``folder/truth/``.
 
     ``until`` (naive UTC) is when the CRM was exported: its day is incomplete, and nothing that became known later is
     there. Size 1 is 1,200 accounts; the work is linear in it. The same arguments give the same bytes.
-    From ``regime_change`` (naive UTC) on, customers behave otherwise (``data.demo.regime``); what came before is the
-    same with and without it.
+    From ``regime_change`` (naive UTC) on, customers behave otherwise in the ways of ``regime_signs``
+    (``data.demo.regime``); what came before is the same with and without it.
     """
     if until.tzinfo is not None:
         raise ValueError(
@@ -115,7 +117,7 @@ def write_demo(
     note_what_misleads(tables, touches.iloc[unmarked], span, notes)
     truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": notes.table()}
     if regime_change is not None:
-        truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed)
+        truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed, regime_signs)
     for part in ("crm", "truth"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)

@@ -1,0 +1,152 @@
+"""How soon an alert tells of a change, and how often one cries wolf, on demo companies.
+
+``python -m bench.drift [--seeds 11 12 …] [--size 1]``. For each seed a company is made twice: as it is, and with a
+change of regime (``data.demo.regime``) from midnight of a day that the seed draws. Each of the last hundred nights of
+the quiet one is judged by what that night knew, with the alerts of the night before it; every alert that is new is
+false. The changed one is judged from the night on that sees the first changed day, until an alert that was not up
+before: the first such night is night 1. ``drift.nights_to_alert`` is the median over the seeds (the table names each,
+and the worst); ``drift.false_alerts`` the mean number per ``drift.quiet_nights`` nights of one company.
+
+The last rows plant one sign of the change at a time: what of it would have sufficed. The limit of the bands
+(``reports.bands.LIMIT``) was chosen on other seeds (201–220), at other dates.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from statistics import fmean, median
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from bench.result import say
+from data.calendar import first_instant
+from data.contract import TABLES
+from data.demo import write_demo
+from data.demo.regime import SIGNS
+from data.known import as_known
+from data.lake import connect
+from data.scoring import SCOREBOARD, conform
+from features.company import Company
+from reports.alerts import raise_alerts
+from reports.bands import HOLD_NIGHTS, band
+from reports.drift import flow_drift
+from reports.flows import Daily, daily_flows
+
+TIMEZONE = "Europe/Istanbul"
+FIRST_UNTIL = datetime(2026, 1, 1, 12)
+QUIET_NIGHTS, WATCHED_NIGHTS = 100, 30
+SEEDS = tuple(range(11, 21))
+NOTHING_MATCHED = conform(pd.DataFrame(columns=list(SCOREBOARD.by_name)), SCOREBOARD)
+
+
+def main() -> None:
+    """Print nights to the alert and false alerts, seed by seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--size", type=float, default=1.0)
+    given = parser.parse_args()
+    rows, waits, false = [], [], []
+    for seed in given.seeds:
+        until, change = _dates(seed)
+        with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
+            quiet = _flows(Path(folder), until, seed, given.size, None, ())
+            changed = _flows(Path(folder), until, seed, given.size, change, tuple(SIGNS))
+        told = list(_new_alerts(quiet, until.date(), QUIET_NIGHTS))
+        wait, by = _wait(changed, change, until.date())
+        false.append(len(told))
+        waits.append(wait)
+        rows.append([str(seed), f"{change:%a %Y-%m-%d}", _nights(wait), by, str(len(told)), ", ".join(told)])
+    for sign in SIGNS:
+        alone = []
+        for seed in given.seeds:
+            until, change = _dates(seed)
+            with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
+                alone.append(
+                    _wait(_flows(Path(folder), until, seed, given.size, change, (sign,)), change, until.date())[0]
+                )
+        seen = [wait for wait in alone if wait <= WATCHED_NIGHTS]
+        rows.append([f"only {sign}", "", f"{median(alone):g} (median)", f"seen in {len(seen)} of {len(alone)}", "", ""])
+    say(
+        "hidden drift",
+        ["seed", "changed from", "nights to the alert", "by", f"false in {QUIET_NIGHTS} nights", "which"],
+        rows,
+        {
+            "drift.nights_to_alert": median(waits),
+            "drift.nights_to_alert_worst": max(waits),
+            "drift.within_two_nights": round(fmean(wait <= 2 for wait in waits), 3),
+            "drift.quiet_nights": QUIET_NIGHTS,
+            "drift.false_alerts": round(fmean(false), 3),
+            "drift.false_alerts_worst": max(false),
+        },
+    )
+
+
+def _dates(seed: int) -> tuple[datetime, datetime]:
+    """When a company's data end, within a year, and a day one to two months before from which it is changed."""
+    rng = np.random.default_rng([seed, 5])
+    until = FIRST_UNTIL + timedelta(days=int(rng.integers(365)))
+    return until, datetime.combine(until.date(), datetime.min.time()) - timedelta(days=int(rng.integers(32, 60)))
+
+
+def _flows(
+    folder: Path, until: datetime, seed: int, size: float, change: datetime | None, signs: Sequence[str]
+) -> list[Daily]:
+    """The daily flows of a company as of its last day."""
+    at = None if change is None else first_instant(change.date(), TIMEZONE)
+    write_demo(folder, until=until, size=size, seed=seed, timezone=TIMEZONE, regime_change=at, regime_signs=signs)
+    backend, before = connect(), ibis.literal(first_instant(until.date(), TIMEZONE))
+    tables = {
+        name: as_known(backend.read_parquet(folder / "crm" / f"{name}.parquet", table_name=name), table, before)
+        for name, table in TABLES.items()
+    }
+    return daily_flows(Company(tables, until.date(), TIMEZONE, "EUR", seed, backend))
+
+
+def _nights(wait: int) -> str:
+    return str(wait) if wait <= WATCHED_NIGHTS else f"not within {WATCHED_NIGHTS}"
+
+
+def _alerts(flows: list[Daily], first: date, nights: int) -> Iterator[tuple[date, pd.DataFrame]]:
+    """The alerts of nights one after the other, each given the days that it knew and the alerts of the one before."""
+    earlier = pd.DataFrame(columns=["kind", "about", "first_seen", "told_on"])
+    for night in (first + timedelta(days=n) for n in range(nights)):
+        bands = [band(_until(daily, night), HOLD_NIGHTS + 2) for daily in flows]
+        told = raise_alerts(night, bands, flow_drift(bands), NOTHING_MATCHED, earlier)
+        earlier = told.assign(told_on=night)
+        yield night, told
+
+
+def _until(daily: Daily, night: date) -> Daily:
+    """The days that a night knew: a day's counts are those of the first night after it, and never change."""
+    known = int(np.searchsorted(daily.days, np.datetime64(night - timedelta(days=daily.waits))))
+    return replace(daily, days=daily.days[:known], came=daily.came[:known], of=daily.of[:known],
+                   quiet=daily.quiet[:known])  # fmt: skip
+
+
+def _new_alerts(flows: list[Daily], last: date, nights: int) -> Iterator[str]:
+    """The names of alerts that were first seen in one of the last nights."""
+    first, seen = last - timedelta(days=nights - 1), set()
+    for _, told in _alerts(flows, first, nights):
+        for alert, day in zip(told["alert_id"], told["first_seen"], strict=True):
+            if day >= first and alert not in seen:
+                seen.add(alert)
+                yield str(alert)
+
+
+def _wait(flows: list[Daily], change: datetime, last: date) -> tuple[int, str]:
+    """Nights from the first that sees the change until one brings a new alert, and about what."""
+    first = change.date() + timedelta(days=1)
+    for n, (_, told) in enumerate(_alerts(flows, first, min(WATCHED_NIGHTS, (last - first).days + 1)), 1):
+        new = told[told["first_seen"] >= first]
+        if len(new):
+            return n, ", ".join(new["about"])
+    return WATCHED_NIGHTS + 1, ""
+
+
+if __name__ == "__main__":
+    main()
