@@ -99,12 +99,17 @@ def _flows(
     """The daily flows of a company as of its last day."""
     at = None if change is None else first_instant(change.date(), TIMEZONE)
     write_demo(folder, until=until, size=size, seed=seed, timezone=TIMEZONE, regime_change=at, regime_signs=signs)
-    backend, before = connect(), ibis.literal(first_instant(until.date(), TIMEZONE))
+    return daily_flows(company_of(folder, until.date(), seed))
+
+
+def company_of(folder: Path, as_of: date, seed: int = 7) -> Company:
+    """The demo company below a folder as it was known at a date, read as it lies."""
+    backend, before = connect(threads=1), ibis.literal(first_instant(as_of, TIMEZONE))
     tables = {
-        name: as_known(backend.read_parquet(folder / "crm" / f"{name}.parquet", table_name=name), table, before)
+        name: as_known(backend.read_parquet(folder / "crm" / f"{name}.parquet", table_name=name), table, before).cache()
         for name, table in TABLES.items()
     }
-    return daily_flows(Company(tables, until.date(), TIMEZONE, "EUR", seed, backend))
+    return Company(tables, as_of, TIMEZONE, "EUR", seed, backend)
 
 
 def _nights(wait: int) -> str:

@@ -17,8 +17,8 @@ from features.company import Company
 from features.outcomes import OUTCOMES, happened
 
 TENTHS = 10
-DRAWS, SURE = 200, 0.99
-"""Draws of accounts behind an interval, and how sure it is."""
+DRAWS, REACH = 200, 2.576
+"""Draws of accounts behind an interval, and how many standard errors it reaches: 99 of 100 hold the truth."""
 FEWEST = 30
 """Fewer matched scores of one month and version say nothing."""
 LEAST_CHANCE = 1e-6
@@ -53,7 +53,8 @@ def scoreboard(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
 def reliability(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row per score, month, version and tenth of the scores: ``data.scoring.RELIABILITY``."""
     frames = [
-        pd.concat([pd.DataFrame([name] * TENTHS), _tenths(part, seed)], axis=1) for name, _, part in _parts(matched)
+        pd.concat([pd.DataFrame([name] * TENTHS), _tenths(part, kind, seed)], axis=1)
+        for name, kind, part in _parts(matched)
     ]
     return conform(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(), RELIABILITY)
 
@@ -73,7 +74,9 @@ def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
     said, came = part["value"].to_numpy(np.float64), part["outcome"].to_numpy(np.float64)
     draws = _draws(part, seed)
     figures = {"said": said.mean(), "happened": came.mean()}
-    figures["happened_low"], figures["happened_high"] = _around(draws @ came / draws.sum(axis=1))
+    accounts, shares = part["key"].nunique(), kind == "chance"
+    drawn = draws @ came / draws.sum(axis=1)
+    figures["happened_low"], figures["happened_high"] = _around(figures["happened"], drawn, accounts, share=shares)
     if kind == "money":
         figures["absolute_error"] = np.abs(said - came).mean()
         low, high = part["low"].to_numpy(np.float64), part["high"].to_numpy(np.float64)
@@ -83,7 +86,8 @@ def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
             figures["coverage"] = inside.mean()
             weights = draws[:, given]
             drawn = weights @ inside / np.maximum(weights.sum(axis=1), 1)
-            figures["coverage_low"], figures["coverage_high"] = _around(drawn)
+            held = _around(figures["coverage"], drawn, part.loc[given, "key"].nunique(), share=True)
+            figures["coverage_low"], figures["coverage_high"] = held
         return figures
     chance = np.clip(said, LEAST_CHANCE, 1 - LEAST_CHANCE)
     tenth = _tenth(len(part))
@@ -98,11 +102,12 @@ def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
         ("calibration_error", _calibration_error(draws, said, came, tenth)),
         ("lift", _lift(draws, came, tenth)),
     ):
-        figures[f"{name}_low"], figures[f"{name}_high"] = _around(drawn)
+        low_, high_ = _around(figures[name], drawn, accounts, share=False)
+        figures[f"{name}_low"], figures[f"{name}_high"] = max(low_, 0.0), high_
     return figures
 
 
-def _tenths(part: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _tenths(part: pd.DataFrame, kind: str, seed: int) -> pd.DataFrame:
     """What each tenth of the scores said, and what happened in it."""
     said, came = part["value"].to_numpy(np.float64), part["outcome"].to_numpy(np.float64)
     tenth, draws = _tenth(len(part)), _draws(part, seed)
@@ -110,8 +115,10 @@ def _tenths(part: pd.DataFrame, seed: int) -> pd.DataFrame:
     for number in range(1, TENTHS + 1):
         mine = tenth == number
         weights = draws[:, mine]
-        low, high = _around(weights @ came[mine] / np.maximum(weights.sum(axis=1), 1))
-        rows.append((number, int(mine.sum()), said[mine].mean(), came[mine].mean(), low, high))
+        drawn = weights @ came[mine] / np.maximum(weights.sum(axis=1), 1)
+        mean, accounts = float(came[mine].mean()), part.loc[mine, "key"].nunique()
+        limits = _around(mean, drawn, accounts, share=kind == "chance")
+        rows.append((number, int(mine.sum()), said[mine].mean(), mean, *limits))
     return pd.DataFrame(rows, columns=["tenth", "matched", "said", "happened", "happened_low", "happened_high"])
 
 
@@ -129,10 +136,19 @@ def _draws(part: pd.DataFrame, seed: int) -> Numbers:
     return drawn
 
 
-def _around(drawn: Numbers) -> tuple[float, float]:
-    """The limits between which the drawn figures lie, as sure as ``SURE``."""
-    low, high = np.nanquantile(drawn, [(1 - SURE) / 2, (1 + SURE) / 2]) if not np.isnan(drawn).all() else (np.nan,) * 2
-    return float(low), float(high)
+def _around(figure: float, drawn: Numbers, accounts: int, *, share: bool) -> tuple[float, float]:
+    """The limits of a figure, from how its draws scatter.
+
+    Those of a share are Wilson's (1927), for as many independent rows as scatter so: where it always happened, or never
+    did, the draws do not scatter at all, and the accounts are counted.
+    """
+    error = float(np.nanstd(drawn)) if not np.isnan(drawn).all() else float("nan")
+    if not share:
+        return figure - REACH * error, figure + REACH * error
+    proofs = figure * (1 - figure) / error**2 if error > 0 and 0 < figure < 1 else float(accounts)
+    middle = (figure + REACH**2 / (2 * proofs)) / (1 + REACH**2 / proofs)
+    half = REACH / (1 + REACH**2 / proofs) * (figure * (1 - figure) / proofs + REACH**2 / (4 * proofs**2)) ** 0.5
+    return middle - half, middle + half
 
 
 def _calibration_error(weights: Numbers, said: Numbers, came: Numbers, tenth: npt.NDArray[np.int64]) -> Numbers:
