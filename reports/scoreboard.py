@@ -1,12 +1,17 @@
 """The scoreboard of past scores: what was said, beside what happened, by month and model version.
 
+The calibration error is the mean distance, over tenths of the scores, between what was said and what happened (Naeini
+et al. 2015); the lift how many times as often it happened in the highest tenth as in all.
+
 An account is scored week after week, and what befalls it counts in all those weeks: rows of one account are no
 independent proofs. Intervals therefore draw accounts, not rows (a bootstrap of clusters; Field & Welsh 2007), with the
 same draws for every figure of a month.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +22,7 @@ from features.company import Company
 from features.outcomes import OUTCOMES, happened
 
 TENTHS = 10
-DRAWS, REACH = 200, 2.576
+DRAWS, REACH = 500, 2.576
 """Draws of accounts behind an interval, and how many standard errors it reaches: 99 of 100 hold the truth."""
 FEWEST = 30
 """Fewer matched scores of one month and version say nothing."""
@@ -72,68 +77,93 @@ def _parts(matched: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, pd.D
 
 def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
     said, came = part["value"].to_numpy(np.float64), part["outcome"].to_numpy(np.float64)
-    draws = _draws(part, seed)
+    drawn = Draws.of(part, seed)
     figures = {"said": said.mean(), "happened": came.mean()}
-    accounts, shares = part["key"].nunique(), kind == "chance"
-    drawn = draws @ came / draws.sum(axis=1)
-    figures["happened_low"], figures["happened_high"] = _around(figures["happened"], drawn, accounts, share=shares)
+    _add(figures, "happened", drawn.mean(came), drawn.accounts, share=kind == "chance")
     if kind == "money":
         figures["absolute_error"] = np.abs(said - came).mean()
         low, high = part["low"].to_numpy(np.float64), part["high"].to_numpy(np.float64)
         given = ~np.isnan(low) & ~np.isnan(high)
         if given.any():
-            inside = ((came >= low) & (came <= high))[given]
-            figures["coverage"] = inside.mean()
-            weights = draws[:, given]
-            drawn = weights @ inside / np.maximum(weights.sum(axis=1), 1)
-            held = _around(figures["coverage"], drawn, part.loc[given, "key"].nunique(), share=True)
-            figures["coverage_low"], figures["coverage_high"] = held
+            inside = (came >= low) & (came <= high) & given
+            figures["coverage"] = inside.sum() / given.sum()
+            _add(figures, "coverage", drawn.mean(inside, given), drawn.accounts, share=True)
         return figures
     chance = np.clip(said, LEAST_CHANCE, 1 - LEAST_CHANCE)
     tenth = _tenth(len(part))
+    member = tenth[:, None] == np.arange(1, TENTHS + 1)
+    off = member * (said - came)[:, None]
+    top = tenth == TENTHS
     figures |= {
         "brier": ((said - came) ** 2).mean(),
         "log_loss": -(came * np.log(chance) + (1 - came) * np.log(1 - chance)).mean(),
-        "calibration_error": _calibration_error(np.ones((1, len(part))), said, came, tenth)[0],
+        "calibration_error": np.abs(off.sum(axis=0)).sum() / len(part),
         "auc": _auc(said, came),
-        "lift": _lift(np.ones((1, len(part))), came, tenth)[0],
+        "lift": came[top].mean() / came.mean() if came.any() else float("nan"),
     }
-    for name, drawn in (
-        ("calibration_error", _calibration_error(draws, said, came, tenth)),
-        ("lift", _lift(draws, came, tenth)),
-    ):
-        low_, high_ = _around(figures[name], drawn, accounts, share=False)
-        figures[f"{name}_low"], figures[f"{name}_high"] = max(low_, 0.0), high_
-    return figures
+    errors = np.abs(drawn.sums(off)).sum(axis=1) / drawn.sums(np.ones(len(part)))[:, 0]
+    _add(figures, "calibration_error", errors, drawn.accounts, share=False)
+    highest, share = drawn.mean(came * top, top), drawn.mean(came)
+    lifts = np.divide(highest, share, out=np.full(len(share), np.nan), where=share > 0)
+    _add(figures, "lift", lifts, drawn.accounts, share=False)
+    return figures | {name: max(figures[name], 0.0) for name in ("calibration_error_low", "lift_low")}
+
+
+def _add(figures: dict[str, float], name: str, drawn: Numbers, accounts: int, *, share: bool) -> None:
+    """Add the limits of a figure."""
+    figures[f"{name}_low"], figures[f"{name}_high"] = _around(figures[name], drawn, accounts, share=share)
 
 
 def _tenths(part: pd.DataFrame, kind: str, seed: int) -> pd.DataFrame:
     """What each tenth of the scores said, and what happened in it."""
     said, came = part["value"].to_numpy(np.float64), part["outcome"].to_numpy(np.float64)
-    tenth, draws = _tenth(len(part)), _draws(part, seed)
+    tenth, drawn = _tenth(len(part)), Draws.of(part, seed)
     rows = []
     for number in range(1, TENTHS + 1):
         mine = tenth == number
-        weights = draws[:, mine]
-        drawn = weights @ came[mine] / np.maximum(weights.sum(axis=1), 1)
         mean, accounts = float(came[mine].mean()), part.loc[mine, "key"].nunique()
-        limits = _around(mean, drawn, accounts, share=kind == "chance")
+        limits = _around(mean, drawn.mean(came * mine, mine), accounts, share=kind == "chance")
         rows.append((number, int(mine.sum()), said[mine].mean(), mean, *limits))
     return pd.DataFrame(rows, columns=["tenth", "matched", "said", "happened", "happened_low", "happened_high"])
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Accounts drawn with replacement: how often each is in each draw, and the account of each row."""
+
+    times: Numbers
+    """Draw × account."""
+    account: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, part: pd.DataFrame, seed: int) -> "Draws":
+        """Draws of the accounts of some rows, the same for the same accounts and seed."""
+        account, keys = pd.factorize(part["key"], sort=True)
+        rng = np.random.default_rng([seed, 31])
+        times = rng.multinomial(len(keys), np.full(len(keys), 1 / len(keys)), size=DRAWS)
+        return cls(times.astype(np.float64), account.astype(np.int64))
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts there are."""
+        return int(self.times.shape[1])
+
+    def sums(self, values: npt.NDArray[Any]) -> Numbers:
+        """Draw × column: sums of the rows' values over the accounts drawn."""
+        columns = values.reshape(len(values), -1)
+        by_account = np.zeros((self.accounts, columns.shape[1]))
+        np.add.at(by_account, self.account, columns)
+        return np.asarray(self.times @ by_account)
+
+    def mean(self, values: npt.NDArray[Any], of: npt.NDArray[Any] | None = None) -> Numbers:
+        """The mean of the rows' values in each draw, over the rows that ``of`` marks; 0 where a draw has none."""
+        rows = np.ones(len(values)) if of is None else of
+        return np.asarray(self.sums(values)[:, 0] / np.maximum(self.sums(rows)[:, 0], 1))
 
 
 def _tenth(rows: int) -> npt.NDArray[np.int64]:
     """The tenth of each row, rows in the order of what they said; as equal in number as can be."""
     return np.arange(rows) * TENTHS // rows + 1
-
-
-def _draws(part: pd.DataFrame, seed: int) -> Numbers:
-    """How often each row is in each draw: all rows of an account together, accounts drawn with replacement."""
-    place, keys = pd.factorize(part["key"], sort=True)
-    rng = np.random.default_rng([seed, 31])
-    counts = rng.multinomial(len(keys), np.full(len(keys), 1 / len(keys)), size=DRAWS)
-    drawn: Numbers = counts[:, place].astype(np.float64)
-    return drawn
 
 
 def _around(figure: float, drawn: Numbers, accounts: int, *, share: bool) -> tuple[float, float]:
@@ -149,22 +179,6 @@ def _around(figure: float, drawn: Numbers, accounts: int, *, share: bool) -> tup
     middle = (figure + REACH**2 / (2 * proofs)) / (1 + REACH**2 / proofs)
     half = REACH / (1 + REACH**2 / proofs) * (figure * (1 - figure) / proofs + REACH**2 / (4 * proofs**2)) ** 0.5
     return middle - half, middle + half
-
-
-def _calibration_error(weights: Numbers, said: Numbers, came: Numbers, tenth: npt.NDArray[np.int64]) -> Numbers:
-    """Mean distance, over tenths, between what was said and what happened (Naeini et al. 2015), for each draw."""
-    member = (tenth[:, None] == np.arange(1, TENTHS + 1)).astype(np.float64)
-    off = np.abs(weights @ (member * (said - came)[:, None])).sum(axis=1)
-    return np.asarray(off / weights.sum(axis=1))
-
-
-def _lift(weights: Numbers, came: Numbers, tenth: npt.NDArray[np.int64]) -> Numbers:
-    """How many times as often it happened in the highest tenth as in all, for each draw; NaN where it never did."""
-    top = tenth == TENTHS
-    share = weights @ came / weights.sum(axis=1)
-    highest = weights[:, top] @ came[top] / np.maximum(weights[:, top].sum(axis=1), 1)
-    lift: Numbers = np.divide(highest, share, out=np.full(len(share), np.nan), where=share > 0)
-    return lift
 
 
 def _auc(said: Numbers, came: Numbers) -> float:

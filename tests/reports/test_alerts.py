@@ -84,7 +84,9 @@ def test_scores_that_did_not_keep_their_word_are_told() -> None:
     assert wrong["kind"] == "lift"
 
 
-@pytest.mark.parametrize(("coverage", "low", "high", "told"), [(0.6, 0.55, 0.65, 1), (0.6, 0.4, 0.85, 0), (0.75, 0.72, 0.78, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("coverage", "low", "high", "told"), [(0.6, 0.55, 0.65, 1), (0.6, 0.4, 0.85, 0), (0.75, 0.72, 0.78, 0)]
+)
 def test_intervals_that_hold_too_few_are_told(coverage: float, low: float, high: float, told: int) -> None:
     figures = {"coverage": coverage, "coverage_low": low, "coverage_high": high}
     found = alerts(scoreboard=board(score="expected_revenue", absolute_error=9.0, brier=np.nan, **figures))

@@ -134,7 +134,8 @@ def test_closed_windows_are_matched_once_and_open_ones_wait() -> None:
     def said(key: str, as_of: date, days: int, **more: Any) -> dict[str, Any]:
         return {"run_id": f"r{as_of}", "as_of": as_of, "score": "expected_revenue", "key": key, "value": 5.0,
                 "low": 0.0, "high": 20.0, "model": "m v1", "horizon_days": days,
-                "closes_on": as_of + timedelta(days=days), "outcome": np.nan, "outcome_as_of": None, **more}  # fmt: skip
+                "closes_on": as_of + timedelta(days=days), "outcome": np.nan, "outcome_as_of": None,
+                **more}  # fmt: skip
 
     april = date(2026, 4, 1)
     rows = match(
