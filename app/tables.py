@@ -54,7 +54,7 @@ LOOKS: dict[str, Look] = {
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
     "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
     "scoreboard": Look(
-        ("score", "month", "model", "matched", "said", "happened", "calibration_error", "auc", "lift", "coverage"),
+        ("score", "month", "model", "matched", "said", "happened", "lift", "coverage"),
         ("-month",),
     ),
     "reliability": Look(

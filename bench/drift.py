@@ -118,7 +118,7 @@ def _nights(wait: int) -> str:
 
 def _alerts(flows: list[Daily], first: date, nights: int) -> Iterator[tuple[date, pd.DataFrame]]:
     """The alerts of nights one after the other, each given the days that it knew and the alerts of the one before."""
-    earlier = pd.DataFrame(columns=["kind", "about", "first_seen", "told_on"])
+    earlier = pd.DataFrame(columns=["kind", "about", "first_seen", "since", "told_on"])
     for night in (first + timedelta(days=n) for n in range(nights)):
         bands = [band(_until(daily, night), HOLD_NIGHTS + 2) for daily in flows]
         told = raise_alerts(night, bands, flow_drift(bands), NOTHING_MATCHED, earlier)

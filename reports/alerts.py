@@ -53,16 +53,20 @@ def raise_alerts(
     return conform(told.sort_values(["severity", "first_seen", "alert_id"], ignore_index=True), ALERTS)
 
 
-def _row(alert: Alert, as_of: date, first_seen: date | None) -> dict[str, object]:
-    first = first_seen or alert.first_seen or as_of
-    return {**asdict(alert), "first_seen": first, "alert_id": f"{alert.kind}:{alert.about}:{first}"}
+def _row(alert: Alert, as_of: date, up: tuple[date, date] | None) -> dict[str, object]:
+    first, since = up or (alert.first_seen or as_of, alert.since)
+    return {**asdict(alert), "first_seen": first, "since": since, "alert_id": f"{alert.kind}:{alert.about}:{first}"}
 
 
-def _up(alert: Alert, earlier: pd.DataFrame, as_of: date) -> date | None:
-    """When an alert that was up on the earlier night was first seen; ``None`` where that night is too long ago."""
+def _up(alert: Alert, earlier: pd.DataFrame, as_of: date) -> tuple[date, date] | None:
+    """When an alert that was up on the earlier night was first seen, and since when it held; ``None`` where it was not
+    up, or that night is too long ago."""
     same = earlier[(earlier["kind"] == alert.kind) & (earlier["about"] == alert.about)]
-    recent = [first for first, told_on in zip(same["first_seen"], same["told_on"], strict=True)
-              if (as_of - told_on).days <= HOLD_NIGHTS]  # fmt: skip
+    recent = [
+        (first, since)
+        for first, since, told_on in zip(same["first_seen"], same["since"], same["told_on"], strict=True)
+        if (as_of - told_on).days <= HOLD_NIGHTS
+    ]
     return min(recent, default=None)
 
 
@@ -72,22 +76,29 @@ def _of_flows(bands: Sequence[Band]) -> Iterator[Alert]:
         then = None if place is None else reading(found, place)
         if place is None or then is None:
             continue
-        way = "fewer" if then.deviations < 0 else "more"
-        now = reading(found)
-        rate = f"{then.came / then.expected - 1:+.0%}" if then.expected > 0 else "none were expected"
         yield Alert(
             "flow",
             flow.name,
             "act",
             then.since,
-            f"{flow.says}, {_span(then)}: {_number(then.came)} where {_number(then.expected)} were expected ({rate});"
-            f" usual is {_number(then.low)} to {_number(then.high)}" + _since_then(now, then),
-            f"look at {flow.look_at}; where the change is real, {_meaning(flow.name, way)}",
+            f"{flow.says}, {_span(then)}: {_against(then, flow.kind)}" + _since_then(reading(found), then),
+            f"look at {flow.look_at}; where it is customers who changed, train the models anew (gelir train), and trust"
+            " scores less until their windows have closed",
             then.came,
             then.low,
             then.high,
             found.told_on(place),
         )
+
+
+def _against(window: Reading, kind: str) -> str:
+    """What came beside what was expected, and the limits of what is usual."""
+    came, low, high = window.came, window.low, window.high
+    if kind == "mean":
+        return f"{came - 1:+.1%} against what was expected; usual is {low - 1:+.1%} to {high - 1:+.1%}"
+    rate = f" ({came / window.expected - 1:+.0%})" if window.expected > 0 else ""
+    expected = f"{_number(came)} where {_number(window.expected)} were expected{rate}"
+    return f"{expected}; usual is {_number(low)} to {_number(high)}"
 
 
 def _span(window: Reading) -> str:
@@ -98,14 +109,6 @@ def _since_then(now: Reading | None, then: Reading) -> str:
     if now is None or now.until == then.until or not now.expected:
         return ""
     return f"; {_span(now)}: {now.came / now.expected - 1:+.0%}"
-
-
-def _meaning(flow: str, way: str) -> str:
-    """What a change that is no fault of the data asks for."""
-    return (
-        f"{way} of it is what customers now do: train the models anew (gelir train), and trust scores less until"
-        " their windows have closed"
-    )
 
 
 def _number(value: float) -> str:

@@ -67,7 +67,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Reading:
-    """One window of a flow's band: where it stands. ``since`` and ``until`` are its first and last day."""
+    """One window of a flow's band: where it stands. ``since`` and ``until`` are its first and last day.
+
+    Of a *mean*, all are shares of what was expected, which is 1.
+    """
 
     since: date
     until: date
@@ -151,7 +154,7 @@ def _limits(daily: Daily, expected: Numbers, reach: Numbers) -> tuple[Numbers, N
         return expected - half, expected + half
     root = np.sqrt(expected + 0.375)
     low, high = np.maximum(root - reach / 2, np.sqrt(0.375)) ** 2 - 0.375, (root + reach / 2) ** 2 - 0.375
-    return np.where(np.isnan(reach), np.nan, low), high
+    return np.where(np.isnan(reach), np.nan, np.maximum(low, 0.0)), high
 
 
 def _usual(off: Numbers, floor: float, nights: int) -> Numbers:
@@ -183,11 +186,12 @@ def reading(found: Band, place: int = -1) -> Reading | None:
         return None
     row = int(np.nanargmax(off))
     until = found.daily.days[place].date()
-    return Reading(
-        until - timedelta(days=WINDOWS[row] - 1),
-        until,
-        *(float(part[row, place]) for part in (found.came, found.expected, found.low, found.high, found.deviations)),
+    unit = float(found.expected[row, place]) if found.daily.flow.kind == "mean" else 1.0
+    came, expected, low, high = (
+        float(part[row, place]) / unit for part in (found.came, found.expected, found.low, found.high)
     )
+    since = until - timedelta(days=WINDOWS[row] - 1)
+    return Reading(since, until, came, expected, low, high, float(found.deviations[row, place]))
 
 
 def began(found: Band) -> int | None:

@@ -41,15 +41,23 @@ def test_a_flow_that_fell_says_since_when_by_how_much_and_what_to_do() -> None:
     assert told["evidence"].startswith("orders placed, 2026-03-10: 0.0 where 4")
     assert "(-100%)" in told["evidence"]
     assert told["low"] > told["value"] == 0
-    assert told["suggestion"].startswith("look at the load of orders; where the change is real, fewer of it is")
+    assert told["suggestion"].startswith("look at the load of orders; where it is customers who changed")
+
+
+def test_a_mean_is_told_as_a_share_of_what_was_expected() -> None:
+    (told,) = alerts(bands=[band(daily(40, after(1, 0.75), kind="mean"))])
+    assert told["value"] == pytest.approx(0.75, abs=0.03)
+    assert told["evidence"].startswith("orders placed, 2026-03-10: -2")
+    assert "against what was expected; usual is -" in told["evidence"]
 
 
 def test_an_alert_that_is_still_up_keeps_its_name_and_one_that_comes_back_gets_another() -> None:
     falls = [band(daily(40, after(1, 0.0)))]
     first = date(2026, 3, 3)
-    up = {"kind": "flow", "about": "orders", "first_seen": first, "told_on": NIGHT - timedelta(days=1)}
+    yesterday, held = NIGHT - timedelta(days=1), date(2026, 3, 1)
+    up = {"kind": "flow", "about": "orders", "first_seen": first, "since": held, "told_on": yesterday}
     (told,) = alerts(bands=falls, earlier=pd.DataFrame([up]))
-    assert (told["alert_id"], told["first_seen"]) == (f"flow:orders:{first}", first)
+    assert (told["alert_id"], told["first_seen"], told["since"]) == (f"flow:orders:{first}", first, held)
     (other,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "about": "tickets"}]))
     assert other["first_seen"] == NIGHT
     (again,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "told_on": NIGHT - timedelta(days=30)}]))

@@ -18,7 +18,7 @@ from reports.flows import daily_flows
 UNTIL = datetime(2026, 9, 16, 12)
 CHANGED = date(2026, 9, 7)
 SEED = 3
-NO_ALERTS = pd.DataFrame(columns=["kind", "about", "first_seen", "told_on"])
+NO_ALERTS = pd.DataFrame(columns=["kind", "about", "first_seen", "since", "told_on"])
 
 
 @pytest.fixture(scope="module")
