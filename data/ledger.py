@@ -42,6 +42,7 @@ NIGHTS = Table(
     "ledger_nights",
     _METADATA,
     Column("run_id", Text),
+    Column("company", Text),
     Column("as_of", Date),
     Column("published_at", DateTime),
     Column("withdrawn", Boolean),
@@ -63,8 +64,9 @@ SCORES = Table(
 )
 
 
-def said_before(store: Store, as_of: date) -> pd.DataFrame:
-    """One row per score that a night before ``as_of`` gave and that a report needs: ``data.scoring.PUBLISHED_SCORES``.
+def said_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
+    """One row per score that a company's night before ``as_of`` gave, as far as reports need it:
+    ``data.scoring.PUBLISHED_SCORES``.
 
     Those whose window has closed by then and that were given in the last ``SHOWN_DAYS`` days or have no outcome yet,
     and all of the latest night. An outcome that became known after ``as_of`` is not told.
@@ -72,25 +74,30 @@ def said_before(store: Store, as_of: date) -> pd.DataFrame:
     view = VIEWS[PUBLISHED_SCORES.name]
     with store.reading() as connection:
         latest = connection.execute(
-            select(view.c.run_id).where(view.c.as_of < as_of).order_by(view.c.as_of.desc()).limit(1)
+            select(view.c.run_id)
+            .where(view.c.company == company, view.c.as_of < as_of)
+            .order_by(view.c.as_of.desc())
+            .limit(1)
         ).scalar_one_or_none()
         wanted = (view.c.closes_on <= as_of) & (
             (view.c.as_of >= as_of - timedelta(days=SHOWN_DAYS)) | view.c.outcome_as_of.is_(None)
         )
-        query = select(view).where(view.c.as_of < as_of, or_(wanted, view.c.run_id == latest))
+        query = select(view).where(
+            view.c.company == company, view.c.as_of < as_of, or_(wanted, view.c.run_id == latest)
+        )
         found = connection.execute(query.order_by(view.c.as_of, view.c.score, view.c.key)).all()
     rows = pd.DataFrame([tuple(row) for row in found], columns=view.c.keys(), dtype=object)
     later = [day is not None and day > as_of for day in rows["outcome_as_of"]]
     rows.loc[later, ["outcome", "outcome_as_of"]] = None
     numbers = dict.fromkeys(("value", "low", "high", "outcome"), "float64")
-    texts = dict.fromkeys(("run_id", "score", "key", "model"), "str")
+    texts = dict.fromkeys(("run_id", "company", "score", "key", "model"), "str")
     return rows.astype({**numbers, **texts, "horizon_days": "int64"})
 
 
-def alerts_before(store: Store, as_of: date) -> pd.DataFrame:
-    """The alerts of the latest published run before ``as_of``, with that run's ``as_of`` as ``told_on``."""
+def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
+    """The alerts of a company's latest published run before ``as_of``, with that run's ``as_of`` as ``told_on``."""
     of_run = select(RUN_RECORDS.c.run_id, RUN_RECORDS.c.as_of).where(
-        RUN_RECORDS.c.as_of < as_of, RUN_RECORDS.c.status == "published"
+        RUN_RECORDS.c.company == company, RUN_RECORDS.c.as_of < as_of, RUN_RECORDS.c.status == "published"
     )
     latest = of_run.order_by(RUN_RECORDS.c.as_of.desc(), RUN_RECORDS.c.published_at.desc()).limit(1)
     written = BASES[ALERTS.name]
@@ -104,37 +111,42 @@ def alerts_before(store: Store, as_of: date) -> pd.DataFrame:
     return rows.assign(told_on=run.as_of)
 
 
-def keep(connection: Connection, run_id: str, as_of: date, published_at: datetime, steps: Sequence[Step]) -> None:
+def keep(
+    connection: Connection, run_id: str, company: str, as_of: date, published_at: datetime, steps: Sequence[Step]
+) -> None:
     """Write what a run that is being published said, where its night is to be kept; and outcomes that it found."""
+    night = {"run_id": run_id, "company": company, "as_of": as_of, "published_at": published_at, "withdrawn": False}
     for step in steps:
         if CAME in step.tables:
             _settle(connection, step.frame(CAME), as_of)
-        if TOLD in step.tables and not _has_another(connection, run_id, as_of):
-            _write(connection, run_id, as_of, published_at, step.frame(TOLD))
+        if TOLD in step.tables and not _has_another(connection, company, as_of):
+            _write(connection, night, step.frame(TOLD))
 
 
-def withdraw_after(connection: Connection, published_at: datetime) -> None:
-    """Nights that were published after an instant count no more, all others do: readers were taken back to it."""
-    connection.execute(update(NIGHTS).values(withdrawn=NIGHTS.c.published_at > published_at))
+def withdraw_after(connection: Connection, company: str, published_at: datetime) -> None:
+    """A company's nights that were published after an instant count no more, its others do: readers went back to it."""
+    after = NIGHTS.c.published_at > published_at
+    connection.execute(update(NIGHTS).where(NIGHTS.c.company == company).values(withdrawn=after))
 
 
-def _has_another(connection: Connection, run_id: str, as_of: date) -> bool:
+def _has_another(connection: Connection, company: str, as_of: date) -> bool:
     """Whether another date of the same week is kept."""
     monday = as_of - timedelta(days=as_of.weekday())
-    same_week = NIGHTS.c.as_of.between(monday, monday + timedelta(days=6))
     others = select(NIGHTS.c.run_id).where(
-        same_week, NIGHTS.c.as_of != as_of, NIGHTS.c.run_id != run_id, ~NIGHTS.c.withdrawn
+        NIGHTS.c.company == company,
+        NIGHTS.c.as_of.between(monday, monday + timedelta(days=6)),
+        NIGHTS.c.as_of != as_of,
+        ~NIGHTS.c.withdrawn,
     )
     return connection.execute(others.limit(1)).one_or_none() is not None
 
 
-def _write(connection: Connection, run_id: str, as_of: date, published_at: datetime, told: pd.DataFrame) -> None:
+def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame) -> None:
+    run_id = night["run_id"]
     known = connection.execute(select(NIGHTS.c.run_id).where(NIGHTS.c.run_id == run_id)).one_or_none()
-    if known is not None:  # published anew: what it said is what it says
-        values = {"published_at": published_at, "withdrawn": False}
-        connection.execute(update(NIGHTS).where(NIGHTS.c.run_id == run_id).values(**values))
+    if known is not None:  # published anew after it was retired: what it said is what it says
+        connection.execute(update(NIGHTS).where(NIGHTS.c.run_id == run_id).values(**night))
         return
-    night = {"run_id": run_id, "as_of": as_of, "published_at": published_at, "withdrawn": False}
     connection.execute(insert(NIGHTS).values(**night))
     rows = _plain(told.assign(run_id=run_id, outcome=None, outcome_as_of=None)[SCORES.c.keys()])
     if rows:

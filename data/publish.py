@@ -75,7 +75,7 @@ def publish(
         with store.writing() as connection:
             _record(connection, run, status="published", published_at=published_at, why=None)
             _point(connection, run.run_id)
-            keep_scores(connection, run.run_id, run.as_of, published_at, steps)
+            keep_scores(connection, run.run_id, run.company, run.as_of, published_at, steps)
             _retire(connection, run.company, keep)
     return counts
 
@@ -107,8 +107,8 @@ def rollback(store: Store, run_id: str) -> None:
                 mend=f"name one of {', '.join(there)}" if there else "publish a run first: gelir nightly",
             )
         _point(connection, run_id)
-        query = select(RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
-        withdraw_after(connection, connection.execute(query).scalar_one())
+        gone_to = select(RUN_RECORDS.c.company, RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
+        withdraw_after(connection, *connection.execute(gone_to).one())
 
 
 def _sources(store: Store, steps: Sequence[Step]) -> dict[str, Step]:

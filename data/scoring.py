@@ -386,6 +386,7 @@ PUBLISHED_SCORES = Table(
     ("run_id", "score", "key"),
     (
         Column("run_id", required=True),
+        Column("company", required=True),
         Column("as_of", "date", required=True),
         Column("score", required=True),
         Column("key", required=True),

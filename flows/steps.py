@@ -206,7 +206,7 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
     """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
 
     def told(draft: Draft) -> None:
-        said, alerted = (earlier(store, run.moment.as_of) for earlier in (said_before, alerts_before))
+        said, alerted = (earlier(store, run.company, run.moment.as_of) for earlier in (said_before, alerts_before))
         reports.report(Tonight(run.known(golden), known, scores, said, alerted), draft)
 
     return run.step("report", told)

@@ -4,6 +4,7 @@
 -- while readers were taken back behind it.
 CREATE TABLE ledger_nights (
     run_id TEXT NOT NULL,
+    company TEXT NOT NULL,
     as_of DATE NOT NULL,
     published_at TIMESTAMP NOT NULL,
     withdrawn BOOLEAN NOT NULL,
@@ -26,10 +27,11 @@ CREATE TABLE ledger_scores (
     PRIMARY KEY (run_id, score, key)
 );
 
--- Of several runs for one date, the one published last counts.
+-- Of several runs of a company for one date, the one published last counts.
 CREATE VIEW published_scores AS
 SELECT
     said.run_id,
+    nights.company,
     nights.as_of,
     said.score,
     said.key,
@@ -45,7 +47,7 @@ FROM ledger_nights AS nights
 JOIN ledger_scores AS said ON said.run_id = nights.run_id
 WHERE NOT nights.withdrawn AND NOT EXISTS (
     SELECT 1 FROM ledger_nights AS later
-    WHERE later.as_of = nights.as_of AND NOT later.withdrawn AND (
+    WHERE later.company = nights.company AND later.as_of = nights.as_of AND NOT later.withdrawn AND (
         later.published_at > nights.published_at
         OR (later.published_at = nights.published_at AND later.run_id > nights.run_id)
     )

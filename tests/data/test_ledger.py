@@ -28,7 +28,7 @@ def told(churn: float, as_of: date, keys: tuple[str, ...] = ("A001", "A002")) ->
 
 def night(
     store: Store, root: Path, name: str, as_of: date, *, churn: float = 0.25, came: pd.DataFrame | None = None,
-    alerts: pd.DataFrame | None = None, attempt: int = 1, keep: int = 30,
+    alerts: pd.DataFrame | None = None, attempt: int = 1, keep: int = 30, company: str = "acme",
 ) -> None:  # fmt: skip
     """Publish a night that said ``churn`` of two accounts and found outcomes."""
     frames = outputs(churn)
@@ -39,7 +39,7 @@ def night(
         draft.write(TOLD, told(churn, as_of))
         draft.write(CAME, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]) if came is None else came)
     at = datetime(as_of.year, as_of.month, as_of.day, 1, attempt)
-    publish(store, record(name, as_of=as_of), [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
+    publish(store, record(name, as_of=as_of, company=company), [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
 
 
 def said(store: Store) -> dict[str, list[float]]:
@@ -82,12 +82,21 @@ def test_a_night_that_was_rolled_back_does_not_count_until_readers_go_forth_to_i
     assert list(said(store)) == ["r0", "r1", "r3"], "another night takes the place of the one withdrawn"
 
 
+def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: Path) -> None:
+    night(store, tmp_path, "ours", MONDAY)
+    night(store, tmp_path, "theirs", MONDAY, company="other", attempt=2)
+    night(store, tmp_path, "theirs later", MONDAY + timedelta(weeks=1), company="other")
+    assert set(said_before(store, "other", MONDAY + timedelta(weeks=3))["run_id"]) == {"theirs later"}
+    rollback(store, "ours")
+    assert list(said(store)) == ["ours", "theirs", "theirs later"], "going to another company withdraws nothing of it"
+
+
 def test_a_report_is_given_what_has_closed_and_the_latest_night(store: Store, tmp_path: Path) -> None:
     for week in (0, 1, 2):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week))
-    assert set(said_before(store, MONDAY)["run_id"]) == set()
-    assert set(said_before(store, MONDAY + timedelta(weeks=2))["run_id"]) == {"r1"}
-    assert set(said_before(store, MONDAY + timedelta(days=97))["run_id"]) == {"r0", "r1", "r2"}
+    assert set(said_before(store, "acme", MONDAY)["run_id"]) == set()
+    assert set(said_before(store, "acme", MONDAY + timedelta(weeks=2))["run_id"]) == {"r1"}
+    assert set(said_before(store, "acme", MONDAY + timedelta(days=97))["run_id"]) == {"r0", "r1", "r2"}
 
 
 def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(store: Store, tmp_path: Path) -> None:
@@ -100,11 +109,11 @@ def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(s
     night(store, tmp_path, "r0", MONDAY)
     night(store, tmp_path, "r1", closed, came=came(1.0))
     night(store, tmp_path, "r2", closed + timedelta(weeks=1), came=came(0.0))
-    kept = said_before(store, closed + timedelta(weeks=2)).query("run_id == 'r0'")
+    kept = said_before(store, "acme", closed + timedelta(weeks=2)).query("run_id == 'r0'")
     assert kept["outcome"].tolist()[0] == 1.0
     assert pd.isna(kept["outcome"].tolist()[1]), "there was none to be had"
     assert kept["outcome_as_of"].tolist() == [closed] * 2
-    replayed = said_before(store, closed - timedelta(days=1)).query("run_id == 'r0'")
+    replayed = said_before(store, "acme", closed - timedelta(days=1)).query("run_id == 'r0'")
     assert replayed["outcome"].isna().all()
     assert replayed["outcome_as_of"].isna().all()
 
@@ -117,7 +126,7 @@ def test_a_night_is_given_the_alerts_of_the_night_before_its_date(store: Store, 
 
     night(store, tmp_path, "r0", MONDAY, alerts=alert(MONDAY))
     night(store, tmp_path, "r1", MONDAY + timedelta(days=3))
-    assert alerts_before(store, MONDAY).empty
-    (row,) = alerts_before(store, MONDAY + timedelta(days=2)).to_dict("records")
+    assert alerts_before(store, "acme", MONDAY).empty
+    (row,) = alerts_before(store, "acme", MONDAY + timedelta(days=2)).to_dict("records")
     assert (row["alert_id"], row["first_seen"], row["told_on"]) == (f"flow:orders:{MONDAY}", MONDAY, MONDAY)
-    assert alerts_before(store, MONDAY + timedelta(days=9)).empty, "the latest night had none"
+    assert alerts_before(store, "acme", MONDAY + timedelta(days=9)).empty, "the latest night had none"
