@@ -28,7 +28,9 @@ def own_history(shelf: Shelf, weight: str) -> Say:
 def segment_top(shelf: Shelf, days: str) -> Say:
     """What most customers of the segment bought within 90 days, or ever (then of all)."""
     if days == "ever":
-        return lambda chosen: np.broadcast_to(shelf.of_item["buyers"], (len(chosen), len(shelf.items))).astype(np.float32)
+        return lambda chosen: np.broadcast_to(shelf.of_item["buyers"], (len(chosen), len(shelf.items))).astype(
+            np.float32
+        )
     return lambda chosen: shelf.in_segment[shelf.segment[chosen]].astype(np.float32)
 
 

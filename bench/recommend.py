@@ -14,9 +14,10 @@ bought before are named and wanted, *explore* where only others are.
 * Online Retail: customers of the wholesaler, 2009-12-01 to 2011-09-08, tested on the 13 weeks from 2011-09-09. An item
   is a stock code of goods. Segments are the United Kingdom and abroad, as the mapping has them.
 
-Nothing is chosen on the test window. Cuts before it, one window apart so that none sees another's labels, teach: the
-settings of each peer and what our trees optimise are those with the best recall@10 on the latest inner cut, learnt from
-the earlier ones; then ours learns from all of them, and every peer is made again of all that is known at the test cut.
+Nothing is chosen on the test window. Inner cuts before it teach, each with what was bought in a window after it that had
+closed by the test cut. The settings of each peer and what our trees optimise are those with the best recall@10 on the
+latest inner cut, ours learnt from those whose windows had closed by then; afterwards ours learns from all inner cuts,
+and every peer is made again of all that is known at the test cut.
 Lists that are too short are filled with what is popular, for all methods alike.
 """
 
@@ -37,7 +38,7 @@ from models.shortlist import Most, Shortlist, shortlist
 
 TOP = 10
 SEED = 7
-INNER_CUTS = 6
+INNER_CUTS = 9
 MOST_LEARNT = 1_200
 """Customers of each inner cut that are learnt from, and judged at the latest, to be quick."""
 MOST = Most(own=100, alike=20, taste=20, popular=15)
@@ -49,13 +50,14 @@ CHUNK = 200
 
 @dataclass(frozen=True)
 class Sales:
-    """Purchases (``customer, item, at``), the segment of each customer, the test cut, and the days of an inner window."""
+    """Purchases (``customer, item, at``), the segment of each customer, the test cut, how long an inner window is, and
+    how far apart inner cuts lie."""
 
-    name: str
     bought: pd.DataFrame
     segments: "pd.Series[str]"
     cut: pd.Timestamp
     window: pd.Timedelta
+    step: pd.Timedelta
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/datasets"))
     folder = parser.parse_args().data
     readers = {"completejourney": completejourney, "online_retail": online_retail}
-    missing = [str(folder / name) for name in ("rec_completejourney", "rev_online_retail_uci") if not (folder / name).is_dir()]
+    missing = [
+        str(folder / name) for name in ("rec_completejourney", "rev_online_retail_uci") if not (folder / name).is_dir()
+    ]
     if missing:
         raise SystemExit(f"the data is not there: {', '.join(missing)}; name its folder with --data")
     rows: list[list[str]] = []
@@ -112,7 +116,17 @@ def main() -> None:
             parts = (one.recall, one.ndcg, one.repeat, one.explore, one.coverage, one.popularity)
             told = name + (" (best peer)" if name == best else "")
             rows.append([key, told, one.setting, *(f"{part:.4f}" for part in parts)])
-    columns = ["data", "method", "setting", "recall@10", "NDCG@10", "repeat", "explore", "coverage", "popularity of the ten"]
+    columns = [
+        "data",
+        "method",
+        "setting",
+        "recall@10",
+        "NDCG@10",
+        "repeat",
+        "explore",
+        "coverage",
+        "popularity of the ten",
+    ]
     say("next basket", columns, rows, figures)
 
 
@@ -120,7 +134,8 @@ def completejourney(folder: Path) -> Sales:
     """The households' purchases, weeks 41–53 to test."""
     home = folder / "rec_completejourney"
     lines = pd.read_parquet(
-        home / "transactions.parquet", columns=["household_id", "product_id", "quantity", "week", "transaction_timestamp"]
+        home / "transactions.parquet",
+        columns=["household_id", "product_id", "quantity", "week", "transaction_timestamp"],
     )
     lines = lines[lines["quantity"] > 0]
     ages = pd.read_parquet(home / "demographics.parquet").set_index("household_id")["age"].astype(str)
@@ -128,7 +143,7 @@ def completejourney(folder: Path) -> Sales:
     bought = pd.DataFrame(
         {"customer": lines["household_id"], "item": lines["product_id"], "at": lines["transaction_timestamp"]}
     )
-    return Sales("completejourney", bought, ages, cut, pd.Timedelta(days=28))
+    return Sales(bought, ages, cut, pd.Timedelta(days=28), pd.Timedelta(days=14))
 
 
 def online_retail(folder: Path) -> Sales:
@@ -144,15 +159,16 @@ def online_retail(folder: Path) -> Sales:
     lines = lines[lines["item"].str.match("[0-9]{5}")].astype({"customer": "int64"})
     home_land = lines.drop_duplicates("customer").set_index("customer")["country"] == "United Kingdom"
     segments = home_land.map({True: "United Kingdom", False: "abroad"})
-    return Sales(
-        "online_retail", lines[["customer", "item", "at"]], segments, pd.Timestamp("2011-09-09"), pd.Timedelta(days=45)
-    )
+    cut, window, step = pd.Timestamp("2011-09-09"), pd.Timedelta(days=91), pd.Timedelta(days=30)
+    return Sales(lines[["customer", "item", "at"]], segments, cut, window, step)
 
 
 def measure(sales: Sales) -> dict[str, Measured]:
     """Ours and every peer on the test window, each with the settings that were best on the latest inner cut."""
     rng = np.random.default_rng(SEED)
-    inner = [before(sales, sales.cut - sales.window * step, sales.window) for step in range(1, INNER_CUTS + 1)]
+    days = [sales.cut - sales.window - sales.step * back for back in range(INNER_CUTS)]
+    inner = [before(sales, day, sales.window) for day in days]
+    closed = [place for place, day in enumerate(days) if day + sales.window <= days[0]]
     learnt = [_some(cut, rng) for cut in inner]
     lists = [shortlist(cut.shelf, cut.chosen, MOST, SEED) for cut in learnt]
     judge = learnt[0]
@@ -160,7 +176,8 @@ def measure(sales: Sales) -> dict[str, Measured]:
     def on_inner(told: Say) -> float:
         return recall_and_ndcg(judge, named(judge, told)[0])[0]
 
-    aim = max(AIMS, key=lambda one: on_inner(_ours(_fit(learnt[1:], lists[1:], one), lists[0])))
+    earlier, their_lists = [learnt[place] for place in closed], [lists[place] for place in closed]
+    aim = max(AIMS, key=lambda one: on_inner(_ours(_fit(earlier, their_lists, one), lists[0])))
     test = before(sales, sales.cut, None)
     ours = _ours(_fit(learnt, lists, aim), shortlist(test.shelf, test.chosen, MOST, SEED))
     measured = {"ours": replace(_measured(test, ours), setting=str(aim))}
@@ -208,9 +225,7 @@ def _fit(cuts: list[Cut], lists: list[Shortlist], aim: tuple[ranker.Objective, b
     weights = np.concatenate([1.0 / size[one.row] for size, one in zip(sizes, lists, strict=True)]) if alike else None
     number = np.concatenate([one.row + at * 10**9 for at, one in enumerate(lists)])
     features = pd.concat([one.features for one in lists], ignore_index=True)
-    return ranker.fit(
-        features, bought, number, seed=SEED, objective=objective, weights=weights, trees=TREES
-    )
+    return ranker.fit(features, bought, number, seed=SEED, objective=objective, weights=weights, trees=TREES)
 
 
 def _ours(booster: ranker.lgb.Booster, listed: Shortlist) -> Say:

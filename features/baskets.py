@@ -41,4 +41,6 @@ def answered(company: Company, spine: ir.Table, by: str = "account_id") -> ir.Ta
     seen = told.select(by, "product_id", "happened_at", *known).join(keys(spine, by), by)
     seen = seen.filter(*(seen[name].isnull() | (seen[name] < seen.as_of_at) for name in known))
     seen = seen.mutate(age=age(seen, "happened_at"))
-    return seen.group_by(by, "as_of", "product_id").agg(answered_days=seen.age.min()).order_by("as_of", by, "product_id")
+    return (
+        seen.group_by(by, "as_of", "product_id").agg(answered_days=seen.age.min()).order_by("as_of", by, "product_id")
+    )

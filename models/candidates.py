@@ -199,7 +199,9 @@ def _of_products(
     total = np.bincount(shelf.row, weights=paid, minlength=len(shelf.customers))
     active = held[held["active"].astype(bool)]
     best = active.groupby(["account_id", "family"])["tier"].max().rename("best").reset_index()
-    rows = pairs[["account_id", "product_id"]].merge(products[["product_id", "family", "tier"]], on="product_id", how="left")
+    rows = pairs[["account_id", "product_id"]].merge(
+        products[["product_id", "family", "tier"]], on="product_id", how="left"
+    )
     rows = rows.merge(best, on=["account_id", "family"], how="left")
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = np.where(count > 0, total / count, np.nan)

@@ -87,7 +87,9 @@ def exclusions(
     enough = (above["has_tier"].astype("float64") >= above["requires_tier"].astype("float64")).fillna(False)
     lacking = needs["requires_product_id"].notna() & met["has_product_id"].isna() & ~enough
     exclude(lacking, label + " needs " + _named(needs["requires_product_id"], names) + ", which is not there")
-    talks = rows.merge(hindered.deals[["account_id", "product_id", "since"]], on=["account_id", "product_id"], how="left")
+    talks = rows.merge(
+        hindered.deals[["account_id", "product_id", "since"]], on=["account_id", "product_id"], how="left"
+    )
     talked = _since(talks["since"])
     exclude(talked.notna(), label + " is in an open deal already, since " + talked.fillna(""))
     why.index = pairs.index

@@ -189,7 +189,9 @@ def _past(company: Company, dates: tuple[date, ...]) -> dict[tuple[CustomerKind,
 
 def _labelled(made: Candidates, bought: pd.DataFrame) -> _Past:
     of_day = (bought["as_of"] == made.as_of) & bought["customer_id"].isin(set(made.customers))
-    wanted = bought.loc[of_day, ["customer_id", "product_id", "bought"]].astype({"customer_id": object, "product_id": object})
+    wanted = bought.loc[of_day, ["customer_id", "product_id", "bought"]].astype(
+        {"customer_id": object, "product_id": object}
+    )
     pairs = made.pairs.merge(wanted, on=["customer_id", "product_id"], how="left")
     closed = pairs.loc[pairs["excluded"].notna() & pairs["bought"].notna(), ["customer_id", "product_id"]]
     left = wanted.merge(closed.assign(closed=True), on=["customer_id", "product_id"], how="left")
@@ -250,9 +252,7 @@ def _kind(pairs: pd.DataFrame) -> "pd.Series[str]":
     return pairs["repeat"].map({True: "repeat", False: "explore"})
 
 
-def _judgement(
-    past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: pd.DataFrame
-) -> Judgement | Abstention:
+def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: pd.DataFrame) -> Judgement | Abstention:
     """How far up what accounts bought was among the five named first; the baseline names the segment's favourites.
 
     Customers that bought nothing that they could have been offered say nothing about a choice, and do not count. What
@@ -270,8 +270,10 @@ def _judgement(
     said = pairs["said"].to_numpy(dtype=np.float64)
     metrics = {
         **compared(pairs[~person], accounts.bought, accounts.made.catalogue, top),
-        **{f"people: {name}": value for name, value in compared(
-            pairs[person], people.bought, people.made.catalogue, TOP["contact"]).items()},
+        **{
+            f"people: {name}": value
+            for name, value in compared(pairs[person], people.bought, people.made.catalogue, TOP["contact"]).items()
+        },
         "log loss": float(log_losses(said, happened).mean()),
         "baseline log loss": float(log_losses(pairs["popular_segment"].to_numpy(dtype=np.float64), happened).mean()),
         "calibration error": calibration_error(said, happened),

@@ -57,6 +57,7 @@ FEATURES: tuple[Feature, ...] = (
 )
 """What is known of a pair; ``features.feature`` says how to read a row of this list."""
 
+
 @dataclass(frozen=True)
 class Most:
     """How many pairs of a customer come from each source: own history, co-purchase, taste, the segment's favourites."""
@@ -89,7 +90,9 @@ class Shortlist:
 
 def shortlist(shelf: Shelf, chosen: Places, most: Most, seed: int) -> Shortlist:
     """The lists of the chosen customers (places in the shelf)."""
-    weights = shelf.matrix(np.log1p(shelf.own["times"]) * (LASTS + (1 - LASTS) * 0.5 ** (shelf.own["days"] / HALF_LIFE)))
+    weights = shelf.matrix(
+        np.log1p(shelf.own["times"]) * (LASTS + (1 - LASTS) * 0.5 ** (shelf.own["days"] / HALF_LIFE))
+    )
     neighbours = Neighbours.of(shelf)
     factors = Factors.of(shelf, weights, neighbours.compared, seed)
     parts = []
@@ -97,7 +100,9 @@ def shortlist(shelf: Shelf, chosen: Places, most: Most, seed: int) -> Shortlist:
         some = chosen[at : at + CHUNK]
         parts.append(_part(shelf, neighbours, factors, weights[some], some, most))
     row, column, companion = (np.concatenate([part[at] for part in parts]) for at in range(3))
-    return Shortlist(shelf, neighbours, row, column, companion, pd.concat([part[3] for part in parts], ignore_index=True))
+    return Shortlist(
+        shelf, neighbours, row, column, companion, pd.concat([part[3] for part in parts], ignore_index=True)
+    )
 
 
 def _part(
@@ -153,8 +158,10 @@ def _own(shelf: Shelf, row: Places, column: Places) -> dict[str, NDArray[np.floa
     """What each customer did with the item; nothing bought is 0 times, and no days."""
     at = shelf.find(row, column)
     had = at >= 0
-    own = {name: np.where(had, values[at], np.nan) if len(values) else np.full(len(at), np.nan)
-           for name, values in shelf.own.items()}
+    own = {
+        name: np.where(had, values[at], np.nan) if len(values) else np.full(len(at), np.nan)
+        for name, values in shelf.own.items()
+    }
     mine = shelf.of_customer
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
