@@ -7,8 +7,9 @@ and a logistic curve through the blend (Platt 1999) makes it mean what it says. 
 row learnt by heart wins nothing.
 
 Where rows come in order of time (``when``) the parts left out are later than what was learnt from, as they will be in
-use, and the past may fade: a row counts half as much for each half-life of age. The half-life is the one that loses
-least on the later parts, all of them inside the rows handed in; none at all is among the candidates.
+use, and the past may fade: a row counts half as much for each half-life of age. Columns that tell the time rather than
+the row (a price index) may be left out. Which half-life, if any, and whether they are left out, is what loses least on
+the later parts, all of them inside the rows handed in.
 """
 
 import warnings
@@ -45,14 +46,14 @@ FEWEST_OF_EACH = 8
 """With fewer rows of the rarer class nothing is learnt of the columns: the flat rate is said, and that it is flat."""
 
 STRENGTHS = (0.01, 0.05, 0.3)
-MOST_TREES = 400
-EVERY = 20
+MOST_TREES = 200
+EVERY = 10
 """Numbers of trees that are tried: each of this step."""
 
 TREES: dict[str, Any] = {
     **PARAMS,
     "objective": "binary",
-    "learning_rate": 0.03,
+    "learning_rate": 0.06,
     "num_leaves": 8,
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 2.0,
@@ -61,7 +62,13 @@ TREES: dict[str, Any] = {
 FADES = (0.5, 0.25, 0.125, 0.0625)
 """Half-lives that are tried, as shares of the time that the rows cover; and no fading."""
 
-LATER_PARTS = 4
+LATER_PARTS = 5
+TELLS_TIME = 0.6
+"""A column is about the time where its shares in the earlier and the later half of rows lie this far apart (of 1)."""
+
+MOST_TO_CHOOSE = 8_000
+"""Rows that each half-life is tried on, drawn by chance from more."""
+
 FORGOTTEN = 1e-3
 """Rows that count for less are left out."""
 
@@ -163,19 +170,18 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):
         if self.abstained_ is not None:
             warnings.warn(f"{self.abstained_}; the flat rate {self.rate_:.3g} is said", AbstainedWarning, stacklevel=3)
             return self
-        parts = _random_parts(lines, self.folds) if times is None else _later_parts(lines, times)
-        span = 0.0 if times is None else float(np.ptp(times))
-        found = []
-        for half_life in [None, *(share * span for share in FADES if span > 0)]:
-            faded = lines if half_life is None else replace(lines, weights=lines.weights * _fade(times, half_life))
-            said = [_said(faded, train, test) for train, test in parts]
-            found.append((*_best_blend(lines, said), half_life, faded))
-        (self.loss_, strength, trees, self.share_, odds, left_out, self.half_life_, faded) = min(
-            found, key=lambda f: f[0]
-        )
+        parts = _random_parts(lines, self.folds)
+        self.half_life_ = None
+        if times is not None:
+            parts = _later_parts(lines, times) or parts
+            lines, self.half_life_ = _choose_memory(lines, times, parts)
+            self.columns_ = lines.columns
+            self.ignored_ = {**self.ignored_, **lines.columns.ignored}
+        said = [_said(lines, train, test) for train, test in parts]
+        self.loss_, strength, trees, self.share_, odds, left_out = _best_blend(lines, said)
         self.strength_, self.trees_ = STRENGTHS[strength], (trees + 1) * EVERY
-        self.slope_, self.intercept_ = _curve(odds, lines.outcomes[left_out], faded.weights[left_out])
-        kept = faded.at(np.flatnonzero(faded.weights > FORGOTTEN * faded.weights.max()))
+        self.slope_, self.intercept_ = _curve(odds, lines.outcomes[left_out], lines.weights[left_out])
+        kept = _remembered(lines)
         self.linear_ = _linear(kept, self.strength_)
         self.booster_ = _trees(kept, self.trees_)
         return self
@@ -227,7 +233,9 @@ def _rarer(outcomes: Numbers) -> int:
 
 
 def _later_parts(lines: _Lines, times: Numbers) -> list[tuple[Rows, Rows]]:
-    """Rows before each of the last few parts, and the part. Times that are equal are never parted."""
+    """Rows before each of the last few parts, and the part; none where too little is known before them. Times that are
+    equal are never parted.
+    """
     known, counts = np.unique(times, return_counts=True)
     if len(known) <= 10 * LATER_PARTS:
         starts = known[max(1, len(known) - LATER_PARTS) :]
@@ -240,13 +248,12 @@ def _later_parts(lines: _Lines, times: Numbers) -> list[tuple[Rows, Rows]]:
         before, part = np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end))
         if _too_little(lines.at(before)) is None:
             parts.append((before, part))
-    return parts or _random_parts(lines, LATER_PARTS)
+    return parts
 
 
 def _said(lines: _Lines, train: Rows, test: Rows) -> _Said:
     """What both models say of rows left out, when fitted to the others."""
-    known = lines.at(train)
-    known = known.at(np.flatnonzero(known.weights > FORGOTTEN * known.weights.max()))
+    known = _remembered(lines.at(train))
     left_out = lines.matrix[test]
     inputs = design(known.columns, known.matrix).fit(known.matrix)
     learnt_from, asked = inputs.transform(known.matrix), inputs.transform(left_out)
@@ -289,9 +296,76 @@ def _loss(odds: Numbers, outcomes: Numbers, weights: Numbers) -> float:
     return float(np.average(np.logaddexp(0, odds) - outcomes * odds, weights=weights))
 
 
-def _fade(times: Numbers | None, half_life: float) -> Numbers:
-    assert times is not None
-    return np.asarray(0.5 ** ((times.max() - times) / half_life))
+def _remembered(lines: _Lines) -> _Lines:
+    """Rows that count at all."""
+    return lines.at(np.flatnonzero(lines.weights > FORGOTTEN * lines.weights.max()))
+
+
+def _choose_memory(lines: _Lines, times: Numbers, parts: list[tuple[Rows, Rows]]) -> tuple[_Lines, float | None]:
+    """The rows with the columns and the fading weights that lose least on the later parts, and the half-life.
+
+    Each is tried as it would be used: a linear model, put right by what it said of the parts before.
+    """
+    span = float(np.ptp(times))
+    best: tuple[float, _Lines, float | None] | None = None
+    for read in [lines, *_timeless(lines, times)]:
+        for half_life in [None, *(share * span for share in FADES if span > 0)]:
+            faded = read
+            if half_life is not None:
+                faded = replace(read, weights=read.weights * 0.5 ** ((times.max() - times) / half_life))
+            loss = _loss_as_used(faded, parts)
+            if best is None or loss < best[0]:
+                best = loss, faded, half_life
+    assert best is not None
+    return best[1], best[2]
+
+
+def _timeless(lines: _Lines, times: Numbers) -> list[_Lines]:
+    """The rows without the columns that tell the time; nothing where there are none, or no others."""
+    early = times <= np.median(times)
+    tell = [_apart(column[early], column[~early]) >= TELLS_TIME for column in lines.matrix.T] if (~early).any() else []
+    if not any(tell) or all(tell):
+        return []
+    names = [*lines.columns.numbers, *lines.columns.categories]
+    why = {name: "tells the time more than the row" for name, tells in zip(names, tell, strict=True) if tells}
+    columns = Columns(
+        tuple(name for name in lines.columns.numbers if name not in why),
+        {name: values for name, values in lines.columns.categories.items() if name not in why},
+        why,
+    )
+    return [replace(lines, columns=columns, matrix=lines.matrix[:, ~np.array(tell)])]
+
+
+def _apart(early: Numbers, late: Numbers) -> float:
+    """How far apart the shares of values are that lie below any bound: Kolmogorov and Smirnov's distance."""
+    early, late = (np.sort(np.nan_to_num(part, nan=-np.inf)) for part in (early, late))
+    bounds = np.unique(np.concatenate([early, late]))
+    shares = [np.searchsorted(part, bounds, side="right") / len(part) for part in (early, late)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _loss_as_used(lines: _Lines, parts: list[tuple[Rows, Rows]]) -> float:
+    """Mean log loss on later parts of a linear model whose curve comes of the parts before; the first has none."""
+    draw = np.random.default_rng(lines.seed)
+    odds: list[Numbers] = []
+    rows: list[Rows] = []
+    losses: list[float] = []
+    for train, test in parts:
+        known = _remembered(lines.at(train))
+        if len(known.outcomes) > MOST_TO_CHOOSE:
+            known = known.at(np.sort(draw.choice(len(known.outcomes), MOST_TO_CHOOSE, replace=False)))
+        if _too_little(known) is not None:
+            return float("inf")
+        said = _linear(known, STRENGTHS[1]).decision_function(lines.matrix[test])
+        slope, intercept = 1.0, 0.0
+        if rows:
+            before = np.concatenate(rows)
+            slope, intercept = _curve(np.concatenate(odds), lines.outcomes[before], lines.weights[before])
+        if rows or len(parts) == 1:
+            losses.append(_loss(intercept + slope * said, lines.outcomes[test], np.ones(len(test))))
+        odds.append(said)
+        rows.append(test)
+    return float(np.mean(losses))
 
 
 def _linear(lines: _Lines, strength: float) -> Pipeline:
@@ -319,6 +393,7 @@ def _trees(lines: _Lines, count: int) -> lgb.Booster:
 
 def _curve(odds: Numbers, outcomes: Numbers, weights: Numbers) -> tuple[float, float]:
     """Slope and intercept of Platt's curve through what was said of rows left out; flat where that told nothing."""
+    weights = weights / weights.max()
     rate = float(np.clip(np.average(outcomes, weights=weights), FLOOR, 1 - FLOOR))
     flat = float(logit(rate))
     if 0 < outcomes.mean() < 1:
@@ -326,6 +401,6 @@ def _curve(odds: Numbers, outcomes: Numbers, weights: Numbers) -> tuple[float, f
         slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
         at_all = np.full(len(odds), flat)
         gain = _loss(at_all, outcomes, weights) - _loss(intercept + slope * odds, outcomes, weights)
-        if slope > 0 and gain * len(odds) > 0.5:  # a likelihood that a slope without meaning would reach by luck
+        if slope > 0 and gain * weights.sum() > 0.5:  # a likelihood that a slope without meaning would reach by luck
             return slope, intercept
     return 0.0, flat

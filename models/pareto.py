@@ -38,7 +38,8 @@ class ParetoModel(Fitted):
             r, alpha, s, beta = np.exp(logs)
             alive, gone = _alive_and_gone(r, alpha, s, beta, x, last / unit, now / unit)
             rates = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
-            fit = np.average(rates + np.logaddexp(alive, gone), weights=weights)
+            with np.errstate(invalid="ignore"):
+                fit = np.average(rates + np.logaddexp(alive, gone), weights=weights)
             return -float(fit) if np.isfinite(fit) else LOST
 
         r, alpha, s, beta = likeliest(loss, [(0.0, 0.0, 0.0, 0.5), (-1.0, -1.0, -1.0, 0.0)])

@@ -1,9 +1,10 @@
 """How many orders each customer without a contract will place next, learnt from the orders of all.
 
 The expectation is the geometric mean of what BG/NBD and Pareto/NBD expect: they differ in who may have left, and
-neither is right about both the young and the silent. Neither knows of what else moves the total; so it is put right by
-forecasts of the past: fitted anew to the first half, two thirds and three quarters of the history, they are held
-against the orders that then came in the rest, and the mean of what they missed (a ratio) is made good.
+neither is right about both the young and the silent. Both take the decline of orders with age from whole histories,
+and miss its level of late; so the total is put right by the latest quarter of the history: what came in it, over what
+was expected of it when it began. That is worth it where the level moves slowly, and costs where a season has just
+passed; ``level_`` says by how much, and 1 undoes it.
 
 Two forecasts come of that. ``expected`` is a mean: sums of it are right for any part of the customers. ``likely`` is
 nearest to what each customer will do: most of those who came once never come back, and a mean of 0.3 orders is wrong
@@ -19,12 +20,12 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import nbinom
 
-from models.buying import FEWEST_REPEATERS, BuyingModel, Numbers, histories
+from models.buying import BuyingModel, Numbers, histories
 from models.pareto import ParetoModel
 
-PAST_SHARES = (1 / 2, 2 / 3, 3 / 4)
+LATEST = 0.25
 FEWEST_ORDERS = 50
-"""A rest of the history in which fewer orders came tells nothing of the level."""
+"""With fewer repeat orders in the latest quarter the level stays as it is: it would follow chance."""
 
 MOST_ORDERS = 400
 SURE = 1 - 1e-9
@@ -39,14 +40,13 @@ class RepeatModel:
         Several orders of a customer at one time are one. ValueError: too few came back, see ``models.buying``.
         """
         now = customer_histories(orders, until)
-        first = until - float(now["age"].max())
-        missed = [_missed(orders, first + share * (until - first), until) for share in PAST_SHARES]
-        known = [np.log(ratio) for ratio in missed if ratio is not None]
-        self.level_ = float(np.exp(np.mean(known))) if known else 1.0
-        return self._fit(now)
-
-    def _fit(self, now: pd.DataFrame) -> Self:
         self.buying_, self.pareto_ = BuyingModel().fit(now), ParetoModel().fit(now)
+        self.level_ = 1.0
+        began = until - LATEST * float(now["age"].max())
+        before = customer_histories(orders, began)
+        came = float(orders_within(orders, before.index, began, until).sum())
+        if came >= FEWEST_ORDERS:
+            self.level_ = came / float(self.expected(before, until - began).sum())
         return self
 
     def expected(self, rows: pd.DataFrame, horizon: float) -> Numbers:
@@ -77,17 +77,6 @@ class RepeatModel:
         if at(SURE).sum() <= total:  # no customer orders but as the mean of all: there is nothing to tell apart
             return expected
         return at(float(brentq(lambda level: at(level).sum() - total, 0.0, SURE, xtol=1e-10)))
-
-
-def _missed(orders: pd.DataFrame, began: float, until: float) -> float | None:
-    """Orders that came in the rest of the history, over those expected when it began; None where it tells nothing."""
-    before = customer_histories(orders, began)
-    came = orders_within(orders, before.index, began, until).sum()
-    if came < FEWEST_ORDERS or (before["frequency"] > 0).sum() < FEWEST_REPEATERS:
-        return None
-    model = RepeatModel()
-    model.level_ = 1.0
-    return float(came / model._fit(before).expected(before, until - began).sum())
 
 
 def customer_histories(orders: pd.DataFrame, until: float) -> pd.DataFrame:
