@@ -36,7 +36,7 @@ from models.repeat import Repeat
 
 RETAIL, RETAIL_AT = "rev_online_retail_uci", date(2011, 9, 9)
 RAVEN = "churn_ravenstack_saas"
-RAVEN_AT = (date(2024, 10, 2),)
+RAVEN_AT = date(2024, 10, 2)
 """The last date whose 90 days are over; a quarter before, more of the tables is broken than a night tolerates."""
 DAYS = 90
 RFM = ["days_since_order", "orders_365", "revenue_365"]
@@ -93,23 +93,17 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
     table: Rows = []
     figures: Figures = {}
     with home("ravenstack", data / RAVEN) as settings:
-        pairs = [(company_at(settings, at), company_at(settings, at + timedelta(days=DAYS))) for at in RAVEN_AT]
-    for word in ("ends", "shrinks"):
-        said, left, shipped = [np.zeros(0)], [np.zeros(0)], []
-        for now, after in ((replace(c, leaving=Leaving(word)) for c in pair) for pair in pairs):
+        today, later = company_at(settings, RAVEN_AT), company_at(settings, RAVEN_AT + timedelta(days=DAYS))
+        for word in ("ends", "shrinks"):
+            now, after = (replace(company, leaving=Leaving(word)) for company in (today, later))
+            method, key = f"churn, leaving is what {word}", "" if word == "shrinks" else "ends_"
             scored, ships = scores(Churn(), now)
-            shipped.append(ships)
-            if scored is not None:
-                both = scored[scored["value"].notna()].merge(departed(after, now.as_of), on="account_id")
-                said.append(both["value"].to_numpy(dtype=np.float64))
-                left.append(both["left"].to_numpy(dtype=np.float64))
-        chances, outcome = np.concatenate(said), np.concatenate(left)
-        method = f"churn, leaving is what {word}"
-        table.append(["RavenStack", method, "who scores", ", ".join(shipped), "baseline, or nobody"])
-        claimed = float(sum(ships == "model" for ships in shipped))
-        key = "ravenstack." if word == "shrinks" else "ravenstack.ends_"
-        figures[f"{key}skill_claimed"] = claimed
-        if len(chances):
+            table.append(["RavenStack", method, "who scores", ships, "baseline, or nobody"])
+            figures[f"ravenstack.{key}skill_claimed"] = float(ships == "model")
+            if scored is None:
+                continue
+            both = scored[scored["value"].notna()].merge(departed(after, RAVEN_AT), on="account_id")
+            chances, outcome = (both[name].to_numpy(dtype=np.float64) for name in ("value", "left"))
             skill, error = auc(chances, outcome), calibration_error(chances, outcome)
             low, high = skill_interval(skill, outcome)
             table += [
@@ -117,7 +111,8 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
                 ["RavenStack", method, "ece", f"{error:.4f}", ECE],
                 ["RavenStack", method, "said, happened", f"{chances.mean():.3f}, {outcome.mean():.3f}", ""],
             ]
-            figures |= {f"{key}auc": skill, f"{key}auc_low": low, f"{key}auc_high": high, f"{key}ece": error}
+            measured = {"auc": skill, "auc_low": low, "auc_high": high, "ece": error}
+            figures |= {f"ravenstack.{key}{name}": value for name, value in measured.items()}
     return table, figures
 
 

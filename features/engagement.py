@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.feature import Feature
+from features.feature import Change, Feature
 from features.past import past
 
 FEATURES = (
@@ -32,7 +32,14 @@ FEATURES = (
     Feature("people_engaged_90", "engagement", "people who answered in the last 90 days", "people", "touches"),
     Feature("activities_90", "engagement", "calls, meetings and mails in the last 90 days", "acts", "activities"),
     Feature("meetings_90", "engagement", "meetings in the last 90 days", "meetings", "activities"),
-    Feature("activities_change_90", "engagement", "our activities of 90 days less the 90 before", "acts", "activities"),
+    Feature(
+        "activities_change_90",
+        "engagement",
+        "our activities of 90 days less the 90 before",
+        "acts",
+        "activities",
+        change=Change("activities_90", "our calls, meetings and mails", "in 90 days"),
+    ),
     Feature(
         "days_since_activity",
         "engagement",

@@ -6,13 +6,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a feature is the change of: ``of`` names the feature that holds the value now; before, it was less this one.
+
+    ``what`` and ``within`` say it: "orders" fell from 6 to 1 "in 90 days".
+    """
+
+    of: str
+    what: str
+    within: str
+
+
+@dataclass(frozen=True)
 class Feature:
     """One column of a feature table.
 
     ``says`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows means zero;
     before that table's first known row, and for features without it, absence means unknown (NULL). ``absent`` is what a
     person would say of such a NULL ("never ordered"); without it, nothing can be said. ``version`` goes up when the
-    meaning changes under an unchanged name, so that models fitted on the old meaning are refused.
+    meaning changes under an unchanged name, so that models fitted on the old meaning are refused. ``change`` is set where
+    the number is a change, so that people are told both sides of it.
     """
 
     name: str
@@ -22,6 +35,7 @@ class Feature:
     zero_from: str | None = None
     version: int = 1
     absent: str | None = None
+    change: Change | None = None
 
 
 def features_hash(features: Iterable[Feature]) -> str:

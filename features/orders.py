@@ -3,7 +3,7 @@
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.feature import Feature
+from features.feature import Change, Feature
 from features.past import past, ratio, with_product
 
 SEASON = (275, 365)
@@ -20,8 +20,22 @@ FEATURES = (
     Feature("revenue_90", "orders", "net revenue from orders in the last 90 days", "money", "orders"),
     Feature("revenue_365", "orders", "net revenue from orders in the last year", "money", "orders"),
     Feature("revenue_ever", "orders", "net revenue from orders so far", "money", "orders"),
-    Feature("revenue_change_90", "orders", "net revenue of the last 90 days less the 90 before", "money", "orders"),
-    Feature("orders_change_90", "orders", "orders of the last 90 days less the 90 before", "orders", "orders"),
+    Feature(
+        "revenue_change_90",
+        "orders",
+        "net revenue of the last 90 days less the 90 before",
+        "money",
+        "orders",
+        change=Change("revenue_90", "net revenue from orders", "in 90 days"),
+    ),
+    Feature(
+        "orders_change_90",
+        "orders",
+        "orders of the last 90 days less the 90 before",
+        "orders",
+        "orders",
+        change=Change("orders_90", "orders", "in 90 days"),
+    ),
     Feature("revenue_season", "orders", "net revenue a year ago in the 90 days now ahead", "money", "orders"),
     Feature(
         "order_value_365",

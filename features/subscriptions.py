@@ -4,18 +4,39 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.feature import Feature
+from features.feature import Change, Feature
 from features.past import days_between, past, ratio
 
 TABLE = "subscriptions"
 
 FEATURES = (
     Feature("mrr", "subscriptions", "monthly recurring revenue", "money", TABLE),
-    Feature("mrr_change_90", "subscriptions", "change of monthly recurring revenue in 90 days", "money", TABLE),
-    Feature("mrr_change_365", "subscriptions", "change of monthly recurring revenue in a year", "money", TABLE),
+    Feature(
+        "mrr_change_90",
+        "subscriptions",
+        "change of monthly recurring revenue in 90 days",
+        "money",
+        TABLE,
+        change=Change("mrr", "monthly recurring revenue", "in 90 days"),
+    ),
+    Feature(
+        "mrr_change_365",
+        "subscriptions",
+        "change of monthly recurring revenue in a year",
+        "money",
+        TABLE,
+        change=Change("mrr", "monthly recurring revenue", "in a year"),
+    ),
     Feature("subscriptions_active", "subscriptions", "active subscriptions", "subscriptions", TABLE),
     Feature("seats", "subscriptions", "seats of active subscriptions", "seats", TABLE),
-    Feature("seats_change_365", "subscriptions", "seats won or lost in a year", "seats", TABLE),
+    Feature(
+        "seats_change_365",
+        "subscriptions",
+        "seats won or lost in a year",
+        "seats",
+        TABLE,
+        change=Change("seats", "seats", "in a year"),
+    ),
     Feature("products_subscribed", "subscriptions", "different products subscribed to", "products", TABLE),
     Feature(
         "days_subscribed", "subscriptions", "days since the first subscription began", "days", absent="never subscribed"

@@ -17,9 +17,6 @@ from features.feature import Feature
 from models.boosting import Encoding
 
 MOST = 3
-MOST_OF_FAMILY = 2
-"""Features of one family say nearly the same; at most two of them are told."""
-
 WORTH_TELLING = 0.05
 """A smaller share of the raw score (log-odds, or log of money) is no reason."""
 
@@ -45,6 +42,9 @@ def reasons(
     voice: Voice,
 ) -> list[list[str]]:
     """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave.
+
+    Features of one family say nearly the same, so they speak once: their shares add up, and the one of them that moved
+    the row most in their common direction is told. A change is told with both its sides.
 
     What is encoded and is none of the ``features`` is no reason, nor is a value that is as usual, as people would read
     it, or of which nothing is known.
@@ -84,25 +84,53 @@ def _sentences(
     usual: dict[str, Any],
     voice: Voice,
 ) -> list[str]:
-    told: list[str] = []
-    of_family: dict[str, int] = defaultdict(int)
+    families: dict[str, list[int]] = defaultdict(list)
     for place in order:
-        feature, share = columns[place], float(shares[place])
-        if feature.unit in IN_WORDS:
-            if of_family[feature.unit]:
-                continue
-            share = float(sum(s for f, s in zip(columns, shares, strict=True) if f.unit == feature.unit))
-        if abs(shares[place]) < WORTH_TELLING or len(told) == MOST:
+        feature = columns[place]
+        families[feature.unit if feature.unit in IN_WORDS else feature.family].append(int(place))
+    totals = {name: float(shares[places].sum()) for name, places in families.items()}
+    changes = {feature.change.of: feature for feature in columns if feature.change}
+    told: list[str] = []
+    for name in sorted(totals, key=lambda name: -abs(totals[name])):
+        if abs(totals[name]) < WORTH_TELLING or len(told) == MOST:
             break
-        if abs(share) < WORTH_TELLING or of_family[feature.family] == MOST_OF_FAMILY:
-            continue
-        sentence = _sentence(feature, values[feature.name], usual.get(feature.name), share, voice)
-        if sentence is None:
-            continue
-        of_family[feature.family] += 1
-        of_family[feature.unit] += feature.unit in IN_WORDS
-        told.append(sentence)
+        for place in families[name]:
+            feature = columns[place]
+            if shares[place] * totals[name] <= 0 or (abs(shares[place]) < WORTH_TELLING and name not in IN_WORDS):
+                continue
+            said = _moved(feature, changes, values, usual, totals[name], voice)
+            said = said or _sentence(feature, values[feature.name], usual.get(feature.name), totals[name], voice)
+            if said is not None:
+                told.append(said)
+                break
     return told
+
+
+def _moved(
+    feature: Feature,
+    changes: dict[str, Feature],
+    values: dict[Any, Any],
+    usual: dict[str, Any],
+    share: float,
+    voice: Voice,
+) -> str | None:
+    """Both sides of a change, for the change itself and for a value that moved further from what is usual."""
+    change = feature if feature.change else changes.get(feature.name)
+    if change is None or change.change is None:
+        return None
+    now, moved = values.get(change.change.of), values.get(change.name)
+    if now is None or moved is None or pd.isna(now) or pd.isna(moved):
+        return None
+    if change is not feature:
+        normal = usual.get(feature.name)
+        if normal is None or (now - normal) * moved <= 0:
+            return None
+    before, after = (_number(float(v), feature.unit, voice.currency) for v in (now - moved, now))
+    if before == after:
+        return None
+    verb = "fell" if moved < 0 else "rose"
+    effect = voice.raises if share > 0 else voice.lowers
+    return f"{_capital(change.change.what)} {verb} from {before} to {after} {change.change.within}, which {effect}"
 
 
 def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voice) -> str | None:
@@ -110,6 +138,8 @@ def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voi
     effect = voice.raises if share > 0 else voice.lowers
     if feature.unit in IN_WORDS:
         return f"{IN_WORDS[feature.unit]} {effect}"
+    if feature.change:
+        return None
     says = _capital(feature.says)
     if feature.unit == "category":
         return f"{says} {value} {effect}" if isinstance(value, str) else None

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.accounts import ACCOUNT_FEATURES
-from features.feature import Feature
+from features.feature import Change, Feature
 from features.opportunities import OPPORTUNITY_FEATURES
 from models.boosting import PARAMS, Encoding
 from models.reasons import Voice, middle, reasons
@@ -93,3 +93,47 @@ def test_what_most_lack_is_usually_absent_and_lacking_it_is_no_reason(
 @pytest.mark.parametrize("feature", [*ACCOUNT_FEATURES, *OPPORTUNITY_FEATURES], ids=lambda feature: feature.name)
 def test_only_what_no_absence_makes_zero_has_words_for_absence(feature: Feature) -> None:
     assert feature.absent is None or (feature.zero_from is None and feature.absent[0].islower())
+
+
+NOW = Feature("orders_90", "orders", "orders in the last 90 days", "orders", "orders")
+MOVED = Feature("moved", "orders", "orders, less those before", "orders", change=Change("orders_90", "orders", "in 90 days"))
+SPENT = Feature("spent", "orders", "money spent", "money", "orders")
+
+
+@pytest.fixture(scope="module")
+def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
+    """Who orders little and less than before is at risk; what they spend says the same, more quietly; so does a rating."""
+    rng = np.random.default_rng(6)
+    now, before = rng.integers(0, 9, 800).astype(float), rng.integers(0, 9, 800).astype(float)
+    past = pd.DataFrame({"orders_90": now, "moved": now - before, "spent": now * 50, "rating": rng.integers(1, 6, 800)})
+    features = (NOW, MOVED, SPENT, RATING)
+    encoding = Encoding.of(features, (), past)
+    risk = -0.3 * past["moved"] - 0.2 * past["orders_90"] - past["spent"] / 500 - 0.5 * past["rating"]
+    params = {**PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
+    return lgb.train(params, lgb.Dataset(encoding.encode(past), risk), num_boost_round=80), encoding, past
+
+
+def of_buyer(buyers: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: float) -> list[str]:
+    booster, encoding, past = buyers
+    row = pd.DataFrame([{"orders_90": 4.0, "moved": 0.0, "spent": 200.0, "rating": 3.0} | values])
+    return reasons(booster, encoding, row, (NOW, MOVED, SPENT, RATING), middle(past, (NOW, MOVED, SPENT, RATING)), VOICE)[0]
+
+
+def test_a_change_is_told_with_both_its_sides_and_its_family_speaks_once(
+    buyers: tuple[lgb.Booster, Encoding, pd.DataFrame],
+) -> None:
+    said = of_buyer(buyers, orders_90=1.0, moved=-5.0, spent=50.0, rating=1.0)
+    assert said[0] == "Orders fell from 6 to 1 in 90 days, which raises the risk"
+    assert len(said) == 2
+    assert said[1].startswith("Mean rating: 1 (usually 3) raises the risk")
+    assert "Orders rose from 1 to 7 in 90 days, which lowers the risk" in of_buyer(
+        buyers, orders_90=7.0, moved=6.0, spent=350.0
+    )
+
+
+def test_a_value_that_did_not_change_is_told_beside_what_is_usual(
+    buyers: tuple[lgb.Booster, Encoding, pd.DataFrame],
+) -> None:
+    said = " | ".join(of_buyer(buyers, orders_90=0.0, moved=0.0, spent=0.0))
+    assert "from" not in said
+    assert "(usually" in said
