@@ -42,12 +42,12 @@ ROWS = {
         SELECT 'O' || i || '-' || n AS order_id, '1' AS line_id, 'A' || i AS account_id,
             'P' || (hash(i * 97 + n) % 12) AS product_id, 1.0 AS quantity,
             20.0 + (hash(i * 31 + n) % 20000) / 100 AS amount, 'EUR' AS currency, 'placed' AS status,
-            at AS ordered_at, at AS known_at
+            moment AS ordered_at, moment AS known_at
         FROM (
             SELECT i, n, left_at, joined + to_seconds(CAST(86400 * gap * (n + (hash(i * 7 + n) % 100) / 100.0) AS BIGINT))
-                AS at
+                AS moment
             FROM people, range(40) AS t(n)
-        ) WHERE at < least(left_at, TIMESTAMP '2026-06-30')""",
+        ) WHERE moment < least(left_at, TIMESTAMP '2026-06-30')""",
     "subscriptions": """
         SELECT 'S' || i AS subscription_id, 'A' || i AS account_id, 'P' || (i % 3) AS product_id, 1 + i % 40 AS seats,
             (1 + i % 40) * 12.0 AS mrr, joined AS started_at,
@@ -55,11 +55,11 @@ ROWS = {
             joined AS known_at
         FROM people WHERE i % 3 = 0""",
     "tickets": """
-        SELECT 'T' || i || '-' || n AS ticket_id, 'A' || i AS account_id, at AS opened_at, at AS known_at
+        SELECT 'T' || i || '-' || n AS ticket_id, 'A' || i AS account_id, moment AS opened_at, moment AS known_at
         FROM (
-            SELECT i, n, left_at, left_at - to_days(CAST(15 * n + hash(i * 13 + n) % 60 AS INTEGER)) AS at
+            SELECT i, n, left_at, left_at - to_days(CAST(15 * n + hash(i * 13 + n) % 60 AS INTEGER)) AS moment
             FROM people, range(3) AS t(n) WHERE risky
-        ) WHERE at BETWEEN TIMESTAMP '2024-01-01' AND TIMESTAMP '2026-06-29'""",
+        ) WHERE moment BETWEEN TIMESTAMP '2024-01-01' AND TIMESTAMP '2026-06-29'""",
 }
 PEOPLE = """
     CREATE TABLE people AS
