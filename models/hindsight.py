@@ -174,12 +174,16 @@ def _signs(case: _Case, trusted: frozenset[str]) -> Iterator[Finding]:
 
 def _one_outcome(case: _Case, columns: list[str]) -> Iterator[Finding]:
     fewest = max(FEWEST_OF_VALUE, SHARE_OF_VALUE * len(case.outcome))
-    for name in columns:
-        pure = [rows for rows in _values(case, name) if rows.sum() >= fewest and _purity(case.outcome[rows]) <= PURE]
-        if not pure:
-            continue
-        others = case.without([name]).said()[0]
-        for rows in pure:
+    pure = {
+        name: [rows for rows in _values(case, name) if rows.sum() >= fewest and _purity(case.outcome[rows]) <= PURE]
+        for name in columns
+    }
+    suspected = [name for name in columns if pure[name]]
+    if not suspected:
+        return
+    others = case.without(suspected).said()[0]  # of two that say the same, none may vouch for the other
+    for name in suspected:
+        for rows in pure[name]:
             share = float(case.outcome[rows].mean())
             expected = float(others[rows].mean())
             if abs(expected - share) < EXPECTED:
