@@ -175,6 +175,31 @@ def won(company: Company, spine: ir.Table, horizon_days: int, covered_until: dat
     )
 
 
+def ended(company: Company, spine: ir.Table, covered_until: datetime) -> ir.Table:
+    """One row per open deal and date of the spine: ``opportunity_id, as_of, days, won, seen_days``.
+
+    ``days`` from the date to the deal's end, NULL while it is not over; ``won`` is False until it is won; ``seen_days``
+    is how long after the date the data covers. Raises ``ValueError`` that names the dates of which nothing is covered.
+    """
+    rows = spine.select("opportunity_id", "as_of", "as_of_at")
+    later = rows.filter(rows.as_of_at > ibis.literal(covered_until)).select("as_of").distinct().execute()["as_of"]
+    if len(later):
+        raise ValueError(
+            f"the data covers what happened before {covered_until} UTC; nothing is known after"
+            f" {', '.join(str(day)[:10] for day in sorted(later)[:5])}: ask for earlier dates"
+        )
+    deals = company.tables["opportunities"].select("opportunity_id", "closed_at", "outcome")
+    joined = rows.join(deals, "opportunity_id")
+    over = (joined.closed_at >= joined.as_of_at) & (joined.closed_at < ibis.literal(covered_until))
+    return joined.select(
+        "opportunity_id",
+        "as_of",
+        days=ibis.ifelse(over, days_between(joined.as_of_at, joined.closed_at), ibis.null("float64")),
+        won=(over & (joined.outcome == "won")).fill_null(False),
+        seen_days=days_between(joined.as_of_at, ibis.literal(covered_until)),
+    )
+
+
 def windows(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
     """The spine with the end of each row's window: its day ``end_on`` and that day's first instant ``end_at``.
 

@@ -338,8 +338,13 @@ def _baseline(task: Task, learnt: pd.DataFrame, judged: pd.DataFrame, level: flo
 def _judgement(
     judged: pd.DataFrame, said: Numbers, plain: tuple[Bands, Numbers], seen: "np.ndarray[Any, Any] | None" = None
 ) -> Judgement:
-    outcomes = _outcomes(judged)
-    named, baseline = plain[0].named, plain[1]
+    return judgement(_outcomes(judged), said, plain[0].named, plain[1], seen)
+
+
+def judgement(
+    outcomes: Numbers, said: Numbers, named: str, baseline: Numbers, seen: "np.ndarray[Any, Any] | None" = None
+) -> Judgement:
+    """How chances did on judged rows, beside those of a plain baseline of that name; NaN losses for rows ``seen``."""
     losses, plain_losses = log_losses(said, outcomes), log_losses(baseline, outcomes)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
     return Judgement(
@@ -358,7 +363,7 @@ def _judgement(
             "lift of top tenth": lift(said, outcomes),
             "mean said": float(said.mean()),
             "mean happened": float(outcomes.mean()),
-            "judged rows": float(len(judged)),
+            "judged rows": float(len(outcomes)),
         },
     )
 

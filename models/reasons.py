@@ -5,7 +5,7 @@ The shares are LightGBM's own ``pred_contrib`` (Shapley values of the trees): th
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,26 @@ def reasons(
     What is encoded and is none of the ``features`` is no reason, nor is a value that is as usual, as people would read
     it, or of which nothing is known.
     """
+    known = {feature.name for feature in features}
+    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
+    told = {name: share for name, share in zip(encoding.columns, shares.T, strict=True) if name in known}
+    return sentences(told, rows, features, usual, voice)
+
+
+def sentences(
+    shares: Mapping[str, "np.ndarray[Any, Any]"],
+    rows: pd.DataFrame,
+    features: Sequence[Feature],
+    usual: dict[str, Any],
+    voice: Voice,
+) -> list[list[str]]:
+    """What ``reasons`` says, of shares of a raw score that are known already: one array per feature."""
     known = {feature.name: feature for feature in features}
-    told = [place for place, name in enumerate(encoding.columns) if name in known]
-    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, told]
-    columns = [known[encoding.columns[place]] for place in told]
-    values = rows[[column.name for column in columns]].to_dict("records")
-    order = np.argsort(-np.abs(shares), axis=1, kind="stable")
-    return [_sentences(columns, shares[row], order[row], values[row], usual, voice) for row in range(len(rows))]
+    columns = [known[name] for name in shares]
+    table = np.column_stack(list(shares.values())) if shares else np.zeros((len(rows), 0))
+    values = rows[list(shares)].to_dict("records")
+    order = np.argsort(-np.abs(table), axis=1, kind="stable")
+    return [_sentences(columns, table[row], order[row], values[row], usual, voice) for row in range(len(rows))]
 
 
 def as_json(sentences: Sequence[Sequence[str]]) -> list[str]:

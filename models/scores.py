@@ -13,6 +13,9 @@ from models.lifetime import bought_again, lifetime_scores
 EXPIRES_AFTER_DAYS = 7
 """A score older than this should not be acted on: a company's standing changes within weeks, not hours."""
 
+EVENTUALLY = ("eventually", "eventually_low", "eventually_high")
+WHEN_AND_WHAT = ("expected_close", "close_earliest", "close_latest", "expected_amount")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -75,7 +78,8 @@ def opportunity_scores(
     )
     rows = _with_score(rows, "opportunity_id", "win", frames, outcomes)
     extra = frames.get("win", pd.DataFrame(columns=["opportunity_id"]))
-    extra = extra.reindex(columns=["opportunity_id", "expected_close", "expected_amount"])
+    extra = extra.rename(columns={name: f"win_{name}" for name in EVENTUALLY})
+    extra = extra.reindex(columns=["opportunity_id", *(f"win_{name}" for name in EVENTUALLY), *WHEN_AND_WHAT])
     return _expiring(rows.merge(extra, on="opportunity_id", how="left"), company)
 
 

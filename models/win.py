@@ -1,4 +1,4 @@
-"""Which open deals will be won within 90 days, when they would close, and what they would bring."""
+"""Which open deals will be won, how soon, and what they would bring."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,130 +7,115 @@ from typing import Any
 import pandas as pd
 
 from features.company import Company
-from features.feature import features_hash
-from features.labels import won
-from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES, opportunity_features
+from features.labels import ended
+from features.opportunities import opportunity_features
 from features.spine import HISTORY_DAYS, opportunity_spine
-from models import propensity
-from models.baseline import UNKNOWN, Bands
-from models.history import EVERY_DAYS, MOST_DATES, dated, labels
+from models import deals
+from models.baseline import UNKNOWN
+from models.closing import EDGES, Curves
+from models.history import EVERY_DAYS, dated, labels
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.study import Params, Study
+from models.deals import HASH, HORIZON_DAYS
 
-HORIZON_DAYS = 90
+MOST_DATES = 14
 FEWEST_WON = 10
-"""Fewer won deals of a stage say less of its days to closing than all won deals do."""
+"""Fewer won deals of a stage say less of what a win keeps of its amount than all won deals do."""
 
 UNNAMED = "the deal names no account: give it one to have it scored"
 
-HASH = features_hash((*OPPORTUNITY_FEATURES, *OPPORTUNITY_CATEGORIES))
-
-TASK = propensity.Task(
-    model="win",
-    key="opportunity_id",
-    outcome=f"were won within {HORIZON_DAYS} days",
-    horizon_days=HORIZON_DAYS,
-    features=OPPORTUNITY_FEATURES,
-    categories=OPPORTUNITY_CATEGORIES,
-    features_hash=HASH,
-    bands=Bands("stage", (), "Stage"),
-    raises="raises the chance to win",
-    lowers="lowers the chance to win",
-)
-
 
 class Win:
-    """The chance that an open deal is won within 90 days."""
+    """The chance that an open deal is won: within 90 days, and in the end."""
 
     name = "win"
-    question = "Which open deals will be won within 90 days, when, and for how much?"
+    question = "Which open deals will be won within 90 days, and in the end, when, and for how much?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("opportunities",))
-    tables: tuple[str, ...] = ("win",)
+    tables: tuple[str, ...] = ("win", "win_curves")
     features_hash = HASH
 
-    def __init__(self, params: Params | None = None) -> None:
-        self.params = dict(params or {})
-
-    def with_params(self, params: Params) -> "Win":
-        """The same model, whose challengers are trained with parameters beside the usual ones."""
-        return Win(params)
-
     def learn(self, company: Company) -> Challenger | Abstention:
-        """A challenger on every deal that was open at past dates."""
+        """A challenger on every deal that was open at past dates, whether or not it is over."""
         rows = _past(company)
-        challenger = propensity.learn(TASK, propensity.Past(rows), company.as_of, company.seed, self.params)
+        challenger = deals.learn(rows, company.as_of, company.seed)
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
         return challenger
 
-    def study(self, company: Company) -> Study | Abstention:
-        """How it is learnt and judged on past dates."""
-        return propensity.study(TASK, propensity.Past(_past(company)), company.seed)
-
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
-        """The champion on the dates that judge a challenger."""
-        return propensity.judge(TASK, champion, propensity.Past(_past(company)))
+        """The champion on the rows that judge a challenger."""
+        return deals.judge(champion, _past(company))
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """``win``: one row per open deal; with ``expected_close``, the day on which it would be won, and
-        ``expected_amount``, what it would bring if it were: not weighed with the chance.
+        """``win``: one row per open deal: ``value`` within 90 days, ``eventually`` in the end, each with bounds;
+        ``expected_close``, the middle day of a win, with the days between which eight of ten wins would fall; and
+        ``expected_amount``, what it would bring if it were won: not weighed with the chance.
+
+        ``win_curves``: one row per open deal and number of days: chances to be ``won``, and ``lost``, within them.
         """
         rows = _rows(company, [company.as_of])
-        scored = propensity.score(TASK, champion, rows, company.currency)
+        scored, curves = deals.score(champion, rows, company.currency)
+        days = {name: curves.days_to_win(share) for name, share in deals.CLOSES.items()}
         state: dict[str, Any] = champion.state["closing"]
         stages = rows["stage"].astype(object).where(rows["stage"].notna(), UNKNOWN)
-        days = [state["days"].get(stage, state["days_of_all"]) for stage in stages]
-        amounts = (rows["amount"] * state["kept"]).fillna(state["amount"])
+        kept = pd.Series([state["kept"].get(stage, state["kept_of_all"]) for stage in stages], index=rows.index)
+        amounts = (rows["amount"] * kept).fillna(state["amount"])
         scored = scored.assign(
-            expected_close=[company.as_of + timedelta(days=round(d)) for d in days],
+            **{name: [company.as_of + timedelta(days=round(d)) for d in each] for name, each in days.items()},
             expected_amount=amounts.astype("float64").round(2).to_numpy(),
         )
-        return {"win": pd.concat([scored, _unnamed(company)], ignore_index=True).reindex(columns=scored.columns)}
+        told = pd.concat([scored, _unnamed(company)], ignore_index=True).reindex(columns=scored.columns)
+        return {"win": told, "win_curves": _curves(rows["opportunity_id"], curves)}
 
 
 def closing(rows: pd.DataFrame) -> dict[str, Any]:
-    """How won deals closed: middle days from each stage to the win, what a win brings, and the share of the amount
-    known before that it brought in the end.
+    """What a win brings: the share of the amount known before that it brought in the end, by stage, and of all; and the
+    usual amount, for deals without one.
     """
-    wins = rows[rows["outcome"]]
+    wins = rows[rows["won"]].drop_duplicates(["opportunity_id", "stage"])
     stages = wins["stage"].astype(object).where(wins["stage"].notna(), UNKNOWN)
-    days = wins["days_to_close"].groupby(stages).agg(["median", "size"])
     both = wins.dropna(subset=["amount", "final_amount"])
+    both = both[both["amount"] > 0]
+    shares = both["final_amount"].groupby(stages).sum() / both["amount"].groupby(stages).sum()
+    counts = both.groupby(stages).size()
     known = float(both["amount"].sum())
     typical = wins["final_amount"].median()
     return {
-        "days": {
-            str(k): float(d)
-            for k, d, n in zip(days.index, days["median"], days["size"], strict=True)
-            if n >= FEWEST_WON
-        },
-        "days_of_all": float(wins["days_to_close"].median()),
-        "kept": float(both["final_amount"].sum()) / known if known > 0 else 1.0,
+        "kept": {str(stage): float(share) for stage, share in shares.items() if counts[stage] >= FEWEST_WON},
+        "kept_of_all": float(both["final_amount"].sum()) / known if known > 0 else 1.0,
         "amount": None if pd.isna(typical) else float(typical),
     }
 
 
+def _curves(keys: pd.Series, curves: Curves) -> pd.DataFrame:
+    """One row per deal and end of a period: chances to be won, and lost, by then."""
+    won, lost = curves.won.cumsum(axis=1), curves.lost.cumsum(axis=1)
+    parts = [
+        pd.DataFrame({"opportunity_id": keys, "days": days, "won": won[:, place], "lost": lost[:, place]})
+        for place, days in enumerate(EDGES[1:])
+    ]
+    return pd.concat(parts, ignore_index=True).sort_values(["opportunity_id", "days"], ignore_index=True).round(6)
+
+
 def _unnamed(company: Company) -> pd.DataFrame:
     """One row per open deal without an account: no score, and why."""
-    deals = company.tables["opportunities"]
-    unnamed = deals.filter(deals.account_id.isnull()).select("opportunity_id")
+    table = company.tables["opportunities"]
+    unnamed = table.filter(table.account_id.isnull()).select("opportunity_id")
     spine = opportunity_spine(company, [company.as_of]).semi_join(unnamed, "opportunity_id")
     rows = spine.select("opportunity_id").order_by("opportunity_id").execute()
     return pd.DataFrame(rows).assign(horizon_days=HORIZON_DAYS, abstained=UNNAMED)
 
 
 def _past(company: Company) -> pd.DataFrame:
-    """One row per deal and past date on which it was open: features, ``outcome``, and how and when it ended."""
+    """One row per deal and past date on which it was open: features, ``days`` to its end, ``won``, ``seen_days``, and
+    the amount it has now."""
     dates = _dates(company)
-    spine = opportunity_spine(company, dates)
     rows = _rows(company, dates)
-    ends = labels(won(company, spine, HORIZON_DAYS, company.as_of_at), "opportunity_id")
-    rows = rows.merge(ends.rename(columns={"won": "outcome"}), on=["opportunity_id", "as_of"])
-    deals = company.tables["opportunities"]
-    finals = deals.select("opportunity_id", "closed_at", final_amount=deals.amount).execute()
+    ends = labels(ended(company, opportunity_spine(company, dates), company.as_of_at), "opportunity_id")
+    rows = rows.merge(ends, on=["opportunity_id", "as_of"])
+    table = company.tables["opportunities"]
+    finals = table.select("opportunity_id", final_amount=table.amount).execute()
     rows = rows.merge(finals, on="opportunity_id", how="left")
-    days = (rows["closed_at"] - pd.to_datetime(rows["as_of"])).dt.total_seconds() / 86400
-    return rows.assign(outcome=rows["outcome"].astype(bool), days_to_close=days)
+    return rows.assign(won=rows["won"].astype(bool))
 
 
 def _rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
@@ -139,18 +124,20 @@ def _rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
     A deal may be given its account as late as when it closes. Which account it has today is no history: were a deal
     without one learnt from, its missing account would tell that it was not won: it is neither learnt from nor scored.
     """
-    deals = company.tables["opportunities"]
-    named = deals.filter(deals.account_id.notnull()).select("opportunity_id")
+    table = company.tables["opportunities"]
+    named = table.filter(table.account_id.notnull()).select("opportunity_id")
     features = opportunity_features(company, opportunity_spine(company, dates))
     return dated(features.semi_join(named, "opportunity_id").order_by("as_of", "opportunity_id"))
 
 
 def _dates(company: Company) -> list[date]:
-    """Past dates whose windows are over, a month apart, oldest first; deals may be known long before any sale is."""
+    """Past dates a month apart, oldest first: the latest lies one period back, so that something is known after each.
+
+    Deals may be known long before any sale is.
+    """
     first = company.tables["opportunities"].known_at.min().execute()
     if pd.isna(first):
         return []
     earliest = first.date() + timedelta(days=HISTORY_DAYS)
-    latest = company.as_of - timedelta(days=HORIZON_DAYS)
-    days = (latest - timedelta(days=EVERY_DAYS * back) for back in range(MOST_DATES))
+    days = (company.as_of - timedelta(days=EDGES[1] + EVERY_DAYS * back) for back in range(MOST_DATES))
     return sorted(day for day in days if day >= earliest)

@@ -1,0 +1,300 @@
+"""Chances of open deals, learnt from every past date at which deals were open: trees on how they end period by period,
+judged beside the plain pooled rates.
+
+Trees with three ends (open, won, lost) per deal, date and period. They are judged on later dates that they have not
+seen, on what was won within ``HORIZON_DAYS``; where a company is too young or small for that, on deals that they have
+not seen. Probabilities are left as the trees say them unless they were surely off (``Calibration.trusting``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature, features_hash
+from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
+from models.boosting import PARAMS, Encoding, fit
+from models.calibration import Calibration, Numbers, level_moved, log_losses, reliability_picture
+from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
+from models.model import Abstention, Challenger, Champion, Judgement
+from models.pooled import Pooled
+from models.propensity import judgement
+from models.reasons import Voice, as_json, middle, sentences
+
+HORIZON_DAYS = 90
+FEWEST_OF_EACH = 20
+"""Fewer deals won, or lost, carry no probability that is worth money."""
+JUDGED_OF_EACH = 10
+MOST_JUDGED = 3
+"""The judged part is one date, or up to three where one holds too few of an outcome."""
+DEAL_FOLDS = 5
+
+TREES: dict[str, Any] = {"objective": "multiclass", "num_class": 3, "learning_rate": 0.1, "trees": 40}
+TOLD_PERIOD = 2
+"""Reasons are those of one period: the one that holds the middle of what is asked, a month to two ahead."""
+CLOSES = {"expected_close": 0.5, "close_earliest": 0.1, "close_latest": 0.9}
+
+LEVELS: tuple[tuple[str, ...], ...] = (("stage", "kind"), ("stage",), ())
+"""Plain baselines: rates by the deal's stage and kind, by its stage, of all."""
+OUTCOME = f"were won within {HORIZON_DAYS} days"
+NUMBERS: tuple[Feature, ...] = OPPORTUNITY_FEATURES
+CATEGORIES: tuple[Feature, ...] = OPPORTUNITY_CATEGORIES
+PERIOD = Feature("period", "time", "days ahead", "periods")
+HASH = features_hash((*NUMBERS, *CATEGORIES, PERIOD))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows to learn from, as they were known when the rows to be judged were to come, and those."""
+
+    learnt: pd.DataFrame
+    judged: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Split:
+    """The parts of a past, and how a person would say what was judged."""
+
+    parts: tuple[Part, ...]
+    says: str
+
+    @property
+    def judged(self) -> pd.DataFrame:
+        """Rows that are judged, in the order of the parts."""
+        return pd.concat([part.judged for part in self.parts])
+
+
+def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention:
+    """A challenger fitted on every past row and judged on what it had not seen; or why the past is too thin.
+
+    ``rows``: one per deal and past date: features, ``days`` to its end, ``won``, ``seen_days``.
+    """
+    parts = split(rows)
+    if isinstance(parts, Abstention):
+        return parts
+    judged = parts.judged
+    won = _won(judged)
+    said = np.concatenate([_fitted(part.learnt, seed).curves(part.judged).within(HORIZON_DAYS) for part in parts.parts])
+    levels, named, plain = _baseline(parts, float(said.mean()))
+    final = _fitted(rows, seed)
+    state = {
+        "horizon_days": HORIZON_DAYS,
+        "encoding": final.encoding.state(),
+        "calibration": Calibration.trusting(said, won, level_moved(said, won)).state(),
+        "baseline": Pooled.of(rows, levels).state(),
+        "usual": middle(rows, NUMBERS),
+    }
+    return Challenger(
+        model="win",
+        flavor="lightgbm",
+        estimator=final.booster,
+        state=state,
+        judgement=judgement(won, said, named, plain),
+        features_hash=HASH,
+        example=final.encode(rows.head(5), TOLD_PERIOD),
+        params={**PARAMS, **TREES, "seed": seed, "horizon_days": HORIZON_DAYS, "judged": parts.says},
+        pictures={"reliability": reliability_picture(_title(parts), said, won)},
+        trained_as_of=as_of,
+        rows=len(rows),
+    )
+
+
+def judge(champion: Champion, rows: pd.DataFrame) -> Judgement | Abstention:
+    """What the champion ships, on the rows that ``learn`` judges; NaN for rows that it has learnt from."""
+    parts = split(rows)
+    if isinstance(parts, Abstention):
+        return parts
+    judged = parts.judged
+    said = curves(champion, judged).within(HORIZON_DAYS)
+    _, named, plain = _baseline(parts, float(said.mean()))
+    seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
+    return judgement(_won(judged), said, named, plain, seen)
+
+
+def score(champion: Champion, rows: pd.DataFrame, currency: str) -> tuple[pd.DataFrame, Curves]:
+    """One row per row given: its key, ``value, low, high`` (won within the horizon), ``eventually`` with its bounds,
+    ``reasons, horizon_days, abstained``; and the curves."""
+    told = curves(champion, rows)
+    value, ever = told.within(HORIZON_DAYS), told.eventually
+    if champion.ships == "baseline" or rows.empty:
+        pooled = Pooled.restored(champion.state["baseline"])
+        bounds = [pooled.interval(rows, chances) for chances in (value, ever)]
+        said = _plain_reasons(pooled, rows, value)
+    else:
+        calibration = Calibration.of(champion.state["calibration"])
+        bounds = [calibration.interval(chances) for chances in (value, ever)]
+        made = _Made(champion.estimator, Encoding.restored(champion.state["encoding"]))
+        voice = Voice("raises the chance to win", "lowers the chance to win", currency)
+        said = sentences(made.shares(rows, told), rows, (*NUMBERS, *CATEGORIES), champion.state["usual"], voice)
+    frame = pd.DataFrame(
+        {
+            "opportunity_id": rows["opportunity_id"].to_numpy(),
+            "value": value.round(6),
+            "low": bounds[0][0].round(6),
+            "high": bounds[0][1].round(6),
+            "eventually": ever.round(6),
+            "eventually_low": bounds[1][0].round(6),
+            "eventually_high": bounds[1][1].round(6),
+            "reasons": as_json(said),
+            "horizon_days": champion.state["horizon_days"],
+            "abstained": pd.Series([None] * len(rows), dtype=object),
+        }
+    )
+    return frame, told
+
+
+def curves(champion: Champion, rows: pd.DataFrame) -> Curves:
+    """How each open deal ends, by the model or the baseline, whichever ships.
+
+    Raises ``ValueError`` when the champion was made on other features than today's.
+    """
+    if champion.features_hash != HASH:
+        raise ValueError(
+            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
+            f"today's are {HASH}: train it again"
+        )
+    state = champion.state
+    if champion.ships == "baseline" or rows.empty:
+        return Pooled.restored(state["baseline"]).curves(rows)
+    told = _Made(champion.estimator, Encoding.restored(state["encoding"])).curves(rows)
+    calibration = Calibration.of(state["calibration"])
+    if (calibration.slope, calibration.intercept) == (1.0, 0.0):
+        return told
+    return told.raised(calibration.apply(told.within(HORIZON_DAYS)), HORIZON_DAYS)
+
+
+def split(rows: pd.DataFrame) -> Split | Abstention:
+    """What is learnt from and judged: later dates; deals, in a past too thin for that; or what the past lacks."""
+    of_each = _ends(rows) if len(rows) else (0, 0)
+    if min(of_each) < FEWEST_OF_EACH:
+        return Abstention(
+            "win",
+            f"needs {FEWEST_OF_EACH} deals that were open at past dates and were won, and {FEWEST_OF_EACH} that were"
+            f" lost; found {of_each[0]} won and {of_each[1]} lost",
+        )
+    told = rows[rows["seen_days"] >= HORIZON_DAYS]
+    days = sorted(told["as_of"].unique())
+    for judged in range(1, min(MOST_JUDGED, len(days) - 1) + 1):
+        dates = days[-judged:]
+        part = Part(_known_at(rows, dates[0]), told[told["as_of"].isin(dates)])
+        if min(_ends(part.learnt)) >= FEWEST_OF_EACH and _of_each(part.judged) >= JUDGED_OF_EACH:
+            return Split((part,), ", ".join(map(str, dates)))
+    parts = tuple(_by_deal(rows, told))
+    if sum(len(part.judged) for part in parts) and _of_each(told) >= JUDGED_OF_EACH:
+        return Split(parts, f"{len(days)} past dates, on deals left out")
+    return Abstention(
+        "win",
+        f"needs {JUDGED_OF_EACH} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {JUDGED_OF_EACH} that did"
+        f" not, to be judged on; found {int(_won(told).sum())} and {int(len(told) - _won(told).sum())}",
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Trees and how rows become numbers for them."""
+
+    booster: lgb.Booster
+    encoding: Encoding
+
+    def encode(self, rows: pd.DataFrame, period: int) -> pd.DataFrame:
+        return self.encoding.encode(rows.assign(period=float(period)))
+
+    def curves(self, rows: pd.DataFrame) -> Curves:
+        encoded = self.encode(rows, 0)
+        chances = [self.booster.predict(encoded.assign(period=float(period))) for period in range(PERIODS)]
+        return Curves.chained(np.stack(chances, axis=1))
+
+    def shares(self, rows: pd.DataFrame, told: Curves) -> dict[str, Numbers]:
+        """How much each feature moves the log odds of a win within the horizon against what else becomes of the deal:
+        lost or open, each for as much as it is likely."""
+        columns = self.encoding.columns
+        each = np.asarray(self.booster.predict(self.encode(rows, TOLD_PERIOD), pred_contrib=True))
+        each = each.reshape(len(rows), 3, len(columns) + 1)[:, :, :-1]
+        lost = told.lost_within(HORIZON_DAYS)
+        other = np.maximum(1 - told.within(HORIZON_DAYS), 1e-9)
+        part = (lost / other)[:, None]
+        moved = each[:, WON] - part * each[:, LOST] - (1 - part) * each[:, OPEN]
+        return {name: moved[:, place] for place, name in enumerate(columns) if name != PERIOD.name}
+
+
+def _fitted(rows: pd.DataFrame, seed: int) -> _Made:
+    told = person_periods(rows)
+    encoding = Encoding.of((*NUMBERS, PERIOD), CATEGORIES, rows.assign(period=0.0))
+    return _Made(fit(encoding, told, told["ended"].to_numpy(dtype=np.float64), seed=seed, **TREES), encoding)
+
+
+def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Numbers]:
+    """The levels of the plain baseline that did best on the judged rows, its name, and what it said.
+
+    One rival is the ``level`` of the model's own mean for all: so a model wins by telling deals apart, never because
+    the rate has moved.
+    """
+    won = _won(parts.judged)
+    said: dict[tuple[str, ...], Numbers] = {}
+    for levels in LEVELS:
+        said[levels] = np.concatenate(
+            [Pooled.of(part.learnt, levels).curves(part.judged).within(HORIZON_DAYS) for part in parts.parts]
+        )
+    level_said = np.full(len(won), level)
+    if log_losses(level_said, won).mean() < log_losses(said[()], won).mean():
+        said[()] = level_said
+    best = min(LEVELS, key=lambda levels: float(log_losses(said[levels], won).mean()))
+    return best, Pooled(best, {}, {}, ()).named, said[best]
+
+
+def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Numbers) -> list[list[str]]:
+    if not pooled.levels:
+        return [[f"{rate:.0%} of all {OUTCOME}; nothing known tells them apart better"] for rate in value]
+    told = rows[list(pooled.levels)].astype(object).where(rows[list(pooled.levels)].notna(), "unknown")
+    cells = [", ".join(f"{name} {cell}" for name, cell in row.items()) for row in told.to_dict("records")]
+    return [
+        [f"{cell[:1].upper()}{cell[1:]}: {rate:.0%} of such deals {OUTCOME}"]
+        for cell, rate in zip(cells, value, strict=True)
+    ]
+
+
+def _known_at(rows: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The rows of dates before a day, as they were known on it."""
+    past = rows[rows["as_of"] < day]
+    seen = np.array([(day - then).days for then in past["as_of"]], dtype=np.float64)
+    over = (past["days"] <= seen).to_numpy()
+    return past.assign(seen_days=seen, days=past["days"].where(over), won=past["won"].to_numpy() & over)
+
+
+def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
+    """Every fifth deal judged by the others; a deal's fold is that of its key, whatever else there is."""
+    fold = {key: int(sha256(str(key).encode()).hexdigest(), 16) % DEAL_FOLDS for key in rows["opportunity_id"].unique()}
+    whose = rows["opportunity_id"].map(fold)
+    for nth in range(DEAL_FOLDS):
+        judged = told[told["opportunity_id"].map(fold) == nth]
+        learnt = rows[whose != nth]
+        if len(judged) and min(_ends(learnt)) > 0:
+            yield Part(learnt, judged)
+
+
+def _won(rows: pd.DataFrame) -> Numbers:
+    """1 where the deal was won within the horizon."""
+    return (rows["won"] & (rows["days"] < HORIZON_DAYS)).to_numpy(dtype=np.float64)
+
+
+def _of_each(rows: pd.DataFrame) -> int:
+    """Rows of the rarer outcome."""
+    won = int(_won(rows).sum())
+    return min(won, len(rows) - won)
+
+
+def _ends(rows: pd.DataFrame) -> tuple[int, int]:
+    """Deals won, and lost, of those that are over."""
+    over = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
+    return int(over["won"].sum()), int((~over["won"]).sum())
+
+
+def _title(parts: Split) -> str:
+    return f"win: said as of {parts.says},\nand what happened within {HORIZON_DAYS} days"
+
+

@@ -1,0 +1,131 @@
+"""The plain way deals end: counts per stage and kind, each drawn towards the whole that it is part of.
+
+Partial pooling: the chances of a cell (a kind within a stage) are its own counts and those of its whole, as if
+``prior`` more deals had ended as the whole does; how much a whole weighs is what makes the counts likeliest
+(Dirichlet-multinomial, empirical Bayes: Minka, 2000). So twenty deals won and twenty lost are enough to say something,
+with bounds as wide as so few deals leave them; where stages tell nothing, all deals are told alike.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaln
+
+from models.baseline import UNKNOWN
+from models.calibration import Numbers, jeffreys
+from models.closing import PERIODS, Curves, person_periods
+
+PRIORS = (2.0, 8.0, 32.0, 128.0, 1e6)
+"""Deals that a whole may weigh in its part; the last leaves nothing of the part."""
+FLAT = 0.25
+"""What each end weighs where nothing was ever seen, in deals."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Counts of deals by cell, period and end (open, won, lost); a deal seen at several dates counts once in all."""
+
+    levels: tuple[str, ...]
+    counts: dict[str, list[list[float]]]
+    ends: dict[str, float]
+    """Deals that ended, of those that were in a cell."""
+    priors: tuple[float, ...]
+    """How many deals the whole weighs at each level."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, levels: tuple[str, ...]) -> "Pooled":
+        """The counts of rows as ``closing.person_periods`` takes them, with ``opportunity_id`` and the levels."""
+        seen = rows.groupby("opportunity_id")["opportunity_id"].transform("size").to_numpy(dtype=np.float64)
+        told = person_periods(rows.assign(weight=1.0 / seen))
+        counts: dict[str, list[list[float]]] = {}
+        ends: dict[str, float] = {}
+        for depth in range(len(levels) + 1):
+            names = cells(told, levels[:depth])
+            for cell, part in told.groupby(names):
+                table = np.zeros((PERIODS, 3))
+                np.add.at(table, (part["period"].to_numpy(int), part["ended"].to_numpy(int)), part["weight"].to_numpy())
+                counts[str(cell)] = table.tolist()
+            over = rows[rows["days"].notna() & (rows["days"] <= rows["seen_days"])]
+            for cell, number in over.groupby(cells(over, levels[:depth]))["opportunity_id"].nunique().items():
+                ends[str(cell)] = float(number)
+        counts.setdefault("", np.zeros((PERIODS, 3)).tolist())
+        pooled = cls(levels, counts, ends, ())
+        for depth in range(1, len(levels) + 1):
+            pooled = cls(levels, counts, ends, (*pooled.priors, pooled._likeliest(depth)))
+        return pooled
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "Pooled":
+        """What ``state()`` wrote."""
+        return cls(tuple(state["levels"]), state["counts"], state["ends"], tuple(state["priors"]))
+
+    def state(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @property
+    def named(self) -> str:
+        """What people call this baseline."""
+        return f"rate by {' and '.join(self.levels)}" if self.levels else "rate of all"
+
+    def curves(self, rows: pd.DataFrame) -> Curves:
+        """How deals of each row's cell end."""
+        names = cells(rows, self.levels)
+        known = {cell: self._chances(cell, len(self.levels)) for cell in names.unique()}
+        empty = np.zeros((0, PERIODS, 3))
+        return Curves.chained(np.stack([known[cell] for cell in names]) if len(names) else empty)
+
+    def interval(self, rows: pd.DataFrame, chances: Numbers) -> tuple[Numbers, Numbers]:
+        """Bounds (80 %) of a chance of each row, from as many deals as stand behind it."""
+        behind = [self._deals(cell, len(self.levels)) for cell in cells(rows, self.levels)]
+        bounds = [jeffreys(p * n, n) for p, n in zip(chances, behind, strict=True)]
+        low, high = (np.array([b[side] for b in bounds], dtype=np.float64) for side in (0, 1))
+        return np.minimum(low, chances), np.maximum(high, chances)
+
+    def _chances(self, cell: str, depth: int) -> Numbers:
+        """Periods × ends, drawn towards the whole."""
+        own = np.array(self.counts.get(cell, np.zeros((PERIODS, 3))))
+        if depth == 0:
+            drawn = own + FLAT / 3
+        else:
+            drawn = own + self.priors[depth - 1] * self._chances(_whole(cell), depth - 1)
+        return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+
+    def _deals(self, cell: str, depth: int) -> float:
+        """Ended deals behind what is said of a cell: its own, and as many of its whole's as that weighs."""
+        own = self.ends.get(cell, 0.0)
+        if depth == 0:
+            return own
+        return own + min(self.priors[depth - 1], max(self._deals(_whole(cell), depth - 1) - own, 0.0))
+
+    def _likeliest(self, depth: int) -> float:
+        """The weight of wholes under which the counts of one level are likeliest."""
+        parts = [(np.array(n), self._chances(_whole(c), depth - 1)) for c, n in self.counts.items() if _depth(c) == depth]
+        likelihoods = []
+        for prior in PRIORS:
+            total = 0.0
+            for counts, whole in parts:
+                alpha = prior * whole
+                total += float(np.sum(gammaln(alpha.sum(axis=1)) - gammaln((alpha + counts).sum(axis=1))))
+                total += float(np.sum(gammaln(alpha + counts) - gammaln(alpha)))
+            likelihoods.append(total)
+        return PRIORS[int(np.argmax(likelihoods))]
+
+
+def cells(rows: pd.DataFrame, levels: tuple[str, ...]) -> "pd.Series[str]":
+    """The cell of each row: its values, parted by a line that no value holds; "" is the whole."""
+    name = pd.Series("", index=rows.index, dtype=object)
+    for level in levels:
+        values = rows[level].astype(object)
+        name = name + "\n" + values.where(values.notna(), UNKNOWN).astype(str)
+    return name
+
+
+def _whole(cell: str) -> str:
+    return cell.rpartition("\n")[0]
+
+
+def _depth(cell: str) -> int:
+    return cell.count("\n")
