@@ -27,8 +27,6 @@ FEWEST_IN_POINT = 25
 """Rows of a point in a picture, which shows how sure it is."""
 
 MOST_BINS = 10
-SURELY = 6.0
-"""Twice the gain in log likelihood that two numbers bring by luck once in twenty times (χ², 2 degrees of freedom)."""
 FLOOR = 1e-4
 """No probability is nearer to 0 or 1 than this: no history here is long enough to know better."""
 
@@ -54,19 +52,12 @@ class Calibration:
         return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, moved))
 
     @classmethod
-    def around(cls, probabilities: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
-        """No curve, but the bounds around probabilities that are calibrated already."""
-        return cls(1.0, 0.0, *_bounds(probabilities, outcomes, moved))
+    def as_said(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
+        """Raw probabilities left as they are, with the bounds that out-of-time outcomes give them.
 
-    @classmethod
-    def trusting(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
-        """Raw probabilities left as they are, unless a logistic curve is surely nearer to what happened.
-
-        For scores that were fitted by likelihood on many rows: the luck of a few judged ones would only hurt them.
+        For scores that were fitted by likelihood on many dates: the season of a few judged ones would only move them.
         """
-        curve = cls.fit(raw, outcomes, moved)
-        better = 2 * float((log_losses(raw, outcomes) - log_losses(curve.apply(raw), outcomes)).sum())
-        return curve if better > SURELY else cls(1.0, 0.0, *_bounds(raw, outcomes, moved))
+        return cls(1.0, 0.0, *_bounds(raw, outcomes, moved))
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> "Calibration":

@@ -6,6 +6,7 @@ can (that it has not ended so far), slow deals are not taken for lost ones, and 
 over. Won and lost compete: the chances of a row add up to one, and those of its periods chain to a curve.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,11 @@ class Curves:
         begins = np.cumprod(np.concatenate([np.ones((len(chances), 1)), chances[:, :, OPEN]], axis=1), axis=1)[:, :-1]
         return cls(begins * chances[:, :, WON], begins * chances[:, :, LOST])
 
+    @classmethod
+    def together(cls, parts: Sequence["Curves"]) -> "Curves":
+        """The curves of several parts of rows, one after the other."""
+        return cls(np.concatenate([part.won for part in parts]), np.concatenate([part.lost for part in parts]))
+
     @property
     def open(self) -> Numbers:
         """Chance to be open after the last period."""
@@ -72,16 +78,11 @@ class Curves:
         """Chance to be lost within so many days."""
         return self._by(self.lost, days)
 
-    def raised(self, to: Numbers, days: int) -> "Curves":
-        """The curves whose chance within so many days is ``to``, by the odds of won against lost alone: when deals end
-        stays as it is."""
-        before = np.clip(self.within(days), TINY, 1 - TINY)
-        low, high = np.full(len(before), -12.0), np.full(len(before), 12.0)
-        for _ in range(40):
-            middle = (low + high) / 2
-            higher = self._shifted(middle).within(days) < to
-            low, high = np.where(higher, middle, low), np.where(higher, high, middle)
-        return self._shifted((low + high) / 2)
+    def shared_as(self, plain: "Curves") -> "Curves":
+        """The curves whose ends are won in the share of another's of the same period: when deals end stays as it is."""
+        ends = self.won + self.lost
+        won = ends * (plain.won + TINY) / (plain.won + plain.lost + 2 * TINY)
+        return Curves(won, ends - won)
 
     def days_to_win(self, share: float) -> Numbers:
         """Days within which so large a share of its chance to be won falls: 0.5 is the middle day of a win."""
@@ -99,10 +100,3 @@ class Curves:
         edges = np.array(EDGES, dtype=np.float64)
         part = np.clip((days - edges[:-1]) / np.diff(edges), 0.0, 1.0)
         return np.asarray(ends @ part, dtype=np.float64)
-
-    def _shifted(self, by: Numbers) -> "Curves":
-        """The odds of won against lost of each period, times e to ``by``."""
-        ends = self.won + self.lost
-        odds = self.won * np.exp(by)[:, None]
-        won = ends * odds / np.maximum(odds + self.lost, TINY)
-        return Curves(won, ends - won)

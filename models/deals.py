@@ -3,7 +3,8 @@ judged beside the plain pooled rates.
 
 Trees with three ends (open, won, lost) per deal, date and period. They are judged on later dates that they have not
 seen, on what was won within ``HORIZON_DAYS``; where a company is too young or small for that, on deals that they have
-not seen. Probabilities are left as the trees say them unless they were surely off (``Calibration.trusting``).
+not seen. Whether a deal is won is judged apart from when it ends: where the trees do not tell won from lost better than
+the pooled rates do, by more than luck, those rates say it (and that nothing tells them apart), and the trees say when.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.pooled import Pooled
 from models.propensity import judgement
-from models.reasons import Voice, as_json, middle, sentences
+from models.reasons import MOST, Voice, as_json, middle, sentences
 
 HORIZON_DAYS = 90
 FEWEST_OF_EACH = 20
@@ -41,6 +42,12 @@ CLOSES = {"expected_close": 0.5, "close_earliest": 0.1, "close_latest": 0.9}
 
 LEVELS: tuple[tuple[str, ...], ...] = (("stage", "kind"), ("stage",), ())
 """Plain baselines: rates by the deal's stage and kind, by its stage, of all."""
+VOICES = {
+    True: ("raises the chance to win", "lowers the chance to win"),
+    False: ("makes an early end likelier", "makes an early end less likely"),
+}
+UNTOLD = "Nothing known tells deals that are won from those that are lost: about {:.0%} of such deals are won"
+"""Said where there is no skill in who wins; what follows tells of when the deal ends."""
 OUTCOME = f"were won within {HORIZON_DAYS} days"
 NUMBERS: tuple[Feature, ...] = OPPORTUNITY_FEATURES
 CATEGORIES: tuple[Feature, ...] = OPPORTUNITY_CATEGORIES
@@ -79,14 +86,19 @@ def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention
         return parts
     judged = parts.judged
     won = _won(judged)
-    said = np.concatenate([_fitted(part.learnt, seed).curves(part.judged).within(HORIZON_DAYS) for part in parts.parts])
+    told = Curves.together([_fitted(part.learnt, seed).curves(part.judged) for part in parts.parts])
+    shares, pooled = _plain_shares(parts)
+    tells = _tells(told, pooled, judged)
+    said = (told if tells else told.shared_as(pooled)).within(HORIZON_DAYS)
     levels, named, plain = _baseline(parts, float(said.mean()))
     final = _fitted(rows, seed)
     state = {
         "horizon_days": HORIZON_DAYS,
         "encoding": final.encoding.state(),
-        "calibration": Calibration.trusting(said, won, level_moved(said, won)).state(),
+        "calibration": Calibration.as_said(said, won, level_moved(said, won)).state(),
         "baseline": Pooled.of(rows, levels).state(),
+        "tells": tells,
+        "shares": Pooled.of(rows, shares).state(),
         "usual": middle(rows, NUMBERS),
     }
     return Challenger(
@@ -129,8 +141,14 @@ def score(champion: Champion, rows: pd.DataFrame, currency: str) -> tuple[pd.Dat
         calibration = Calibration.of(champion.state["calibration"])
         bounds = [calibration.interval(chances) for chances in (value, ever)]
         made = _Made(champion.estimator, Encoding.restored(champion.state["encoding"]))
-        voice = Voice("raises the chance to win", "lowers the chance to win", currency)
-        said = sentences(made.shares(rows, told), rows, (*NUMBERS, *CATEGORIES), champion.state["usual"], voice)
+        tells = bool(champion.state["tells"])
+        voice = VOICES[tells]
+        shares = made.shares(rows, told, tells)
+        said = sentences(
+            shares, rows, (*NUMBERS, *CATEGORIES), champion.state["usual"], Voice(*voice, currency)
+        )
+        if not tells:
+            said = [[UNTOLD.format(chance), *each[: MOST - 1]] for chance, each in zip(ever, said, strict=True)]
     frame = pd.DataFrame(
         {
             "opportunity_id": rows["opportunity_id"].to_numpy(),
@@ -162,10 +180,7 @@ def curves(champion: Champion, rows: pd.DataFrame) -> Curves:
     if champion.ships == "baseline" or rows.empty:
         return Pooled.restored(state["baseline"]).curves(rows)
     told = _Made(champion.estimator, Encoding.restored(state["encoding"])).curves(rows)
-    calibration = Calibration.of(state["calibration"])
-    if (calibration.slope, calibration.intercept) == (1.0, 0.0):
-        return told
-    return told.raised(calibration.apply(told.within(HORIZON_DAYS)), HORIZON_DAYS)
+    return told if state["tells"] else told.shared_as(Pooled.restored(state["shares"]).curves(rows))
 
 
 def split(rows: pd.DataFrame) -> Split | Abstention:
@@ -209,16 +224,19 @@ class _Made:
         chances = [self.booster.predict(encoded.assign(period=float(period))) for period in range(PERIODS)]
         return Curves.chained(np.stack(chances, axis=1))
 
-    def shares(self, rows: pd.DataFrame, told: Curves) -> dict[str, Numbers]:
+    def shares(self, rows: pd.DataFrame, told: Curves, tells: bool) -> dict[str, Numbers]:
         """How much each feature moves the log odds of a win within the horizon against what else becomes of the deal:
-        lost or open, each for as much as it is likely."""
+        lost or open, each for as much as it is likely. Where won is not told from lost: those of any end."""
         columns = self.encoding.columns
         each = np.asarray(self.booster.predict(self.encode(rows, TOLD_PERIOD), pred_contrib=True))
         each = each.reshape(len(rows), 3, len(columns) + 1)[:, :, :-1]
         lost = told.lost_within(HORIZON_DAYS)
         other = np.maximum(1 - told.within(HORIZON_DAYS), 1e-9)
         part = (lost / other)[:, None]
-        moved = each[:, WON] - part * each[:, LOST] - (1 - part) * each[:, OPEN]
+        if tells:
+            moved = each[:, WON] - part * each[:, LOST] - (1 - part) * each[:, OPEN]
+        else:
+            moved = (each[:, WON] + each[:, LOST]) / 2 - each[:, OPEN]
         return {name: moved[:, place] for place, name in enumerate(columns) if name != PERIOD.name}
 
 
@@ -245,6 +263,32 @@ def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Numbers
         said[()] = level_said
     best = min(LEVELS, key=lambda levels: float(log_losses(said[levels], won).mean()))
     return best, Pooled(best, {}, {}, ()).named, said[best]
+
+
+def _plain_shares(parts: Split) -> tuple[tuple[str, ...], Curves]:
+    """The levels of the pooled rates that tell won from lost best on the judged deals that are over, and their curves."""
+    judged = parts.judged
+    said = {
+        levels: Curves.together([Pooled.of(part.learnt, levels).curves(part.judged) for part in parts.parts])
+        for levels in LEVELS
+    }
+    best = min(LEVELS, key=lambda levels: float(_end_losses(said[levels], judged).mean()))
+    return best, said[best]
+
+
+def _tells(told: Curves, pooled: Curves, judged: pd.DataFrame) -> bool:
+    """Whether won is told from lost better than by pooled rates, by more than luck (a standard error of the mean, each
+    deal counted once, at however many dates it was seen)."""
+    gains = pd.Series(_end_losses(pooled, judged) - _end_losses(told, judged))
+    over = judged["days"].notna().to_numpy()
+    each = gains.groupby(judged.loc[over, "opportunity_id"].to_numpy()).mean()
+    return bool(len(each) > 1 and each.mean() > each.std() / len(each) ** 0.5)
+
+
+def _end_losses(said: Curves, judged: pd.DataFrame) -> Numbers:
+    """Log losses of the chance to be won in the end, of the judged deals that are over."""
+    over = judged["days"].notna().to_numpy()
+    return log_losses(said.eventually[over], judged["won"].to_numpy(dtype=np.float64)[over])
 
 
 def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Numbers) -> list[list[str]]:

@@ -402,7 +402,7 @@ def _bounds(
         came.append(happened(known, ahead)[0])
     if sum(map(len, came)) < FEWEST_LIVES:
         return _bounds(outs, calibration, JUDGED, 2 * moved) if ahead != JUDGED else UNCALIBRATED
-    return Calibration.around(np.concatenate(said), np.concatenate(came), moved)
+    return Calibration.as_said(np.concatenate(said), np.concatenate(came), moved)
 
 
 def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -> tuple[Numbers, Numbers]:
