@@ -19,6 +19,7 @@ import pandas as pd
 
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
+from models.baseline import UNKNOWN
 from models.boosting import PARAMS, Encoding, fit
 from models.calibration import Calibration, Numbers, level_moved, log_losses, reliability_picture
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
@@ -46,8 +47,6 @@ VOICES = {
     True: ("raises the chance to win", "lowers the chance to win"),
     False: ("makes an early end likelier", "makes an early end less likely"),
 }
-UNTOLD = "Nothing known tells deals that are won from those that are lost: about {:.0%} of such deals are won"
-"""Said where there is no skill in who wins; what follows tells of when the deal ends."""
 OUTCOME = f"were won within {HORIZON_DAYS} days"
 NUMBERS: tuple[Feature, ...] = OPPORTUNITY_FEATURES
 CATEGORIES: tuple[Feature, ...] = OPPORTUNITY_CATEGORIES
@@ -148,7 +147,8 @@ def score(champion: Champion, rows: pd.DataFrame, currency: str) -> tuple[pd.Dat
             shares, rows, (*NUMBERS, *CATEGORIES), champion.state["usual"], Voice(*voice, currency)
         )
         if not tells:
-            said = [[UNTOLD.format(chance), *each[: MOST - 1]] for chance, each in zip(ever, said, strict=True)]
+            who = _who_wins(Pooled.restored(champion.state["shares"]), rows, ever)
+            said = [[first, *each[: MOST - 1]] for first, each in zip(who, said, strict=True)]
     frame = pd.DataFrame(
         {
             "opportunity_id": rows["opportunity_id"].to_numpy(),
@@ -294,12 +294,24 @@ def _end_losses(said: Curves, judged: pd.DataFrame) -> Numbers:
 def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Numbers) -> list[list[str]]:
     if not pooled.levels:
         return [[f"{rate:.0%} of all {OUTCOME}; nothing known tells them apart better"] for rate in value]
-    told = rows[list(pooled.levels)].astype(object).where(rows[list(pooled.levels)].notna(), "unknown")
+    named = _named(pooled, rows)
+    return [[f"{cell}: {rate:.0%} of such deals {OUTCOME}"] for cell, rate in zip(named, value, strict=True)]
+
+
+def _who_wins(pooled: Pooled, rows: pd.DataFrame, ever: Numbers) -> list[str]:
+    """What is said first of each deal where won is told from lost by pooled rates alone."""
+    if not pooled.levels:
+        return [f"{rate:.0%} of all are won in the end; nothing known tells won from lost better" for rate in ever]
+    named = _named(pooled, rows)
+    return [f"{cell}: {rate:.0%} of such deals are won in the end" for cell, rate in zip(named, ever, strict=True)]
+
+
+def _named(pooled: Pooled, rows: pd.DataFrame) -> list[str]:
+    """The cell of each row, as people would say it."""
+    levels = list(pooled.levels)
+    told = rows[levels].astype(object).where(rows[levels].notna(), UNKNOWN)
     cells = [", ".join(f"{name} {cell}" for name, cell in row.items()) for row in told.to_dict("records")]
-    return [
-        [f"{cell[:1].upper()}{cell[1:]}: {rate:.0%} of such deals {OUTCOME}"]
-        for cell, rate in zip(cells, value, strict=True)
-    ]
+    return [f"{cell[:1].upper()}{cell[1:]}" for cell in cells]
 
 
 def _known_at(rows: pd.DataFrame, day: date) -> pd.DataFrame:

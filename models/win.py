@@ -17,7 +17,7 @@ from models.history import EVERY_DAYS, dated, labels
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.deals import HASH, HORIZON_DAYS
 
-MOST_DATES = 14
+MOST_DATES = 24
 FEWEST_WON = 10
 """Fewer won deals of a stage say less of what a win keeps of its amount than all won deals do."""
 
