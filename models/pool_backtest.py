@@ -1,0 +1,132 @@
+"""What every member of the pool foresaw of every series at past origins and foresees now, and what came."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.histories import Calendar, History, Numbers
+from models.pool import MEMBERS, PLAIN, Task, ask_all
+from models.pool_trees import FAMILY, TREES, Table, trees
+from models.weights import useful
+
+ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
+DEAR: tuple[str, ...] = ("arima", "prophet", "ces")
+"""Members that cost the most: of a large table they are first tried on a sample of its series."""
+SAMPLE = 80
+LARGE = 300
+
+
+@dataclass(frozen=True)
+class Heard:
+    """``said``: members × series × origins × steps, the last origin is now; ``came``: series × past origins × steps.
+
+    ``why`` names the members that were left out, or failed on some series, and the reason.
+    """
+
+    names: tuple[str, ...]
+    said: Numbers = field(repr=False)
+    came: Numbers = field(repr=False)
+    backs: tuple[int, ...]
+    why: Mapping[str, str]
+
+    def cells(self, values: Numbers) -> Numbers:
+        """Origins and steps as one axis of cells."""
+        return values.reshape(*values.shape[:-2], -1)
+
+    def kept(self, places: Sequence[int], why: Mapping[str, str]) -> "Heard":
+        """With these members only."""
+        names = tuple(self.names[place] for place in places)
+        return Heard(names, self.said[list(places)], self.came, self.backs, {**self.why, **why})
+
+
+def backs_of(lengths: NDArray[np.int64], horizon: int, season: int, origins: int) -> tuple[int, ...]:
+    """How far before the end past origins lie, the furthest first; nearer ones where histories are short.
+
+    A history should hold a season and a quarter before an origin; an origin nearer than the horizon is judged on the
+    steps that are over.
+    """
+    usual = int(np.quantile(lengths, 0.75))
+    fewest = max(season + max(1, season // 4), 5)
+    far = [horizon + max(1, horizon // 2) * place for place in range(origins)]
+    fit = [back for back in far if usual - back >= fewest] or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
+    nearer = [max(1, round(fit[0] * share)) for share in (2 / 3, 1 / 3)]
+    return tuple(sorted({*fit, *nearer[: max(0, origins - len(fit))]}, reverse=True))
+
+
+def hear(
+    ready: Sequence[History],
+    calendar: Calendar,
+    table: Table,
+    backs: tuple[int, ...],
+    names: Sequence[str],
+    countries: tuple[str, ...],
+    seed: int,
+    jobs: int,
+) -> Heard:
+    """All members at all origins and now. Dear ones prove their worth on a sample of a large table first."""
+    why: dict[str, str] = {}
+    when = (*backs, 0)
+    tasks = [Task(one, table.season, table.horizon, when, calendar, countries) for one in ready]
+    alone = [name for name in names if name in MEMBERS]
+    said = np.full((len(names), len(ready), len(when), table.horizon), np.nan)
+    for place, name in enumerate(names):
+        if name == FAMILY:
+            for row, back in enumerate(when):
+                said[place, :, row] = table.family_season(table.values.shape[1] - back)
+            if not table.family.any():
+                why[name] = "no hierarchy is known"
+        elif name == TREES:
+            for row, back in enumerate(when):
+                try:
+                    said[place, :, row] = trees(table, back, seed, jobs)
+                except ValueError as error:
+                    why[name] = str(error)
+    came = outcomes(table, backs)
+    if len(ready) > LARGE and set(DEAR) & set(alone):
+        alone, tried = _tried(tasks, alone, came, table, seed, jobs)
+        why |= tried
+    failures: dict[str, list[str]] = {}
+    for row, told in enumerate(ask_all(tasks, alone, jobs)):
+        for at, name in enumerate(alone):
+            said[names.index(name), row] = told.values[at]
+        for name, reason in told.failed.items():
+            failures.setdefault(name, []).append(reason)
+    why |= {name: f"left out of {len(reasons)} series: {reasons[0]}" for name, reasons in failures.items()}
+    floors = np.array([one.floor for one in ready])
+    heard = Heard(tuple(names), np.maximum(said, floors[None, :, None, None]), came, backs, why)
+    silent = {name for place, name in enumerate(names) if np.isnan(said[place]).all() and name != PLAIN}
+    reasons = {name: why.get(name, "no history is long enough for it") for name in silent}
+    return heard.kept([place for place, name in enumerate(names) if name not in silent], reasons)
+
+
+def outcomes(table: Table, backs: tuple[int, ...]) -> Numbers:
+    """Series × past origins × steps: what came, NaN where it has not yet or a series had not begun."""
+    came = np.full((len(table.values), len(backs), table.horizon), np.nan)
+    columns = table.values.shape[1]
+    for row, back in enumerate(backs):
+        steps = min(back, table.horizon)
+        came[:, row, :steps] = table.came[:, columns - back : columns - back + steps]
+    return came
+
+
+def _tried(
+    tasks: Sequence[Task], names: Sequence[str], came: Numbers, table: Table, seed: int, jobs: int
+) -> tuple[list[str], dict[str, str]]:
+    """Members that are worth their cost, by the nearest whole past origin of a sample of series; why others are not."""
+    long_enough = np.flatnonzero(~np.isnan(came[:, 0]).any(axis=1))
+    size = min(SAMPLE, len(long_enough))
+    sample = np.sort(np.random.default_rng(seed).choice(long_enough, size, replace=False))
+    some = [Task(t.history, t.season, t.horizon, t.backs[:1], t.calendar, t.countries) for t in (tasks[p] for p in sample)]
+    said = np.stack([told.values[:, 0] for told in ask_all(some, names, jobs)], axis=1)
+    speaks = [place for place in range(len(names)) if not np.isnan(said[place]).all()]
+    scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample]
+    kept, why = useful(said[speaks], came[sample, 0], scale, [names[place] for place in speaks])
+    worth = {names[speaks[place]] for place in kept}
+    out = {
+        name: f"tried on {size} series: " + why.get(name, "no history is long enough for it")
+        for name in names
+        if name in DEAR and name not in worth
+    }
+    return [name for name in names if name not in out], out

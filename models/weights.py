@@ -1,0 +1,174 @@
+"""Weights of a pool's members for each series, from what each missed in the backtest, shrunk towards equal ones.
+
+A series tells little about which member suits it: a handful of origins, their errors alike. All series of a table
+together tell more. So each member's miss on a series is blended with its miss on all of them, weights fall with a power
+of that blend, and both the power and the blend are those that did best where they were not estimated: weights of one
+half of the steps of the backtest are tried on the other (Smith & Wallis 2009 on why equal weights are hard to beat;
+Montero-Manso et al. 2020 on learning them over many series).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.histories import Numbers
+
+Rule = Literal["mean", "median"]
+
+BLENDS = (0.0, 0.25, 0.5)
+"""How far a series' own misses count; the rest is what all series missed."""
+POWERS = (0.0, 1.0, 2.0, 4.0)
+"""How fast weights fall with the miss; 0 is equal weights."""
+WORTH = 0.005
+"""What a rule must save, as a share of the miss of equal weights, before it is preferred to them."""
+PLAIN_BEATS = 0.03
+"""A plain forecast that missed less than the pool's by this share over its series is shipped in its stead."""
+FEWEST_MEMBERS = 3
+LEAST_GAIN = 0.002
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Weights:
+    """``values``: series × members, rows that sum to 1; ``rule`` is how members are put together under them."""
+
+    values: Numbers
+    rule: Rule
+    blend: float
+    power: float
+
+    def combine(self, said: Numbers) -> Numbers:
+        """One forecast of the members' (members × series × …); members that said nothing lend their weight to others."""
+        spread = self.values.T.reshape(said.shape[:2] + (1,) * (said.ndim - 2))
+        return combined(said, np.broadcast_to(spread, said.shape), self.rule)
+
+
+def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
+    """The weighted mean or median over the first axis, without NaN; NaN where nothing was said."""
+    known = ~np.isnan(said)
+    held = np.where(known, weights, 0.0)
+    whole = held.sum(axis=0)
+    held = np.where(whole > 0, held, np.where(known, 1.0, 0.0))  # only members without weight spoke: equally
+    whole = held.sum(axis=0)
+    if rule == "mean":
+        summed = (held * np.where(known, said, 0.0)).sum(axis=0)
+        return np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    order = np.argsort(np.where(known, said, np.inf), axis=0)
+    sorted_said = np.take_along_axis(np.where(known, said, 0.0), order, axis=0)
+    sorted_held = np.take_along_axis(held, order, axis=0)
+    middle = (np.cumsum(sorted_held, axis=0) - sorted_held / 2) / np.where(whole > 0, whole, 1.0)
+    below = np.clip((middle <= 0.5).sum(axis=0) - 1, 0, None)[None]
+    above = np.minimum(below + 1, np.maximum(known.sum(axis=0) - 1, 0)[None])
+    at_below, at_above = (np.take_along_axis(middle, place, axis=0) for place in (below, above))
+    low, high = (np.take_along_axis(sorted_said, place, axis=0) for place in (below, above))
+    gap = at_above - at_below
+    share = np.divide(0.5 - at_below, gap, out=np.zeros_like(gap), where=gap > 0)
+    medians = (low + np.clip(share, 0.0, 1.0) * (high - low))[0]
+    return np.where(known.any(axis=0), medians, np.nan)
+
+
+def learn(said: Numbers, came: Numbers, scale: Numbers) -> Weights:
+    """The weights and rule of members (members × series × cells) by what came (series × cells), in units of ``scale``.
+
+    Cells are the steps of all origins of the backtest, NaN where nothing came. The rule is chosen by weights of every
+    other cell tried on the rest, both ways; equal weights and the mean are kept unless that saves ``WORTH``.
+    """
+    with np.errstate(invalid="ignore"):
+        missed = np.abs(said - came) / scale[:, None]
+    even = np.arange(came.shape[1]) % 2 == 0
+    best = (_miss_of("median", 0.0, 0.0, said, came, scale, missed, even), "median", 0.0, 0.0)
+    for rule in ("mean", "median"):
+        for blend in BLENDS:
+            for power in POWERS:
+                if power == 0.0 and blend > 0.0:
+                    continue
+                miss = _miss_of(rule, blend, power, said, came, scale, missed, even)
+                if miss < best[0] * (1 - WORTH):
+                    best = (miss, rule, blend, power)
+    _, rule, blend, power = best
+    return Weights(_weights(missed, blend, power), "mean" if rule == "mean" else "median", blend, power)
+
+
+def useful(said: Numbers, came: Numbers, scale: Numbers, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
+    """Places of the members that a combination is better with, and why each other is left out.
+
+    Backward: as long as the median of the rest misses less without one, the worst one goes. By how much it must be
+    less falls with the number of series, since a few of them tell little; ``FEWEST_MEMBERS`` are always kept.
+    """
+    gain = 1 - max(LEAST_GAIN, 0.05 / np.sqrt(max(1, said.shape[1])))
+    kept = list(range(len(names)))
+    why: dict[str, str] = {}
+
+    def miss(places: list[int]) -> float:
+        together = combined(said[places], np.ones_like(said[places]), "median")
+        return float(np.nanmean(np.abs(together - came) / scale[:, None]))
+
+    now = miss(kept)
+    while len(kept) > FEWEST_MEMBERS:
+        without = {place: miss([other for other in kept if other != place]) for place in kept}
+        place = min(without, key=lambda key: without[key])
+        if without[place] >= now * gain:
+            break
+        why[names[place]] = f"the pool misses {100 * (now / without[place] - 1):.1f} % more with it"
+        now = without[place]
+        kept.remove(place)
+    return kept, why
+
+
+def plain_wins(missed: Numbers, plain: Numbers) -> NDArray[np.bool_]:
+    """Series (series × cells of misses) for which the plain forecast missed less by more than chance would have it.
+
+    Its mean advantage over the cells, in units of the pool's miss, must exceed ``PLAIN_BEATS`` and twice its standard
+    error, counting four neighbouring cells as one, since their errors are alike.
+    """
+    saved = missed - plain
+    cells = (~np.isnan(saved)).sum(axis=1)
+    mean = np.divide(np.nansum(saved, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
+    whole = np.divide(np.nansum(missed, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
+    apart = np.where(np.isnan(saved), 0.0, saved - mean[:, None])
+    error = np.sqrt((apart**2).sum(axis=1) / np.maximum(cells - 1, 1) / np.maximum(cells / 4, 1))
+    wins: NDArray[np.bool_] = (cells >= 4) & (mean > PLAIN_BEATS * whole) & (mean > 2 * error)
+    return wins
+
+
+def _miss_of(
+    rule: str,
+    blend: float,
+    power: float,
+    said: Numbers,
+    came: Numbers,
+    scale: Numbers,
+    missed: Numbers,
+    even: NDArray[np.bool_],
+) -> float:
+    """Mean miss of a rule on the cells that its weights were not learnt from."""
+    total, count = 0.0, 0
+    for learnt in (even, ~even):
+        weights = _weights(missed[:, :, learnt], blend, power)
+        tried = Weights(weights, "mean" if rule == "mean" else "median", blend, power).combine(said[:, :, ~learnt])
+        errors = np.abs(tried - came[:, ~learnt]) / scale[:, None]
+        total += float(np.nansum(errors))
+        count += int((~np.isnan(errors)).sum())
+    return total / max(count, 1)
+
+
+def _weights(missed: Numbers, blend: float, power: float) -> Numbers:
+    """Series × members: weights that fall with a power of the blended log miss; 0 of a member that said nothing."""
+    said = ~np.isnan(missed)
+    counts = said.sum(axis=2)
+    own = np.divide(np.nansum(missed, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    own = np.log(np.maximum(own, TINY))
+    own -= _nanmean(own, axis=0)  # a series that all members miss is no worse for any of them
+    every = _nanmean(own, axis=1)[:, None]
+    blended = np.where(np.isnan(own), every, blend * np.nan_to_num(own) + (1 - blend) * every)
+    raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
+    weights: Numbers = (raw / np.maximum(raw.sum(axis=0), TINY)).T
+    return weights
+
+
+def _nanmean(values: Numbers, axis: int) -> Numbers:
+    counts = (~np.isnan(values)).sum(axis=axis)
+    return np.divide(np.nansum(values, axis=axis), counts, out=np.zeros(counts.shape), where=counts > 0)
