@@ -93,6 +93,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     wide = {column: told[column].to_numpy().reshape(len(names), horizon) for column in told if column[:2] in ("po", "lo", "hi")}
     heard = made.heard_
     now = {name: heard.said[place, :, -1] for place, name in enumerate(heard.names)}
+    now = {name: np.where(np.isnan(said), now["seasonal naive"], said) for name, said in now.items()}
     said = {
         "forecaster": wide["point"],
         "mean of ets and theta": (now["ets"] + now["theta"]) / 2,

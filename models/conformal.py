@@ -18,8 +18,6 @@ WIDTHS: tuple[int, ...] = (50, 80, 95)
 """Per cent of outcomes that the intervals should hold."""
 TOO_FEW = 1.5
 """By how much the widest miss seen is widened where misses are too few for the quantile."""
-OWN = 0.6
-"""How far the scale of a series follows its own misses in the backtest rather than its history's."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +45,6 @@ def calibrate(missed: Numbers, horizon: int) -> Bounds:
         widest = np.maximum(widest, np.maximum.accumulate(steps))
         half[width] = widest
     return Bounds(half)
-
-
-def scales(history: Numbers, missed: Numbers) -> Numbers:
-    """The unit of each series' misses: that of its history, moved towards what it missed in the backtest.
-
-    ``history`` is the mean change of each series, ``missed`` (series × cells) its absolute misses in money. A series'
-    own misses are one draw of few, so the two are blended in logarithms; never 0.
-    """
-    counts = (~np.isnan(missed)).sum(axis=1)
-    own = np.divide(np.nansum(missed, axis=1), counts, out=np.full(len(counts), np.nan), where=counts > 0)
-    floor = np.maximum(history, 1e-9)
-    known = (counts > 0) & (own > 0)
-    ratio = np.divide(own, floor, out=np.ones_like(floor), where=known)
-    usual = float(np.median(ratio[known])) if known.any() else 1.0
-    blended: Numbers = floor * np.where(known, ratio / usual, 1.0) ** OWN
-    return blended
 
 
 def _quantile(missed: Numbers, step: int, horizon: int, share: float) -> float:

@@ -95,25 +95,25 @@ class Forecaster:
 
     def _weigh(self, heard: Heard) -> None:
         """Weights by the backtest, the plain forecast where it wins, and bounds by what was missed."""
-        scale = self.table_.scale(self.table_.values.shape[1] - heard.backs[0])
-        scale = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
-        past = heard.cells(heard.said[:, :, :-1])
-        came = heard.cells(heard.came)
+        ends = self.table_.values.shape[1]
+        scale = np.stack([self.table_.scale(ends - back) for back in heard.backs], axis=1)[:, :, None]
+        past = heard.cells(heard.said[:, :, :-1] / scale)
+        came = heard.cells(heard.came / scale)
         plain = heard.names.index(PLAIN)
         if not np.isnan(came).all() and not np.isnan(past).all():
-            kept, why = useful(past, came, scale, heard.names)
+            kept, why = useful(past, came, heard.names)
             heard = heard.kept(sorted({plain, *kept}), why)
-            past, plain = heard.cells(heard.said[:, :, :-1]), heard.names.index(PLAIN)
+            past, plain = heard.cells(heard.said[:, :, :-1] / scale), heard.names.index(PLAIN)
             judged = [place for place, name in enumerate(heard.names) if name not in why]
-            found = learn(past[judged], came, scale)
+            found = learn(past[judged], came)
             values = np.zeros((len(scale), len(heard.names)))
             values[:, judged] = found.values
             weights = Weights(values, found.rule, found.blend, found.power)
         else:
             weights = Weights(np.full((len(scale), len(heard.names)), 1 / len(heard.names)), "median", 0.0, 0.0)
         together = weights.combine(heard.said)
-        missed = np.abs(heard.cells(together[:, :-1]) - came) / scale[:, None]
-        missed_plain = np.abs(past[plain] - came) / scale[:, None]
+        missed = np.abs(heard.cells(together[:, :-1] / scale) - came)
+        missed_plain = np.abs(past[plain] - came)
         wins = plain_wins(missed, missed_plain)
         if np.nanmean(missed_plain) <= np.nanmean(missed) if not np.isnan(missed).all() else True:
             wins[:] = True
@@ -129,12 +129,12 @@ class Forecaster:
 
     def _calibrate(self, together: Numbers, heard: Heard, scale: Numbers) -> None:
         """Points made coherent where a hierarchy is known, and bounds by what those of the past missed."""
-        now = self.table_.scale(self.table_.values.shape[1])
+        now = np.nan_to_num(self.table_.scale(self.table_.values.shape[1]))
         self.way_: Chosen | None = None
         if self.hierarchy_ is not None:
             together = self._coherent(together, heard, scale)
         with np.errstate(invalid="ignore"):
-            missed = np.abs(together[:, :-1] - heard.came) / scale[:, None, None]
+            missed = np.abs(together[:, :-1] - heard.came) / scale
         self._together, self._scale_now = together, now
         self._untested = np.isnan(missed).all(axis=(1, 2))
         self.bounds_: Bounds = calibrate(missed, self.horizon)
@@ -148,13 +148,13 @@ class Forecaster:
         there = (rows >= 0)[:, None, None]
         said = np.nan_to_num(np.where(there, together[rows], 0.0))
         came = np.nan_to_num(np.where(there, heard.came[rows], 0.0))
-        units = np.where(rows >= 0, scale[rows], 1.0)
+        units = np.where(there, scale[rows], np.nan)
         over = [min(back, self.horizon) for back in heard.backs]
         self.way_ = choose(
             hierarchy,
             [said[:, row, :steps] for row, steps in enumerate(over)],
             [came[:, row, :steps] for row, steps in enumerate(over)],
-            units,
+            [units[:, row] for row in range(len(over))],
         )
         misses = np.concatenate([came[:, row, :steps] - said[:, row, :steps] for row, steps in enumerate(over)], axis=1)
         floor = min(one.floor for one in self.histories_)

@@ -224,7 +224,11 @@ def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON
         season = task.seasons(known)
         if len(known) < fewest or task.season > longest or (season == 1 and task.season > LONG_SEASON):
             continue
-        said[row] = make(season).forecast(known, task.horizon)["mean"]
+        try:
+            said[row] = make(season).forecast(known, task.horizon)["mean"]
+        except Exception:
+            if back == 0:  # the past may be too short where the present is not
+                raise
     return said
 
 

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 from models.histories import Calendar, History, Numbers
 from models.pool import MEMBERS, PLAIN, Task, ask_all
 from models.pool_trees import FAMILY, TREES, Table, trees
-from models.weights import useful
+from models.weights import miss
 
 ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
-DEAR: tuple[str, ...] = ("arima", "prophet", "ces")
+DEAR: tuple[str, ...] = ("arima", "prophet")
 """Members that cost the most: of a large table they are first tried on a sample of its series."""
 SAMPLE = 80
+DEAR_GAIN = 0.01
+"""What a dear member must save of what the others miss together, to be asked of every series of a large table."""
 LARGE = 300
+FEWEST_BEFORE = 8
+"""Periods without which a past origin says nothing of how well a series is forecast."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ def backs_of(lengths: NDArray[np.int64], horizon: int, season: int, origins: int
     steps that are over.
     """
     usual = int(np.quantile(lengths, 0.75))
-    fewest = max(season + max(1, season // 4), 5)
+    fewest = max(season + max(1, season // 4), 8)
     far = [horizon + max(1, horizon // 2) * place for place in range(origins)]
-    fit = [back for back in far if usual - back >= fewest] or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
+    fit = [back for back in far if usual - back >= max(fewest, usual // 2)]
+    fit = fit or [back for back in far[:1] if usual - back >= fewest] or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
     nearer = [max(1, round(fit[0] * share)) for share in (2 / 3, 1 / 3)]
     return tuple(sorted({*fit, *nearer[: max(0, origins - len(fit))]}, reverse=True))
 
@@ -102,12 +107,13 @@ def hear(
 
 
 def outcomes(table: Table, backs: tuple[int, ...]) -> Numbers:
-    """Series × past origins × steps: what came, NaN where it has not yet or a series had not begun."""
+    """Series × past origins × steps: what came; NaN where it has not yet, or a series had hardly begun."""
     came = np.full((len(table.values), len(backs), table.horizon), np.nan)
     columns = table.values.shape[1]
     for row, back in enumerate(backs):
         steps = min(back, table.horizon)
-        came[:, row, :steps] = table.came[:, columns - back : columns - back + steps]
+        known = (~np.isnan(table.values[:, : columns - back])).sum(axis=1) >= min(FEWEST_BEFORE, table.season + 4)
+        came[known, row, :steps] = table.came[known, columns - back : columns - back + steps]
     return came
 
 
@@ -120,13 +126,17 @@ def _tried(
     sample = np.sort(np.random.default_rng(seed).choice(long_enough, size, replace=False))
     some = [Task(t.history, t.season, t.horizon, t.backs[:1], t.calendar, t.countries) for t in (tasks[p] for p in sample)]
     said = np.stack([told.values[:, 0] for told in ask_all(some, names, jobs)], axis=1)
-    speaks = [place for place in range(len(names)) if not np.isnan(said[place]).all()]
-    scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample]
-    kept, why = useful(said[speaks], came[sample, 0], scale, [names[place] for place in speaks])
-    worth = {names[speaks[place]] for place in kept}
-    out = {
-        name: f"tried on {size} series: " + why.get(name, "no history is long enough for it")
-        for name in names
-        if name in DEAR and name not in worth
-    }
-    return [name for name in names if name not in out], out
+    scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample][:, None]
+    said, actual = said / scale, came[sample, 0] / scale
+    kept, out = [place for place, name in enumerate(names) if name not in DEAR], {}
+    missed = miss(said, actual, kept)
+    for place, name in enumerate(names):
+        if name not in DEAR:
+            continue
+        with_it = miss(said, actual, [*kept, place]) if not np.isnan(said[place]).all() else np.nan
+        if with_it < missed * (1 - DEAR_GAIN):
+            kept, missed = [*kept, place], with_it
+            continue
+        saves = f"it saves {100 * (1 - with_it / missed):.1f} % of what the pool misses, {100 * DEAR_GAIN:.0f} % are asked"
+        out[name] = f"tried on {size} series: " + ("no history is long enough" if np.isnan(with_it) else saves)
+    return [names[place] for place in sorted(kept)], out

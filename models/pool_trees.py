@@ -88,12 +88,13 @@ class Table:
         return told
 
     def scale(self, at: int) -> Numbers:
-        """The mean change over a season (from one period to the next in short histories), never 0."""
+        """The mean change over a season (from one period to the next in short histories); NaN where nothing moved yet."""
         known = self.values[:, :at]
         yearly = _mean(np.abs(known[:, self.season :] - known[:, : -self.season])) if at > self.season else None
         steps = _mean(np.abs(np.diff(known, axis=1)))
         usual = steps if yearly is None else np.where(np.isnan(yearly), steps, yearly)
-        return np.fmax(np.nan_to_num(usual), np.fmax(0.01 * np.nan_to_num(np.abs(_mean(known))), 1e-9))
+        least = np.fmax(np.nan_to_num(usual), 0.01 * np.nan_to_num(np.abs(_mean(known))))
+        return np.where(least > 0, least, np.nan)
 
     def family_season(self, at: int) -> Numbers:
         """Where each series stands, times the season of the wholes it is part of; NaN without family or a season."""

@@ -107,27 +107,32 @@ class Chosen:
     failed: Mapping[str, str]
 
 
-def choose(hierarchy: Hierarchy, said: Sequence[Numbers], came: Sequence[Numbers], scale: Numbers) -> Chosen:
+def choose(hierarchy: Hierarchy, said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers]) -> Chosen:
     """The way to reconcile by forecasts and outcomes (nodes × steps) of past origins, every level counting alike.
+
+    ``scale`` (nodes × 1) is each node's usual change at each origin; NaN leaves the node out.
 
     Where there are two origins or more, an origin's covariance is that of the others; with one, of its odd steps for
     its even ones and the other way round.
     """
-    folds = _folds(said, came)
+    folds = _folds(said, came, scale)
     levels = np.array(hierarchy.levels)
     missed: dict[str, float] = {}
     failed: dict[str, str] = {}
     for way in WAYS:
         losses = []
         try:
-            for forecast, actual, misses in folds:
+            for forecast, actual, misses, unit in folds:
                 told = reconcile(hierarchy, forecast, way, misses)
-                losses.append(np.abs(told - actual) / scale[:, None])
+                losses.append(np.square((told - actual) / unit))
         except Exception as error:  # noqa: BLE001 - a covariance that cannot be inverted is raised as many things
             failed[way] = f"{type(error).__name__}: {error}"[:200]
             continue
-        by_node = np.nanmean(np.concatenate(losses, axis=1), axis=1)
-        missed[way] = float(np.mean([np.nanmean(by_node[levels == level]) for level in dict.fromkeys(levels)]))
+        every = np.concatenate(losses, axis=1)
+        alive = ~np.isnan(every).all(axis=1)
+        by_node = np.sqrt(np.nanmean(every[alive], axis=1))
+        of = [by_node[levels[alive] == level] for level in dict.fromkeys(levels[alive])]
+        missed[way] = float(np.mean([values.mean() for values in of]))
     return Chosen(min(missed, key=lambda way: missed[way]), missed, failed)
 
 
@@ -141,16 +146,19 @@ def within_parts(hierarchy: Hierarchy, reach: Numbers) -> Numbers:
     return np.minimum(reach, furthest)
 
 
-def _folds(said: Sequence[Numbers], came: Sequence[Numbers]) -> list[tuple[Numbers, Numbers, Numbers]]:
-    """Forecasts, outcomes and the misses that were learnt from elsewhere."""
+def _folds(
+    said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers]
+) -> list[tuple[Numbers, Numbers, Numbers, Numbers]]:
+    """Forecasts, outcomes, the misses that were learnt from elsewhere, and scales."""
     if len(said) > 1:
         return [
             (
                 said[at],
                 came[at],
                 np.concatenate([came[o] - said[o] for o in range(len(said)) if o != at], axis=1),
+                scale[at],
             )
             for at in range(len(said))
         ]
     odd = np.arange(said[0].shape[1]) % 2 == 1
-    return [(said[0][:, part], came[0][:, part], (came[0] - said[0])[:, ~part]) for part in (odd, ~odd)]
+    return [(said[0][:, part], came[0][:, part], (came[0] - said[0])[:, ~part], scale[0]) for part in (odd, ~odd)]

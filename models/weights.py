@@ -70,29 +70,29 @@ def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
     return np.where(known.any(axis=0), medians, np.nan)
 
 
-def learn(said: Numbers, came: Numbers, scale: Numbers) -> Weights:
-    """The weights and rule of members (members × series × cells) by what came (series × cells), in units of ``scale``.
+def learn(said: Numbers, came: Numbers) -> Weights:
+    """The weights and rule of members (members × series × cells) by what came (series × cells).
 
-    Cells are the steps of all origins of the backtest, NaN where nothing came. The rule is chosen by weights of every
+    Both are in units of each series' usual change, so that series count alike. Cells are the steps of all origins of the backtest, NaN where nothing came. The rule is chosen by weights of every
     other cell tried on the rest, both ways; equal weights and the mean are kept unless that saves ``WORTH``.
     """
     with np.errstate(invalid="ignore"):
-        missed = np.abs(said - came) / scale[:, None]
+        missed = np.abs(said - came)
     even = np.arange(came.shape[1]) % 2 == 0
-    best = (_miss_of("median", 0.0, 0.0, said, came, scale, missed, even), "median", 0.0, 0.0)
+    best = (_miss_of("median", 0.0, 0.0, said, came, missed, even), "median", 0.0, 0.0)
     for rule in ("mean", "median"):
         for blend in BLENDS:
             for power in POWERS:
                 if power == 0.0 and blend > 0.0:
                     continue
-                miss = _miss_of(rule, blend, power, said, came, scale, missed, even)
+                miss = _miss_of(rule, blend, power, said, came, missed, even)
                 if miss < best[0] * (1 - WORTH):
                     best = (miss, rule, blend, power)
     _, rule, blend, power = best
     return Weights(_weights(missed, blend, power), "mean" if rule == "mean" else "median", blend, power)
 
 
-def useful(said: Numbers, came: Numbers, scale: Numbers, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
+def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
     """Places of the members that a combination is better with, and why each other is left out.
 
     Backward: as long as the median of the rest misses less without one, the worst one goes. By how much it must be
@@ -102,13 +102,9 @@ def useful(said: Numbers, came: Numbers, scale: Numbers, names: Sequence[str]) -
     kept = list(range(len(names)))
     why: dict[str, str] = {}
 
-    def miss(places: list[int]) -> float:
-        together = combined(said[places], np.ones_like(said[places]), "median")
-        return float(np.nanmean(np.abs(together - came) / scale[:, None]))
-
-    now = miss(kept)
+    now = miss(said, came, kept)
     while len(kept) > FEWEST_MEMBERS:
-        without = {place: miss([other for other in kept if other != place]) for place in kept}
+        without = {place: miss(said, came, [other for other in kept if other != place]) for place in kept}
         place = min(without, key=lambda key: without[key])
         if without[place] >= now * gain:
             break
@@ -116,6 +112,12 @@ def useful(said: Numbers, came: Numbers, scale: Numbers, names: Sequence[str]) -
         now = without[place]
         kept.remove(place)
     return kept, why
+
+
+def miss(said: Numbers, came: Numbers, places: Sequence[int]) -> float:
+    """Mean miss of the plain median of some members."""
+    together = combined(said[list(places)], np.ones_like(said[list(places)]), "median")
+    return float(np.nanmean(np.abs(together - came)))
 
 
 def plain_wins(missed: Numbers, plain: Numbers) -> NDArray[np.bool_]:
@@ -140,7 +142,6 @@ def _miss_of(
     power: float,
     said: Numbers,
     came: Numbers,
-    scale: Numbers,
     missed: Numbers,
     even: NDArray[np.bool_],
 ) -> float:
@@ -149,7 +150,7 @@ def _miss_of(
     for learnt in (even, ~even):
         weights = _weights(missed[:, :, learnt], blend, power)
         tried = Weights(weights, "mean" if rule == "mean" else "median", blend, power).combine(said[:, :, ~learnt])
-        errors = np.abs(tried - came[:, ~learnt]) / scale[:, None]
+        errors = np.abs(tried - came[:, ~learnt])
         total += float(np.nansum(errors))
         count += int((~np.isnan(errors)).sum())
     return total / max(count, 1)
