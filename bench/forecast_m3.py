@@ -82,15 +82,17 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     train, test = (table[table["part"] == name] for name in ("train", "test"))
     long = pd.DataFrame({"unique_id": train["sn"], "ds": _days(train["t"], frequency), "y": train["y"]})
     began = perf_counter()
-    made = Forecaster(
-        horizon, season=season, frequency=frequency, kind="level", members=MEMBERS, jobs=jobs
-    ).fit(long)
+    made = Forecaster(horizon, season=season, frequency=frequency, kind="level", members=MEMBERS, jobs=jobs).fit(long)
     told = made.predict()
     seconds = perf_counter() - began
     names = [one.unique_id for one in made.histories_]
     came = test.pivot(index="sn", columns="t", values="y")
     came = np.array([came.loc[name].dropna() for name in names], dtype=np.float64)
-    wide = {column: told[column].to_numpy().reshape(len(names), horizon) for column in told if column[:2] in ("po", "lo", "hi")}
+    wide = {
+        column: told[column].to_numpy().reshape(len(names), horizon)
+        for column in told
+        if column[:2] in ("po", "lo", "hi")
+    }
     heard = made.heard_
     now = {name: heard.said[place, :, -1] for place, name in enumerate(heard.names)}
     now = {name: np.where(np.isnan(said), now["seasonal naive"], said) for name, said in now.items()}

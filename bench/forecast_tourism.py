@@ -13,7 +13,18 @@ import pandas as pd
 from models.forecaster import Forecaster
 
 HELD = 8
-MEMBERS = ("seasonal naive", "drift", "seasonal growth", "ets", "theta", "lightgbm", "family season")
+MEMBERS = (
+    "seasonal naive",
+    "drift",
+    "seasonal growth",
+    "ets",
+    "theta",
+    "dynamic theta",
+    "ces",
+    "arima",
+    "lightgbm",
+    "family season",
+)
 
 
 def tourism_quarterly(folder: Path, jobs: int) -> tuple[list[list[str]], dict[str, float]]:

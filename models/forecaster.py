@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.conformal import WIDTHS, Bounds, calibrate
-from models.histories import Calendar, History, Kind, Numbers, checked, histories
+from models.borrowing import borrow, reasons
+from models.histories import FEWEST, Calendar, History, Kind, Numbers, checked, histories
 from models.pool import PLAIN
 from models.pool_backtest import ALL_MEMBERS, Heard, backs_of, hear
 from models.pool_trees import Table
@@ -68,14 +69,20 @@ class Forecaster:
         """Learn from a long table, of leaves only where a hierarchy is given (see ``Hierarchy.of``); itself returned."""
         rows = checked(long)
         self.calendar_ = Calendar.of(rows["ds"], self.frequency)
-        self.hierarchy_ = None if hierarchy is None else Hierarchy.of(hierarchy)
-        if self.hierarchy_ is not None:
+        self.hierarchy_: Hierarchy | None = None
+        empty: dict[str, str] = {}
+        if hierarchy is not None:
             if self.kind != "flow":
                 raise ValueError("levels do not add up over a hierarchy: give a table of flows")
             known = rows.dropna(subset="y")
+            told = set(known["unique_id"])
+            placed = hierarchy[hierarchy["unique_id"].astype(str).isin(told)]
+            self.hierarchy_ = Hierarchy.of(placed)
+            empty = dict.fromkeys(sorted(set(hierarchy["unique_id"].astype(str)) - told), "no value in any period")
             rows = self.hierarchy_.of_nodes(known.assign(ds=self.calendar_.days(self.calendar_.ordinals(known["ds"]))))
-        ready, abstained = histories(rows, self.calendar_, self.kind, self.complete_before)
-        self.abstained_ = pd.DataFrame(list(abstained.items()), columns=["unique_id", "reason"])
+        fewest = FEWEST if self.hierarchy_ is None else 1  # a node without a forecast would break the sums
+        ready, abstained = histories(rows, self.calendar_, self.kind, self.complete_before, fewest)
+        self.abstained_ = pd.DataFrame(list((empty | dict(abstained)).items()), columns=["unique_id", "reason"])
         if self.hierarchy_ is not None:
             at = {name: place for place, name in enumerate(self.hierarchy_.nodes)}
             ready = sorted(ready, key=lambda one: at[one.unique_id])
@@ -119,6 +126,11 @@ class Forecaster:
             wins[:] = True
         together = np.where(wins[:, None, None], heard.said[plain], together)
         together = np.where(np.isnan(together), heard.said[plain], together)
+        if self.hierarchy_ is not None:
+            backs = (*heard.backs, 0)
+            lent = [borrow(self.table_, together[:, row], back) for row, back in enumerate(backs)]
+            together = np.stack(lent, axis=1)
+        self.borrowed_ = reasons(self.table_, [one.unique_id for one in self.histories_])
         shares = np.where(wins[:, None], np.arange(len(heard.names)) == plain, weights.values)
         self.left_out_, self.rule_ = dict(heard.why), weights
         self.weights_ = pd.DataFrame(shares, columns=list(heard.names))
@@ -188,7 +200,9 @@ class Forecaster:
         """
         steps = self.horizon if horizon is None else horizon
         if steps > self.horizon:
-            raise ValueError(f"the forecaster was fitted for {self.horizon} periods, and is asked for {steps}; refit it")
+            raise ValueError(
+                f"the forecaster was fitted for {self.horizon} periods, and is asked for {steps}; refit it"
+            )
         columns = ["unique_id", "ds", "step", "point", *[f"{end}_{w}" for w in WIDTHS for end in ("low", "high")]]
         if not self.histories_:
             return pd.DataFrame(columns=[*columns, "model", "notes"])
@@ -220,8 +234,11 @@ class Forecaster:
         """Who made each series' forecast: the plain one, or the members that count most."""
         names = list(self.weights_.columns[1:])
         told = []
-        for wins, shares in zip(self._plain_wins, self.weights_[names].to_numpy(), strict=True):
-            if wins:
+        for place, shares in enumerate(self.weights_[names].to_numpy()):
+            if place in self.borrowed_:
+                told.append(self.borrowed_[place])
+                continue
+            if self._plain_wins[place]:
                 told.append(PLAIN)
                 continue
             most = [place for place in np.argsort(-shares, kind="stable")[:NAMED] if shares[place] > 0]
@@ -233,7 +250,7 @@ class Forecaster:
         notes = list(self.histories_[place].notes)
         if self._untested[place]:
             notes.append(f"{len(self.histories_[place].values)} periods are too few for a backtest: wider bounds")
-        if self._plain_wins[place]:
+        if self._plain_wins[place] and place not in self.borrowed_:
             notes.append("the plain forecast missed no more than the pool")
         return "; ".join(notes)
 
@@ -252,5 +269,3 @@ def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Numbers:
     whole = weights.sum(axis=1, keepdims=True)
     shares: Numbers = np.divide(weights, whole, out=np.zeros_like(weights), where=whole > 0)
     return shares
-
-

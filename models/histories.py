@@ -110,17 +110,18 @@ def checked(long: pd.DataFrame) -> pd.DataFrame:
     read = pd.DataFrame({"unique_id": long["unique_id"].astype(str), "ds": days, "y": amounts.astype(np.float64)})
     if read["ds"].isna().any() or long["unique_id"].isna().any():
         raise ValueError("rows without a unique_id or a ds belong to no series and period; drop them")
+    read = read.reset_index(drop=True)
     return read.replace({"y": {np.inf: np.nan, -np.inf: np.nan}})
 
 
 def histories(
-    long: pd.DataFrame, calendar: Calendar, kind: Kind, complete_before: date | None = None
+    long: pd.DataFrame, calendar: Calendar, kind: Kind, complete_before: date | None = None, fewest: int = FEWEST
 ) -> tuple[list[History], Mapping[str, str]]:
     """The history of each series that can be forecast, and the reason of each that cannot, by its name.
 
     In a table of flows (amounts that add up) a missing period means that nothing came, and rows of one period are its
     parts; in a table of levels holes are bridged, and rows of one period are averaged. Periods not over by
-    ``complete_before`` are left out.
+    ``complete_before`` are left out; series of fewer than ``fewest`` periods abstain.
     """
     table = long.assign(period=calendar.ordinals(long["ds"]))
     under_way = pd.Series(False, index=table.index)
@@ -139,8 +140,8 @@ def histories(
         came = _told(rows, last, kind, notes)
         came = _after_break(came, calendar.season, notes)
         mended = _without_spikes(came, calendar.season, notes)
-        if len(mended) < FEWEST:
-            abstained[str(name)] = f"{len(mended)} periods of history; {FEWEST} are needed"
+        if len(mended) < fewest:
+            abstained[str(name)] = f"{len(mended)} periods of history; {fewest} are needed"
             continue
         ends = last if kind == "flow" else int(rows["period"].max())
         floor = 0.0 if float(rows["y"].min()) >= 0 else -np.inf

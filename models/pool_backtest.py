@@ -55,7 +55,11 @@ def backs_of(lengths: NDArray[np.int64], horizon: int, season: int, origins: int
     fewest = max(season + max(1, season // 4), 8)
     far = [horizon + max(1, horizon // 2) * place for place in range(origins)]
     fit = [back for back in far if usual - back >= max(fewest, usual // 2)]
-    fit = fit or [back for back in far[:1] if usual - back >= fewest] or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
+    fit = (
+        fit
+        or [back for back in far[:1] if usual - back >= fewest]
+        or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
+    )
     nearer = [max(1, round(fit[0] * share)) for share in (2 / 3, 1 / 3)]
     return tuple(sorted({*fit, *nearer[: max(0, origins - len(fit))]}, reverse=True))
 
@@ -124,7 +128,9 @@ def _tried(
     long_enough = np.flatnonzero(~np.isnan(came[:, 0]).any(axis=1))
     size = min(SAMPLE, len(long_enough))
     sample = np.sort(np.random.default_rng(seed).choice(long_enough, size, replace=False))
-    some = [Task(t.history, t.season, t.horizon, t.backs[:1], t.calendar, t.countries) for t in (tasks[p] for p in sample)]
+    some = [
+        Task(t.history, t.season, t.horizon, t.backs[:1], t.calendar, t.countries) for t in (tasks[p] for p in sample)
+    ]
     said = np.stack([told.values[:, 0] for told in ask_all(some, names, jobs)], axis=1)
     scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample][:, None]
     said, actual = said / scale, came[sample, 0] / scale
@@ -137,6 +143,8 @@ def _tried(
         if with_it < missed * (1 - DEAR_GAIN):
             kept, missed = [*kept, place], with_it
             continue
-        saves = f"it saves {100 * (1 - with_it / missed):.1f} % of what the pool misses, {100 * DEAR_GAIN:.0f} % are asked"
+        saves = (
+            f"it saves {100 * (1 - with_it / missed):.1f} % of what the pool misses, {100 * DEAR_GAIN:.0f} % are asked"
+        )
         out[name] = f"tried on {size} series: " + ("no history is long enough" if np.isnan(with_it) else saves)
     return [names[place] for place in sorted(kept)], out
