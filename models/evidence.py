@@ -19,7 +19,7 @@ SURE = 0.95
 """How often a bootstrap interval of a metric holds it."""
 
 RESAMPLES = 200
-MOST_RESAMPLED = 20_000_000
+MOST_RESAMPLED = 3_000_000
 """So many rows are drawn in all: a metric of very many rows is steady enough for fewer resamples."""
 
 FEWEST_RESAMPLES = 40
