@@ -31,9 +31,10 @@ Numbers = NDArray[np.float64]
 FEWEST_REPEATERS = 20
 """Fewer customers who came back say nothing of how rates are spread over customers."""
 
-FURTHEST = 8.0
+FURTHEST = 6.0
 """Logarithms of parameters stay within this of 0: past it a spread is a point, and the likelihood is flat."""
 
+STEPS = {"maxfun": 400}
 NUDGE = 1e-6
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
 
@@ -200,11 +201,11 @@ def grouped(*columns: Numbers) -> tuple[tuple[Numbers, ...], Numbers]:
 def likeliest(loss: Callable[[Numbers], float], starts: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Positive parameters of the smallest loss, searched for in logarithms from each start."""
     bounds = [(-FURTHEST, FURTHEST)] * len(starts[0])
-    found = [minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    found = [minimize(loss, start, method="L-BFGS-B", bounds=bounds, options=STEPS) for start in starts]
     best = min((result for result in found if np.isfinite(result.fun)), key=lambda result: result.fun, default=None)
     if best is None:
         raise ValueError("the likelihood is finite nowhere; look for customers out of all measure")
-    best = minimize(loss, best.x, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8})
+    best = minimize(loss, best.x, method="L-BFGS-B", bounds=bounds, options={**STEPS, "ftol": 1e-14, "gtol": 1e-8})
     return tuple(float(value) for value in np.exp(best.x))
 
 
