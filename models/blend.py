@@ -110,21 +110,15 @@ def left_out_said(lines: Lines, train: Rows, test: Rows) -> Said:
     return Said(test, np.column_stack(linear), trees)
 
 
-def best_blend(lines: Lines, said: list[Said], *, level_apart: bool) -> tuple[float, int, int, float, Numbers, Rows]:
+def best_blend(lines: Lines, said: list[Said]) -> tuple[float, int, int, float, Numbers, Rows]:
     """The least loss on rows left out, the strength, the number of trees and their share that give it, and what was
     said so of which rows.
-
-    ``level_apart``: each part's level is taken as known, so that only the order within parts counts: where levels move
-    from part to part they are put right apart.
     """
     rows = np.concatenate([part.rows for part in said])
     linear, trees = np.vstack([part.linear for part in said]), np.vstack([part.trees for part in said])
     outcomes, weights = lines.outcomes[rows], lines.weights[rows]
-    part = np.repeat(np.arange(len(said)), [len(one.rows) for one in said])
 
     def lost(odds: Numbers) -> float:
-        if level_apart:
-            odds = odds + levels(odds, outcomes, weights, part)[part]
         return loss(odds, outcomes, weights)
 
     strength = int(np.argmin([lost(column) for column in linear.T]))

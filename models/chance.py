@@ -6,10 +6,10 @@ each in the blend (of log-odds), the strength of the regularisation and the numb
 and a logistic curve through the blend (Platt 1999) makes it mean what it says. Equal rows are never parted, so that a
 row learnt by heart wins nothing.
 
-Where rows come in order of time (``when``) the parts left out are later than what was learnt from, as they will be in
-use, and the past may fade: a row counts half as much for each half-life of age. Columns that tell the time rather than
-the row (a price index) may be left out. Which half-life, if any, and whether they are left out, is what loses least on
-the later parts, all of them inside the rows handed in; and the level is that of the latest of them.
+Where rows come in order of time (``when``) the past may fade: a row counts half as much for each half-life of age.
+Columns that tell the time rather than the row (a price index) may be left out, and a level that was missed of late may
+be carried on. None of it is done unless it clearly lost less when later rows were predicted by earlier ones, all of
+them inside the rows handed in: a world that turns once a year gives few later parts to learn from.
 """
 
 import warnings
@@ -35,6 +35,7 @@ from models.blend import (
     EVERY,
     STRENGTHS,
     Lines,
+    Parts,
     best_blend,
     blend,
     curve,
@@ -47,7 +48,7 @@ from models.blend import (
 )
 from models.calibration import FLOOR
 from models.columns import Columns, Numbers, table
-from models.memory import choose_memory, later_parts, level_now
+from models.memory import choose_memory, later_parts, level_to_add
 
 
 class AbstainedWarning(UserWarning):
@@ -124,25 +125,32 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):
         if self.abstained_ is not None:
             warnings.warn(f"{self.abstained_}; the flat rate {self.rate_:.3g} is said", AbstainedWarning, stacklevel=3)
             return self
-        parts = random_parts(lines, self.folds)
         self.half_life_ = None
         later = [] if times is None else later_parts(lines, times)
         if times is not None and later:
-            parts = later
-            lines, self.half_life_ = choose_memory(lines, times, parts)
+            lines, self.half_life_ = choose_memory(lines, times, later)
             self.columns_ = lines.columns
             self.ignored_ = {**self.ignored_, **lines.columns.ignored}
-        said = [left_out_said(lines, train, test) for train, test in parts]
-        self.loss_, strength, trees_, self.share_, odds, left_out = best_blend(lines, said, level_apart=bool(later))
-        self.strength_, self.trees_ = STRENGTHS[strength], (trees_ + 1) * EVERY
+        said = [left_out_said(lines, train, test) for train, test in random_parts(lines, self.folds)]
+        self.loss_, strength, count, self.share_, odds, left_out = best_blend(lines, said)
+        self.strength_, self.trees_ = STRENGTHS[strength], (count + 1) * EVERY
+        self.slope_, self.intercept_ = curve(odds, lines.outcomes[left_out], lines.weights[left_out])
         if later:
-            self.slope_, self.intercept_ = 1.0, level_now(odds, lines, [test for _, test in parts])
-        else:
-            self.slope_, self.intercept_ = curve(odds, lines.outcomes[left_out], lines.weights[left_out])
+            self.intercept_ += self._level(lines, later)
         kept = remembered(lines)
         self.linear_ = fit_linear(kept, self.strength_)
         self.booster_ = fit_trees(kept, self.trees_)
         return self
+
+    def _level(self, lines: Lines, later: Parts) -> float:
+        """What to add for the level of late, by what models as chosen said of later parts."""
+        odds = []
+        for train, test in later:
+            known, asked = remembered(lines.at(train)), lines.matrix[test]
+            linear, trees = fit_linear(known, self.strength_), fit_trees(known, self.trees_)
+            said = blend(linear.decision_function(asked), trees.predict(asked, raw_score=True), self.share_)
+            odds.append(self.intercept_ + self.slope_ * said)
+        return level_to_add(np.concatenate(odds), lines, [test for _, test in later])
 
     def _table(self, X: Any) -> pd.DataFrame:  # noqa: N803
         return table(X, partial(check_array, dtype=None, ensure_all_finite=False, estimator=self))

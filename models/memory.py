@@ -14,31 +14,37 @@ from models.columns import Columns
 FADES = (0.25, 0.0625)
 """Half-lives that are tried, as shares of the time that the rows cover; and no fading."""
 
-LATER_PARTS = 5
+LATER_PARTS = 4
 TELLS_TIME = 0.6
 """A column is about the time where its shares in the earlier and the later half of rows lie this far apart (of 1)."""
 
-MOST_TO_CHOOSE = 6_000
+MOST_TO_CHOOSE = 4_000
 """Rows that each half-life is tried on, drawn by chance from more."""
 
 TRIED_AT = 0.05
-FEW = 50
-"""A part with so many rows has half a say on the level."""
+FEW = 100
+SHARE_OF_FEW = 0.02
+MANY_TIMES = 50
+"""With fewer distinct times parts are some of these each; with more, the later half of rows in equal parts."""
+
+CARRIED = (0.5, 1.0)
+"""How much of a level that was missed is carried on."""
 
 
 def later_parts(lines: Lines, times: Numbers) -> Parts:
     """Rows before each of the last few parts, and the part; none where too little is known before them. Times that are
-    equal are never parted.
+    equal are never parted, and parts hold enough rows to tell skill from chance.
     """
     known, counts = np.unique(times, return_counts=True)
-    if len(known) <= 10 * LATER_PARTS:
-        starts = known[max(1, len(known) - LATER_PARTS) :]
-    else:
-        shares = np.linspace(0.5, 1, LATER_PARTS + 1)[:-1]
-        starts = np.unique(known[np.searchsorted(np.cumsum(counts) / counts.sum(), shares)])
-    ends = [*starts[1:], np.inf]
+    fewest = max(FEW, len(times) * (SHARE_OF_FEW if len(known) <= MANY_TIMES else 0.5 / LATER_PARTS))
+    starts: list[float] = []
+    held = 0.0
+    for time, count in zip(known[:0:-1], counts[:0:-1], strict=True):
+        held += count
+        if held >= fewest and len(starts) < LATER_PARTS:
+            starts, held = [float(time), *starts], 0.0
     parts = []
-    for start, end in zip(starts, ends, strict=True):
+    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
         before, part = np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end))
         if too_little(lines.at(before)) is None:
             parts.append((before, part))
@@ -48,31 +54,52 @@ def later_parts(lines: Lines, times: Numbers) -> Parts:
 def choose_memory(lines: Lines, times: Numbers, parts: Parts) -> tuple[Lines, float | None]:
     """The rows with the columns and the fading weights that lose least on later parts, and the half-life.
 
-    Each is tried as it would be used: a linear model, its level put right by the parts before.
+    The whole past and all columns, unless something else loses less by more than parts differ.
     """
     span = float(np.ptp(times))
-    best: tuple[float, Lines, float | None] | None = None
+    plain = _losses(lines, parts)
+    best: tuple[float, Lines, float | None] = 0.0, lines, None
     for read in [lines, *_timeless(lines, times)]:
         for half_life in [None, *(share * span for share in FADES if span > 0)]:
+            if read is lines and half_life is None:
+                continue
             faded = read
             if half_life is not None:
                 faded = replace(read, weights=read.weights * 0.5 ** ((times.max() - times) / half_life))
-            lost = _loss_as_used(faded, parts)
-            if best is None or lost < best[0]:
-                best = lost, faded, half_life
-    assert best is not None
+            gains = plain - _losses(faded, parts)
+            if _clear(gains) and gains.mean() > best[0]:
+                best = float(gains.mean()), faded, half_life
     return best[1], best[2]
 
 
-def level_now(odds: Numbers, lines: Lines, parts: list[Rows]) -> float:
-    """What must be added to log-odds of what comes next: the mean of what parts needed, each twice as much as the one
-    before it. ``odds``: of the rows of all ``parts``, in order.
+def level_to_add(odds: Numbers, lines: Lines, parts: list[Rows]) -> float:
+    """What to add to log-odds of what comes next: all, half or nothing of what the latest parts needed, whichever would
+    have lost least on each part after those before it; nothing unless that is clear. ``odds``: of all ``parts``.
     """
-    rows = np.concatenate(parts)
-    part = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
-    counts = np.array([len(one) for one in parts], dtype=np.float64)
-    say = 0.5 ** np.arange(len(parts))[::-1] * counts / (counts + FEW)
-    return float(np.average(levels(odds, lines.outcomes[rows], np.ones(len(rows)), part), weights=say))
+    ends = np.cumsum([len(rows) for rows in parts])
+    needed = [
+        float(levels(one, lines.outcomes[rows], np.ones(len(rows)), np.zeros(len(rows), dtype=np.intp))[0])
+        for one, rows in zip(np.split(odds, ends[:-1]), parts, strict=True)
+    ]
+
+    def carried(count: int) -> float:
+        return float(np.average(needed[:count], weights=0.5 ** np.arange(count)[::-1]))
+
+    best, most = 0.0, 0.0
+    for share in CARRIED:
+        gains = []
+        for at, (one, rows) in enumerate(zip(np.split(odds, ends[:-1]), parts, strict=True)):
+            if at:
+                outcomes, alike = lines.outcomes[rows], np.ones(len(rows))
+                gains.append(loss(one, outcomes, alike) - loss(one + share * carried(at), outcomes, alike))
+        if _clear(np.array(gains)) and np.mean(gains) > most:
+            best, most = share, float(np.mean(gains))
+    return best * carried(len(parts)) if best else 0.0
+
+
+def _clear(gains: Numbers) -> bool:
+    """Whether gains on parts exceed what chance makes of them: their mean is over its standard error."""
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _timeless(lines: Lines, times: Numbers) -> list[Lines]:
@@ -99,20 +126,17 @@ def _apart(early: Numbers, late: Numbers) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def _loss_as_used(lines: Lines, parts: Parts) -> float:
-    """Mean log loss on later parts of a linear model whose level comes of the parts before; the first has none."""
+def _losses(lines: Lines, parts: Parts) -> Numbers:
+    """Mean log loss of a linear model on each part, learnt from the rows before it; infinite where too few count."""
     draw = np.random.default_rng(lines.seed)
-    odds: list[Numbers] = []
     lost: list[float] = []
-    for at, (train, test) in enumerate(parts):
+    for train, test in parts:
         known = remembered(lines.at(train))
         if len(known.outcomes) > MOST_TO_CHOOSE:
             known = known.at(np.sort(draw.choice(len(known.outcomes), MOST_TO_CHOOSE, replace=False)))
         if too_little(known) is not None:
-            return float("inf")
+            lost.append(1e3)
+            continue
         said = fit_linear(known, TRIED_AT).decision_function(lines.matrix[test])
-        level = level_now(np.concatenate(odds), lines, [rows for _, rows in parts[:at]]) if at else 0.0
-        if at or len(parts) == 1:
-            lost.append(len(test) / (len(test) + FEW) * loss(said + level, lines.outcomes[test], np.ones(len(test))))
-        odds.append(said)
-    return float(np.mean(lost))
+        lost.append(loss(said, lines.outcomes[test], np.ones(len(test))))
+    return np.array(lost)
