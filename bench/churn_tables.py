@@ -5,6 +5,7 @@ four parts. Plain peers are scikit-learn's logistic regression and its histogram
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from bench.result import Figures, Rows, line
-from models.calibration import auc, calibration_error
+from models.calibration import Numbers, auc, calibration_error
 from models.chance import ChanceClassifier
 
 FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
@@ -26,15 +27,16 @@ FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 def telco(data: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the telco sample; AUC is the mean of the five parts, the others are over all rows."""
     table = pd.read_csv(data / FILE, na_values=[" "]).drop(columns="customerID")
-    outcomes = (table.pop("Churn") == "Yes").to_numpy(dtype=np.int64)
+    outcomes: Numbers = np.where(table.pop("Churn") == "Yes", 1.0, 0.0)
     table["TotalCharges"] = table["TotalCharges"].fillna(0.0)
     rows: Rows = []
     figures: Figures = {}
-    for method, model in {
+    methods: dict[str, Any] = {
         "chance": ChanceClassifier(random_state=0),
         "logistic regression": plain_linear(),
         "gradient boosting": plain_trees(),
-    }.items():
+    }
+    for method, model in methods.items():
         said, parts = np.zeros(len(table)), []
         for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(table, outcomes):
             model.fit(table.iloc[train], outcomes[train])
@@ -52,7 +54,7 @@ def telco(data: Path) -> tuple[Rows, Figures]:
     return rows, figures
 
 
-def plain_linear() -> object:
+def plain_linear() -> Any:
     """Logistic regression as it comes: one column per value, numbers scaled."""
     text = OneHotEncoder(handle_unknown="ignore")
     return make_pipeline(
@@ -64,7 +66,7 @@ def plain_linear() -> object:
     )
 
 
-def plain_trees() -> object:
+def plain_trees() -> Any:
     """Histogram gradient boosting as it comes, seeded; text by number."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return make_pipeline(

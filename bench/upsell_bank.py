@@ -13,37 +13,39 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.churn_tables import plain_linear, plain_trees
 from bench.result import Figures, Rows, line
 from models.calibration import Numbers, auc, calibration_error
 from models.chance import ChanceClassifier
 
+Mask = NDArray[np.bool_]
 FILE = "propensity_bank_marketing/bank-additional-full.csv"
 
 
 def bank(data: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the last third of the bank's calls."""
     table = pd.read_csv(data / FILE, sep=";").drop(columns="duration")
-    outcomes = (table.pop("y") == "yes").to_numpy(dtype=np.int64)
+    outcomes: Numbers = np.where(table.pop("y") == "yes", 1.0, 0.0)
     block = (table["month"] != table["month"].shift()).cumsum().to_numpy()
     cut = 2 * len(table) // 3
     last = np.arange(len(table)) >= cut
 
-    def rolling(fit: Callable[[np.ndarray[Any, np.dtype[np.bool_]]], Any]) -> Numbers:
+    def rolling(fit: Callable[[Mask], Any]) -> Numbers:
         said = np.full(len(table), np.nan)
         for now in np.unique(block[last]):
             part = (block == now) & last
             said[part] = fit(block < now).predict_proba(table[part])[:, 1]
         return said[last]
 
-    def ours(known: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
+    def ours(known: Mask) -> Any:
         return ChanceClassifier(folds=2, random_state=0).fit(table[known], outcomes[known], when=block[known])
 
     forecasts = {"chance, rolling": rolling(ours)}
     for name, plain in (("logistic regression", plain_linear), ("gradient boosting", plain_trees)):
 
-        def fitted(known: np.ndarray[Any, np.dtype[np.bool_]], plain: Callable[[], Any] = plain) -> Any:
+        def fitted(known: Mask, plain: Callable[[], Any] = plain) -> Any:
             return plain().fit(table[known], outcomes[known])
 
         forecasts[f"{name}, static"] = fitted(~last).predict_proba(table[last])[:, 1]

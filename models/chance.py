@@ -55,7 +55,7 @@ class AbstainedWarning(UserWarning):
     """Nothing was learnt of the columns; the flat rate is said of every row."""
 
 
-class ChanceClassifier(ClassifierMixin, BaseEstimator):
+class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """Calibrated probabilities of the second of two classes, on numbers, booleans, text and gaps.
 
     ``folds``: parts that are left out in turn. ``random_state``: how rows fall into them; the same gives the same.

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.blend import Lines, Numbers, Parts, Rows, fit_linear, levels, loss, remembered, too_little
-from models.columns import Columns
+from models.blend import Lines, Parts, Rows, fit_linear, levels, loss, remembered, too_little
+from models.columns import Columns, Numbers
 
-FADES = (0.25, 0.0625)
+FADES = (0.5, 0.25)
 """Half-lives that are tried, as shares of the time that the rows cover; and no fading."""
 
 LATER_PARTS = 4
@@ -98,8 +98,8 @@ def level_to_add(odds: Numbers, lines: Lines, parts: list[Rows]) -> float:
 
 
 def _clear(gains: Numbers) -> bool:
-    """Whether gains on parts exceed what chance makes of them: their mean is over its standard error."""
-    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
+    """Whether gains on parts exceed what chance makes of them: their mean is over twice its standard error."""
+    return len(gains) > 1 and bool(gains.mean() > 2 * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _timeless(lines: Lines, times: Numbers) -> list[Lines]:

@@ -57,7 +57,8 @@ class ParetoModel(Fitted):
     def alive(self, X: pd.DataFrame) -> Numbers:  # noqa: N803
         """The chance of each customer that it still buys."""
         x, last, age = histories(X)
-        alive, gone = _alive_and_gone(*self.parameters(), x, last, age)
+        r, alpha, s, beta = self.parameters()
+        alive, gone = _alive_and_gone(r, alpha, s, beta, x, last, age)
         return np.asarray(1 / (1 + np.exp(np.minimum(gone - alive, 700.0))))
 
 
