@@ -1,7 +1,8 @@
 """Peers of the recommender: what each says of every item, for some customers at a time.
 
-A peer is made for one shelf (what was bought before a cut) and knows nothing else. ``PEERS`` names for each the settings
-that are tried; which one is measured is chosen by recall@10 on the latest inner cut. All may name what was bought before.
+A peer is made for one shelf (what was bought before a cut) and knows nothing else. ``PEERS`` names for each the
+settings that are tried; which one is measured is chosen by recall@10 on the latest inner cut. All may name what was
+bought before.
 """
 
 from collections.abc import Callable

@@ -14,10 +14,10 @@ bought before are named and wanted, *explore* where only others are.
 * Online Retail: customers of the wholesaler, 2009-12-01 to 2011-09-08, tested on the 13 weeks from 2011-09-09. An item
   is a stock code of goods. Segments are the United Kingdom and abroad, as the mapping has them.
 
-Nothing is chosen on the test window. Inner cuts before it teach, each with what was bought in a window after it that had
-closed by the test cut. The settings of each peer and what our trees optimise are those with the best recall@10 on the
-latest inner cut, ours learnt from those whose windows had closed by then; afterwards ours learns from all inner cuts,
-and every peer is made again of all that is known at the test cut.
+Nothing is chosen on the test window. Inner cuts before it teach, each with what was bought in a window after it that
+had closed by the test cut. The settings of each peer and what our trees optimise are those with the best recall@10 on
+the latest inner cut, ours learnt from the cuts whose windows had closed by then; afterwards ours learns from all inner
+cuts, and every peer is made again of all that is known at the test cut.
 Lists that are too short are filled with what is popular, for all methods alike.
 """
 
@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -218,7 +219,7 @@ def _bought(cut: Cut, listed: Shortlist) -> NDArray[np.float64]:
     return np.isin(listed.row.astype(np.int64) * width + listed.column, basket).astype(np.float64)
 
 
-def _fit(cuts: list[Cut], lists: list[Shortlist], aim: tuple[ranker.Objective, bool]) -> ranker.lgb.Booster:
+def _fit(cuts: list[Cut], lists: list[Shortlist], aim: tuple[ranker.Objective, bool]) -> lgb.Booster:
     objective, alike = aim
     bought = np.concatenate([_bought(cut, one) for cut, one in zip(cuts, lists, strict=True)])
     sizes = [np.bincount(cut.basket_of, minlength=len(cut.shelf.customers)) for cut in cuts]
@@ -228,7 +229,7 @@ def _fit(cuts: list[Cut], lists: list[Shortlist], aim: tuple[ranker.Objective, b
     return ranker.fit(features, bought, number, seed=SEED, objective=objective, weights=weights, trees=TREES)
 
 
-def _ours(booster: ranker.lgb.Booster, listed: Shortlist) -> Say:
+def _ours(booster: lgb.Booster, listed: Shortlist) -> Say:
     """The trees' scores of the pairs on the lists; what is on no list stands below all that is."""
     scores = ranker.raw(booster, listed.features)
     scores = scores - scores.min() + 1.0

@@ -1,6 +1,4 @@
-"""The contract: the tables, columns, keys and promises that a CRM meets once it is mapped.
-
-This is the one definition. Reading, validation, the as-of cut, the demo company, the docs and the tests derive from it.
+"""The contract: the tables, columns, keys and promises that a CRM meets once it is mapped. The one definition: reading, validation, the as-of cut, the demo company, the docs and the tests derive from it.
 
 Instants are naive UTC timestamps; days are dates in the company's time zone. Money is in the one reporting currency.
 A row of a fact table happened at ``Table.happened_at`` and became known at ``known_at`` (never earlier; equal where the

@@ -36,7 +36,7 @@ class Neighbours:
         buyers = counts.diagonal().copy()
         np.fill_diagonal(counts, 0.0)
         alike = counts / (np.sqrt(np.outer(buyers, buyers)) + np.float32(shrink))
-        return cls(compared, alike, counts)
+        return cls(compared, alike.astype(np.float32), counts)
 
     def scores(self, weights: sparse.csr_matrix) -> Dense:
         """Customers × compared items: the likeness to all that each bought, by the weight of each purchase."""

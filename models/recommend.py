@@ -4,6 +4,7 @@ offered. What it bought before and what it never had are ranked apart, then merg
 import json
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -33,7 +34,7 @@ TOP = {"account": 5, "contact": 3}
 MOST_CUSTOMERS: dict[CustomerKind, int] = {"account": 800, "contact": 500}
 """Customers of each past date that are learnt from, and judged: more say the same again."""
 FEWEST_PURCHASES = 50
-PARAMS = {"num_leaves": 15, "learning_rate": 0.12}
+PARAMS: dict[str, Any] = {"num_leaves": 15, "learning_rate": 0.12}
 TREES = 60
 """Smaller trees than a catalogue of thousands would carry: the cost of reasons follows leaves times trees."""
 

@@ -28,9 +28,9 @@ def sales(company: Company, offers: pd.DataFrame, products: pd.DataFrame, horizo
     active = sold[sold["ended_at"].isna() | (sold["ended_at"] >= company.as_of_at)]
     usual = _monthly(rows, sold, company)
     seats = rows["account_id"].map(_seats(active))
-    monthly = (rows["product_id"].map(_seat_price(sold)) * seats).astype("float64").fillna(usual)
+    monthly = (rows["product_id"].map(_seat_price(sold)).astype("float64") * seats.astype("float64")).fillna(usual)
     more = (monthly - _replaced(rows, active)).clip(lower=0.0) * horizon_days / MONTH_DAYS
-    whole = more.fillna(rows["product_id"].map(_once(company, products)))
+    whole = more.fillna(rows["product_id"].map(_once(company, products)).astype("float64"))
     return pd.Series(whole.to_numpy(dtype="float64"), index=offers.index)
 
 

@@ -16,7 +16,7 @@ from models.calibration import Numbers
 Places = NDArray[np.intp]
 
 HALF_LIVES = (30.0, 180.0)
-"""Days in which a purchase loses half its weight: one for what is bought by the week, one for what is by the quarter."""
+"""Days in which a purchase loses half its weight: one for what is bought by the week, one for what is seldom bought."""
 VISIT_DECAY = 0.9
 """What a purchase keeps of its weight with every visit since (the decay within a group of TIFU-KNN, Hu et al. 2020)."""
 RECENT_DAYS = 90
@@ -138,7 +138,7 @@ class _Lines:
         count = len(self.row)
 
         def total(values: Numbers) -> Numbers:
-            return np.bincount(self.entry, weights=values, minlength=count)
+            return np.bincount(self.entry, weights=values, minlength=count).astype(np.float64)
 
         times = np.bincount(self.entry, minlength=count).astype(np.float64)
         last = self.day[self.begin].astype(np.float64)
@@ -153,7 +153,7 @@ class _Lines:
             "gap": gap,
             "fresh": total(0.5 ** (self.day / HALF_LIVES[0])),
             "lasting": total(0.5 ** (self.day / HALF_LIVES[1])),
-            "by_visit": total(VISIT_DECAY**self.back),
+            "by_visit": total(np.power(VISIT_DECAY, self.back.astype(np.float64))),
             "back": self.back[self.begin].astype(np.float64),
         }
 

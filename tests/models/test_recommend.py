@@ -180,11 +180,13 @@ def test_a_customer_with_an_open_escalation_is_offered_nothing_and_told_why(chal
     )
     scored = Recommend().score(firm, champion_of(challenger))
     assert isinstance(scored, dict)
-    for account, why in (
+    rows = scored["recommendations"].set_index("customer_id")
+    assert sorted(rows.index) == ["A", "B"]
+    for customer, why in (
         ("A", "nothing is offered while an escalated ticket is open, since 2024-12-05"),
         ("B", "Pen is out of stock"),
     ):
-        (mine,) = scored["recommendations"].query("customer_id == @account").itertuples()
+        mine = rows.loc[customer]
         assert pd.isna(mine.product_id)
         assert mine.abstained
         assert json.loads(mine.why_not) == [why]
