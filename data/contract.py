@@ -1,5 +1,5 @@
-"""The contract: the tables, columns, keys and promises that a CRM meets once it is mapped. The one definition: reading, validation, the as-of cut, the demo company, the docs and the tests derive from it.
-
+"""The contract: the tables, columns, keys and promises that a CRM meets once it is mapped.
+The one definition: reading, validation, the as-of cut, the demo company, the docs and the tests derive from it.
 Instants are naive UTC timestamps; days are dates in the company's time zone. Money is in the one reporting currency.
 A row of a fact table happened at ``Table.happened_at`` and became known at ``known_at`` (never earlier; equal where the
 source cannot say). A column that is filled later than its row names the instant that reveals it (``revealed_by``):

@@ -31,6 +31,8 @@ EVERY_DAYS, MOST_DATES = 45, 6
 KINDS = ("repeat", "explore")
 TOP = {"account": 5, "contact": 3}
 """Products of each kind that an account, and a person, are recommended."""
+TO_EXPLORE = 10
+"""Products never had that an account is recommended: what is dear is seldom bought, and may still be worth most."""
 MOST_CUSTOMERS: dict[CustomerKind, int] = {"account": 800, "contact": 500}
 """Customers of each past date that are learnt from, and judged: more say the same again."""
 FEWEST_PURCHASES = 50
@@ -146,7 +148,8 @@ def _scored(company: Company, champion: Champion, made: Candidates) -> pd.DataFr
     )
     top = pairs[pairs["excluded"].isna()]
     top = top.assign(rank=top.groupby(["customer_id", "kind"]).cumcount() + 1)
-    top = top[top["rank"] <= TOP[made.kind]].reset_index(drop=True)
+    most = {"repeat": TOP[made.kind], "explore": TO_EXPLORE if made.kind == "account" else TOP[made.kind]}
+    top = top[top["rank"] <= top["kind"].map(most)].reset_index(drop=True)
     top["place"] = top.groupby("customer_id").cumcount() + 1
     products = company.tables["products"].order_by("product_id").execute()
     rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
