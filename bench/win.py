@@ -102,8 +102,7 @@ def hotel(place: Place) -> Part:
     before = (arrival < "2017-01-01").to_numpy()
     found = hindsight(table[before], outcome[before])
     honest = table.drop(columns=[*LEFT_OUT, "arrival_date_year"])
-    when = (arrival - arrival.min()).dt.days.to_numpy(dtype=np.float64)
-    model = ChanceClassifier().fit(honest[before], outcome[before], when=when[before])
+    model = ChanceClassifier().fit(honest[before], outcome[before])
     said, happened = model.predict_proba(honest[~before])[:, 1], outcome[~before]
     place.draw("hotel", "hotel: bookings of 2017 that are cancelled", said, happened)
     figures: dict[str, float | None] = {"hotel.auc": auc(said, happened), "hotel.brier": _brier(said, happened)}

@@ -2,12 +2,37 @@
 
 import math
 
+import ibis
+
 from features.company import Company
 
 FILLED_LATE = ("owner_id", "product_id", "kind", "source")
 """What a deal's row holds as last known, and features read, beside what its changes tell."""
 MUCH, CHANCE = 0.2, 3.0
 """Shares differ strongly when they do by so much, and by so many standard errors."""
+
+
+def told_late(company: Company) -> dict[str, str]:
+    """Columns of deals that are written with or after the outcome, and why it is known: found by replaying what the
+    company's history tells. None of them is read but as it was before each date.
+
+    A column of the history is told late where so many (``MUCH``) of the deals that are over had it changed as they
+    closed or later. Stages are left out: that a deal's stage ends with it is what a stage is for.
+    """
+    deals = company.tables["opportunities"]
+    over = deals.filter(deals.closed_at.notnull()).select("opportunity_id", "closed_at")
+    count = int(over.count().execute())
+    changes = company.tables["opportunity_changes"]
+    joined = changes.filter(changes.field != "stage", changes.old_value.notnull()).join(over, "opportunity_id")
+    ended = joined.filter(joined.changed_at >= joined.closed_at).group_by("field")
+    late = ended.agg(deals=lambda t: t.opportunity_id.nunique()).order_by(ibis.desc("deals"), "field").execute()
+    told = {
+        str(field): f"changed as the deal closed, or later, in {number / count:.0%} of {count} closed deals"
+        for field, number in late.itertuples(index=False)
+        if number / count >= MUCH
+    }
+    filled = dict.fromkeys(sorted(filled_at_the_end(company)), "filled in (or emptied) as deals close")
+    return {**told, **filled}
 
 
 def filled_at_the_end(company: Company) -> frozenset[str]:

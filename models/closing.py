@@ -8,6 +8,7 @@ over. Won and lost compete: the chances of a row add up to one, and those of its
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def person_periods(rows: pd.DataFrame) -> pd.DataFrame:
     days, seen = (rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("days", "seen_days"))
     won = rows["won"].to_numpy(dtype=bool)
     parts = []
-    for period, (begin, end) in enumerate(zip(EDGES, EDGES[1:], strict=False)):
+    for period, (begin, end) in enumerate(pairwise(EDGES)):
         used = ~(days < begin) & (seen >= end)
         ended = np.where(days < end, np.where(won, WON, LOST), OPEN)[used]
         parts.append(rows[used].assign(period=float(period), ended=ended))

@@ -8,8 +8,8 @@ that are left can tell together (trees, judged on rows they have not seen):
 2. *more than all others*: a column that alone takes away half of the error that all others together leave;
 3. *filled in for some*: a column, or several that are filled in the same rows, which only some rows have, and which
    where they have it takes away much of the error: a grade that somebody gave who had seen the case;
-4. *a later copy*: two columns that mostly say the same, where their differing tells the outcome: one of them was written
-   over as the case went on. Which of the two cannot be told, so both are named.
+4. *a later copy*: two columns that mostly say the same, where their differing tells the outcome: one of them was
+   written over as the case went on. Which of the two cannot be told, so both are named.
 
 Signs 2 and 3 are held against a column only where skill is beyond what forecasts of people's decisions have
 (``PLAUSIBLE``); a strong honest column of a very predictable outcome may be named all the same, so every finding has
@@ -249,8 +249,8 @@ def _filled_for_some(case: _Case, trusted: frozenset[str]) -> Iterator[Finding]:
         ratio = (1 - skill) / max(1 - left, 1e-9)
         if skill >= PLAUSIBLE and ratio < MUCH and _surely_better(said, others, part.outcome):
             why = (
-                f"filled in {filled.mean():.0%} of rows, where it takes away {1 - ratio:.0%} of the error that all other"
-                f" columns leave (AUC {skill:.3f} with it, {left:.3f} without)"
+                f"filled in {filled.mean():.0%} of rows, where it takes away {1 - ratio:.0%} of the error that all"
+                f" other columns leave (AUC {skill:.3f} with it, {left:.3f} without)"
             )
             told.append((ratio, Finding(names, "filled in for some", why)))
     yield from (finding for _, finding in sorted(told, key=lambda each: each[0]))
@@ -298,7 +298,7 @@ def _copy(case: _Case, one: str, other: str, names: tuple[str, ...]) -> Finding 
     counts = groups.groupby(["value", "same"])["outcome"].agg(["mean", "size"]).unstack("same").dropna()
     if counts.empty:
         return None
-    weight = counts["size"].min(axis=1)
+    weight = np.minimum(counts["size"][True], counts["size"][False])
     gap = counts["mean"][True] - counts["mean"][False]
     apart = float((gap * weight).sum() / weight.sum())
     error = float(np.sqrt(0.25 / max(weight.sum(), 1.0) * 2))

@@ -48,8 +48,8 @@ class Pooled:
                 np.add.at(table, (part["period"].to_numpy(int), part["ended"].to_numpy(int)), part["weight"].to_numpy())
                 counts[str(cell)] = table.tolist()
             over = rows[rows["days"].notna() & (rows["days"] <= rows["seen_days"])]
-            for cell, number in over.groupby(cells(over, levels[:depth]))["opportunity_id"].nunique().items():
-                ends[str(cell)] = float(number)
+            numbers = over.groupby(cells(over, levels[:depth]))["opportunity_id"].nunique()
+            ends |= {str(name): float(number) for name, number in numbers.items()}
         counts.setdefault("", np.zeros((PERIODS, 3)).tolist())
         pooled = cls(levels, counts, ends, ())
         for depth in range(1, len(levels) + 1):
@@ -87,10 +87,8 @@ class Pooled:
     def _chances(self, cell: str, depth: int) -> Numbers:
         """Periods × ends, drawn towards the whole."""
         own = np.array(self.counts.get(cell, np.zeros((PERIODS, 3))))
-        if depth == 0:
-            drawn = own + FLAT / 3
-        else:
-            drawn = own + self.priors[depth - 1] * self._chances(_whole(cell), depth - 1)
+        whole = FLAT / 3 if depth == 0 else self.priors[depth - 1] * self._chances(_whole(cell), depth - 1)
+        drawn = own + whole
         return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
 
     def _deals(self, cell: str, depth: int) -> float:
@@ -102,7 +100,8 @@ class Pooled:
 
     def _likeliest(self, depth: int) -> float:
         """The weight of wholes under which the counts of one level are likeliest."""
-        parts = [(np.array(n), self._chances(_whole(c), depth - 1)) for c, n in self.counts.items() if _depth(c) == depth]
+        own = [cell for cell in self.counts if _depth(cell) == depth]
+        parts = [(np.array(self.counts[cell]), self._chances(_whole(cell), depth - 1)) for cell in own]
         likelihoods = []
         for prior in PRIORS:
             total = 0.0

@@ -8,14 +8,15 @@ import pandas as pd
 
 from features.company import Company
 from features.labels import ended
+from features.late import told_late
 from features.opportunities import opportunity_features
 from features.spine import HISTORY_DAYS, opportunity_spine
 from models import deals
 from models.baseline import UNKNOWN
 from models.closing import EDGES, Curves
+from models.deals import HASH, HORIZON_DAYS
 from models.history import EVERY_DAYS, dated, labels
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.deals import HASH, HORIZON_DAYS
 
 MOST_DATES = 24
 FEWEST_WON = 10
@@ -39,6 +40,8 @@ class Win:
         challenger = deals.learn(rows, company.as_of, company.seed)
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
+            challenger.state["told_late"] = told_late(company)
+            challenger.params["told late, read as before"] = ", ".join(challenger.state["told_late"]) or "nothing"
         return challenger
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:

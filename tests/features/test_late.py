@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from features.company import Company
-from features.late import filled_at_the_end
+from features.late import filled_at_the_end, told_late
 
 
 def deals(closed: int, still_open: int, **filled: tuple[int, int]) -> list[dict[str, Any]]:
@@ -32,3 +32,20 @@ def test_a_few_deals_prove_nothing(build: Callable[..., Company]) -> None:
     assert filled_at_the_end(build(opportunities=deals(4, 4, source=(3, 1)))) == set()
     assert filled_at_the_end(build(opportunities=deals(9, 0, source=(9, 0)))) == set()
     assert filled_at_the_end(build()) == set()
+
+
+def test_what_is_written_as_deals_close_is_found_by_replaying_their_changes(build: Callable[..., Company]) -> None:
+    rows = deals(10, 10)
+
+    def change(n: int, at: str, field: str, old: str | None, new: str) -> dict[str, Any]:
+        return {"opportunity_id": f"won {n}", "changed_at": at, "field": field, "old_value": old, "new_value": new}
+
+    changes = [
+        change(n, "2024-01-01", field, None, "1") for n in range(10) for field in ("amount", "expected_close_at")
+    ]
+    changes += [change(n, "2024-03-01", "amount", "1", "2") for n in range(8)]  # with the outcome
+    changes += [change(n, "2024-02-01", "expected_close_at", "1", "2") for n in range(10)]  # before it
+    changes += [change(n, "2024-03-05", "expected_close_at", "2", "3") for n in range(1)]  # after it, once
+    company = build(opportunities=rows, opportunity_changes=changes)
+    assert told_late(company) == {"amount": "changed as the deal closed, or later, in 80% of 10 closed deals"}
+    assert told_late(build()) == {}
