@@ -2,8 +2,8 @@
 judged beside the plain pooled rates.
 
 Trees with three ends (open, won, lost) per deal, date and period. They are judged on later dates that they have not
-seen, on what was won within ``HORIZON_DAYS``; where a company is too young or small for that, on deals that they have
-not seen. Whether a deal is won is judged apart from when it ends: where the trees do not tell won from lost better than
+seen, on what was won within ``HORIZON_DAYS``; where a company is too young or small for that, pooled rates ship, judged
+on deals that they have not seen. Whether a deal is won is judged apart from when it ends: where the trees do not tell won from lost better than
 the pooled rates do, by more than luck, those rates say it (and that nothing tells them apart), and the trees say when.
 """
 
@@ -77,6 +77,8 @@ class Split:
 
     parts: tuple[Part, ...]
     says: str
+    thin: bool = False
+    """Too short or small a past to judge later dates: trees stay unproven, and pooled rates ship."""
 
     @property
     def judged(self) -> pd.DataFrame:
@@ -99,6 +101,8 @@ def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention
     tells = _tells(told, pooled, judged)
     said = (told if tells else told.shared_as(pooled)).within(HORIZON_DAYS)
     levels, named, plain = _baseline(parts, float(said.mean()))
+    if parts.thin:
+        said = plain
     final = _fitted(rows, seed)
     state = {
         "horizon_days": HORIZON_DAYS,
@@ -208,7 +212,7 @@ def split(rows: pd.DataFrame) -> Split | Abstention:
             return Split((part,), ", ".join(map(str, dates)))
     parts = tuple(_by_deal(rows, told))
     if sum(len(part.judged) for part in parts) and _of_each(told) >= JUDGED_OF_EACH:
-        return Split(parts, f"{len(days)} past dates, on deals left out")
+        return Split(parts, f"{len(days)} past dates, on deals left out", thin=True)
     return Abstention(
         "win",
         f"needs {JUDGED_OF_EACH} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {JUDGED_OF_EACH} that did"

@@ -70,6 +70,7 @@ def few() -> pd.DataFrame:
 
 def test_twenty_won_and_twenty_lost_are_enough_and_the_bounds_are_wide(few: pd.DataFrame) -> None:
     challenger = learnt(few)
+    assert challenger.judgement.ships == "baseline"
     frame = scored(past(400, skill=1.2, seed=6), challenger)
     offers = past(400, skill=1.2, seed=6).query("as_of == as_of.max()")["stage"].to_numpy() == "offer"
     assert frame.loc[offers, "eventually"].mean() > frame.loc[~offers, "eventually"].mean() + 0.15
