@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from models.forecaster import Forecaster
-from models.histories import Numbers
+from models.histories import Calendar, Numbers
 from models.pool import Task, ask_all
 
 PERIODS = {"MONTHLY": ("M", 12, 18), "QUARTERLY": ("Q", 4, 8), "YEARLY": ("Y", 1, 6), "OTHER": ("Y", 1, 8)}
@@ -86,8 +86,8 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     told = made.predict()
     seconds = perf_counter() - began
     names = [one.unique_id for one in made.histories_]
-    came = test.pivot(index="sn", columns="t", values="y")
-    came = np.array([came.loc[name].dropna() for name in names], dtype=np.float64)
+    after = {str(name): rows.to_numpy(dtype=np.float64) for name, rows in test.groupby("sn")["y"]}
+    came = np.stack([after[name] for name in names])
     wide = {
         column: told[column].to_numpy().reshape(len(names), horizon)
         for column in told
@@ -105,7 +105,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
         tasks = [Task(one, season, horizon, (0,), made.calendar_) for one in made.histories_]
         prophet = np.stack([answer.values[0, 0] for answer in ask_all(tasks, ("prophet",), jobs)])
         said["prophet"] = np.where(np.isnan(prophet), now["seasonal naive"], prophet)
-    history = {name: rows.to_numpy() for name, rows in train.groupby("sn")["y"]}
+    history = {str(name): rows.to_numpy() for name, rows in train.groupby("sn")["y"]}
     scale = np.array([np.abs(history[name][season:] - history[name][:-season]).mean() for name in names])
     held = {width: (wide[f"low_{width}"] <= came) & (came <= wide[f"high_{width}"]) for width in WIDTHS}
     return Part(said, came, scale, {w: v.astype(np.float64) for w, v in held.items()}, seconds, dict(made.left_out_))
@@ -114,4 +114,4 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
 def _days(places: pd.Series, frequency: str) -> pd.DatetimeIndex:
     """Days for series that come undated: the first period is that of 1900."""
     first = pd.Period("1900-01-01", freq=frequency).ordinal
-    return pd.PeriodIndex.from_ordinals(first + places.to_numpy() - 1, freq=frequency).start_time
+    return Calendar(frequency, pd.Timedelta(0)).days(first + places.to_numpy(dtype=np.int64) - 1)

@@ -54,7 +54,7 @@ def tourism_quarterly(folder: Path, jobs: int) -> tuple[list[list[str]], dict[st
     both = said.merge(came, on=["unique_id", "ds"], how="outer", validate="one_to_one")
     levels = dict(zip(nodes.nodes, nodes.levels, strict=True))
     both["level"] = both["unique_id"].map(levels)
-    rmse = np.sqrt(((both["point"] - both["y"]) ** 2).groupby(both["unique_id"]).mean())
+    rmse = ((both["point"] - both["y"]) ** 2).groupby(both["unique_id"]).mean() ** 0.5
     by_level = rmse.groupby(rmse.index.map(levels)).mean()
     wide = both.pivot(index="unique_id", columns="ds", values="point").reindex(list(nodes.nodes)).to_numpy()
     apart = nodes.incoherence(wide)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.conformal import WIDTHS, Bounds, calibrate
 from models.borrowing import borrow, reasons
+from models.conformal import WIDTHS, Bounds, calibrate
 from models.histories import FEWEST, Calendar, History, Kind, Numbers, checked, histories
 from models.pool import PLAIN
 from models.pool_backtest import ALL_MEMBERS, Heard, backs_of, hear
@@ -66,7 +66,7 @@ class Forecaster:
         self.seed, self.jobs = seed, jobs
 
     def fit(self, long: pd.DataFrame, hierarchy: pd.DataFrame | None = None) -> "Forecaster":
-        """Learn from a long table, of leaves only where a hierarchy is given (see ``Hierarchy.of``); itself returned."""
+        """Learn from a long table, of leaves only where a hierarchy (``Hierarchy.of``) is given; returns itself."""
         rows = checked(long)
         self.calendar_ = Calendar.of(rows["ds"], self.frequency)
         self.hierarchy_: Hierarchy | None = None
@@ -121,7 +121,7 @@ class Forecaster:
         together = weights.combine(heard.said)
         missed = np.abs(heard.cells(together[:, :-1] / scale) - came)
         missed_plain = np.abs(past[plain] - came)
-        wins = plain_wins(missed, missed_plain)
+        wins: NDArray[np.bool_] = plain_wins(missed, missed_plain)
         if np.nanmean(missed_plain) <= np.nanmean(missed) if not np.isnan(missed).all() else True:
             wins[:] = True
         together = np.where(wins[:, None, None], heard.said[plain], together)
@@ -135,7 +135,7 @@ class Forecaster:
         self.left_out_, self.rule_ = dict(heard.why), weights
         self.weights_ = pd.DataFrame(shares, columns=list(heard.names))
         self.weights_.insert(0, "unique_id", [one.unique_id for one in self.histories_])
-        self._plain_wins = wins
+        self._plain_wins: NDArray[np.bool_] = wins
         self._calibrate(together, heard, scale)
         self._remember(heard, together, plain)
 
@@ -148,7 +148,7 @@ class Forecaster:
         with np.errstate(invalid="ignore"):
             missed = np.abs(together[:, :-1] - heard.came) / scale
         self._together, self._scale_now = together, now
-        self._untested = np.isnan(missed).all(axis=(1, 2))
+        self._untested: NDArray[np.bool_] = np.asarray(np.isnan(missed).all(axis=(1, 2)))
         self.bounds_: Bounds = calibrate(missed, self.horizon)
 
     def _coherent(self, together: Numbers, heard: Heard, scale: Numbers) -> Numbers:
@@ -256,7 +256,7 @@ class Forecaster:
 
 
 def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Numbers:
-    """Series × series: for each, equal weights of the smallest wholes above it; the total's shape is the last resort."""
+    """Series × series: for each, weights of the wholes above it, small ones first; the total is the last resort."""
     rows = {name: place for place, name in enumerate(hierarchy.nodes)}
     places = np.array([rows[one.unique_id] for one in ready])
     leaves = hierarchy.summing[places]

@@ -48,7 +48,7 @@ class History:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The periods of a table: ``frequency`` is pandas' name of a period, ``offset`` where in it the days of ``ds`` lie."""
+    """The periods of a table: ``frequency`` is pandas' name of a period, ``offset`` where in it its day lies."""
 
     frequency: str
     offset: pd.Timedelta | Literal["end"]
@@ -78,18 +78,23 @@ class Calendar:
 
     def days(self, ordinals: NDArray[np.int64]) -> pd.DatetimeIndex:
         """The day by which the table names each period."""
-        periods = pd.PeriodIndex.from_ordinals(ordinals, freq=self.frequency)
-        return periods.end_time.normalize() if self.offset == "end" else periods.start_time + self.offset
+        periods = self.periods(ordinals)
+        days = periods.end_time.normalize() if self.offset == "end" else periods.start_time + self.offset
+        return pd.DatetimeIndex(days)
+
+    def periods(self, ordinals: NDArray[np.int64]) -> pd.PeriodIndex:
+        """Periods by their ordinals."""
+        told: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq=self.frequency)  # type: ignore[attr-defined]
+        return told
 
 
 def _frequency(days: pd.DatetimeIndex) -> str:
     if len(days) < 2:
         return "M"
     usual = float(np.median(np.diff(days.to_numpy()).astype("timedelta64[D]").astype(np.float64)))
-    for name, longest in (("D", 1.5), ("W", 10.0), ("M", 45.0), ("Q", 120.0), ("Y", 500.0)):
-        if usual <= longest:
-            break
-    else:
+    longest = (("D", 1.5), ("W", 10.0), ("M", 45.0), ("Q", 120.0), ("Y", 500.0))
+    name = next((name for name, days_apart in longest if usual <= days_apart), None)
+    if name is None:
         raise ValueError(f"days of ds lie {usual:g} apart: no frequency is known for that; give one, such as 'M'")
     if name == "W":  # a day names the week that begins with it
         return "W-" + ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")[int(pd.Series(days.dayofweek).mode().iloc[0])]
@@ -172,7 +177,7 @@ def _told(rows: pd.DataFrame, last: int, kind: Kind, notes: list[str]) -> Number
 
 
 def _without_spikes(values: Numbers, season: int, notes: list[str]) -> Numbers:
-    """Single values far from their neighbours, and from the same season of other years, brought back to their middle."""
+    """Single values far from their neighbours, in their year only, brought back to the middle of these."""
     if len(values) < 8:
         return values
     around = np.array(pd.Series(values).rolling(7, center=True, min_periods=4).median(), dtype=np.float64)

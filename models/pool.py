@@ -17,6 +17,8 @@ LONG_SEASON = 24
 """Longer seasons (a year of weeks) are beyond the state space of ETS, ARIMA and CES: they see the rest."""
 FULL_GROWTH = 0.5
 """How much of the last quarter's growth over the year before is carried on: regression to the mean takes the rest."""
+FEWEST = 8
+"""Periods without which no model of statsforecast is fitted."""
 FAR = 10.0
 """A forecast further from all that was seen than so many times its range is a failure of arithmetic."""
 
@@ -54,8 +56,9 @@ def drift(task: Task) -> Numbers:
         seasons = known[len(known) - whole :].reshape(-1, season).mean(axis=1)
         if len(seasons) < 2:
             return _seasonal_naive(known, season, horizon)
-        slope = (seasons[-1] - seasons[0]) / (len(seasons) - 1)
-        return _seasonal_naive(known, season, horizon) + slope * (1 + np.arange(horizon) // season)
+        slope = float(seasons[-1] - seasons[0]) / (len(seasons) - 1)
+        carried: Numbers = _seasonal_naive(known, season, horizon) + slope * (1 + np.arange(horizon) // season)
+        return carried
 
     return _each(task, forecast)
 
@@ -69,7 +72,8 @@ def seasonal_growth(task: Task) -> Numbers:
         if season == 1 or len(then) < quarter or then.mean() <= 0 or now.mean() <= 0:
             return _seasonal_naive(known, season, horizon)
         growth = float(np.clip(now.mean() / then.mean(), 0.25, 4.0))
-        return _seasonal_naive(known, season, horizon) * growth**FULL_GROWTH
+        grown: Numbers = _seasonal_naive(known, season, horizon) * growth**FULL_GROWTH
+        return grown
 
     return _each(task, forecast)
 
@@ -106,36 +110,28 @@ def arima(task: Task) -> Numbers:
     """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each."""
     from statsforecast.models import ARIMA, AutoARIMA
 
-    found: list[Any] = []
-
-    def make(season: int) -> Any:
-        if found:
-            return found[0]
-        return AutoARIMA(season_length=season, max_p=2, max_q=2, max_P=1, max_Q=1, approximation=True)
-
+    found: Any = None
     said = np.full((len(task.backs), task.horizon), np.nan)
     for row, back in enumerate(task.backs):
         known = task.history.before(back)
         season = task.seasons(known)
-        if len(known) < FEWEST["arima"] or task.season > LONG_SEASON:
+        if len(known) < FEWEST or task.season > LONG_SEASON:
             continue
-        if not found:
+        if found is None:
             search = AutoARIMA(season_length=season, max_p=2, max_q=2, max_P=1, max_Q=1, approximation=True).fit(known)
             p, q, P, Q, m, d, D = search.model_["arma"]  # noqa: N806 (the letters of Box and Jenkins)
             names = search.model_["coef"].keys()
-            found.append(
-                ARIMA(
-                    order=(p, d, q),
-                    seasonal_order=(P, D, Q),
-                    season_length=m,
-                    include_mean="intercept" in names,
-                    include_drift="drift" in names,
-                    method="CSS-ML",
-                )
+            found = ARIMA(
+                order=(p, d, q),
+                seasonal_order=(P, D, Q),
+                season_length=m,
+                include_mean="intercept" in names,
+                include_drift="drift" in names,
+                method="CSS-ML",
             )
             said[row] = search.predict(task.horizon)["mean"]
             continue
-        said[row] = make(season).forecast(known, task.horizon)["mean"]
+        said[row] = found.forecast(known, task.horizon)["mean"]
     return said
 
 
@@ -145,8 +141,6 @@ def prophet(task: Task) -> Numbers:
 
     return prophetic(task)
 
-
-FEWEST = {"ets": 6, "theta": 6, "dynamic theta": 6, "ces": 10, "arima": 10}
 
 MEMBERS: Mapping[str, Member] = {
     PLAIN: seasonal_naive,
@@ -216,13 +210,13 @@ def _each(task: Task, forecast: Callable[[Numbers, int, int], Numbers]) -> Numbe
     return said
 
 
-def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON, fewest: int = 6) -> Numbers:
+def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON) -> Numbers:
     """A model of statsforecast fitted anew at each origin with enough before it."""
     said = np.full((len(task.backs), task.horizon), np.nan)
     for row, back in enumerate(task.backs):
         known = task.history.before(back)
         season = task.seasons(known)
-        if len(known) < fewest or task.season > longest or (season == 1 and task.season > LONG_SEASON):
+        if len(known) < FEWEST or task.season > longest or (season == 1 and task.season > LONG_SEASON):
             continue
         try:
             said[row] = make(season).forecast(known, task.horizon)["mean"]

@@ -47,7 +47,7 @@ def _feasts(task: Task, days: pd.DatetimeIndex) -> pd.DataFrame | None:
     if not task.countries or task.calendar.frequency[0] == "Y":
         return None
     feasts = holidays_of(task.countries, int(days[0].year) - 1, int(days[-1].year) + 1)
-    periods = pd.PeriodIndex.from_ordinals(task.calendar.ordinals(feasts["day"]), freq=task.calendar.frequency)
+    periods = task.calendar.periods(task.calendar.ordinals(feasts["day"]))
     if task.season <= LONG_SEASON and task.calendar.frequency[0] != "D":
         place = pd.Series(periods.month, index=feasts.index)
         moves = place.groupby(feasts["name"]).transform("nunique") > 1

@@ -88,7 +88,7 @@ class Table:
         return told
 
     def scale(self, at: int) -> Numbers:
-        """The mean change over a season (from one period to the next in short histories); NaN where nothing moved yet."""
+        """The mean change over a season (over a period in short histories); NaN where nothing moved yet."""
         known = self.values[:, :at]
         yearly = _mean(np.abs(known[:, self.season :] - known[:, : -self.season])) if at > self.season else None
         steps = _mean(np.abs(np.diff(known, axis=1)))
@@ -110,7 +110,7 @@ class Table:
         return np.asarray(recent[:, None] * ratio, dtype=np.float64)
 
     def anchor(self, at: int) -> Numbers:
-        """The season's last values times half of the growth of the last quarter; where there is no season, the recent."""
+        """The season's last values times half of last quarter's growth; where there is no season, the last value."""
         quarter = max(1, self.season // 4)
         now = _mean(self.values[:, max(0, at - quarter) : at])
         start = at - quarter - self.season
@@ -195,7 +195,7 @@ def trees(table: Table, back: int, seed: int, jobs: int) -> Numbers:
 def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Numbers:
     """Periods × marks: days from Monday to Friday that are no holiday, and holidays of the countries."""
     ordinals = np.arange(first, last + 2)
-    periods = pd.PeriodIndex.from_ordinals(ordinals, freq=calendar.frequency)
+    periods = calendar.periods(ordinals)
     starts = periods.start_time.to_numpy().astype("datetime64[D]")
     off = np.zeros(0, dtype="datetime64[D]")
     if countries:

@@ -63,8 +63,8 @@ class Hierarchy:
         wide = wide.reindex(columns=list(self.leaves))
         summed = pd.DataFrame(wide.fillna(0.0).to_numpy() @ self.summing.T, index=wide.index, columns=list(self.nodes))
         summed.loc[:, list(self.leaves)] = wide
-        told = summed.rename_axis(columns="unique_id").stack().rename("y").reset_index()
-        return told[["unique_id", "ds", "y"]]
+        told = summed.reset_index().melt("ds", var_name="unique_id", value_name="y")
+        return told.dropna(subset="y")[["unique_id", "ds", "y"]]
 
     def incoherence(self, values: Numbers) -> float:
         """The largest difference between a node (rows) and the sum of its leaves, in units of the largest value."""

@@ -41,7 +41,7 @@ class Weights:
     power: float
 
     def combine(self, said: Numbers) -> Numbers:
-        """One forecast of the members' (members × series × …); members that said nothing lend their weight to others."""
+        """One forecast of the members' (members × series × …); who said nothing lends its weight to others."""
         spread = self.values.T.reshape(said.shape[:2] + (1,) * (said.ndim - 2))
         return combined(said, np.broadcast_to(spread, said.shape), self.rule)
 
@@ -55,7 +55,8 @@ def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
     whole = held.sum(axis=0)
     if rule == "mean":
         summed = (held * np.where(known, said, 0.0)).sum(axis=0)
-        return np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+        means: Numbers = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+        return means
     order = np.argsort(np.where(known, said, np.inf), axis=0)
     sorted_said = np.take_along_axis(np.where(known, said, 0.0), order, axis=0)
     sorted_held = np.take_along_axis(held, order, axis=0)
@@ -73,8 +74,9 @@ def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
 def learn(said: Numbers, came: Numbers) -> Weights:
     """The weights and rule of members (members × series × cells) by what came (series × cells).
 
-    Both are in units of each series' usual change, so that series count alike. Cells are the steps of all origins of the backtest, NaN where nothing came. The rule is chosen by weights of every
-    other cell tried on the rest, both ways; equal weights and the mean are kept unless that saves ``WORTH``.
+    Both are in units of each series' usual change, so that series count alike. Cells are the steps of all origins of
+    the backtest, NaN where nothing came. The rule is chosen by weights of every other cell tried on the rest, both
+    ways; the plain median is kept unless that saves ``WORTH``.
     """
     with np.errstate(invalid="ignore"):
         missed = np.abs(said - came)
@@ -172,4 +174,6 @@ def _weights(missed: Numbers, blend: float, power: float) -> Numbers:
 
 def _nanmean(values: Numbers, axis: int) -> Numbers:
     counts = (~np.isnan(values)).sum(axis=axis)
-    return np.divide(np.nansum(values, axis=axis), counts, out=np.zeros(counts.shape), where=counts > 0)
+    sums = np.asarray(np.nansum(values, axis=axis), dtype=np.float64)
+    means: Numbers = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)
+    return means
