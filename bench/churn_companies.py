@@ -152,7 +152,8 @@ def by_recency(past: pd.DataFrame, silent: Numbers, rows: pd.DataFrame) -> Numbe
     """The rate of each row's band of days since the last order."""
     bands = [np.searchsorted(RECENCY_CUTS, frame["days_since_order"]) for frame in (past, rows)]
     rates = pd.Series(silent).groupby(bands[0]).mean()
-    return pd.Series(bands[1]).map(rates).fillna(float(silent.mean())).to_numpy(dtype=np.float64)
+    told = pd.Series(bands[1]).map(rates).fillna(float(silent.mean()))
+    return np.asarray(told, dtype=np.float64)
 
 
 def by_rfm(past: pd.DataFrame, silent: Numbers, rows: pd.DataFrame) -> Numbers:

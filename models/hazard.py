@@ -53,6 +53,11 @@ CALIBRATING_DATES = 2
 RECENT_DATES = 3
 
 PERIOD = Feature("period", "time", "the month ahead", "months")
+CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
+"""Twelfths of a year gone by in the middle of the period: trade that swells before a feast does so every year."""
+YEAR_DAYS = 365.25
+SEASON_WEIGHT = 0.3
+"""A season is seen once or twice: what it gains is worth this share, so that the luck of one month is not learnt."""
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
     "learning_rate": Range(0.01, 0.15, by_ratio=True),
@@ -85,7 +90,7 @@ class Question:
     @property
     def words(self) -> dict[str, str]:
         """Features as people say them."""
-        return {feature.name: feature.says for feature in (*self.features, *self.categories, PERIOD)}
+        return {feature.name: feature.says for feature in (*self.features, *self.categories, PERIOD, CALENDAR)}
 
     def voice(self, currency: str) -> Voice:
         """How its reasons speak."""
@@ -113,13 +118,20 @@ class Curve:
         if rows.empty:
             return np.zeros((0, PERIODS))
         encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
-        ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))[:, None]
-        said = np.asarray(self.booster.predict(np.hstack([encoded, ahead])), dtype=np.float64)
+        ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))
+        times = np.column_stack([ahead, calendar(rows["as_of"].repeat(PERIODS), ahead)])
+        said = np.asarray(self.booster.predict(np.hstack([encoded, times])), dtype=np.float64)
         return said.reshape(len(rows), PERIODS)
 
     def chances(self, rows: pd.DataFrame) -> Numbers:
         """Rows × periods: the chance that the event comes within so many."""
         return within(self.calibration.apply(self.raw(rows).ravel()).reshape(len(rows), PERIODS))
+
+
+def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
+    """Twelfths of the year gone by in the middle of the period that lies so many ahead of each date."""
+    days = pd.to_datetime(as_of).dt.day_of_year.to_numpy(dtype=np.float64) + PERIOD_DAYS * (ahead - 0.5)
+    return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
 
 
 def within(hazards: Numbers) -> Numbers:
@@ -271,7 +283,9 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
     else:
         encoding = Encoding.restored(champion.state["encoding"])
         voice, usual = question.voice(currency), champion.state["usual"]
-        asked = rows.assign(**{PERIOD.name: float(JUDGED)})
+        middle_of = calendar(rows["as_of"], np.full(len(rows), float(JUDGED)))
+        asked = rows.copy()
+        asked[PERIOD.name], asked[CALENDAR.name] = float(JUDGED), middle_of
         named = (*question.features, *question.categories)
         why = reasons(champion.estimator, _with_period(encoding), asked, named, usual, voice)
     frame: dict[str, Any] = {key: rows[key].to_numpy() for key in question.keys}
@@ -351,8 +365,11 @@ def _calibrated(
 def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
     encoding = Encoding.of(question.features, question.categories, lives)
     rows, came = _long(encoding, lives)
+    if _seen_days(lives) < YEAR_DAYS:
+        rows[CALENDAR.name] = np.nan  # of a part of the year it would tell the trend, and lead astray in the rest
     terms = {**PARAMS, "seed": seed, "objective": "binary", **params}
     trees = int(terms.pop("trees", TREES))
+    terms["feature_contri"] = [1.0] * (rows.shape[1] - 1) + [SEASON_WEIGHT]
     data = lgb.Dataset(
         rows,
         came,
@@ -363,20 +380,28 @@ def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibr
 
 
 def _long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """One row per life and period seen (features, then the period), and whether the event came in it."""
+    """One row per life and period seen (features, then the period and its time of the year), and whether the event came in it."""
     periods = lives["periods"].to_numpy(dtype=np.int64)
     encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
     last = np.cumsum(periods) - 1
     ahead = np.arange(periods.sum()) - np.repeat(last - periods, periods)
     came = np.zeros(int(periods.sum()))
     came[last[lives["event"].to_numpy(dtype=bool)]] = 1.0
-    long = np.hstack([np.repeat(encoded, periods, axis=0), ahead[:, None].astype(np.float64)])
-    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name]), came
+    times = np.column_stack([ahead, calendar(lives["as_of"].repeat(periods.tolist()), ahead.astype(np.float64))])
+    long = np.hstack([np.repeat(encoded, periods, axis=0), times])
+    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name, CALENDAR.name]), came
+
+
+def _seen_days(lives: pd.DataFrame) -> float:
+    """Days from the first date to the last period seen."""
+    days = pd.to_datetime(lives["as_of"])
+    ends = days + pd.to_timedelta(PERIOD_DAYS * lives["periods"], unit="D")
+    return float((ends.max() - days.min()).days)
 
 
 def _with_period(encoding: Encoding) -> Encoding:
-    """The encoding with the period behind all columns, as trees were given it."""
-    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name,))
+    """The encoding with the period and its time of the year behind all columns, as trees were given them."""
+    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name, CALENDAR.name))
 
 
 def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:

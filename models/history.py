@@ -40,7 +40,7 @@ def past_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     if rows <= MOST_ROWS:
         return spine
     share = int(1_000 * MOST_ROWS / rows) + 1
-    drawn = (spine.account_id + f"/{company.seed}").hash().bit_and(0x7FFFFFFF) % 1_000
+    drawn = ((spine.account_id + f"/{company.seed}").hash() & 0x7FFFFFFF) % 1_000
     return spine.filter(drawn < share).cache()
 
 

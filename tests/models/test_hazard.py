@@ -149,3 +149,46 @@ def test_too_little_abstains_and_says_what_is_needed(rows: pd.DataFrame) -> None
 def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
     with pytest.raises(ValueError, match="train it again"):
         hazard.chances(QUESTION, replace(champion(learnt), features_hash="other"), lives(2, dates=1))
+
+
+def seasonal(dates: int, cases: int = 150) -> pd.DataFrame:
+    """Cases at dates 30 days apart, whose event comes in one of three periods from September to November, else hardly."""
+    rng = np.random.default_rng(8)
+    rows = []
+    for back in range(1, dates + 1):
+        as_of = AS_OF - timedelta(days=30 * back)
+        seen = min(back, hazard.PERIODS)
+        middles = [as_of + timedelta(days=30 * ahead + 15) for ahead in range(seen)]
+        chances = np.array([0.33 if 9 <= middle.month <= 11 else 0.02 for middle in middles])
+        came = rng.random((cases, seen)) < chances
+        first = np.where(came.any(axis=1), came.argmax(axis=1) + 1, seen)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "case": [f"c{n}" for n in range(cases)],
+                    "as_of": as_of,
+                    "x": rng.normal(size=cases),
+                    "noise": rng.normal(size=cases),
+                    "periods": first,
+                    "event": came.any(axis=1),
+                    "ended": came.any(axis=1),
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_what_comes_in_one_season_is_expected_in_the_months_of_that_season() -> None:
+    made = hazard.learn(QUESTION, seasonal(26), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    now = seasonal(1).assign(as_of=AS_OF)
+    said = hazard.chances(QUESTION, champion(made), now).mean(axis=0)
+    assert said[2] < 0.15  # June to August
+    assert said[5] > 0.5  # and September to November
+
+
+def test_a_part_of_a_year_says_nothing_of_seasons() -> None:
+    made = hazard.learn(QUESTION, seasonal(11), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    splits = dict(zip(made.estimator.feature_name(), made.estimator.feature_importance(), strict=True))
+    assert splits["calendar"] == 0
