@@ -33,6 +33,9 @@ LOOKS: dict[str, Look] = {
     "subscription_scores": Look(
         ("subscription_id", "account_id", "churn", "churn_180", "renewal", "expansion", "churn_reasons"), ("-churn",)
     ),
+    "upsell_scores": Look(
+        ("account_id", "product_id", "upsell_30", "upsell", "upsell_180", "likely_month"), ("-upsell",)
+    ),
     "contact_scores": Look(("contact_id", "account_id", "send_local", "send_timezone", "engagement", "email_status")),
     "opportunity_scores": Look(
         ("opportunity_id", "account_id", "win", "expected_close", "expected_amount", "win_reasons"),

@@ -77,6 +77,22 @@ SUBSCRIPTION_SCORES = Table(
     ),
 )
 
+UPSELL_SCORES = Table(
+    "upsell_scores",
+    "One row per account and product that it never had: the ten likeliest of each account.",
+    ("account_id", "product_id"),
+    (
+        Column("account_id", required=True),
+        Column("product_id", required=True),
+        Column("upsell", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("upsell_30", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("upsell_180", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("likely_month", "date", required=True),
+        Column("upsell_model", required=True),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
 CONTACT_SCORES = Table(
     "contact_scores",
     "One row per contact.",
@@ -368,6 +384,7 @@ ALERTS = Table(
 OUTPUTS: tuple[Table, ...] = (
     ACCOUNT_SCORES,
     SUBSCRIPTION_SCORES,
+    UPSELL_SCORES,
     CONTACT_SCORES,
     OPPORTUNITY_SCORES,
     RECOMMENDATIONS,

@@ -62,6 +62,15 @@ def subscription_scores(
     return _expiring(frame.assign(renewal=1.0 - frame["churn_by_term"].astype("float64")), company)
 
 
+def upsell_scores(
+    company: Company, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
+) -> pd.DataFrame:
+    """One row per account and product that it never had: the chance that it buys it, and the likeliest month."""
+    names = {"within_30": "upsell_30", "value": "upsell", "within_180": "upsell_180"}
+    rows = frames.get("upsell_products", pd.DataFrame()).rename(columns=names)
+    return _expiring(rows.assign(upsell_model=outcomes["upsell_products"].label), company)
+
+
 _CONTRACT_FRAMES = {"churn": "subscription_churn", "expansion": "expansion"}
 
 

@@ -13,6 +13,7 @@ from data.scoring import (
     RECOMMENDATIONS,
     REVENUE_FORECAST,
     SUBSCRIPTION_SCORES,
+    UPSELL_SCORES,
     conform,
 )
 from features.company import Company
@@ -25,6 +26,7 @@ from models.scores import (
     labelled,
     opportunity_scores,
     subscription_scores,
+    upsell_scores,
 )
 from models.tracking import Tracking
 
@@ -49,7 +51,7 @@ def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, 
 
 
 def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
-    """Write the scores of accounts, subscriptions, contacts and deals, ``recommendations``, ``revenue_forecast`` and
+    """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``, ``revenue_forecast`` and
     ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores,
     ``scored`` what they said, one step per model of ``MODELS``.
     """
@@ -63,6 +65,7 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
     written = {
         ACCOUNT_SCORES: account_scores(company, known.frame("accounts"), frames, outcomes),
         SUBSCRIPTION_SCORES: subscription_scores(company, frames, outcomes),
+        UPSELL_SCORES: upsell_scores(company, frames, outcomes),
         CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
         OPPORTUNITY_SCORES: opportunity_scores(company, known.frame("opportunities"), frames, outcomes),
         RECOMMENDATIONS: labelled(frames.get("recommendations"), outcomes["recommendations"]),

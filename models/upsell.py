@@ -1,16 +1,22 @@
-"""Who will buy a product or tier that it never had, within 30, 90 and 180 days."""
+"""Who will buy a product or tier that it never had, which one, and when: within 30, 90 and 180 days."""
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
+from features.labels import first_purchases
 from features.leaving import new_purchases
 from features.lives import lives
-from models import hazard
+from features.owned import owned
+from features.spine import account_spine
+from models import hazard, offers
 from models.baseline import Bands
-from models.history import ACCOUNT_HASH, account_rows, labels, life_dates, past_spine
+from models.calibration import Numbers
+from models.eligibility import exclusions
+from models.history import ACCOUNT_HASH, account_rows, dated, labels, life_dates, past_spine
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.study import Params, Study
 
@@ -26,6 +32,9 @@ QUESTION = hazard.Question(
     lowers="lowers the chance of buying something new",
 )
 
+AT_ONCE = 2_000
+"""Customers whose pairs with products are held at once."""
+
 
 @dataclass(frozen=True)
 class Upsell:
@@ -35,7 +44,7 @@ class Upsell:
     name = "upsell"
     question = "Who will buy something new, and when?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
-    tables: tuple[str, ...] = ("upsell",)
+    tables: tuple[str, ...] = ("upsell", "upsell_products")
     features_hash = ACCOUNT_HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:
@@ -55,9 +64,35 @@ class Upsell:
         return Upsell(params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """``upsell``: one row per customer, as ``hazard.score``."""
+        """``upsell``: one row per customer, as ``hazard.score``; ``upsell_products``: one row per customer and product
+        that it never had and may be offered, as ``offers.offered``."""
         rows = account_rows(company, (company.as_of,))
-        return {"upsell": hazard.score(QUESTION, champion, rows, company.currency)}
+        curve = hazard.chances(QUESTION, champion, rows)
+        scored = hazard.score(QUESTION, champion, rows, company.currency)
+        return {"upsell": scored, "upsell_products": _products(company, [*map(str, rows["account_id"])], curve)}
+
+
+def _products(company: Company, accounts: list[str], curve: Numbers) -> pd.DataFrame:
+    """The new products of each customer; a part of the customers at a time, so that pairs of all are never held."""
+    firsts = first_purchases(company).execute()
+    count = int(company.tables["accounts"].count().execute())
+    until = pd.Timestamp(company.as_of_at)
+    told, trusted = offers.paces(firsts, count, until), offers.trust(firsts, count, until)
+    held = dated(owned(company, account_spine(company, [company.as_of])))
+    held = held.astype({"account_id": object, "product_id": object})
+    products = company.tables["products"].order_by("product_id").execute().astype({"product_id": object})
+    made = [offers.offered([], curve[:0], np.zeros((0, 0)), told.products, company.as_of)]
+    for start in range(0, len(accounts), AT_ONCE):
+        some = accounts[start : start + AT_ONCE]
+        mine = held[held["account_id"].isin(set(some))]
+        has = offers.matrix(mine, some, told.products)
+        pairs = pd.DataFrame(
+            {"account_id": np.repeat(some, len(told.products)), "product_id": np.tile(told.products, len(some))}
+        ).astype(object)
+        may = exclusions(pairs, mine, products, company.as_of).isna().to_numpy().reshape(has.shape)
+        shares = told.shares(has, may * (1.0 - has), trusted)
+        made.append(offers.offered(some, curve[start : start + AT_ONCE], shares, told.products, company.as_of))
+    return pd.concat([part for part in made if len(part)] or made[:1], ignore_index=True)
 
 
 def _lives(company: Company) -> pd.DataFrame:

@@ -20,6 +20,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "score": (
         "account_scores",
         "subscription_scores",
+        "upsell_scores",
         "contact_scores",
         "opportunity_scores",
         "recommendations",
@@ -64,6 +65,18 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
                 "churn_180": churn * 2,
                 "renewal": 1 - churn,
                 "expansion_abstained": "no subscription grew",
+                "expires_at": expires,
+            }
+        ],
+        "upsell_scores": [
+            {
+                "account_id": "A001",
+                "product_id": "P1",
+                "upsell": 0.1,
+                "upsell_30": 0.04,
+                "upsell_180": 0.2,
+                "likely_month": date(2026, 5, 1),
+                "upsell_model": "upsell v1",
                 "expires_at": expires,
             }
         ],

@@ -96,7 +96,9 @@ def test_only_what_no_absence_makes_zero_has_words_for_absence(feature: Feature)
 
 
 NOW = Feature("orders_90", "orders", "orders in the last 90 days", "orders", "orders")
-MOVED = Feature("moved", "orders", "orders, less those before", "orders", change=Change("orders_90", "orders", "in 90 days"))
+MOVED = Feature(
+    "moved", "orders", "orders, less those before", "orders", change=Change("orders_90", "orders", "in 90 days")
+)
 SPENT = Feature("spent", "orders", "money spent", "money", "orders")
 
 
@@ -116,7 +118,9 @@ def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
 def of_buyer(buyers: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: float) -> list[str]:
     booster, encoding, past = buyers
     row = pd.DataFrame([{"orders_90": 4.0, "moved": 0.0, "spent": 200.0, "rating": 3.0} | values])
-    return reasons(booster, encoding, row, (NOW, MOVED, SPENT, RATING), middle(past, (NOW, MOVED, SPENT, RATING)), VOICE)[0]
+    return reasons(
+        booster, encoding, row, (NOW, MOVED, SPENT, RATING), middle(past, (NOW, MOVED, SPENT, RATING)), VOICE
+    )[0]
 
 
 def test_a_change_is_told_with_both_its_sides_and_its_family_speaks_once(
