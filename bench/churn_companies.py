@@ -140,7 +140,7 @@ def silence(company: Company, rows: pd.DataFrame) -> Numbers:
 
 
 def departed(after: Company, as_of: date) -> pd.DataFrame:
-    """One row per account that could leave at a date 90 days back: ``account_id``, and whether it ``left`` within them."""
+    """One row per account that could leave 90 days back: ``account_id``, and whether it ``left`` within them."""
     spine = account_spine(after, [as_of])
     able = at_risk(after, spine, SILENCE_DAYS)
     able = able.filter(able.at_risk).select("account_id", "as_of", "as_of_at")

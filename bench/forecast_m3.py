@@ -90,7 +90,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     came = np.stack([after[name] for name in names])
     wide = {
         column: told[column].to_numpy().reshape(len(names), horizon)
-        for column in told
+        for column in map(str, told)
         if column[:2] in ("po", "lo", "hi")
     }
     heard = made.heard_

@@ -44,8 +44,8 @@ ROWS = {
             20.0 + (hash(i * 31 + n) % 20000) / 100 AS amount, 'EUR' AS currency, 'placed' AS status,
             moment AS ordered_at, moment AS known_at
         FROM (
-            SELECT i, n, left_at, joined + to_seconds(CAST(86400 * gap * (n + (hash(i * 7 + n) % 100) / 100.0) AS BIGINT))
-                AS moment
+            SELECT i, n, left_at,
+                joined + to_seconds(CAST(86400 * gap * (n + (hash(i * 7 + n) % 100) / 100.0) AS BIGINT)) AS moment
             FROM people, range(40) AS t(n)
         ) WHERE moment < least(left_at, TIMESTAMP '2026-06-30')""",
     "subscriptions": """

@@ -99,7 +99,7 @@ def hotel(place: Place) -> Part:
         + table["arrival_date_day_of_month"].astype(str),
         format="%Y%B%d",
     )
-    before = (arrival < "2017-01-01").to_numpy()
+    before = (arrival < pd.Timestamp(2017, 1, 1)).to_numpy()
     found = hindsight(table[before], outcome[before])
     honest = table.drop(columns=[*LEFT_OUT, "arrival_date_year"])
     model = ChanceClassifier().fit(honest[before], outcome[before])
@@ -145,7 +145,7 @@ def maven(place: Place) -> Part:
     deals = deals.merge(pd.read_csv(folder / "accounts.csv"), on="account", how="left")
     deals = deals.merge(pd.read_csv(folder / "products.csv"), on="product", how="left")
     deals = deals.merge(pd.read_csv(folder / "sales_teams.csv"), on="sales_agent", how="left")
-    outcome = (deals["deal_stage"] == "Won").to_numpy(dtype=np.float64)
+    outcome = np.asarray(deals["deal_stage"] == "Won", dtype=np.float64)
     begun = (deals["engage_date"] - deals["engage_date"].min()).dt.days.to_numpy(dtype=np.float64)
     at_creation = deals.drop(columns=["opportunity_id", "deal_stage", "engage_date", "close_date", "close_value"])
     at_creation["month"] = deals["engage_date"].dt.month
@@ -244,12 +244,12 @@ def _leads(place: Place) -> tuple[pd.DataFrame, Numbers]:
 
 def _telco(place: Place) -> tuple[pd.DataFrame, Numbers]:
     table = pd.read_csv(place.file("churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"), na_values=[" "])
-    return table.drop(columns=["Churn", "customerID"]), (table["Churn"] == "Yes").to_numpy(dtype=np.float64)
+    return table.drop(columns=["Churn", "customerID"]), np.asarray(table["Churn"] == "Yes", dtype=np.float64)
 
 
 def _bank(place: Place) -> tuple[pd.DataFrame, Numbers]:
     table = pd.read_csv(place.file("propensity_bank_marketing/bank-additional-full.csv"), sep=";")
-    return table.drop(columns="y"), (table["y"] == "yes").to_numpy(dtype=np.float64)
+    return table.drop(columns="y"), np.asarray(table["y"] == "yes", dtype=np.float64)
 
 
 def _hillstrom(place: Place) -> tuple[pd.DataFrame, Numbers]:
@@ -260,7 +260,7 @@ def _hillstrom(place: Place) -> tuple[pd.DataFrame, Numbers]:
 
 def _email(place: Place) -> tuple[pd.DataFrame, Numbers]:
     table = pd.read_csv(place.file("email_sme_status/Train_psolI3n.csv"))
-    return table.drop(columns=["Email_Status", "Email_ID"]), (table["Email_Status"] > 0).to_numpy(dtype=np.float64)
+    return table.drop(columns=["Email_Status", "Email_ID"]), np.asarray(table["Email_Status"] > 0, dtype=np.float64)
 
 
 if __name__ == "__main__":

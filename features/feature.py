@@ -24,8 +24,8 @@ class Feature:
     ``says`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows means zero;
     before that table's first known row, and for features without it, absence means unknown (NULL). ``absent`` is what a
     person would say of such a NULL ("never ordered"); without it, nothing can be said. ``version`` goes up when the
-    meaning changes under an unchanged name, so that models fitted on the old meaning are refused. ``change`` is set where
-    the number is a change, so that people are told both sides of it.
+    meaning changes under an unchanged name, so that models fitted on the old meaning are refused. ``change`` is set
+    where the number is a change, so that people are told both sides of it.
     """
 
     name: str

@@ -380,7 +380,7 @@ def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibr
 
 
 def _long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """One row per life and period seen (features, then the period and its time of the year), and whether the event came in it."""
+    """One row per life and period seen (features, period, time of the year), and whether the event came in it."""
     periods = lives["periods"].to_numpy(dtype=np.int64)
     encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
     last = np.cumsum(periods) - 1

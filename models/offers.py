@@ -64,9 +64,9 @@ def paces(firsts: pd.DataFrame, accounts: int, until: pd.Timestamp) -> Paces:
     both = has.T @ has
     single = np.diag(both)
     expected = np.outer(single, single) / max(1, len(has))
-    lift = np.log((both + SHRINK) / (expected + SHRINK))
+    lift: Numbers = np.log((both + SHRINK) / (expected + SHRINK))
     np.fill_diagonal(lift, 0.0)
-    pace = rate.reindex(products).to_numpy(dtype=np.float64)
+    pace = np.asarray(rate.reindex(products), dtype=np.float64)
     return Paces(products, pace, float(rate.iloc[MOST_PRODUCTS:].sum()), lift)
 
 

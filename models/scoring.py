@@ -51,9 +51,9 @@ def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, 
 
 
 def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
-    """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``, ``revenue_forecast`` and
-    ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features, ``learnt`` who scores,
-    ``scored`` what they said, one step per model of ``MODELS``.
+    """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``,
+    ``revenue_forecast`` and ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features,
+    ``learnt`` who scores, ``scored`` what they said, one step per model of ``MODELS``.
     """
     frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
     told = pd.concat([step.frame("outcome") for step in scored], ignore_index=True).set_index("model")

@@ -83,7 +83,7 @@ def closing(rows: pd.DataFrame) -> dict[str, Any]:
     known = float(both["amount"].sum())
     typical = wins["final_amount"].median()
     return {
-        "kept": {str(stage): float(share) for stage, share in shares.items() if counts[stage] >= FEWEST_WON},
+        "kept": {str(stage): float(share) for stage, share in shares[counts >= FEWEST_WON].items()},
         "kept_of_all": float(both["final_amount"].sum()) / known if known > 0 else 1.0,
         "amount": None if pd.isna(typical) else float(typical),
     }

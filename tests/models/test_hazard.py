@@ -152,7 +152,7 @@ def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
 
 
 def seasonal(dates: int, cases: int = 150) -> pd.DataFrame:
-    """Cases at dates 30 days apart, whose event comes in one of three periods from September to November, else hardly."""
+    """Cases at dates 30 days apart, whose event comes in one of three periods from September on, else hardly."""
     rng = np.random.default_rng(8)
     rows = []
     for back in range(1, dates + 1):

@@ -12,7 +12,7 @@ UNTIL = pd.Timestamp(2025, 6, 1)
 
 
 def firsts(rules: bool) -> pd.DataFrame:
-    """Of 400 accounts, half have A and half B; who has A comes to buy C, who has B buys D (or either, without rules)."""
+    """Of 400 accounts, half have A and half B; who has A buys C later, who has B buys D (or either, without rules)."""
     rng = np.random.default_rng(2)
     rows = []
     for n in range(400):

@@ -104,7 +104,7 @@ SPENT = Feature("spent", "orders", "money spent", "money", "orders")
 
 @pytest.fixture(scope="module")
 def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
-    """Who orders little and less than before is at risk; what they spend says the same, more quietly; so does a rating."""
+    """Who orders little and less than before is at risk; what they spend says the same, quietly; so does a rating."""
     rng = np.random.default_rng(6)
     now, before = rng.integers(0, 9, 800).astype(float), rng.integers(0, 9, 800).astype(float)
     past = pd.DataFrame({"orders_90": now, "moved": now - before, "spent": now * 50, "rating": rng.integers(1, 6, 800)})
