@@ -148,8 +148,9 @@ def _scored(company: Company, champion: Champion, made: Candidates) -> pd.DataFr
     )
     top = pairs[pairs["excluded"].isna()]
     top = top.assign(rank=top.groupby(["customer_id", "kind"]).cumcount() + 1)
-    most = {"repeat": TOP[made.kind], "explore": TO_EXPLORE if made.kind == "account" else TOP[made.kind]}
-    top = top[top["rank"] <= top["kind"].map(most)].reset_index(drop=True)
+    to_explore = TO_EXPLORE if made.kind == "account" else TOP[made.kind]
+    most = np.where(top["repeat"].to_numpy(dtype=bool), TOP[made.kind], to_explore)
+    top = top[top["rank"].to_numpy() <= most].reset_index(drop=True)
     top["place"] = top.groupby("customer_id").cumcount() + 1
     products = company.tables["products"].order_by("product_id").execute()
     rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
