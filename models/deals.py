@@ -3,9 +3,10 @@ judged beside the plain pooled rates.
 
 Trees with three ends (open, won, lost) per deal, date and period. They are judged on later dates that they have not
 seen, on what was won within ``HORIZON_DAYS``; where a company is too young or small for that, pooled rates ship, judged
-on deals that they have not seen. Whether a deal is won is judged apart from when it ends: where the trees do not tell
-won from lost better than the pooled rates do, by more than luck, those rates say it (and that nothing tells them
-apart), and the trees say when.
+on deals that they have not seen.
+
+Whether a deal is won is judged apart from when it ends: where the trees do not tell won from lost better than the
+pooled rates do, by more than luck, those rates say it (and that nothing tells them apart), and the trees say when.
 """
 
 from collections.abc import Iterator
@@ -347,7 +348,7 @@ def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
 
 def _won(rows: pd.DataFrame) -> Numbers:
     """1 where the deal was won within the horizon."""
-    return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
+    return (rows["won"] & (rows["days"] < HORIZON_DAYS)).to_numpy(dtype=np.float64)
 
 
 def _of_each(rows: pd.DataFrame) -> int:

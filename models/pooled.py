@@ -1,8 +1,9 @@
 """The plain way deals end: counts per stage and kind, each drawn towards the whole that it is part of.
 
-Partial pooling: the chances of a cell (a kind within a stage) are its own counts and those of its whole, as if
-``prior`` more deals had ended as the whole does; how much a whole weighs is what makes the counts likeliest
-(Dirichlet-multinomial, empirical Bayes: Minka, 2000). So twenty deals won and twenty lost are enough to say something,
+Partial pooling: the chances of a cell (a kind within a stage) are its own counts and those of its whole, as if so many
+more deals had ended as the whole does. How much a whole weighs is what makes the counts likeliest (beta-binomial,
+empirical Bayes: Minka, 2000), found apart for when deals end and for which of them are won: stages may tell the one
+and not the other. So twenty deals won and twenty lost are enough to say something,
 with bounds as wide as so few deals leave them; where stages tell nothing, all deals are told alike.
 """
 
@@ -11,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
+from scipy.special import betaln, expit, logit
 
 from models.baseline import UNKNOWN
 from models.calibration import Numbers, jeffreys
-from models.closing import PERIODS, Curves, person_periods
+from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
 
 PRIORS = (2.0, 8.0, 32.0, 128.0, 1e6)
 """Deals that a whole may weigh in its part; the last leaves nothing of the part."""
@@ -31,8 +32,8 @@ class Pooled:
     counts: dict[str, list[list[float]]]
     ends: dict[str, float]
     """Deals that ended, of those that were in a cell."""
-    priors: tuple[float, ...]
-    """How many deals the whole weighs at each level."""
+    priors: tuple[tuple[float, float], ...]
+    """How many deals the whole weighs at each level: in when deals end, and in which are won."""
 
     @classmethod
     def of(cls, rows: pd.DataFrame, levels: tuple[str, ...]) -> "Pooled":
@@ -59,7 +60,7 @@ class Pooled:
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "Pooled":
         """What ``state()`` wrote."""
-        return cls(tuple(state["levels"]), state["counts"], state["ends"], tuple(state["priors"]))
+        return cls(tuple(state["levels"]), state["counts"], state["ends"], tuple(map(tuple, state["priors"])))
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
@@ -86,31 +87,57 @@ class Pooled:
 
     def _chances(self, cell: str, depth: int) -> Numbers:
         """Periods × ends, drawn towards the whole."""
-        own = np.array(self.counts.get(cell, np.zeros((PERIODS, 3))))
-        whole = FLAT / 3 if depth == 0 else self.priors[depth - 1] * self._chances(_whole(cell), depth - 1)
-        drawn = own + whole
-        return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+        own = self._counts(cell)
+        if depth == 0:
+            drawn = own + FLAT / 3
+            return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+        whole = self._chances(_whole(cell), depth - 1)
+        when, who = self.priors[depth - 1]
+        ends = own[:, WON] + own[:, LOST]
+        ending = (ends + when * (whole[:, WON] + whole[:, LOST])) / (own.sum(axis=1) + when)
+        usual = _share(self._counts(_whole(cell)).sum(axis=0))
+        share = (own[:, WON].sum() + who * usual) / (ends.sum() + who)
+        of_whole = np.clip(whole[:, WON] / (whole[:, WON] + whole[:, LOST]), 1e-6, 1 - 1e-6)
+        shares = expit(logit(of_whole) + logit(share) - logit(usual))
+        return np.stack([1 - ending, ending * shares, ending * (1 - shares)], axis=1)
+
+    def _counts(self, cell: str) -> Numbers:
+        return np.array(self.counts.get(cell, np.zeros((PERIODS, 3))), dtype=np.float64)
 
     def _deals(self, cell: str, depth: int) -> float:
         """Ended deals behind what is said of a cell: its own, and as many of its whole's as that weighs."""
         own = self.ends.get(cell, 0.0)
         if depth == 0:
             return own
-        return own + min(self.priors[depth - 1], max(self._deals(_whole(cell), depth - 1) - own, 0.0))
+        return own + min(self.priors[depth - 1][1], max(self._deals(_whole(cell), depth - 1) - own, 0.0))
 
-    def _likeliest(self, depth: int) -> float:
-        """The weight of wholes under which the counts of one level are likeliest."""
-        own = [cell for cell in self.counts if _depth(cell) == depth]
-        parts = [(np.array(self.counts[cell]), self._chances(_whole(cell), depth - 1)) for cell in own]
-        likelihoods = []
-        for prior in PRIORS:
-            total = 0.0
-            for counts, whole in parts:
-                alpha = prior * whole
-                total += float(np.sum(gammaln(alpha.sum(axis=1)) - gammaln((alpha + counts).sum(axis=1))))
-                total += float(np.sum(gammaln(alpha + counts) - gammaln(alpha)))
-            likelihoods.append(total)
-        return PRIORS[int(np.argmax(likelihoods))]
+    def _likeliest(self, depth: int) -> tuple[float, float]:
+        """The weights of wholes under which the counts of one level are likeliest."""
+        names = [cell for cell in self.counts if _depth(cell) == depth]
+        when: list[tuple[Numbers, Numbers, Numbers]] = []
+        who: list[tuple[Numbers, Numbers, Numbers]] = []
+        for cell in names:
+            own, whole = self._counts(cell), self._chances(_whole(cell), depth - 1)
+            ends = own[:, WON] + own[:, LOST]
+            when.append((ends, own[:, OPEN], whole[:, WON] + whole[:, LOST]))
+            usual = _share(self._counts(_whole(cell)).sum(axis=0))
+            who.append((own[:, WON].sum(keepdims=True), own[:, LOST].sum(keepdims=True), np.atleast_1d(usual)))
+        return _best(when), _best(who)
+
+
+def _best(parts: list[tuple[Numbers, Numbers, Numbers]]) -> float:
+    return max(PRIORS, key=lambda prior: sum(_likelihood(*part, prior) for part in parts))
+
+
+def _likelihood(yes: Numbers, no: Numbers, rate: Numbers, prior: float) -> float:
+    """Log likelihood (beta-binomial) of counts whose rate is that of the whole, give or take what ``prior`` leaves."""
+    of_yes, of_no = prior * rate, prior * (1 - rate)
+    return float(np.sum(betaln(of_yes + yes, of_no + no) - betaln(of_yes, of_no)))
+
+
+def _share(ends: Numbers) -> Numbers:
+    """Won of what ended, with open, won and lost along the first axis; never quite 0 or 1."""
+    return np.asarray((ends[WON] + FLAT / 3) / (ends[WON] + ends[LOST] + 2 * FLAT / 3))
 
 
 def cells(rows: pd.DataFrame, levels: tuple[str, ...]) -> "pd.Series[str]":
