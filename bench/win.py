@@ -173,8 +173,7 @@ def demo(place: Place) -> Part:
     """The demo company's open deals against their planted chance."""
     said = demo_deals()
     error = error_of_bins(said.chance, said.truth)
-    drawn = np.random.default_rng(0).random(len(said.truth)) < said.truth
-    place.draw("demo", "demo: open deals, won in the end (drawn from the truth)", said.chance, drawn.astype(np.float64))
+    place.draw("demo", "demo: open deals, said and planted chance", said.chance, said.truth)
     rows = [
         ["demo", "expected calibration error", f"{error:.4f}", "≤ 0.03"],
         ["demo", "deals, who says", f"{len(said.truth)}, {', '.join(said.ships)}", ""],
