@@ -99,7 +99,7 @@ def hotel(place: Place) -> Part:
         + table["arrival_date_day_of_month"].astype(str),
         format="%Y%B%d",
     )
-    before = (arrival < pd.Timestamp(2017, 1, 1)).to_numpy()
+    before = (arrival < pd.Timestamp("2017-01-01")).to_numpy()
     found = hindsight(table[before], outcome[before])
     honest = table.drop(columns=[*LEFT_OUT, "arrival_date_year"])
     model = ChanceClassifier().fit(honest[before], outcome[before])
@@ -149,7 +149,7 @@ def maven(place: Place) -> Part:
     begun = (deals["engage_date"] - deals["engage_date"].min()).dt.days.to_numpy(dtype=np.float64)
     at_creation = deals.drop(columns=["opportunity_id", "deal_stage", "engage_date", "close_date", "close_value"])
     at_creation["month"] = deals["engage_date"].dt.month
-    before = (deals["close_date"] <= "2017-09-30").to_numpy()
+    before = (deals["close_date"] <= pd.Timestamp("2017-09-30")).to_numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AbstainedWarning)
         model = ChanceClassifier().fit(at_creation[before], outcome[before], when=begun[before])

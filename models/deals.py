@@ -348,7 +348,7 @@ def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
 
 def _won(rows: pd.DataFrame) -> Numbers:
     """1 where the deal was won within the horizon."""
-    return (rows["won"] & (rows["days"] < HORIZON_DAYS)).to_numpy(dtype=np.float64)
+    return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
 
 
 def _of_each(rows: pd.DataFrame) -> int:
