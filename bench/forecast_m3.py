@@ -88,11 +88,8 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     names = [one.unique_id for one in made.histories_]
     after = {str(name): rows.to_numpy(dtype=np.float64) for name, rows in test.groupby("sn")["y"]}
     came = np.stack([after[name] for name in names])
-    wide = {
-        column: told[column].to_numpy().reshape(len(names), horizon)
-        for column in map(str, told)
-        if column[:2] in ("po", "lo", "hi")
-    }
+    numbers = ("point", *(f"{end}_{width}" for width in WIDTHS for end in ("low", "high")))
+    wide = {column: told[column].to_numpy().reshape(len(names), horizon) for column in numbers}
     heard = made.heard_
     now = {name: heard.said[place, :, -1] for place, name in enumerate(heard.names)}
     now = {name: np.where(np.isnan(said), now["seasonal naive"], said) for name, said in now.items()}

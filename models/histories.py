@@ -97,7 +97,7 @@ def _frequency(days: pd.DatetimeIndex) -> str:
     if name is None:
         raise ValueError(f"days of ds lie {usual:g} apart: no frequency is known for that; give one, such as 'M'")
     if name == "W":  # a day names the week that begins with it
-        return "W-" + ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")[int(pd.Series(days.dayofweek).mode().iloc[0])]
+        return "W-" + ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")[int(pd.Series(days.day_of_week).mode().iloc[0])]
     return name
 
 

@@ -10,6 +10,7 @@ from models.histories import Numbers
 from models.pool import LONG_SEASON, Task
 
 FEWEST_SEASONS = 2
+RAMADAN = "Ramadan"
 
 
 def prophetic(task: Task) -> Numbers:
@@ -59,12 +60,22 @@ def _feasts(task: Task, days: pd.DatetimeIndex) -> pd.DataFrame | None:
 
 @lru_cache(maxsize=32)
 def holidays_of(countries: tuple[str, ...], first: int, last: int) -> pd.DataFrame:
-    """One row per holiday and country: ``day`` and ``name``, public ones and feasts that move, of whole years."""
+    """One row per day and holiday of the countries: ``day`` and ``name``, of whole years, feasts that move among them.
+
+    Where the end of Ramadan is a holiday, the 29 days before it are rows named ``RAMADAN``: days of trade, not off.
+    """
     import holidays
 
     told = [
-        (pd.Timestamp(day), name.removesuffix(" (estimated)"))
+        (pd.Timestamp(day), str(name).removesuffix(" (estimated)"))
         for country in countries
-        for day, name in holidays.country_holidays(country, years=range(first, last + 1), observed=False).items()
+        for day, name in holidays.country_holidays(
+            country, years=range(first, last + 2), observed=False, language="en_US"
+        ).items()
     ]
-    return pd.DataFrame(told, columns=["day", "name"])
+    feasts = pd.DataFrame(told, columns=["day", "name"]).sort_values(["day", "name"], ignore_index=True)
+    ends = feasts.loc[feasts["name"].str.startswith("Eid al-Fitr"), "day"].drop_duplicates()
+    ends = ends[ends.diff().dt.days.fillna(99) > 20]  # the first day of each
+    fasts = [(end - pd.Timedelta(days=back), RAMADAN) for end in ends for back in range(29, 0, -1)]
+    every = pd.concat([feasts, pd.DataFrame(fasts, columns=["day", "name"])]) if fasts else feasts
+    return every[every["day"].dt.year.between(first, last)].sort_values(["day", "name"], ignore_index=True)

@@ -193,19 +193,23 @@ def trees(table: Table, back: int, seed: int, jobs: int) -> Numbers:
 
 
 def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Numbers:
-    """Periods × marks: days from Monday to Friday that are no holiday, and holidays of the countries."""
+    """Periods × marks: days from Monday to Friday that are no holiday, holidays, days of Ramadan."""
     ordinals = np.arange(first, last + 2)
     periods = calendar.periods(ordinals)
     starts = periods.start_time.to_numpy().astype("datetime64[D]")
-    off = np.zeros(0, dtype="datetime64[D]")
+    off = fasting = np.zeros(0, dtype="datetime64[D]")
     if countries:
-        from models.pool_prophet import holidays_of
+        from models.pool_prophet import RAMADAN, holidays_of
 
         told = holidays_of(countries, int(periods[0].year), int(periods[-1].year) + 1)
-        off = np.unique(pd.DatetimeIndex(told["day"]).to_numpy().astype("datetime64[D]"))
+        fasts = told["name"] == RAMADAN
+        off, fasting = (
+            np.unique(pd.DatetimeIndex(told.loc[rows, "day"]).to_numpy().astype("datetime64[D]"))
+            for rows in (~fasts, fasts)
+        )
     work = np.busday_count(starts[:-1], starts[1:], holidays=off)
-    held = np.diff(np.searchsorted(off, starts))
-    return np.stack([work, held], axis=1).astype(np.float64)
+    held, fasted = (np.diff(np.searchsorted(days, starts)) for days in (off, fasting))
+    return np.stack([work, held, fasted], axis=1).astype(np.float64)
 
 
 def _mean(values: Numbers) -> Numbers:
