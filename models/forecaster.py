@@ -75,6 +75,9 @@ class Forecaster:
             if self.kind != "flow":
                 raise ValueError("levels do not add up over a hierarchy: give a table of flows")
             known = rows.dropna(subset="y")
+            if self.complete_before is not None:  # a leaf of nothing else would be in no sum, and yet in the forecast
+                now = self.calendar_.ordinals(pd.Series([pd.Timestamp(self.complete_before)]))[0]
+                known = known[self.calendar_.ordinals(known["ds"]) < now]
             told = set(known["unique_id"])
             placed = hierarchy[hierarchy["unique_id"].astype(str).isin(told)]
             self.hierarchy_ = Hierarchy.of(placed)
@@ -159,7 +162,7 @@ class Forecaster:
         rows = np.array([at.get(node, -1) for node in hierarchy.nodes])
         there = (rows >= 0)[:, None, None]
         said = np.nan_to_num(np.where(there, together[rows], 0.0))
-        came = np.nan_to_num(np.where(there, heard.came[rows], 0.0))
+        came = np.where(there, heard.came[rows], np.nan)
         units = np.where(there, scale[rows], np.nan)
         over = [min(back, self.horizon) for back in heard.backs]
         self.way_ = choose(
@@ -168,8 +171,10 @@ class Forecaster:
             [came[:, row, :steps] for row, steps in enumerate(over)],
             [units[:, row] for row in range(len(over))],
         )
-        misses = np.concatenate([came[:, row, :steps] - said[:, row, :steps] for row, steps in enumerate(over)], axis=1)
-        floor = min(one.floor for one in self.histories_)
+        apart = [came[:, row, :steps] - said[:, row, :steps] for row, steps in enumerate(over)]
+        misses = np.nan_to_num(np.concatenate(apart, axis=1))
+        floors = {one.unique_id: one.floor for one in self.histories_}
+        floor = np.array([[floors.get(leaf, 0.0)] for leaf in hierarchy.leaves])
         made = np.stack(
             [reconcile(hierarchy, said[:, row], self.way_.way, misses, floor) for row in range(said.shape[1])], axis=1
         )

@@ -74,12 +74,12 @@ class Hierarchy:
 
 
 def reconcile(
-    hierarchy: Hierarchy, said: Numbers, way: str, misses: Numbers | None = None, floor: float = -np.inf
+    hierarchy: Hierarchy, said: Numbers, way: str, misses: Numbers | None = None, floor: Numbers | float = -np.inf
 ) -> Numbers:
     """Coherent forecasts (nodes × steps) nearest to the given ones in one way's sense.
 
     ``misses`` (nodes × cells) are signed misses of the backtest, needed by ``wls_var`` and ``mint_shrink``. Leaves are
-    raised to the floor, and wholes are the sums of what leaves then are.
+    raised to the floor (one, or one a leaf), and wholes are the sums of what leaves then are.
     """
     from hierarchicalforecast.methods import MinTrace
 
@@ -155,10 +155,13 @@ def _folds(
             (
                 said[at],
                 came[at],
-                np.concatenate([came[o] - said[o] for o in range(len(said)) if o != at], axis=1),
+                np.nan_to_num(np.concatenate([came[o] - said[o] for o in range(len(said)) if o != at], axis=1)),
                 scale[at],
             )
             for at in range(len(said))
         ]
     odd = np.arange(said[0].shape[1]) % 2 == 1
-    return [(said[0][:, part], came[0][:, part], (came[0] - said[0])[:, ~part], scale[0]) for part in (odd, ~odd)]
+    return [
+        (said[0][:, part], came[0][:, part], np.nan_to_num(came[0] - said[0])[:, ~part], scale[0])
+        for part in (odd, ~odd)
+    ]
