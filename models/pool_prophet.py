@@ -78,4 +78,5 @@ def holidays_of(countries: tuple[str, ...], first: int, last: int) -> pd.DataFra
     ends = ends[ends.diff().dt.days.fillna(99) > 20]  # the first day of each
     fasts = [(end - pd.Timedelta(days=back), RAMADAN) for end in ends for back in range(29, 0, -1)]
     every = pd.concat([feasts, pd.DataFrame(fasts, columns=["day", "name"])]) if fasts else feasts
-    return every[every["day"].dt.year.between(first, last)].sort_values(["day", "name"], ignore_index=True)
+    within: pd.DataFrame = every[every["day"].dt.year.between(first, last)]
+    return within.sort_values(["day", "name"], ignore_index=True)
