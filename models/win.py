@@ -79,7 +79,7 @@ def closing(rows: pd.DataFrame) -> dict[str, Any]:
     both = wins.dropna(subset=["amount", "final_amount"])
     both = both[both["amount"] > 0]
     shares = both["final_amount"].groupby(stages).sum() / both["amount"].groupby(stages).sum()
-    counts = both.groupby(stages).size().to_dict()
+    counts = both["amount"].groupby(stages).count()
     known = float(both["amount"].sum())
     typical = wins["final_amount"].median()
     return {

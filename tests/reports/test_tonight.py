@@ -39,7 +39,7 @@ def night(store: Store, root: Path, as_of: date) -> Step:
     company = build_company(as_of, accounts=[{"account_id": account} for account in ACCOUNTS], orders=orders())
     scores = pd.DataFrame({"account_id": ACCOUNTS, "churn": 0.75, "churn_model": "churn v1", "churn_horizon_days": 90,
                            "expires_at": as_of})  # fmt: skip
-    for name in ("upsell", "expected_revenue", "lifetime_value"):
+    for name in ("upsell", "repeat", "expected_revenue", "lifetime_value"):
         scores[f"{name}_abstained"] = "too young"
     frames = outputs(accounts=len(ACCOUNTS)) | {
         "account_scores": conform(scores, ACCOUNT_SCORES),
