@@ -96,7 +96,7 @@ class Forecaster:
         family = None if self.hierarchy_ is None else _family(self.hierarchy_, ready)
         self.table_ = Table.of(ready, self.calendar_, season, self.horizon, family, self.countries)
         lengths = np.array([len(one.values) for one in ready], dtype=np.int64)
-        origins = self.origins or (1 if len(ready) > 400 else 2 if len(ready) > 60 else 4)
+        origins = self.origins or _origins(len(ready), hierarchy is not None)
         backs = backs_of(lengths, self.horizon, season, origins)
         heard = hear(ready, self.calendar_, self.table_, backs, self.members, self.countries, self.seed, self.jobs)
         self.heard_ = heard
@@ -258,6 +258,16 @@ class Forecaster:
         if self._plain_wins[place] and place not in self.borrowed_:
             notes.append("the plain forecast missed no more than the pool")
         return "; ".join(notes)
+
+
+def _origins(series: int, coherent: bool) -> int:
+    """Past origins to look from: many series tell by their number what few tell over time.
+
+    A hierarchy asks for three where that is affordable, so that the ways to add up are tried on misses not their own.
+    """
+    if coherent and 60 < series <= 1000:
+        return 3
+    return 1 if series > 400 else 2 if series > 60 else 4
 
 
 def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Numbers:
