@@ -41,7 +41,7 @@ class Win:
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
             challenger.state["told_late"] = told_late(company)
-            challenger.params["told late, read as before"] = ", ".join(challenger.state["told_late"]) or "nothing"
+            challenger.params["told late and read as before"] = ", ".join(challenger.state["told_late"]) or "nothing"
         return challenger
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
