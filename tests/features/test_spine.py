@@ -96,7 +96,7 @@ def test_the_step_writes_who_is_there_today(build: Callable[..., Company], tmp_p
     with lake.writing("run", "engineer") as draft:
         engineer(company, draft)
     step = lake.step("run", "engineer")
-    assert step.tables == ("accounts", "contacts", "opportunities")
+    assert step.tables == ("accounts", "accounts_before", "contacts", "opportunities", "opportunities_before")
     assert step.frame("accounts").account_id.is_unique
     assert len(step.frame("contacts")) == company.tables["contacts"].count().execute()
     assert step.frame("opportunities").opportunity_id.is_unique

@@ -122,7 +122,7 @@ def test_a_process_leaves_with_the_message_and_no_traceback(small_night: Night, 
     still_readable(small_night)
 
 
-def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_database: str) -> None:
+def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_database: str, tmp_path: Path) -> None:
     """Its URL tells nothing of its content, so the night has the same name as the one that stopped."""
     crm = small_night.folder / "crm"
     engine = create_engine(postgres_database.replace("postgresql://", "postgresql+psycopg://"))
@@ -130,12 +130,12 @@ def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_d
     for name, frame in frames.items():
         broken = frame.assign(ordered_at="2999-01-01 10:00:00") if name == "orders" else frame
         broken.to_sql(name, engine, index=False)
-    night = ("nightly", "--as-of", str(small_night.as_of), "--source", postgres_database, "--company", "mended")
-    scores = ("--scores", f"sqlite:///{small_night.folder / 'mended.db'}")
-    one_message(gelir(small_night.folder, *night, *scores), BrokenPromise)
+    mapping = str(small_night.folder / "mapping")
+    night = ("nightly", "--as-of", str(small_night.as_of), "--source", postgres_database, "--mapping", mapping)
+    one_message(gelir(tmp_path, *night), BrokenPromise)
     frames["orders"].to_sql("orders", engine, index=False, if_exists="replace")
     engine.dispose()
-    said = gelir(small_night.folder, *night, *scores)
+    said = gelir(tmp_path, *night)
     assert said.code == 0, said.err
 
 
