@@ -4,26 +4,22 @@
 """
 
 import argparse
-from importlib import import_module
-from importlib.util import find_spec
 
 from bench.result import COLUMNS, Figures, Rows, Section, measured_on, say
 from bench.upsell_bank import bank
+from bench.upsell_demo import sections as demo
 
-SECTIONS: dict[str, Section] = {"bank": bank}
+SECTIONS: dict[str, Section] = {"bank": bank, "demo": demo}
 
 
 def main() -> None:
     """Run the sections and print what they measured."""
-    sections = dict(SECTIONS)
-    if find_spec("bench.upsell_demo"):
-        sections["demo"] = import_module("bench.upsell_demo").sections
     parser = argparse.ArgumentParser(description=__doc__)
-    data, only = measured_on(parser, sections)
+    data, only = measured_on(parser, SECTIONS)
     rows: Rows = []
     figures: Figures = {}
     for name in only:
-        more, measured = sections[name](data)
+        more, measured = SECTIONS[name](data)
         rows += more
         figures |= measured
     say("who buys more", COLUMNS, rows, figures)

@@ -6,6 +6,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -35,6 +36,10 @@ TREES: dict[str, Any] = {
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 2.0,
 }
+
+BY_LUCK = 0.5
+"""Log-likelihood that a slope without meaning would gain by luck."""
+STEEPEST = 1.5
 
 FORGOTTEN = 1e-3
 """Rows that count for less are left out."""
@@ -110,15 +115,25 @@ def left_out_said(lines: Lines, train: Rows, test: Rows) -> Said:
     return Said(test, np.column_stack(linear), trees)
 
 
-def best_blend(lines: Lines, said: list[Said]) -> tuple[float, int, int, float, Numbers, Rows]:
+def best_blend(
+    lines: Lines, said: list[Said], *, level_apart: bool = False
+) -> tuple[float, float, int, float, Numbers, Rows]:
     """The least loss on rows left out, the strength, the number of trees and their share that give it, and what was
     said so of which rows.
+
+    ``level_apart``: parts are times, each counts alike, and its level is taken as known: what is chosen is an order
+    that lasts, and levels, which move from time to time, are put right apart.
     """
     rows = np.concatenate([part.rows for part in said])
     linear, trees = np.vstack([part.linear for part in said]), np.vstack([part.trees for part in said])
     outcomes, weights = lines.outcomes[rows], lines.weights[rows]
+    part = np.repeat(np.arange(len(said)), [len(one.rows) for one in said])
+    if level_apart:
+        weights = 1 / np.bincount(part)[part]
 
     def lost(odds: Numbers) -> float:
+        if level_apart:
+            odds = odds + levels(odds, outcomes, np.ones(len(rows)), part)[part]
         return loss(odds, outcomes, weights)
 
     strength = int(np.argmin([lost(column) for column in linear.T]))
@@ -127,7 +142,7 @@ def best_blend(lines: Lines, said: list[Said]) -> tuple[float, int, int, float, 
     losses = [lost(blend(linear[:, strength], trees[:, count], share)) for share in shares]
     best = int(np.argmin(losses))
     odds = blend(linear[:, strength], trees[:, count], shares[best])
-    return float(losses[best]), strength, count, float(shares[best]), odds, rows
+    return float(losses[best]), STRENGTHS[strength], (count + 1) * EVERY, float(shares[best]), odds, rows
 
 
 def blend(linear: Numbers, trees: Numbers, share: float) -> Numbers:
@@ -185,6 +200,19 @@ def fit_trees(lines: Lines, count: int) -> lgb.Booster:
     return lgb.train(params, data, num_boost_round=count)
 
 
+def lasting_slope(odds: Numbers, outcomes: Numbers, part: Rows) -> float:
+    """What log-odds are best multiplied by where each part's level is known; 0 where their order told nothing."""
+    alike = np.ones(len(odds))
+    each = 1 / np.bincount(part)[part]
+
+    def lost(slope: float) -> float:
+        bent = slope * odds
+        return loss(bent + levels(bent, outcomes, alike, part)[part], outcomes, each)
+
+    best = float(minimize_scalar(lost, bounds=(0.0, STEEPEST), method="bounded").x)
+    return best if (lost(0.0) - lost(best)) * len(odds) > BY_LUCK else 0.0
+
+
 def curve(odds: Numbers, outcomes: Numbers, weights: Numbers) -> tuple[float, float]:
     """Slope and intercept of Platt's curve through what was said of rows left out; flat where that told nothing."""
     weights = weights / weights.max()
@@ -195,6 +223,6 @@ def curve(odds: Numbers, outcomes: Numbers, weights: Numbers) -> tuple[float, fl
         slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
         at_all = np.full(len(odds), flat)
         gain = loss(at_all, outcomes, weights) - loss(intercept + slope * odds, outcomes, weights)
-        if slope > 0 and gain * weights.sum() > 0.5:  # a likelihood that a slope without meaning would reach by luck
+        if slope > 0 and gain * weights.sum() > BY_LUCK:
             return slope, intercept
     return 0.0, flat

@@ -172,3 +172,34 @@ def test_five_thousand_columns_are_learnt_from_without_inventing_skill() -> None
     outcome = (rng.random(80) < 0.5).astype(int)
     said = ChanceClassifier(folds=2).fit(table, outcome).predict_proba(fresh)[:, 1]
     assert np.abs(said - 0.5).mean() < 0.2
+
+
+def test_the_level_follows_the_newest_outcomes_and_the_order_stays() -> None:
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=2_000)
+    came = (rng.random(2_000) < expit(x - 2)).astype(int)
+    model = ChanceClassifier(folds=2).fit(pd.DataFrame({"x": x}), came)
+    asked = pd.DataFrame({"x": [-1.0, 0.0, 1.0]})
+    before = model.predict_proba(asked)[:, 1]
+    for _ in range(10):
+        fresh = rng.normal(size=40)
+        model.follow(pd.DataFrame({"x": fresh}), (rng.random(40) < expit(fresh)).astype(int))
+    after = model.predict_proba(asked)[:, 1]
+    assert after[1] == pytest.approx(0.5, abs=0.1)
+    assert (np.diff(after) > 0).all()
+    assert np.log(after / (1 - after)) - np.log(before / (1 - before)) == pytest.approx(np.full(3, model.level_.added))
+    with pytest.raises(ValueError, match="y holds 2; classes are 0 and 1"):
+        model.follow(asked, [0, 1, 2])
+
+
+def test_an_order_that_did_not_last_is_not_trusted() -> None:
+    """What told rows apart in each of eight months told nothing in the next: x points somewhere else every time."""
+    rng = np.random.default_rng(12)
+    month = np.repeat(np.arange(8), 300)
+    x = rng.normal(size=(len(month), 8))
+    came = (rng.random(len(month)) < expit(2 * x[np.arange(len(month)), month] - 1)).astype(int)
+    model = ChanceClassifier().fit(pd.DataFrame(x).rename(columns=str), came, when=month)
+    drawn_by_lot = ChanceClassifier().fit(pd.DataFrame(x).rename(columns=str), came)
+    fresh = pd.DataFrame(rng.normal(size=(500, 8))).rename(columns=str)
+    spread, by_lot = (one.predict_proba(fresh)[:, 1].std() for one in (model, drawn_by_lot))
+    assert spread < 0.5 * by_lot
