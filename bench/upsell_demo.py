@@ -3,8 +3,8 @@
 As of three dates half a year and more before its history ends, the upsell model learns anew from what was known and
 scores every customer, through the night's own steps. The truth, which the pipeline never reads, says for each account
 and month how likely it was to buy something new of its own accord (``truth/months``), and how much each product was
-wanted (``truth/affinities``): the next one bought is drawn by the exponential of 1.3 times that, among those not had yet
-that are on sale; of a ladder of tiers the lowest left takes the share of all. *Planted* chances follow from both.
+wanted (``truth/affinities``): the next one bought is drawn by the exponential of 1.3 times that, among those not had
+yet that are on sale; of a ladder of tiers the lowest left takes the share of all. *Planted* chances follow from both.
 Products also come by deals, which these hazards know nothing of, so levels are held against what *happened*, and
 planted chances against the order.
 
@@ -117,8 +117,8 @@ def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _beside(said: pd.DataFrame, truth: Truth) -> pd.DataFrame:
-    """One row per account that was a customer then: what was said, ``planted_<periods>``, ``came_<periods>``, the period in which it ``came``
-    and the one that was said to be likeliest."""
+    """One row per account that was a customer then: what was said, ``planted_<periods>``, ``came_<periods>``, the period
+    in which it ``came`` and the one that was said to be likeliest."""
     first = truth.pairs.groupby("account_id")["came"].min()
     rows = said.merge(truth.hazards, left_on="account_id", right_index=True)
     rows = rows.assign(came=rows["account_id"].map(first))

@@ -120,6 +120,25 @@ def subscription_ends(company: Company) -> ir.Table:
     )
 
 
+def subscription_ended(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per subscription and date of the spine: ``subscription_id, as_of, ended`` within the horizon, and none
+    followed."""
+    ends = subscription_ends(company)
+    return _came(company, spine, ends.filter(ends.ends), "subscription_id", "ended", horizon_days, covered_until)
+
+
+def subscription_grew(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per subscription and date of the spine: ``subscription_id, as_of, grew``: one that brings more followed
+    within the horizon."""
+    ends = subscription_ends(company)
+    return _came(company, spine, ends.filter(ends.expands), "subscription_id", "grew", horizon_days, covered_until)
+
+
+def ordered_again(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, ordered`` within the horizon."""
+    return _came(company, spine, orders_again(company), "account_id", "ordered", horizon_days, covered_until)
+
+
 def new_purchases(company: Company) -> ir.Table:
     """One row per account and product that was new to it when it first bought it: ``account_id, product_id, event_at``.
 
@@ -139,6 +158,18 @@ def orders_again(company: Company) -> ir.Table:
     """One row per account and instant of a placed order: ``account_id, event_at``."""
     orders = company.tables["orders"]
     return orders.filter(orders.status == "placed").select("account_id", event_at="ordered_at").distinct()
+
+
+def _came(
+    company: Company, spine: ir.Table, events: ir.Table, by: str, name: str, horizon_days: int, covered_until: datetime
+) -> ir.Table:
+    """One row per case and date of the spine: ``by, as_of`` and whether an event of it lies within the horizon."""
+    rows = windows(company, spine.select(by, "as_of", "as_of_at"), horizon_days, covered_until)
+    joined = rows.join(events.select(by, "event_at"), by)
+    within = joined.filter(joined.event_at >= joined.as_of_at, joined.event_at < joined.end_at)
+    found = within.select(by, "as_of").distinct().mutate(came=True)
+    marked = rows.left_join(found, [by, "as_of"])
+    return marked.select(by, "as_of", **{name: marked.came.fill_null(False)})
 
 
 def _silenced(company: Company, able: ir.Table, spine: ir.Table) -> ir.Table:

@@ -4,7 +4,7 @@ The one place where scores and labels meet: a new score is matched once it has a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -16,18 +16,19 @@ import pyarrow as pa
 from data.calendar import first_instant
 from features.company import Company
 from features.labels import bought_new, revenue_after, won
-from features.leaving import churned
+from features.leaving import churned, ordered_again, subscription_ended, subscription_grew
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One score: the column of the table that publishes it, what it says, and the label that tells what happened.
+    """One score: the table that publishes it, what it says, and the label that tells what happened.
 
     ``label`` takes (company, spine, horizon in days, covered until) and returns the key, ``as_of`` and its ``column``.
-    ``model_of`` names the columns ``<model_of>_model`` and ``<model_of>_horizon_days``, where they are another score's;
-    ``horizon_days`` is what the score looks ahead where no column says so.
+    ``said`` is the column of the table, where it is not called as the score is. ``model_of`` names the columns
+    ``<model_of>_model`` and ``<model_of>_horizon_days``, where they are another score's; ``horizon_days`` is what the
+    score looks ahead where no column says so.
     """
 
     score: str
@@ -40,12 +41,56 @@ class Outcome:
     """The contract table in which the key must still be: a merged or deleted entity has no outcome."""
     model_of: str | None = None
     horizon_days: int | None = None
+    said: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The column that publishes it."""
+        return self.said or self.score
+
+    @property
+    def maker(self) -> str:
+        """What the columns of its model and horizon are named by."""
+        return self.model_of or self.shown
+
+
+def _curve(outcome: Outcome) -> tuple[Outcome, ...]:
+    """A chance within 90 days, and the same one within 30 and 180."""
+    others = [
+        replace(
+            outcome,
+            score=f"{outcome.score}_{days}",
+            said=f"{outcome.shown}_{days}",
+            model_of=outcome.maker,
+            horizon_days=days,
+        )
+        for days in (30, 180)
+    ]
+    return outcome, *others
 
 
 OUTCOMES: tuple[Outcome, ...] = (
-    Outcome("churn", "account_scores", "account_id", "chance", churned, "churned", "accounts"),
-    Outcome("upsell", "account_scores", "account_id", "chance", bought_new, "bought", "accounts"),
+    *_curve(Outcome("churn", "account_scores", "account_id", "chance", churned, "churned", "accounts")),
+    *_curve(Outcome("upsell", "account_scores", "account_id", "chance", bought_new, "bought", "accounts")),
+    *_curve(Outcome("repeat", "account_scores", "account_id", "chance", ordered_again, "ordered", "accounts")),
     Outcome("expected_revenue", "account_scores", "account_id", "money", revenue_after, "revenue", "accounts"),
+    *_curve(
+        Outcome(
+            "subscription_churn",
+            "subscription_scores",
+            "subscription_id",
+            "chance",
+            subscription_ended,
+            "ended",
+            "subscriptions",
+            said="churn",
+        )
+    ),
+    *_curve(
+        Outcome(
+            "expansion", "subscription_scores", "subscription_id", "chance", subscription_grew, "grew", "subscriptions"
+        )
+    ),
     Outcome("win", "opportunity_scores", "opportunity_id", "chance", won, "won", "opportunities"),
 )
 
@@ -59,16 +104,16 @@ def scores_told(frames: dict[str, pd.DataFrame], as_of: date) -> pd.DataFrame:
 
 
 def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    maker = outcome.model_of or outcome.score
-    rows = rows[rows[outcome.score].notna()].reset_index(drop=True)
+    maker, said = outcome.maker, outcome.shown
+    rows = rows[rows[said].notna()].reset_index(drop=True)
     nothing = pd.Series(float("nan"), index=rows.index)
     horizons = rows[f"{maker}_horizon_days"] if outcome.horizon_days is None else outcome.horizon_days
     told = pd.DataFrame(
         {
             "key": rows[outcome.key].astype("str"),
-            "value": rows[outcome.score].astype("float64"),
-            "low": rows.get(f"{outcome.score}_low", nothing).astype("float64"),
-            "high": rows.get(f"{outcome.score}_high", nothing).astype("float64"),
+            "value": rows[said].astype("float64"),
+            "low": rows.get(f"{said}_low", nothing).astype("float64"),
+            "high": rows.get(f"{said}_high", nothing).astype("float64"),
             "model": rows[f"{maker}_model"].astype("str"),
         }
     ).assign(score=outcome.score, horizon_days=horizons)

@@ -5,7 +5,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, conform
+from data.contract import Table
+from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, OUTPUTS, SUBSCRIPTION_SCORES, conform
 from features.outcomes import OUTCOMES, happened, scores_told
 
 AS_OF = date(2024, 3, 1)
@@ -22,14 +23,20 @@ def said(*keys: str, as_of: date = AS_OF) -> pd.DataFrame:
 
 
 def test_every_score_names_columns_that_its_table_has() -> None:
-    tables = {"account_scores": ACCOUNT_SCORES, "opportunity_scores": OPPORTUNITY_SCORES}
+    tables = {table.name: table for table in OUTPUTS}
     for outcome in OUTCOMES:
-        columns = set(tables[outcome.table].by_name) if outcome.table in tables else None
-        if columns is not None:
-            maker = outcome.model_of or outcome.score
-            wanted = {outcome.key, outcome.score, f"{maker}_model"}
-            wanted |= {f"{maker}_horizon_days"} if outcome.horizon_days is None else set()
-            assert wanted <= columns, outcome.score
+        wanted = {outcome.key, outcome.shown, f"{outcome.maker}_model"}
+        wanted |= {f"{outcome.maker}_horizon_days"} if outcome.horizon_days is None else set()
+        assert wanted <= set(tables[outcome.table].by_name), outcome.score
+    assert len({outcome.score for outcome in OUTCOMES}) == len(OUTCOMES)
+
+
+@pytest.mark.parametrize("table", [ACCOUNT_SCORES, SUBSCRIPTION_SCORES, OPPORTUNITY_SCORES], ids=lambda t: t.name)
+def test_every_chance_with_a_horizon_is_matched_with_what_happens(table: Table) -> None:
+    """A column of 30, 90 or 180 days (all that have a model of their own) has its line."""
+    matched = {outcome.shown for outcome in OUTCOMES if outcome.table == table.name}
+    owned = {name.removesuffix("_model") for name in table.by_name if name.endswith("_model")} - {"lifetime_value"}
+    assert owned | {name for name in table.by_name if name.endswith(("_30", "_180"))} == matched
 
 
 def test_scores_are_told_with_their_maker_and_the_day_their_window_closes() -> None:
@@ -97,3 +104,28 @@ def test_a_window_that_is_still_open_is_refused(build) -> None:
     company = build(TODAY, accounts=[{"account_id": "A"}], orders=[order("A", "2024-01-01")])
     with pytest.raises(ValueError, match="2024-06-01 are not over"):
         happened(company, "expected_revenue", 90, said("A", as_of=date(2024, 6, 1)))
+
+
+def test_orders_and_subscriptions_are_matched_within_each_horizon(build) -> None:
+    held = {"account_id": "A", "product_id": "P", "mrr": 10.0, "seats": 1, "started_at": "2023-06-01"}
+    company = build(
+        date(2024, 12, 1),
+        accounts=[{"account_id": "A"}],
+        products=[{"product_id": "P"}, {"product_id": "Q"}],
+        orders=[order("A", "2024-02-01"), order("A", "2024-05-15")],
+        subscriptions=[
+            {**held, "subscription_id": "gone", "ended_at": "2024-03-20"},
+            {**held, "subscription_id": "grown", "product_id": "Q", "ended_at": "2024-07-01"},
+            {**held, "subscription_id": "larger", "product_id": "Q", "mrr": 20.0, "started_at": "2024-07-01"},
+        ],
+    )  # fmt: skip
+
+    def came(score: str, days: int, *keys: str) -> list[float]:
+        return list(happened(company, score, days, said(*keys))["outcome"])
+
+    assert [came(name, days, "A")[0] for name, days in (("repeat_30", 30), ("repeat", 90))] == [0.0, 1.0]
+    assert came("subscription_churn_30", 30, "gone", "grown") == [1.0, 0.0]
+    assert came("subscription_churn_180", 180, "gone", "grown") == [1.0, 0.0]
+    assert came("expansion", 90, "gone", "grown") == [0.0, 0.0]
+    assert came("expansion_180", 180, "gone", "grown") == [0.0, 1.0]
+    assert came("churn_30", 30, "A") == [0.0]
