@@ -117,8 +117,8 @@ def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _beside(said: pd.DataFrame, truth: Truth) -> pd.DataFrame:
-    """One row per account that was a customer then: what was said, ``planted_<periods>``, ``came_<periods>``, the period
-    in which it ``came`` and the one that was said to be likeliest."""
+    """One row per account that was a customer then: what was said, ``planted_<periods>``, ``came_<periods>``, the
+    period in which it ``came`` and the one that was said to be likeliest."""
     first = truth.pairs.groupby("account_id")["came"].min()
     rows = said.merge(truth.hazards, left_on="account_id", right_index=True)
     rows = rows.assign(came=rows["account_id"].map(first))

@@ -13,6 +13,7 @@ from features.spine import account_spine
 from models import hazard
 from models.baseline import Bands
 from models.history import ACCOUNT_HASH, account_rows, dated, labels, life_dates, past_spine
+from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.study import Params, Study
 
@@ -65,7 +66,7 @@ class Churn:
         staying = rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"])
         scored = hazard.score(QUESTION, champion, rows[staying], company.currency)
         gone = pd.DataFrame({"account_id": rows.loc[~staying, "account_id"], "abstained": NOT_AT_RISK})
-        gone = gone.assign(horizon_days=hazard.HORIZON_DAYS).reindex(columns=scored.columns)
+        gone = gone.assign(horizon_days=HORIZON_DAYS).reindex(columns=scored.columns)
         frame = pd.concat([scored, gone], ignore_index=True) if len(gone) else scored
         return {"churn": frame.sort_values("account_id", ignore_index=True)}
 

@@ -11,10 +11,9 @@ and is judged on the same ones.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -32,32 +31,29 @@ from models.calibration import (
     lift,
     log_losses,
 )
+from models.curve import CALENDAR, PERIOD, Curve, calendar, fit_curve, long, with_period
 from models.evidence import chance_evidence, importance, intervals
+from models.known_lives import (
+    FEWEST_EVENTS,
+    FEWEST_LIVES,
+    HORIZON_DAYS,
+    JUDGED,
+    Parts,
+    closed,
+    cut,
+    happened,
+    lives_at,
+    of_each,
+    split,
+)
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.reasons import Voice, as_json, middle, reasons
 from models.study import Fitted, Range, Study
 
 HORIZONS: tuple[int, ...] = (1, 3, 6)
 """Periods within which a chance is published: 30, 90 and 180 days."""
-JUDGED = 3
-"""Periods within which a challenger is judged."""
-HORIZON_DAYS = JUDGED * PERIOD_DAYS
-
-FEWEST_LIVES = 50
-FEWEST_EVENTS = 20
-"""Fewer past cases with the event (or without it) carry no probability that is worth money."""
-JUDGED_OF_EACH = 10
-MOST_JUDGED = 3
-"""The judged part is one date, or up to three where one holds too few events."""
-CALIBRATING_DATES = 2
 RECENT_DATES = 3
 
-PERIOD = Feature("period", "time", "the month ahead", "months")
-CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
-"""Twelfths of a year gone by in the middle of the period: trade that swells before a feast does so every year."""
-YEAR_DAYS = 365.25
-SEASON_WEIGHT = 0.3
-"""A season is seen once or twice: what it gains is worth this share, so that the luck of one month is not learnt."""
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
     "learning_rate": Range(0.01, 0.15, by_ratio=True),
@@ -97,72 +93,6 @@ class Question:
         return Voice(self.raises, self.lowers, currency)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Dates that judge, before which is learnt; and dates that calibrate, before which the first trees learnt."""
-
-    judge: tuple[date, ...]
-    calibrate: tuple[date, ...]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Trees, and what turns their raw hazards into chances."""
-
-    booster: lgb.Booster
-    encoding: Encoding
-    calibration: Calibration
-
-    def raw(self, rows: pd.DataFrame) -> Numbers:
-        """Rows × periods: hazards as the trees say them."""
-        if rows.empty:
-            return np.zeros((0, PERIODS))
-        encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
-        ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))
-        times = np.column_stack([ahead, calendar(rows["as_of"].repeat(PERIODS), ahead)])
-        said = np.asarray(self.booster.predict(np.hstack([encoded, times])), dtype=np.float64)
-        return said.reshape(len(rows), PERIODS)
-
-    def chances(self, rows: pd.DataFrame) -> Numbers:
-        """Rows × periods: the chance that the event comes within so many."""
-        return within(self.calibration.apply(self.raw(rows).ravel()).reshape(len(rows), PERIODS))
-
-
-def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
-    """Twelfths of the year gone by in the middle of the period that lies so many ahead of each date."""
-    days = pd.to_datetime(as_of).dt.day_of_year.to_numpy(dtype=np.float64) + PERIOD_DAYS * (ahead - 0.5)
-    return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
-
-
-def within(hazards: Numbers) -> Numbers:
-    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
-    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
-
-
-def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
-    """The lives as far as they were known on a day: later periods are not seen, nor what came in them."""
-    closed = np.array([(day - at).days // PERIOD_DAYS for at in lives["as_of"]], dtype=np.int64)
-    periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
-    same = periods == lives["periods"].to_numpy()
-    event, ended = (lives[name].to_numpy(dtype=bool) & same for name in ("event", "ended"))
-    known: pd.DataFrame = lives.assign(periods=periods, event=event, ended=ended)[periods > 0]
-    return known
-
-
-def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:
-    """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
-    seen = lives["periods"].to_numpy(dtype=np.int64)
-    event, ended = (lives[name].to_numpy(dtype=bool) for name in ("event", "ended"))
-    return (event & (seen <= periods)).astype(np.float64), ended | (seen >= periods)
-
-
-def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The lives of dates after which so many periods are over: of later dates, only what ended would be known."""
-    known = pd.Series(happened(lives, periods)[1], index=lives.index).groupby(lives["as_of"]).transform("all")
-    over: pd.DataFrame = lives[known.astype(bool)]
-    return over
-
-
 def learn(
     question: Question, lives: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
 ) -> Challenger | Abstention:
@@ -172,10 +102,10 @@ def learn(
     ``params`` stand in place of the usual ones of the trees: those that a tuning found.
     """
     tuned = dict(params or {})
-    parts = split(question, lives)
+    parts = split(question.model, question.outcome, lives)
     if isinstance(parts, Abstention):
         return parts
-    learnt, judged = cut(lives, parts.judge[0]), _at(lives, parts.judge)
+    learnt, judged = cut(lives, parts.judge[0]), lives_at(lives, parts.judge)
     made, early = _calibrated(question, lives, parts, seed, tuned)
     came, _ = happened(judged, JUDGED)
     said = made.chances(judged)
@@ -185,7 +115,7 @@ def learn(
     judgement = replace(judgement, intervals=intervals(said[:, JUDGED - 1], came, seed, groups=whose))
 
     final = _fit(question, lives, seed, UNCALIBRATED, tuned)
-    outs = [(made, judged), *([(early, _at(cut(lives, parts.judge[0]), parts.calibrate))] if early else [])]
+    outs = [(made, judged), *([(early, lives_at(cut(lives, parts.judge[0]), parts.calibrate))] if early else [])]
     calibrated = _calibration(outs)
     moved = level_moved(said[:, JUDGED - 1], came)
     state = {
@@ -204,7 +134,7 @@ def learn(
         state=state,
         judgement=judgement,
         features_hash=question.features_hash,
-        example=_long(final.encoding, lives.head(5).assign(periods=1))[0],
+        example=long(final.encoding, lives.head(5).assign(periods=1))[0],
         params={
             **PARAMS,
             "trees": TREES,
@@ -220,7 +150,7 @@ def learn(
             said[:, JUDGED - 1],
             came,
             made.booster,
-            _long(made.encoding, judged.assign(periods=1))[0],
+            long(made.encoding, judged.assign(periods=1))[0],
             question.words,
         ),
         trained_as_of=as_of,
@@ -231,10 +161,10 @@ def learn(
 
 def judge(question: Question, champion: Champion, lives: pd.DataFrame) -> Judgement | Abstention:
     """What the champion ships, on the lives that ``learn`` judges; NaN for those that it has learnt from."""
-    parts = split(question, lives)
+    parts = split(question.model, question.outcome, lives)
     if isinstance(parts, Abstention):
         return parts
-    learnt, judged = cut(lives, parts.judge[0]), _at(lives, parts.judge)
+    learnt, judged = cut(lives, parts.judge[0]), lives_at(lives, parts.judge)
     said = chances(question, champion, judged)
     seen = np.array([at < champion.trained_as_of for at in judged["as_of"]], dtype=bool)
     return _judgement(judged, said, _baseline(question, learnt, judged, float(said[:, JUDGED - 1].mean())), seen)
@@ -246,7 +176,7 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     Lives are cut after the judged periods, so that the windows of all that is learnt from had closed before what
     judges it.
     """
-    parts = split(question, lives)
+    parts = split(question.model, question.outcome, lives)
     if isinstance(parts, Abstention):
         return parts
     known = closed(lives, JUDGED)
@@ -287,7 +217,7 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
         asked = rows.copy()
         asked[PERIOD.name], asked[CALENDAR.name] = float(JUDGED), middle_of
         named = (*question.features, *question.categories)
-        why = reasons(champion.estimator, _with_period(encoding), asked, named, usual, voice)
+        why = reasons(champion.estimator, with_period(encoding), asked, named, usual, voice)
     frame: dict[str, Any] = {key: rows[key].to_numpy() for key in question.keys}
     names = dict(zip(HORIZONS, ("within_30", "value", "within_180"), strict=True))
     for ahead, name in names.items():
@@ -321,87 +251,22 @@ def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbe
     return curve.chances(rows)
 
 
-def split(question: Question, lives: pd.DataFrame) -> Parts | Abstention:
-    """The dates that judge and that calibrate, or what the lives lack."""
-    came = lives["event"].to_numpy(dtype=bool)
-    found = f"found {int(came.sum())} of {len(lives)} past cases at {lives['as_of'].nunique()} dates"
-    needs = f"needs {FEWEST_EVENTS} past cases that {question.outcome}, and {FEWEST_EVENTS} that did not"
-    if len(lives) < FEWEST_LIVES:
-        return Abstention(question.model, f"{needs}, in at least {FEWEST_LIVES}; {found}")
-    whole = sorted(closed(lives, JUDGED)["as_of"].unique())
-    for count in range(1, MOST_JUDGED + 1):
-        days = tuple(whole[-count:])
-        if len(days) < count:
-            break
-        learnt = cut(lives, days[0])
-        if _of_each(learnt["event"]) >= FEWEST_EVENTS and (
-            _of_each(pd.Series(happened(_at(lives, days), JUDGED)[0] > 0)) >= JUDGED_OF_EACH
-        ):
-            return Parts(days, _calibrating(whole, days[0]))
-    why = f"before a later date with {JUDGED_OF_EACH} of each to be judged on"
-    return Abstention(question.model, f"{needs}, {why}; {found}")
-
-
-def _calibrating(days: list[date], judge: date) -> tuple[date, ...]:
-    """The latest dates whose judged periods had closed before the judged date, and which have earlier ones to learn
-    from; none in a short history."""
-    before = [day for day in days if day + timedelta(days=HORIZON_DAYS) <= judge]
-    return tuple(before[-CALIBRATING_DATES:]) if len(before) > CALIBRATING_DATES else ()
-
-
 def _calibrated(
     question: Question, lives: pd.DataFrame, parts: Parts, seed: int, params: dict[str, Any]
 ) -> tuple[Curve, Curve | None]:
     """The curve learnt before the judged dates, put right by what an earlier one said of lives that followed it."""
     learnt = cut(lives, parts.judge[0])
     before = cut(learnt, parts.calibrate[0]) if parts.calibrate else learnt[:0]
-    if _of_each(before["event"]) < FEWEST_EVENTS:
+    if of_each(before["event"]) < FEWEST_EVENTS:
         return _fit(question, learnt, seed, UNCALIBRATED, params), None
     early = _fit(question, before, seed, UNCALIBRATED, params)
-    calibration = _calibration([(early, _at(learnt, parts.calibrate))])
+    calibration = _calibration([(early, lives_at(learnt, parts.calibrate))])
     return _fit(question, learnt, seed, calibration, params), early
 
 
 def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
     encoding = Encoding.of(question.features, question.categories, lives)
-    rows, came = _long(encoding, lives)
-    if _seen_days(lives) < YEAR_DAYS:
-        rows[CALENDAR.name] = np.nan  # of a part of the year it would tell the trend, and lead astray in the rest
-    terms = {**PARAMS, "seed": seed, "objective": "binary", **params}
-    trees = int(terms.pop("trees", TREES))
-    terms["feature_contri"] = [1.0] * (rows.shape[1] - 1) + [SEASON_WEIGHT]
-    data = lgb.Dataset(
-        rows,
-        came,
-        categorical_feature=list(encoding.categories),
-        params={"max_bin": terms["max_bin"], "verbosity": -1},
-    )
-    return Curve(lgb.train(terms, data, num_boost_round=trees), encoding, calibration)
-
-
-def _long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """One row per life and period seen (features, period, time of the year), and whether the event came in it."""
-    periods = lives["periods"].to_numpy(dtype=np.int64)
-    encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
-    last = np.cumsum(periods) - 1
-    ahead = np.arange(periods.sum()) - np.repeat(last - periods, periods)
-    came = np.zeros(int(periods.sum()))
-    came[last[lives["event"].to_numpy(dtype=bool)]] = 1.0
-    times = np.column_stack([ahead, calendar(lives["as_of"].repeat(periods.tolist()), ahead.astype(np.float64))])
-    long = np.hstack([np.repeat(encoded, periods, axis=0), times])
-    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name, CALENDAR.name]), came
-
-
-def _seen_days(lives: pd.DataFrame) -> float:
-    """Days from the first date to the last period seen."""
-    days = pd.to_datetime(lives["as_of"])
-    ends = days + pd.to_timedelta(PERIOD_DAYS * lives["periods"], unit="D")
-    return float((ends.max() - days.min()).days)
-
-
-def _with_period(encoding: Encoding) -> Encoding:
-    """The encoding with the period and its time of the year behind all columns, as trees were given them."""
-    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name, CALENDAR.name))
+    return fit_curve(encoding, lives, seed, calibration, params)
 
 
 def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
@@ -411,7 +276,7 @@ def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
         periods = lives["periods"].to_numpy(dtype=np.int64)
         seen = np.arange(PERIODS)[None, :] < periods[:, None]
         raws.append(curve.raw(lives)[seen])
-        came.append(_long(curve.encoding, lives)[1])
+        came.append(long(curve.encoding, lives)[1])
     raw, events = np.concatenate(raws), np.concatenate(came)
     return Calibration.fit(raw, events) if 0 < events.sum() < len(events) else UNCALIBRATED
 
@@ -501,13 +366,3 @@ def _judgement(
             "judged rows": float(len(judged)),
         },
     )
-
-
-def _at(lives: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
-    return lives[lives["as_of"].isin(dates)]
-
-
-def _of_each(event: "pd.Series[bool]") -> int:
-    """Lives of the rarer kind."""
-    came = int(event.sum())
-    return min(came, len(event) - came)

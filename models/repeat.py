@@ -14,6 +14,7 @@ from models import hazard
 from models.baseline import Bands
 from models.calibration import Numbers
 from models.history import ACCOUNT_HASH, account_rows, labels, life_dates, past_spine
+from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.study import Params, Study
 
@@ -73,7 +74,7 @@ class Repeat:
             days = days_until(curve, chance)
             scored[name] = [None if np.isnan(d) else company.as_of + timedelta(days=int(d)) for d in days]
         never = pd.DataFrame({"account_id": rows.loc[~ordered, "account_id"], "abstained": NEVER_ORDERED})
-        never = never.assign(horizon_days=hazard.HORIZON_DAYS).reindex(columns=scored.columns)
+        never = never.assign(horizon_days=HORIZON_DAYS).reindex(columns=scored.columns)
         frame = pd.concat([scored, never], ignore_index=True) if len(never) else scored
         return {"repeat": frame.sort_values("account_id", ignore_index=True)}
 

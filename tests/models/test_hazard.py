@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from features.feature import Feature
+from features.lives import PERIODS
 from models import hazard
 from models.baseline import Bands
+from models.known_lives import closed, cut, happened
 from models.model import Abstention, Challenger, Champion
 
 AS_OF = date(2025, 6, 1)
@@ -34,7 +36,7 @@ def lives(cases: int, *, skill: float = 1.5, level: float = -2.5, seed: int = 3,
         x = rng.normal(size=cases)
         chance = 1 / (1 + np.exp(-(level + skill * x)))
         came = rng.geometric(chance)
-        seen = min(back, hazard.PERIODS)
+        seen = min(back, PERIODS)
         rows.append(
             pd.DataFrame(
                 {
@@ -94,10 +96,10 @@ def test_a_life_is_cut_at_the_day_before_which_is_learnt() -> None:
             "ended": [True, True, False],
         }
     )
-    seen = hazard.cut(rows, AS_OF - timedelta(days=60))
+    seen = cut(rows, AS_OF - timedelta(days=60))
     assert seen["periods"].tolist() == [2, 2, 2]
     assert seen["event"].tolist() == [True, False, False]
-    assert hazard.cut(rows, AS_OF - timedelta(days=91)).empty  # no whole period was over
+    assert cut(rows, AS_OF - timedelta(days=91)).empty  # no whole period was over
 
 
 def test_what_happened_within_the_judged_window_is_not_learnt_before_it() -> None:
@@ -118,14 +120,14 @@ def test_what_happened_within_the_judged_window_is_not_learnt_before_it() -> Non
 
 def test_dates_that_are_not_over_tell_no_rate() -> None:
     rows = lives(50)
-    kept = hazard.closed(rows, 3)
+    kept = closed(rows, 3)
     assert kept["as_of"].max() == AS_OF - timedelta(days=90)
     assert len(kept) == 50 * 12
 
 
 def test_a_life_that_ended_otherwise_has_no_event_and_is_known() -> None:
     rows = pd.DataFrame({"as_of": [AS_OF], "periods": [1], "event": [False], "ended": [True]})
-    came, known = hazard.happened(rows, 3)
+    came, known = happened(rows, 3)
     assert (came[0], known[0]) == (0.0, True)
 
 
@@ -157,7 +159,7 @@ def seasonal(dates: int, cases: int = 150) -> pd.DataFrame:
     rows = []
     for back in range(1, dates + 1):
         as_of = AS_OF - timedelta(days=30 * back)
-        seen = min(back, hazard.PERIODS)
+        seen = min(back, PERIODS)
         middles = [as_of + timedelta(days=30 * ahead + 15) for ahead in range(seen)]
         chances = np.array([0.33 if 9 <= middle.month <= 11 else 0.02 for middle in middles])
         came = rng.random((cases, seen)) < chances

@@ -1,0 +1,102 @@
+"""The curve of a hazard: trees that say how likely an event is in each coming month, and the chances that follow.
+
+Trees are given a row for each period of 30 days in which a case's event could have come: its features, how many periods
+ahead, and the time of the year then.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from features.feature import Feature
+from features.lives import PERIOD_DAYS, PERIODS
+from models.boosting import PARAMS, TREES, Encoding
+from models.calibration import Calibration, Numbers
+
+PERIOD = Feature("period", "time", "the month ahead", "months")
+CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
+"""Twelfths of a year gone by in the middle of the period: trade that swells before a feast does so every year."""
+YEAR_DAYS = 365.25
+SEASON_WEIGHT = 0.3
+"""A season is seen once or twice: what it gains is worth this share, so that the luck of one month is not learnt."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Trees, and what turns their raw hazards into chances."""
+
+    booster: lgb.Booster
+    encoding: Encoding
+    calibration: Calibration
+
+    def raw(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: hazards as the trees say them."""
+        if rows.empty:
+            return np.zeros((0, PERIODS))
+        encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
+        ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))
+        times = np.column_stack([ahead, calendar(rows["as_of"].repeat(PERIODS), ahead)])
+        said = np.asarray(self.booster.predict(np.hstack([encoded, times])), dtype=np.float64)
+        return said.reshape(len(rows), PERIODS)
+
+    def chances(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: the chance that the event comes within so many."""
+        return within(self.calibration.apply(self.raw(rows).ravel()).reshape(len(rows), PERIODS))
+
+
+def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
+    """Twelfths of the year gone by in the middle of the period that lies so many ahead of each date."""
+    days = pd.to_datetime(as_of).dt.day_of_year.to_numpy(dtype=np.float64) + PERIOD_DAYS * (ahead - 0.5)
+    return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
+
+
+def within(hazards: Numbers) -> Numbers:
+    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
+    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
+
+
+def fit_curve(
+    encoding: Encoding, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]
+) -> Curve:
+    """The curve that trees learn from all lives as far as they were seen."""
+    rows, came = long(encoding, lives)
+    if _seen_days(lives) < YEAR_DAYS:
+        rows[CALENDAR.name] = np.nan  # of a part of the year it would tell the trend, and lead astray in the rest
+    terms = {**PARAMS, "seed": seed, "objective": "binary", **params}
+    trees = int(terms.pop("trees", TREES))
+    terms["feature_contri"] = [1.0] * (rows.shape[1] - 1) + [SEASON_WEIGHT]
+    data = lgb.Dataset(
+        rows,
+        came,
+        categorical_feature=list(encoding.categories),
+        params={"max_bin": terms["max_bin"], "verbosity": -1},
+    )
+    return Curve(lgb.train(terms, data, num_boost_round=trees), encoding, calibration)
+
+
+def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
+    """One row per life and period seen (features, period, time of the year), and whether the event came in it."""
+    periods = lives["periods"].to_numpy(dtype=np.int64)
+    encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
+    last = np.cumsum(periods) - 1
+    ahead = np.arange(periods.sum()) - np.repeat(last - periods, periods)
+    came = np.zeros(int(periods.sum()))
+    came[last[lives["event"].to_numpy(dtype=bool)]] = 1.0
+    times = np.column_stack([ahead, calendar(lives["as_of"].repeat(periods.tolist()), ahead.astype(np.float64))])
+    long = np.hstack([np.repeat(encoded, periods, axis=0), times])
+    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name, CALENDAR.name]), came
+
+
+def _seen_days(lives: pd.DataFrame) -> float:
+    """Days from the first date to the last period seen."""
+    days = pd.to_datetime(lives["as_of"])
+    ends = days + pd.to_timedelta(PERIOD_DAYS * lives["periods"], unit="D")
+    return float((ends.max() - days.min()).days)
+
+
+def with_period(encoding: Encoding) -> Encoding:
+    """The encoding with the period and its time of the year behind all columns, as trees were given them."""
+    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name, CALENDAR.name))
