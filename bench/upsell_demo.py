@@ -5,12 +5,15 @@ scores every customer, through the night's own steps. The truth, which the pipel
 and month how likely it was to buy something new of its own accord (``truth/months``), and how much each product was
 wanted (``truth/affinities``): the next one bought is drawn by the exponential of 1.3 times that, among those not had
 yet that are on sale; of a ladder of tiers the lowest left takes the share of all. *Planted* chances follow from both.
-Products also come by deals, which these hazards know nothing of, so levels are held against what *happened*, and
-planted chances against the order.
+Products also come by deals, and tiers of the platform by themselves, which these hazards know nothing of: the order is
+held against what was planted, levels against what *came* (new purchases of the company as it was known at the end).
 
-Timing: the month that is said to be likeliest against the one that was planted to be, for each pair that is offered;
-a guess that knows nothing of the account says the first month for all. Who bought tells the same: the first new product
-of each buyer of the half year came in the said month or beside it, or did not.
+Timing: the month that is said to be likeliest against the one in which the planted chance is highest, for each pair
+that is offered, beside two guesses that know nothing of it: a month drawn evenly, and the first month for all. The
+month of a pair hangs on a hidden health that wanders; what can be known is little more than the season, and that
+health returns to its mean. Who bought tells the same: the first new product of the half year came in the month that
+was said to be the account's likeliest, or beside it. And over all customers and dates: mean hazards that were said,
+month by month, against the shares of those who had bought nothing yet that then did.
 """
 
 import tempfile
@@ -27,11 +30,14 @@ from bench.won_deals import champion, error_of_bins, known
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
 from data.demo.catalogue import LADDERS, NAMES, RECURRING, sold_from, sold_until
+from features.leaving import new_purchases
 from features.lives import PERIOD_DAYS, PERIODS
 from flows.settings import Settings
+from models import hazard
 from models.calibration import Numbers, auc
+from models.history import account_rows
 from models.model import Abstention
-from models.upsell import Upsell
+from models.upsell import QUESTION, Upsell
 
 UNTIL = datetime(2026, 6, 30, 15, 0)
 SIZE = 2.0
@@ -50,8 +56,7 @@ class Truth:
     hazards: pd.DataFrame
     """Account × period ahead: of buying something new of its own accord."""
     pairs: pd.DataFrame
-    """One row per account and product not had yet: ``share`` in the next purchase, ``came`` (the period in which it was
-    bought, from 0, or NaN)."""
+    """One row per account and product not had yet: its ``share`` in the next purchase."""
 
     @classmethod
     def read(cls, folder: Path, as_of: date) -> "Truth":
@@ -64,14 +69,18 @@ class Truth:
 
 def sections(_: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the demo company."""
-    accounts, pairs = [], []
+    accounts, pairs, months = [], [], []
     with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
         write_demo(Path(folder) / "var" / "demo", until=UNTIL, size=SIZE, years=YEARS)
+        settings = Settings(root=Path(folder))
+        bought = new_purchases(known(settings, UNTIL.date())).execute()
         for as_of in DATES:
-            some, offered = _said(Settings(root=Path(folder)), as_of)
+            curve, offered = _said(settings, as_of)
             truth = Truth.read(Path(folder) / "var" / "demo" / "truth", as_of)
-            accounts.append(_beside(some, truth))
-            pairs.append(_paired(offered, truth))
+            later = _later(bought, as_of)
+            accounts.append(_beside(curve, truth, later))
+            pairs.append(_paired(offered, truth, later))
+            months.append(_by_month(accounts[-1]))
     every, offers = pd.concat(accounts, ignore_index=True), pd.concat(pairs, ignore_index=True)
     rows: Rows = []
     figures: Figures = {}
@@ -97,45 +106,72 @@ def sections(_: Path) -> tuple[Rows, Figures]:
     rightly, first = (offers["said_month"] - offers["planted_month"]).abs() <= 1, offers["planted_month"] <= 1
     told("month_within_one", "pairs, likeliest month", "within a month of planted", float(rightly.mean()))
     told("first_month_within_one", "the first month for all", "within a month of planted", float(first.mean()))
-    bought = every.dropna(subset="came")
-    near = (bought["said_month"] - bought["came"]).abs() <= 1
+    even = offers["planted_month"].map(lambda month: 2 if month in (0, PERIODS - 1) else 3) / PERIODS
+    told("even_month_within_one", "a month drawn evenly", "within a month of planted", float(even.mean()))
+    buyers = every.dropna(subset="came")
+    near = (buyers["said_month"] - buyers["came"]).abs() <= 1
     told("buyers_within_one", "buyers, likeliest month", "within a month of the purchase", float(near.mean()))
-    told(
-        "buyers_first_month", "the first month for all", "within a month of the purchase", (bought["came"] <= 1).mean()
-    )
+    first = buyers["came"] <= 1
+    told("buyers_first_month", "the first month for all", "within a month of the purchase", float(first.mean()))
+    hazards = pd.concat(months)
+    alike = float(spearmanr(hazards["said"], hazards["came"]).statistic)
+    told("hazards_rank", "all customers, month by month", "rank correlation with what came", alike)
     return rows, figures
 
 
 def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the model says of accounts and of pairs. SystemExit where it abstains."""
+    """What the model says of accounts (rows × periods: the chance within so many) and of pairs. SystemExit where it
+    abstains."""
     company, model = known(settings, as_of), Upsell()
     learnt = model.learn(company)
     scored = learnt if isinstance(learnt, Abstention) else model.score(company, champion(learnt))
-    if isinstance(scored, Abstention):
-        raise SystemExit(f"the upsell model abstains: {scored.why}")
-    return scored["upsell"], scored["upsell_products"]
+    if isinstance(learnt, Abstention) or isinstance(scored, Abstention):
+        raise SystemExit(f"the upsell model abstains: {learnt if isinstance(learnt, Abstention) else scored}")
+    rows = account_rows(company, (as_of,))
+    curve = pd.DataFrame(hazard.chances(QUESTION, champion(learnt), rows), index=rows["account_id"].astype(str))
+    return curve, scored["upsell_products"]
 
 
-def _beside(said: pd.DataFrame, truth: Truth) -> pd.DataFrame:
+def _later(bought: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """New purchases of the half year after a date, with the period (from 0) in which each ``came``."""
+    after = (bought["event_at"] - pd.Timestamp(as_of)).dt.total_seconds() / 86400
+    within = (after >= 0) & (after < PERIOD_DAYS * PERIODS)
+    return bought.assign(came=after // PERIOD_DAYS)[within][["account_id", "product_id", "came"]]
+
+
+def _beside(curve: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFrame:
     """One row per account that was a customer then: what was said, ``planted_<periods>``, ``came_<periods>``, the
-    period in which it ``came`` and the one that was said to be likeliest."""
-    first = truth.pairs.groupby("account_id")["came"].min()
-    rows = said.merge(truth.hazards, left_on="account_id", right_index=True)
-    rows = rows.assign(came=rows["account_id"].map(first))
-    hazards = rows[list(range(PERIODS))].to_numpy()
-    curve = rows[list(WITHIN)].to_numpy(dtype=np.float64)
-    per_month = np.diff(np.hstack([np.zeros((len(rows), 1)), curve]), axis=1) / [1, 2, 3]
-    rows["said_month"] = np.array([0.0, 1.5, 4.0])[per_month.argmax(axis=1)]
-    return _with_chances(rows, hazards)
+    period in which it ``came`` (NaN: not within the half year) and the one that was said to be likeliest."""
+    both = curve.index.intersection(truth.hazards.index)
+    chances = curve.loc[both].to_numpy()
+    rows = pd.DataFrame({name: chances[:, ahead - 1] for name, ahead in WITHIN.items()}, index=both)
+    rows["came"] = later.groupby("account_id")["came"].min().reindex(both)
+    stays = np.hstack([np.ones((len(rows), 1)), 1.0 - chances])
+    rows["said_month"] = (stays[:, :-1] - stays[:, 1:]).argmax(axis=1)
+    for n in range(PERIODS):
+        rows[f"hazard_{n}"] = 1.0 - stays[:, n + 1] / stays[:, n]
+    return _with_chances(rows, truth.hazards.loc[both].to_numpy())
 
 
-def _paired(said: pd.DataFrame, truth: Truth) -> pd.DataFrame:
+def _by_month(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per period: the mean hazard that was ``said``, and the share of those left that ``came``."""
+    left = [rows["came"].isna() | (rows["came"] >= n) for n in range(PERIODS)]
+    return pd.DataFrame(
+        {
+            "said": [rows.loc[left[n], f"hazard_{n}"].mean() for n in range(PERIODS)],
+            "came": [(rows.loc[left[n], "came"] == n).mean() for n in range(PERIODS)],
+        }
+    )
+
+
+def _paired(said: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFrame:
     """One row per pair that is offered and was not had: as ``_beside``, and the ``planted_month``."""
     rows = said[said["account_id"].isin(truth.hazards.index)].merge(truth.pairs, on=["account_id", "product_id"])
+    rows = rows[rows["share"] > 0].merge(later, on=["account_id", "product_id"], how="left")
     hazards = truth.hazards.loc[rows["account_id"]].to_numpy() * rows["share"].to_numpy()[:, None]
     months = _months(truth.as_of)
     rows["said_month"] = [months.index(pd.Timestamp(month).date()) for month in rows["likely_month"]]
-    rows["planted_month"] = _density(hazards).argmax(axis=1)
+    rows["planted_month"] = hazards.argmax(axis=1)
     return _with_chances(rows, hazards)
 
 
@@ -145,11 +181,6 @@ def _with_chances(rows: pd.DataFrame, hazards: Numbers) -> pd.DataFrame:
         rows[f"planted_{ahead}"] = within[:, ahead - 1]
         rows[f"came_{ahead}"] = (rows["came"] < ahead).astype(float)
     return rows
-
-
-def _density(hazards: Numbers) -> Numbers:
-    left = np.cumprod(1.0 - hazards, axis=1)
-    return np.asarray(-np.diff(np.hstack([np.ones((len(hazards), 1)), left]), axis=1))
 
 
 def _ranks(rows: pd.DataFrame, column: str, ahead: int) -> float:
@@ -194,7 +225,7 @@ def _wanted(wants: pd.DataFrame, accounts: pd.DataFrame, months: pd.DataFrame, a
     rows = wants.merge(accounts[["account_id", "subscribes"]], on="account_id")
     rows = rows[rows["product_id"].isin(on_sale) & (rows["subscribes"] | ~rows["product_id"].isin(recurring))]
     after = (rows["adopted_at"] - pd.Timestamp(as_of)).dt.total_seconds() / 86400
-    rows = rows.assign(came=(after // PERIOD_DAYS).where(after < PERIOD_DAYS * PERIODS))[~(after < 0)]
+    rows = rows[~(after < 0)]
     ladder = rows["product_id"].map(lambda name: rung.get(name, (name, 0))[0])
     step = rows["product_id"].map(lambda name: rung.get(name, (name, 0))[1])
     rows = rows.assign(weight=np.exp(AFFINITY * rows["affinity"]), ladder=ladder.astype(str), step=step)
@@ -202,4 +233,4 @@ def _wanted(wants: pd.DataFrame, accounts: pd.DataFrame, months: pd.DataFrame, a
     lowest = rows["step"] == rows.groupby(["account_id", "ladder"])["step"].transform("min")
     rows["weight"] = np.where(lowest, whole, 0.0)
     rows["share"] = rows["weight"] / (rows.groupby("account_id")["weight"].transform("sum") + CHANCE)
-    return rows[["account_id", "product_id", "share", "came"]]
+    return rows[["account_id", "product_id", "share"]]

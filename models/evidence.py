@@ -65,7 +65,7 @@ def stable_evidence(
     importances: Sequence[Mapping[str, float]], words: Mapping[str, str] | None = None
 ) -> tuple[dict[str, float], dict[str, Figure]]:
     """The metric ``importance stability`` and its picture, from the importance of every fold."""
-    if len(importances) < 2:
+    if len(importances) < 2 or not any(importances):
         return {}, {}
     table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
     return {"importance stability": stability(table)}, {"importance": importance_picture(table, words or {})}
@@ -102,6 +102,12 @@ def mean_interval(losses: Sequence[float], seed: int) -> tuple[float, float] | N
         return None
     found = intervals(values, values, seed, metrics={"mean": lambda drawn, _: float(drawn.mean())})
     return found.get("mean")
+
+
+def loss_bounds(metric: str, losses: Sequence[float], seed: int) -> dict[str, float]:
+    """Metrics ``<metric> low`` and ``<metric> high`` of a fold: the bounds of its mean loss; none where it has none."""
+    found = mean_interval(losses, seed)
+    return {} if found is None else {f"{metric} low": found[0], f"{metric} high": found[1]}
 
 
 def importance(booster: lgb.Booster) -> dict[str, float]:

@@ -19,9 +19,10 @@ from features.spine import account_spine, contact_spine, past_dates
 from models import ranker
 from models.calibration import UNCALIBRATED, Calibration, Numbers, calibration_error, log_losses, reliability_picture
 from models.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
+from models.evidence import mean_interval
 from models.folds import Folds, folds
 from models.history import dated
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Fold, Judgement
 from models.offer_lists import BASELINE, Lists, compared
 from models.sale import sales
 from models.whys import why_nots, whys
@@ -74,7 +75,8 @@ class Recommend:
         if purchases < FEWEST_PURCHASES:
             why = f"{purchases} purchases in the past that is learnt from; {FEWEST_PURCHASES} are needed"
             return Abstention(self.name, why)
-        outs = _outs(_pairs(past, parts.first), _pairs(past, parts.calibrate), company.seed)
+        first, later = _pairs(past, parts.first), _pairs(past, parts.calibrate)
+        outs = _outs(first, later, company.seed)
         raw = _raw(_fit(learnt, company.seed), judged)
         said = _apply(_calibrations(outs), raw, judged)
         judgement = _judgement(past, parts.judge[0], judged.assign(said=said))
@@ -112,6 +114,7 @@ class Recommend:
             },
             trained_as_of=company.as_of,
             rows=len(every),
+            folds=_folds(past, parts, [len(first), len(learnt)], outs, judgement, company.seed),
         )
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
@@ -293,6 +296,36 @@ def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: p
         baseline_losses=tuple((1.0 - others["ndcg"]).tolist()),
         metrics={name: value for name, value in metrics.items() if value == value},
     )
+
+
+def _folds(
+    past: dict[tuple[CustomerKind, date], _Past],
+    parts: Folds,
+    rows: list[int],
+    outs: list[pd.DataFrame],
+    judgement: Judgement,
+    seed: int,
+) -> tuple[Fold, ...]:
+    """The folds that a training has anyway: the dates that calibrate, each by raw scores, and the judged one. ``rows``
+    were learnt from before the first kind, and before the second."""
+    made = [Fold(str(parts.judge[0]), parts.judge, rows[1], _told(judgement, seed), judgement.losses)]
+    raw = outs[0]["raw"].to_numpy(dtype=np.float64) if outs else np.zeros(0)
+    for day in parts.calibrate if outs else ():
+        pairs = _pairs(past, (day,))
+        said, raw = raw[: len(pairs)], raw[len(pairs) :]
+        before = _judgement(past, day, pairs.assign(said=said))
+        if isinstance(before, Judgement):
+            made.append(Fold(f"{day} (not calibrated)", (day,), rows[0], _told(before, seed), before.losses))
+    return tuple(sorted(made, key=lambda fold: fold.judged))
+
+
+def _told(judgement: Judgement, seed: int) -> dict[str, float]:
+    """Metrics of a fold, with the bounds of the one that judges (losses are its distance from 1)."""
+    bounds = mean_interval(judgement.losses, seed)
+    told = {**judgement.metrics, judgement.metric: judgement.value}
+    if bounds is None:
+        return told
+    return told | {f"{judgement.metric} low": 1.0 - bounds[1], f"{judgement.metric} high": 1.0 - bounds[0]}
 
 
 def _repeats(company: Company) -> float:

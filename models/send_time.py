@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from models.evidence import chance_evidence, intervals
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.panel import Numbers
+from models.study import Fitted, Params, Range, Study
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WINDOWS = 3
@@ -38,11 +39,23 @@ SURE = 2.0
 
 NO_EFFECT = "no material effect: on later mails, knowing the hour did not tell better who would answer"
 CHUNK = 20_000
+CHOOSING = 0.75
+"""Of the sends of a fold: by the later ones it is chosen how persons differ."""
 
 
+MONTH_DAYS = 31
+"""Sends of one month are judged together, by those of months that were over before it began."""
+
+OTHER_DAYS = 0.5
+SPACE: dict[str, Range] = {"reach": Range(0.5, 6.0), "prior": Range(0.5, 40.0, by_ratio=True)}
+"""What a tuning may change: how persons differ (``hours.Personal``)."""
+
+
+@dataclass(frozen=True)
 class SendTime:
     """The best hours of each contact's week, in their own time zone."""
 
+    params: Params = field(default_factory=dict)
     name = "send_time"
     question = "When does each person answer mail?"
     needs: tuple[tuple[str, ...], ...] = (("contacts",), ("touches",))
@@ -58,7 +71,7 @@ class SendTime:
         first, last = cuts
         early, middle = every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]
         before, judged = every[every["sent_at"] < last], every[every["sent_at"] >= last]
-        personal = _choose(Hours.fit(early, None, company.seed), early, middle)
+        personal = _personal(early, middle, company.seed, self.params)
         said = Hours.fit(before, personal, company.seed)
         chance = said.chance(before, judged)
         flat = said.flat_chance(said.aptness(before, judged["contact_id"].to_numpy()))
@@ -101,7 +114,46 @@ class SendTime:
             },
             trained_as_of=company.as_of,
             rows=len(every),
+            tuned=dict(self.params),
         )
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on the company's past, month by month."""
+        every = _sends(company)
+        cuts = _cuts(every)
+        if isinstance(cuts, Abstention):
+            return cuts
+        rows = every.assign(as_of=[day.replace(day=1) for day in every["sent_at"].dt.date])
+        months = sorted(rows["as_of"].unique())
+        judged = tuple(day for day in months if day >= cuts[1].date()) or (months[-1],)
+
+        def fitted(learnt: pd.DataFrame, params: Params) -> Fitted:
+            at = int(len(learnt) * CHOOSING)
+            personal = _personal(learnt.iloc[:at], learnt.iloc[at:], company.seed, params)
+            hours = Hours.fit(learnt, personal, company.seed)
+            return Fitted(lambda asked: hours.chance(learnt, asked), {})
+
+        def plain(learnt: pd.DataFrame, asked: pd.DataFrame) -> Numbers:
+            hours = Hours.fit(learnt, None, company.seed)
+            return hours.flat_chance(hours.aptness(learnt, asked["contact_id"].to_numpy()))
+
+        return Study(
+            key="contact_id",
+            rows=rows,
+            horizon_days=MONTH_DAYS,
+            judged=judged,
+            metric="log loss",
+            fit=fitted,
+            losses=lambda said, asked: log_losses(said, asked["responded"].to_numpy(dtype=np.float64)),
+            metrics=lambda said, asked: {"auc": auc(said, asked["responded"].to_numpy(dtype=np.float64))},
+            plain=plain,
+            space=SPACE,
+            words={},
+        )
+
+    def with_params(self, params: Params) -> "SendTime":
+        """The same model, with parameters beside the usual ones."""
+        return SendTime(params)
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the sends that judge a challenger; days that it has learnt from are NaN."""
@@ -217,6 +269,13 @@ def _cuts(every: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | Abstention
             "send_time", "in a part of the history nobody, or everybody, answered; hours cannot be told apart"
         )
     return first, last
+
+
+def _personal(early: pd.DataFrame, later: pd.DataFrame, seed: int, params: Params) -> Personal | None:
+    """How persons differ: as a tuning found, or as later sends choose."""
+    if params:
+        return Personal(float(params["reach"]), OTHER_DAYS, float(params["prior"]))
+    return _choose(Hours.fit(early, None, seed), early, later)
 
 
 def _choose(hours: Hours, early: pd.DataFrame, later: pd.DataFrame) -> Personal | None:

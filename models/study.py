@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from features.company import Company
 from models.calibration import Numbers
-from models.evidence import mean_interval, stable_evidence
+from models.evidence import loss_bounds, mean_interval, stable_evidence
 from models.folds import closed_before, rolling
 from models.model import Abstention, Challenger, Fold, Model
 from models.pictures import curve_picture, folds_picture
@@ -96,7 +96,9 @@ def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
     made = [judged_fold(study, learn, day, challenger.tuned) for learn, day in _parts(study)]
     metrics, pictures = stable_evidence([fitted.importance for _, fitted in made], study.words)
-    folds = tuple(fold for fold, _ in made)
+    folds = tuple(
+        replace(fold, metrics=fold.metrics | loss_bounds(study.metric, fold.losses, seed)) for fold, _ in made
+    )
     pictures |= {"folds": _by_date(study, folds, seed), "learning curve": learning_curve(study, challenger.tuned, seed)}
     judgement = replace(challenger.judgement, metrics={**challenger.judgement.metrics, **metrics})
     return replace(challenger, folds=folds, judgement=judgement, pictures={**challenger.pictures, **pictures})

@@ -9,7 +9,7 @@ on top (``models.lifetime``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -25,18 +25,29 @@ from features.leaving import SILENCE_DAYS
 from features.spine import account_spine
 from models.boosting import PARAMS, TREES, Encoding, fit
 from models.calibration import Numbers
+from models.evidence import importance
 from models.folds import Folds, folds
 from models.history import ACCOUNT_HASH, account_rows, dated, labels, learning_dates
 from models.lifetime import WINDOW_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.reasons import Voice, as_json, middle, reasons
 from models.spread import Spreads
+from models.study import Fitted, Params, Range, Study
 
 HORIZON_DAYS = WINDOW_DAYS
 POWER = 1.5
 """Of the Tweedie loss: between Poisson (1) and gamma (2), as sums of purchases are."""
 
 PARAMETERS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
+SPACE: dict[str, Range] = {
+    "num_leaves": Range(4, 31, by_ratio=True, whole=True),
+    "learning_rate": Range(0.01, 0.1, by_ratio=True),
+    "min_data_in_leaf": Range(10, 200, by_ratio=True, whole=True),
+    "lambda_l2": Range(0.1, 50.0, by_ratio=True),
+    "trees": Range(40, 300, by_ratio=True, whole=True),
+}
+"""What a tuning may change."""
+
 FLOOR_SHARE = 0.01
 """Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
 
@@ -53,9 +64,14 @@ FEWEST_ROWS = 50
 FEWEST_PAYING = 20
 
 
+METRIC = "Tweedie deviance"
+
+
+@dataclass(frozen=True)
 class Value:
     """Revenue that an account brings within 90 days."""
 
+    params: Params = field(default_factory=dict)
     name = "expected_revenue"
     question = "What will each account bring in 90 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
@@ -68,12 +84,12 @@ class Value:
         parts = _split(rows)
         if isinstance(parts, Abstention):
             return parts
-        judged, seed = _at(rows, parts.judge), company.seed
-        made, plain = _Made.of(_at(rows, parts.learn), seed), _plain(_at(rows, parts.learn))
+        judged, seed, tuned = _at(rows, parts.judge), company.seed, dict(self.params)
+        made, plain = _Made.of(_at(rows, parts.learn), seed, tuned), _plain(_at(rows, parts.learn))
         calibrate = _at(rows, parts.calibrate)
-        before = [(_Made.of(_at(rows, parts.first), seed).expect(calibrate), calibrate)] if parts.first else []
+        before = [(_Made.of(_at(rows, parts.first), seed, tuned).expect(calibrate), calibrate)] if parts.first else []
         outs = [*before, (made.expect(judged), judged)]
-        made, final = made.put_right(before), _Made.of(rows, seed).put_right(outs)
+        made, final = made.put_right(before), _Made.of(rows, seed, tuned).put_right(outs)
         state = {
             "horizon_days": HORIZON_DAYS,
             "encoding": final.encoding.state(),
@@ -92,11 +108,41 @@ class Value:
             judgement=_judgement(judged, expected, plain, _held(expected, judged, before)),
             features_hash=ACCOUNT_HASH,
             example=final.encoding.encode(rows.head(5)),
-            params={**PARAMS, **PARAMETERS, "trees": TREES, "seed": seed, "horizon_days": HORIZON_DAYS},
+            params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
             pictures={"expected and came": _picture(expected, _came(judged), company.currency)},
             trained_as_of=company.as_of,
             rows=len(rows),
+            tuned=tuned,
         )
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on the company's past; accounts that are gone are not put right here."""
+        rows = _past(company)
+        parts = _split(rows)
+        if isinstance(parts, Abstention):
+            return parts
+
+        def fitted(learnt: pd.DataFrame, params: Params) -> Fitted:
+            made = _Made.of(learnt, company.seed, params)
+            return Fitted(made.expect, {} if made.booster is None else importance(made.booster))
+
+        return Study(
+            key="account_id",
+            rows=rows,
+            horizon_days=HORIZON_DAYS,
+            judged=parts.judge,
+            metric=METRIC,
+            fit=fitted,
+            losses=lambda said, judged: tweedie_losses(said, _came(judged)),
+            metrics=lambda said, judged: {"mean absolute error": float(np.abs(said - _came(judged)).mean())},
+            plain=lambda learnt, judged: _plain(learnt).expect(judged),
+            space=SPACE,
+            words={feature.name: feature.says for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)},
+        )
+
+    def with_params(self, params: Params) -> "Value":
+        """The same model, with parameters beside the usual ones."""
+        return Value(params)
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """What the champion ships, on the rows that judge a challenger; NaN for rows that it has learnt from."""
@@ -156,11 +202,12 @@ class _Made:
     gone_share: float = 1.0
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, seed: int) -> "_Made":
-        """Fitted to past rows."""
+    def of(cls, rows: pd.DataFrame, seed: int, params: Params) -> "_Made":
+        """Fitted to past rows, with parameters beside the usual ones."""
         plain = _plain(rows)
         encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
-        trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **PARAMETERS)
+        terms = {**PARAMETERS, **params}
+        trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
         return cls(trees, encoding, plain.floor)
 
     def begin(self, rows: pd.DataFrame) -> Numbers:
@@ -291,7 +338,7 @@ def _judgement(
     losses, plain_losses = tweedie_losses(expected, came), tweedie_losses(plain, came)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
     return Judgement(
-        metric="Tweedie deviance",
+        metric=METRIC,
         value=float(losses.mean()),
         baseline="trailing mean",
         baseline_value=float(plain_losses.mean()),
