@@ -10,9 +10,11 @@ import pytest
 
 from features.company import Company
 from models.churn import Churn
+from models.folds import rolling
 from models.lifetime import lifetime_scores
 from models.model import Abstention, Challenger, Champion, Model
 from models.repeat import Repeat
+from models.study import Study, judged_fold
 from models.upsell import Upsell
 from models.value import Value
 from models.win import Win
@@ -238,3 +240,18 @@ def test_what_comes_to_light_later_changes_no_score(
     assert not isinstance(before, Abstention)
     for table in model.tables:
         pd.testing.assert_frame_equal(scored[table], before[table])
+
+
+def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company) -> None:
+    study = Value().study(company)
+    assert isinstance(study, Study)
+    learn, day = rolling(study.dates, study.horizon_days, 1)[0]
+    fold, _ = judged_fold(study, learn, day, {})
+    assert fold.metrics["Tweedie deviance"] > 0
+    assert fold.metrics["mean absolute error"] > 0
+    few, _ = judged_fold(study, learn, day, {"trees": 1, "learning_rate": 0.01})
+    assert few.metrics["Tweedie deviance"] != fold.metrics["Tweedie deviance"]
+    tuned = Value().with_params({"trees": 40}).learn(company)
+    assert isinstance(tuned, Challenger)
+    assert tuned.tuned == {"trees": 40}
+    assert tuned.estimator.num_trees() == 40

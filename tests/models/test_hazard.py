@@ -194,3 +194,34 @@ def test_a_part_of_a_year_says_nothing_of_seasons() -> None:
     assert isinstance(made, Challenger)
     splits = dict(zip(made.estimator.feature_name(), made.estimator.feature_importance(), strict=True))
     assert splits["calendar"] == 0
+
+
+def test_one_kind_of_outcome_only_abstains_and_says_so() -> None:
+    rows = lives(200)
+    for event in (False, True):
+        made = hazard.learn(QUESTION, rows.assign(event=event, ended=event), AS_OF, seed=1)
+        assert isinstance(made, Abstention)
+        assert "needs 20 past cases that left, and 20 that did not" in made.why
+
+
+def test_empty_and_constant_columns_and_values_never_seen_change_nothing(learnt: Challenger) -> None:
+    more = replace(
+        QUESTION,
+        features=(*QUESTION.features, Feature("empty", "planted", "nothing", "count", absent="it has none"),
+                  Feature("same", "planted", "always one", "count")),
+        categories=(Feature("kind", "planted", "its kind", "category"),),
+    )  # fmt: skip
+
+    def widened(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+        return rows.assign(empty=np.nan, same=1.0, kind=pd.Series(kind, index=rows.index, dtype="str"))
+
+    made = hazard.learn(more, widened(lives(300), "usual"), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    assert made.judgement.ships == "model"
+    assert made.judgement.metrics["auc"] == pytest.approx(learnt.judgement.metrics["auc"], abs=0.02)
+    asked = lives(20, seed=9, dates=1)
+    usual, unseen = (hazard.chances(more, champion(made), widened(asked, kind)) for kind in ("usual", "never seen"))
+    assert np.isfinite(unseen).all()
+    assert unseen == pytest.approx(usual, abs=0.05)
+    told = hazard.score(more, champion(made), widened(asked, "never seen"), "EUR")
+    assert not told["reasons"].str.contains("nothing|always one").any()

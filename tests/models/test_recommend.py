@@ -346,3 +346,11 @@ def test_an_extra_that_few_of_the_seats_take_sells_for_few_and_what_is_bought_on
         firm = company_of(known, AS_OF)
         sale = sales(firm, offers, firm.tables["products"].execute(), 90)
         assert sale.tolist() == pytest.approx([extra, 3 * 20.0], nan_ok=True)
+
+
+def test_a_training_keeps_its_folds_with_bounds(challenger: Challenger) -> None:
+    last = challenger.folds[-1]
+    assert last.losses == challenger.judgement.losses
+    for fold in challenger.folds:
+        assert fold.metrics["NDCG@5 low"] <= fold.metrics["NDCG@5"] <= fold.metrics["NDCG@5 high"]
+    assert [fold.judged for fold in challenger.folds] == sorted(fold.judged for fold in challenger.folds)

@@ -12,6 +12,7 @@ from features.company import Company
 from models.hours import WEEK, Hours, Personal
 from models.model import Abstention, Challenger, Champion
 from models.send_time import NO_EFFECT, SendTime, best_windows, next_instant
+from models.study import Study, studied
 from tests.models.living_company import company_of
 
 AS_OF = date(2025, 1, 6)  # a Monday
@@ -175,3 +176,18 @@ def test_a_person_without_answers_yet_is_pulled_to_the_crowd(challenger: Challen
     hours = Hours.of(challenger.estimator, challenger.state)
     nothing = pd.DataFrame({"contact_id": pd.Series(dtype=str), "hour_of_week": [], "responded": []})
     assert (hours.factors(nothing, np.array(["x"], dtype=object)) == 1.0).all()
+
+
+def test_months_are_judged_by_months_before_them_and_a_tuning_is_learnt_with(rhythmic: Company) -> None:
+    study = SendTime().study(rhythmic)
+    assert isinstance(study, Study)
+    made = studied(study, SendTime().learn(rhythmic), seed=1)
+    assert len(made.folds) > 1
+    for fold in made.folds:
+        told = fold.metrics
+        assert told["log loss low"] < told["log loss"] < told["log loss high"]
+        assert fold.rows == len(study.rows[[day + timedelta(days=31) <= fold.judged[0] for day in study.rows["as_of"]]])
+    tuned = SendTime().with_params({"reach": 3.0, "prior": 4.0}).learn(rhythmic)
+    assert isinstance(tuned, Challenger)
+    assert tuned.tuned == {"reach": 3.0, "prior": 4.0}
+    assert (tuned.params["reach"], tuned.params["prior"]) == (3.0, 4.0)
