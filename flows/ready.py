@@ -1,20 +1,17 @@
 """The seconds before a night: Prefect's own server starts while the libraries that the night needs are imported.
 
-Each takes about ten seconds on two cores, and neither waits for the other. Where ``PREFECT_API_URL`` names a server,
-nothing is started.
+Each takes some seconds on two cores, and neither waits for the other. Where ``PREFECT_API_URL`` names a server, nothing
+is started.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from contextlib import ExitStack, contextmanager
 
 from data.errors import SettingsError
+from flows.server import server
 from flows.settings import Settings
 
 
@@ -24,12 +21,13 @@ def ready(settings: Settings) -> Iterator[None]:
 
     On its own server a flow sends no heartbeats: nobody watches for them, and stopping them takes a second.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefect-server") as side:
-        server = side.submit(get_client, sync_client=True)
+    with server(services=False) as own, ExitStack() as held:
         _import(settings)
-        server.result()
-    alone = {} if PREFECT_API_URL.value() else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(alone):
+        if own.ours:
+            from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+            alone = {PREFECT_API_URL: own.address(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+            held.enter_context(temporary_settings(alone))
         yield
 
 
