@@ -17,6 +17,7 @@ from features.labels import bought_products
 from features.owned import consumed
 from features.spine import account_spine, contact_spine, past_dates
 from models import ranker
+from models.album import Album
 from models.calibration import UNCALIBRATED, Calibration, Numbers, calibration_error, log_losses, reliability_picture
 from models.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
 from models.folds import Folds, folds
@@ -103,13 +104,15 @@ class Recommend:
                 "judged": str(parts.judge[0]),
                 "ownership": _rule(share),
             },
-            pictures={
-                "reliability": reliability_picture(
-                    f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
-                    said,
-                    judged["bought"].to_numpy(dtype=np.float64),
-                )
-            },
+            pictures=Album(
+                {
+                    "reliability": lambda: reliability_picture(
+                        f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
+                        said,
+                        judged["bought"].to_numpy(dtype=np.float64),
+                    )
+                }
+            ),
             trained_as_of=company.as_of,
             rows=len(every),
         )

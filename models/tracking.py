@@ -315,14 +315,6 @@ class Tracking:
 
 def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, str]:
     judgement = challenger.judgement
-    shipped, plain = np.mean(judgement.shipped or [0.0]), np.mean(judgement.baseline_losses or [0.0])
-    judged = {
-        "metric": judgement.metric,
-        "value": judgement.value,
-        "baseline": judgement.baseline,
-        "baseline_value": judgement.baseline_value,
-        "skill": float(1 - shipped / plain) if plain > 0 else 0.0,
-    }
     return {
         "gelir.run_id": made.run_id,
         "gelir.data_hash": made.data_hash,
@@ -332,7 +324,7 @@ def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, s
         "flavor": challenger.flavor,
         "ships": judgement.ships,
         "trained_as_of": challenger.trained_as_of.isoformat(),
-        "judged": json.dumps(judged),
+        "judged": json.dumps(judgement.told),
         "tuned": json.dumps(challenger.tuned),
         "verdict": verdict,
     }
