@@ -7,6 +7,7 @@ from prefect import flow
 
 from data.lock import exclusive
 from data.store import open_store
+from flows.lanes import two_lanes
 from flows.run import Run
 from flows.settings import Settings, load
 from flows.steps import learn, read, resolve, terms_of, two_at_once, validate
@@ -16,7 +17,10 @@ from flows.steps import learn, read, resolve, terms_of, two_at_once, validate
 def training(as_of: date | None = None, settings: Settings | None = None) -> str:
     """Train and judge a challenger for every model; a champion changes only when it is beaten. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), purpose="train")
-    with exclusive(open_store(run.settings.scores_url)):  # a night would meet champions that change under it
+    with (
+        exclusive(open_store(run.settings.scores_url)),
+        two_lanes(),
+    ):  # a night would meet champions that change under it
         crm = read(run)
         clean = validate(run, crm)
         golden = resolve(run, clean)
