@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -75,9 +76,7 @@ class Tracking:
     def get_ready(self) -> None:
         """Import MLflow and make its database, so that the first model need not wait for them."""
         with _quiet():
-            import mlflow.lightgbm
-            import mlflow.sklearn  # noqa: F401
-
+            import_mlflow()
             self._client.search_registered_models(max_results=1)
 
     def name(self, model: str) -> str:
@@ -370,6 +369,13 @@ def _log_estimator(challenger: Challenger) -> str:
         metadata={"features_hash": challenger.features_hash},
     )
     return str(info.model_uri)
+
+
+def import_mlflow() -> None:
+    """Import MLflow, and what it saves models with."""
+    with _quiet():
+        for name in ("mlflow.lightgbm", "mlflow.sklearn", "skops.io"):  # the last one keeps scikit-learn's estimators
+            import_module(name)
 
 
 @contextmanager
