@@ -10,7 +10,6 @@ import logging
 import os
 import pickle
 import signal
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +34,9 @@ class Lane:
     def __init__(self, number: int, module: str) -> None:
         spawned = get_context("spawn")  # a fork would copy the locks of threads that it does not copy
         self._pipe, its_end = spawned.Pipe()
-        self._process = spawned.Process(target=_live, args=(its_end, module), name=f"gelir-lane-{number}")
+        self._process = spawned.Process(
+            target=_live, args=(its_end, module, list(warnings.filters)), name=f"gelir-lane-{number}"
+        )
         self._process.start()
         its_end.close()
         self._turn = Lock()
@@ -162,12 +163,11 @@ def work(key: object, name: str, *args: Any) -> Any:
     return getattr(import_module(WORK), name)(*args)
 
 
-def _live(pipe: Connection, module: str) -> None:
+def _live(pipe: Connection, module: str, filters: list[Any]) -> None:
     """The life of a lane: import what is needed, then do what is asked until the leader is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts a night stops the leader, which ends its lanes
     Thread(target=_end_with_leader, daemon=True).start()
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # as the command line does for the leader
+    warnings.filters[:] = filters  # type: ignore[index]  # as in the leader: what it forbids is forbidden here
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
     logger.propagate = False
