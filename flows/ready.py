@@ -22,7 +22,7 @@ def ready() -> Iterator[None]:
 
     On its own server a flow sends no heartbeats: nobody watches for them, and stopping them takes a second.
     """
-    with server(services=False) as own, two_lanes(), ExitStack() as held:
+    with two_lanes(), server(services=False) as own, ExitStack() as held:
         _import()
         if own.ours:
             from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings

@@ -1,7 +1,7 @@
 """A Prefect server of our own, for as long as a night or a schedule lasts, where no other one is named.
 
-It is started before anything else is imported: what a night needs takes longer to import than a server to start, and
-the two do not wait for each other. (Prefect can start one too, but imports all of its server into the caller to do so.)
+It is started before much else is imported: what a night needs takes longer to import than a server to start, and the
+two do not wait for each other. (Prefect can start one too, but imports all of its server into the caller to do so.)
 """
 
 import os
@@ -54,11 +54,13 @@ class Server:
 
 @contextmanager
 def server(*, services: bool) -> Iterator[Server]:
-    """The server that ``PREFECT_API_URL`` names, or one of our own that stops with the block.
+    """The server that Prefect's settings name (``PREFECT_API_URL``), or one of our own that stops with the block.
 
     Only schedules need ``services``: they make runs of what is due.
     """
-    if given := os.environ.get("PREFECT_API_URL"):
+    from prefect.settings import PREFECT_API_URL
+
+    if given := PREFECT_API_URL.value():
         yield Server(given)
         return
     with socket.socket() as free:
