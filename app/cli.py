@@ -56,7 +56,7 @@ def nightly(
     before = published(tables.store(settings))
     from flows.ready import ready
 
-    with console.status("starting the night …"), ready(settings):
+    with console.status("starting the night …"), ready():
         from flows.nightly import nightly as night
 
         run_id = night(begun.moment.as_of, settings, attempt)
@@ -75,7 +75,7 @@ def train(
     told.prepare(settings)
     from flows.ready import ready
 
-    with console.status("starting the training …"), ready(settings):
+    with console.status("starting the training …"), ready():
         from flows.training import training
 
         run_id = training(as_of.date() if as_of else None, settings)
@@ -99,7 +99,7 @@ def tune(
     told.prepare(settings)
     from flows.ready import ready
 
-    with console.status("starting the tuning …"), ready(settings):
+    with console.status("starting the tuning …"), ready():
         from flows.tuning import tuning
         from models.tuning import Budget
 
@@ -158,7 +158,7 @@ def replay(
     told.prepare(settings)
     from flows.ready import ready
 
-    with console.status("starting the replay …"), ready(settings):
+    with console.status("starting the replay …"), ready():
         from flows.replay import replay as again
 
         run_id = again(run, settings)

@@ -20,8 +20,9 @@ def nightly(as_of: date | None = None, settings: Settings | None = None, attempt
         crm = read(run)  # source → contract tables, as known at the date
         clean = validate(run, crm)  # quarantines rows; stops the night on a broken promise
         golden = resolve(run, clean)  # one record per person and company
-        known = engineer(run, golden)  # features as of the date
+        features = engineer.submit(run, golden)  # as of the date, while models learn
         learnt = learn(run, golden)  # a challenger takes the champion's place only by being better
+        known = features.result()
         scores = score(run, golden, known, learnt)  # the champions; each may abstain
         chosen = decide(run, golden, known, scores)  # one action per customer, within the limits
         reports = report(run, store, golden, known, scores)  # KPIs, leaks, what became of past scores, alerts

@@ -1,35 +1,34 @@
-"""The seconds before a night: Prefect's own server starts while the libraries that the night needs are imported.
+"""The seconds before a night: Prefect's own server and the lanes start while the leader imports what it needs.
 
-Each takes about ten seconds on two cores, and neither waits for the other. Where ``PREFECT_API_URL`` names a server,
-nothing is started.
+Each takes some seconds on two cores, and none waits for another. Where ``PREFECT_API_URL`` names a server, none is
+started.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from contextlib import ExitStack, contextmanager
 
 from data.errors import SettingsError
+from flows.lanes import two_lanes
+from flows.server import server
 from flows.settings import Settings
 
 
 @contextmanager
-def ready(settings: Settings) -> Iterator[None]:
+def ready() -> Iterator[None]:
     """Start what a night begins with, and hold it for the block; what cannot be started raises here.
 
     On its own server a flow sends no heartbeats: nobody watches for them, and stopping them takes a second.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefect-server") as side:
-        server = side.submit(get_client, sync_client=True)
-        _import(settings)
-        server.result()
-    alone = {} if PREFECT_API_URL.value() else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(alone):
+    with two_lanes(), server(services=False) as own, ExitStack() as held:
+        _import()
+        if own.ours:
+            from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+            alone = {PREFECT_API_URL: own.address(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+            held.enter_context(temporary_settings(alone))
         yield
 
 
@@ -48,12 +47,9 @@ def make_databases(settings: Settings) -> None:
     Tracking(settings.path(settings.mlruns), settings.company or "gelir").get_ready()
 
 
-def _import(settings: Settings) -> None:
+def _import() -> None:
+    """What the leader of a night needs; its lanes import what models need."""
     from data.judge import import_great_expectations
     from flows import steps  # noqa: F401
-    from models.forecasters import import_prophet
-    from models.tracking import Tracking
 
     import_great_expectations()
-    import_prophet()
-    Tracking(settings.path(settings.mlruns), settings.company or "gelir").get_ready()

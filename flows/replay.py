@@ -1,7 +1,6 @@
 """A replay: an earlier night's scores, made again with the versions that it used. Nothing is published or learnt."""
 
 import json
-from dataclasses import replace
 from datetime import date
 
 from prefect import flow
@@ -10,7 +9,7 @@ from data.errors import StoreError
 from data.store import Store, open_store, view
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import compare, engineer, learn, read, resolve, score, terms_of, two_at_once, validate
+from flows.steps import compare, engineer, learn, read, resolve, score, two_at_once, validate
 
 
 @flow(name="replay", validate_parameters=False, task_runner=two_at_once())
@@ -26,7 +25,7 @@ def replay(run_id: str, settings: Settings | None = None) -> str:
     clean = validate(run, crm)
     golden = resolve(run, clean)
     known = engineer(run, golden)
-    learnt = learn(run, golden, replace(terms_of(run), replays=run_id, versions=versions))  # loads, learns nothing
+    learnt = learn(run, golden, replays=run_id, versions=versions)  # loads, learns nothing
     scores = score(run, golden, known, learnt)
     compare(run, store, run_id, scores)
     return run.id

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import psycopg
@@ -28,9 +27,6 @@ import data.replayed
 import data.resolve
 import data.store
 import data.validate
-import features.engineer
-import models.learning
-import models.scoring
 import reports
 from data.errors import StoreError
 from data.lake import Draft, Step
@@ -38,14 +34,15 @@ from data.ledger import alerts_before, said_before
 from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
-from features.company import Company
-from flows.run import Run, code_commit, code_digest
-from models import MODELS
-from models.learning import Terms
-from models.model import Model
-from models.tracking import Tracking
-from models.tuning import Budget
+from flows.lanes import two_lanes, work
+from flows.run import Run
 from reports.tonight import Tonight
+
+if TYPE_CHECKING:  # what models need is imported by the processes that work
+    from models.tuning import Budget
+
+Group = tuple[str, ...]
+"""Names of models that learn from the same features."""
 
 PAST_NIGHTS_COMPARED = 7
 """How many earlier nights of the same company tell what volume is normal."""
@@ -59,19 +56,20 @@ def _outside(_task: object, _run: TaskRun, state: State[object]) -> bool:
 
 
 def two_at_once() -> TaskRunner[PrefectFuture[Any]]:
-    """Tasks that are submitted run in two threads: LightGBM and DuckDB leave Python's lock free."""
+    """Tasks that are submitted run two at a time: a thread for each process that works (``flows.lanes``)."""
     runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
     return runner
 
 
 @contextmanager
 def guarded(run: Run, store: Store) -> Iterator[None]:
-    """Hold the night's lock; when the night stops, write down that it did and why. Readers keep what they had.
+    """Hold the night's lock, and two processes that work for it; when the night stops, write down that it did and why.
+    Readers keep what they had.
 
     What was read is forgotten when it was not good enough to go on with: who mends the source and starts again wants
     it read again. A night that is killed forgets nothing, and is resumed.
     """
-    with exclusive(store):
+    with exclusive(store), two_lanes():
         try:
             yield
         except Exception as stop:
@@ -116,76 +114,51 @@ def resolve(run: Run, clean: Step) -> Step:
 @task(cache_policy=NO_CACHE)
 def engineer(run: Run, golden: Step) -> Step:
     """Features of every account, contact and open deal as of the date."""
-    return run.step("engineer", lambda draft: features.engineer.engineer(run.known(golden), draft))
+    done: Step = work((run.id, "engineer"), "engineer", run, golden)
+    return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="learn {names}")
-def learn_some(run: Run, golden: Step, names: list[str], terms: Terms | None = None) -> list[Step]:
+def learn_some(run: Run, golden: Step, names: Group, asked: dict[str, Any]) -> list[Step]:
     """Which versions of some models score, and why."""
-    agreed = terms or terms_of(run)
-
-    def learnt(model: Model) -> Step:
-        one = models.learning.learn
-        company, tracking = _shared(run, golden, names), _tracking(run)
-        return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, agreed, draft))
-
-    return [learnt(model) for model in MODELS if model.name in names]
+    done: list[Step] = work((run.id, names), "learn", run, golden, names, asked)
+    return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="tune {name}")
-def tune_one(run: Run, golden: Step, name: str, budget: Budget) -> Step:
+def tune_one(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
     """Which version of a model scores after a search for better parameters, and what was found."""
-    (model,) = (model for model in MODELS if model.name == name)
-    tuned = models.learning.learn_tuned
-    terms = replace(terms_of(run), always=True)
-    return run.step(
-        f"learn_{name}", lambda draft: tuned(model, run.known(golden), _tracking(run), terms, budget, draft)
-    )
+    done: Step = work((run.id, name), "tune", run, golden, name, budget)
+    return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="score {names}")
-def score_some(run: Run, golden: Step, names: list[str], learnt: list[Step]) -> list[Step]:
+def score_some(run: Run, golden: Step, names: Group, learnt: list[Step]) -> list[Step]:
     """What the champions of some models say; each may abstain."""
-    who = {step.name: step for step in learnt}
-
-    def scored(model: Model) -> Step:
-        one = models.scoring.score_one
-        company, tracking = _shared(run, golden, names), _tracking(run)
-        champion = who[f"learn_{model.name}"]
-        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft))
-
-    return [scored(model) for model in MODELS if model.name in names]
+    done: list[Step] = work((run.id, names), "score", run, golden, names, learnt)
+    return done
 
 
 @task(cache_policy=NO_CACHE)
 def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
     """The scores of all models as readers see them: one row per account, contact and open deal."""
-    every = models.scoring.gather
-    return run.step("score", lambda draft: every(run.known(golden), known, learnt, scored, draft))
+    done: Step = work((run.id, "gather"), "gather", run, golden, known, learnt, scored)
+    return done
 
 
-def groups() -> list[list[str]]:
-    """Names of models, together where they learn from the same features: they share one company and what it made."""
-    together: dict[str, list[str]] = {}
-    for model in MODELS:
-        together.setdefault(model.features_hash, []).append(model.name)
-    return list(together.values())
-
-
-def terms_of(run: Run) -> Terms:
-    """The terms of a night: a challenger is trained where the champion is old."""
-    return Terms(run.id, run.settings.retrain_days, code=code_digest(), commit=code_commit())
-
-
-def learn(run: Run, golden: Step, terms: Terms | None = None) -> list[Step]:
-    """For every model the version that scores; groups of models learn side by side."""
-    started = [learn_some.submit(run, golden, names, terms) for names in groups()]
+def learn(run: Run, golden: Step, **asked: Any) -> list[Step]:
+    """For every model the version that scores; groups of models learn side by side. ``asked`` are terms other than the
+    usual ones (``models.learning.Terms``).
+    """
+    groups: list[Group] = work((run.id, "groups"), "groups", run)
+    started = [learn_some.submit(run, golden, names, asked) for names in groups]
     return [step for future in started for step in future.result()]
 
 
 def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     """The scores of the champions, side by side as they learnt; each may abstain."""
-    started = [score_some.submit(run, golden, names, learnt) for names in groups()]
+    groups: list[Group] = work((run.id, "groups"), "groups", run)
+    started = [score_some.submit(run, golden, names, learnt) for names in groups]
     return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
 
 
@@ -235,20 +208,6 @@ def record(run: Run) -> data.publish.RunRecord:
         versions = dict(zip(scored["model"], scored["version"], strict=True))
         told = replace(told, model_versions=json.dumps(versions))
     return told
-
-
-@lru_cache(maxsize=16)
-def _company(run: Run, golden: Step, names: tuple[str, ...]) -> Company:
-    return run.known(golden)
-
-
-def _shared(run: Run, golden: Step, names: list[str]) -> Company:
-    """The company of one group of models, kept between learning and scoring; no two threads use it at once."""
-    return _company(run, golden, tuple(names))
-
-
-def _tracking(run: Run) -> Tracking:
-    return Tracking(run.settings.path(run.settings.mlruns), run.company)
 
 
 def _earlier_reads(run: Run) -> list[Step]:

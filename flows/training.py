@@ -1,24 +1,27 @@
 """Training: a challenger for every model as of a date. Nothing is published; no night runs beside it."""
 
-from dataclasses import replace
 from datetime import date
 
 from prefect import flow
 
 from data.lock import exclusive
 from data.store import open_store
+from flows.lanes import two_lanes
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import learn, read, resolve, terms_of, two_at_once, validate
+from flows.steps import learn, read, resolve, two_at_once, validate
 
 
 @flow(name="training", validate_parameters=False, task_runner=two_at_once())
 def training(as_of: date | None = None, settings: Settings | None = None) -> str:
     """Train and judge a challenger for every model; a champion changes only when it is beaten. Returns the run's id."""
     run = Run.begin(as_of, settings or load(), purpose="train")
-    with exclusive(open_store(run.settings.scores_url)):  # a night would meet champions that change under it
+    with (
+        exclusive(open_store(run.settings.scores_url)),
+        two_lanes(),
+    ):  # a night would meet champions that change under it
         crm = read(run)
         clean = validate(run, crm)
         golden = resolve(run, clean)
-        learn(run, golden, replace(terms_of(run), always=True))  # each challenger studied as well
+        learn(run, golden, always=True)  # each challenger studied as well
     return run.id

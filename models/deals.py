@@ -21,6 +21,7 @@ import pandas as pd
 
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
+from models.album import Album
 from models.baseline import UNKNOWN
 from models.boosting import PARAMS, Encoding, fit
 from models.calibration import Calibration, Numbers, level_moved, log_losses, reliability_picture
@@ -124,7 +125,7 @@ def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention
         features_hash=HASH,
         example=final.encode(rows.head(5), TOLD_PERIOD),
         params={**PARAMS, **TREES, "seed": seed, "horizon_days": HORIZON_DAYS, "judged": parts.says},
-        pictures={"reliability": reliability_picture(_title(parts), said, won)},
+        pictures=Album({"reliability": lambda: reliability_picture(_title(parts), said, won)}),
         trained_as_of=as_of,
         rows=len(rows),
     )

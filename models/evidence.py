@@ -9,9 +9,9 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.album import Album
 from models.calibration import Numbers, auc, lift, log_losses, reliability_picture
 from models.pictures import gain_picture, importance_picture, shares_picture
 
@@ -45,30 +45,36 @@ def chance_evidence(
     booster: lgb.Booster | None = None,
     encoded: pd.DataFrame | None = None,
     words: Mapping[str, str] | None = None,
-) -> dict[str, Figure]:
+) -> Album:
     """Pictures of probabilities, out of time: reliability, gain and lift, and with the trees and the rows that they
     were given, what features did. ``words`` say features as people do, by their names.
     """
-    pictures = {"reliability": reliability_picture(title, said, happened), "gain": gain_picture(title, said, happened)}
-    return pictures | (tree_evidence(booster, encoded, words) if booster is not None and encoded is not None else {})
+    pictures = Album(
+        {
+            "reliability": lambda: reliability_picture(title, said, happened),
+            "gain": lambda: gain_picture(title, said, happened),
+        }
+    )
+    return pictures if booster is None or encoded is None else pictures | tree_evidence(booster, encoded, words)
 
 
-def tree_evidence(
-    booster: lgb.Booster, encoded: pd.DataFrame, words: Mapping[str, str] | None = None
-) -> dict[str, Figure]:
+def tree_evidence(booster: lgb.Booster, encoded: pd.DataFrame, words: Mapping[str, str] | None = None) -> Album:
     """Pictures of any trees: what each feature adds to the raw score of rows, a sample of the given ones."""
-    rows, shares = contributions(booster, encoded)
-    return {"shap summary": shares_picture(rows, shares, words or {})} if len(rows) else {}
+    if encoded.empty:
+        return Album()
+    return Album({"shap summary": lambda: shares_picture(*contributions(booster, encoded), words or {})})
 
 
 def stable_evidence(
     importances: Sequence[Mapping[str, float]], words: Mapping[str, str] | None = None
-) -> tuple[dict[str, float], dict[str, Figure]]:
+) -> tuple[dict[str, float], Album]:
     """The metric ``importance stability`` and its picture, from the importance of every fold."""
     if len(importances) < 2 or not any(importances):
-        return {}, {}
+        return {}, Album()
     table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
-    return {"importance stability": stability(table)}, {"importance": importance_picture(table, words or {})}
+    return {"importance stability": stability(table)}, Album(
+        {"importance": lambda: importance_picture(table, words or {})}
+    )
 
 
 def intervals(

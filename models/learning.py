@@ -27,8 +27,8 @@ class Terms:
     """When a champion meets a challenger: at once when ``always``, otherwise once it is older than ``retrain_days``.
 
     With ``always`` a challenger is also studied: rolling folds, the stability of its importance and a learning curve;
-    a night, which has less time, logs the folds that its calibration needs anyway. ``replays`` names a run whose
-    ``versions`` (by model) score, whatever is champion now.
+    a night, which has less time, logs the folds that its calibration needs anyway, and one picture. ``replays`` names a
+    run whose ``versions`` (by model) score, whatever is champion now.
     """
 
     run_id: str
@@ -108,6 +108,8 @@ def _challenger(
         study = model.study(company)
         if not isinstance(study, Abstention):
             challenger = studied(study, challenger, company.seed)
+    if not thorough:
+        challenger = replace(challenger, pictures=challenger.pictures.first())
     return replace(challenger, judgement=_bounded(challenger.judgement, company.seed))
 
 
@@ -142,12 +144,12 @@ def _settle(
         return _row(model, champion=verdict.stays, verdict=verdict.why)
     if champion is not None and champion.trained_as_of > company.as_of:
         why = f"scores this past date only; the champion of {champion.trained_as_of} stays"
-        return _row(model, champion=tracking.load(model.name, version), verdict=why)
+        return _row(model, champion=challenger.as_champion(version), verdict=why)
     if usable is not None and usable.held:
         why = f"v{usable.version} is held by hand until `gelir champion {model.name} --release`; v{version} is better"
         return _row(model, champion=usable, verdict=why)
     tracking.promote(model.name, version, by=terms.run_id)
-    return _row(model, champion=tracking.load(model.name, version), verdict=verdict.why)
+    return _row(model, champion=challenger.as_champion(version), verdict=verdict.why)
 
 
 def _rivals(

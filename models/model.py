@@ -10,9 +10,9 @@ from statistics import fmean, stdev
 from typing import Any, Literal, Protocol
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from features.company import Company
+from models.album import Album
 
 EQUAL = 1e-12
 """Losses nearer than this are the same number, written by another sum."""
@@ -43,6 +43,18 @@ class Judgement:
     baseline_losses: tuple[float, ...]
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is kept in words of it: ``skill`` is the share of the baseline's loss that what ships saves."""
+        ours, plain = fmean(self.shipped or (0.0,)), fmean(self.baseline_losses or (0.0,))
+        return {
+            "metric": self.metric,
+            "value": self.value,
+            "baseline": self.baseline,
+            "baseline_value": self.baseline_value,
+            "skill": 1 - ours / plain if plain > 0 else 0.0,
+        }
 
     @property
     def shipped(self) -> tuple[float, ...]:
@@ -92,11 +104,25 @@ class Challenger:
     features_hash: str
     example: pd.DataFrame
     params: dict[str, Any]
-    pictures: dict[str, Figure]
+    pictures: Album
     trained_as_of: date
     rows: int
     folds: tuple[Fold, ...] = ()
     tuned: dict[str, Any] = field(default_factory=dict)
+
+    def as_champion(self, version: str) -> "Champion":
+        """What it is once it was logged as a version and scores."""
+        return Champion(
+            model=self.model,
+            version=version,
+            ships=self.judgement.ships,
+            estimator=self.estimator,
+            state=self.state,
+            features_hash=self.features_hash,
+            trained_as_of=self.trained_as_of,
+            judged=self.judgement.told,
+            tuned=self.tuned,
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from features.labels import bought_products
 from features.owned import consumed
 from features.spine import account_spine, contact_spine, past_dates
 from models import ranker
+from models.album import Album
 from models.calibration import UNCALIBRATED, Calibration, Numbers, calibration_error, log_losses, reliability_picture
 from models.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
 from models.evidence import mean_interval
@@ -105,13 +106,15 @@ class Recommend:
                 "judged": str(parts.judge[0]),
                 "ownership": _rule(share),
             },
-            pictures={
-                "reliability": reliability_picture(
-                    f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
-                    said,
-                    judged["bought"].to_numpy(dtype=np.float64),
-                )
-            },
+            pictures=Album(
+                {
+                    "reliability": lambda: reliability_picture(
+                        f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
+                        said,
+                        judged["bought"].to_numpy(dtype=np.float64),
+                    )
+                }
+            ),
             trained_as_of=company.as_of,
             rows=len(every),
             folds=_folds(past, parts, [len(first), len(learnt)], outs, judgement, company.seed),
@@ -308,24 +311,25 @@ def _folds(
 ) -> tuple[Fold, ...]:
     """The folds that a training has anyway: the dates that calibrate, each by raw scores, and the judged one. ``rows``
     were learnt from before the first kind, and before the second."""
-    made = [Fold(str(parts.judge[0]), parts.judge, rows[1], _told(judgement, seed), judgement.losses)]
+    top, made = TOP["account"], []
     raw = outs[0]["raw"].to_numpy(dtype=np.float64) if outs else np.zeros(0)
     for day in parts.calibrate if outs else ():
         pairs = _pairs(past, (day,))
         said, raw = raw[: len(pairs)], raw[len(pairs) :]
-        before = _judgement(past, day, pairs.assign(said=said))
-        if isinstance(before, Judgement):
-            made.append(Fold(f"{day} (not calibrated)", (day,), rows[0], _told(before, seed), before.losses))
-    return tuple(sorted(made, key=lambda fold: fold.judged))
+        accounts = pairs.assign(said=said)[pairs["person"] == 0]
+        found = Lists.of(accounts, "said", top).found(past["account", day].bought)
+        if len(found):
+            missed = tuple((1.0 - found["ndcg"]).tolist())
+            metrics = {f"recall@{top}": float(found["recall"].mean())} | _bounded(judgement.metric, missed, seed)
+            made.append(Fold(f"{day} (not calibrated)", (day,), rows[0], metrics, missed))
+    metrics = {**judgement.metrics, **_bounded(judgement.metric, judgement.losses, seed)}
+    return (*made, Fold(str(parts.judge[0]), parts.judge, rows[1], metrics, judgement.losses))
 
 
-def _told(judgement: Judgement, seed: int) -> dict[str, float]:
-    """Metrics of a fold, with the bounds of the one that judges (losses are its distance from 1)."""
-    bounds = mean_interval(judgement.losses, seed)
-    told = {**judgement.metrics, judgement.metric: judgement.value}
-    if bounds is None:
-        return told
-    return told | {f"{judgement.metric} low": 1.0 - bounds[1], f"{judgement.metric} high": 1.0 - bounds[0]}
+def _bounded(metric: str, missed: tuple[float, ...], seed: int) -> dict[str, float]:
+    """The metric of which each account missed so much of 1, and its bounds."""
+    low, high = mean_interval(missed, seed) or (float("nan"), float("nan"))
+    return {metric: 1.0 - float(np.mean(missed)), f"{metric} low": 1.0 - high, f"{metric} high": 1.0 - low}
 
 
 def _repeats(company: Company) -> float:

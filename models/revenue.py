@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from data.scoring import REVENUE_FORECAST
 from features.company import Company
 from features.series import Grain, UnderWay, series_of, takings, under_way
+from models.album import Album
 from models.backtest import Choice, Origin, backtest, choose, combined, every_way, prequential
 from models.fan import errors_picture, fan_picture
 from models.forecast_judgement import halves, judgement, widths_of
@@ -85,10 +86,12 @@ class Revenue:
                 "trees_rounds": ROUNDS,
                 **{f"{grain}_{level}": way for grain, choice in choices.items() for level, way in choice.items()},
             },
-            pictures={
-                "revenue": fan_picture(forecasts["month"], company.currency),
-                "errors": errors_picture(past),
-            },
+            pictures=Album(
+                {
+                    "revenue": lambda: fan_picture(forecasts["month"], company.currency),
+                    "errors": lambda: errors_picture(past),
+                }
+            ),
             trained_as_of=company.as_of,
             rows=sum(int((~np.isnan(panel.values)).sum()) for panel in known.panels.values()),
             folds=tuple(_fold(origin, origin.losses(said)) for origin, said in prequential(past)),

@@ -16,6 +16,7 @@ from features.company import Company
 from features.sends import sends
 from features.spine import contact_spine
 from features.zones import contact_zones
+from models.album import Album
 from models.calibration import auc, log_losses
 from models.evidence import chance_evidence, intervals
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
@@ -108,10 +109,8 @@ class SendTime:
                 "judged from": str(last),
                 "material": material,
             },
-            pictures={
-                "hours": _picture(final),
-                **chance_evidence(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
-            },
+            pictures=Album({"hours": lambda: _picture(final)})
+            | chance_evidence(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
             trained_as_of=company.as_of,
             rows=len(every),
             tuned=dict(self.params),

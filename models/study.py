@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from features.company import Company
+from models.album import Album
 from models.calibration import Numbers
 from models.evidence import loss_bounds, mean_interval, stable_evidence
 from models.folds import closed_before, rolling
@@ -99,9 +100,10 @@ def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     folds = tuple(
         replace(fold, metrics=fold.metrics | loss_bounds(study.metric, fold.losses, seed)) for fold, _ in made
     )
-    pictures |= {"folds": _by_date(study, folds, seed), "learning curve": learning_curve(study, challenger.tuned, seed)}
+    curve = learning_curve(study, challenger.tuned, seed)
+    pictures |= Album({"folds": lambda: _by_date(study, folds, seed), "learning curve": lambda: curve})
     judgement = replace(challenger.judgement, metrics={**challenger.judgement.metrics, **metrics})
-    return replace(challenger, folds=folds, judgement=judgement, pictures={**challenger.pictures, **pictures})
+    return replace(challenger, folds=folds, judgement=judgement, pictures=challenger.pictures | pictures)
 
 
 def judged_fold(study: Study, learn: tuple[date, ...], day: date, params: Params) -> tuple[Fold, Fitted]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -75,9 +76,7 @@ class Tracking:
     def get_ready(self) -> None:
         """Import MLflow and make its database, so that the first model need not wait for them."""
         with _quiet():
-            import mlflow.lightgbm
-            import mlflow.sklearn  # noqa: F401
-
+            import_mlflow()
             self._client.search_registered_models(max_results=1)
 
     def name(self, model: str) -> str:
@@ -315,14 +314,6 @@ class Tracking:
 
 def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, str]:
     judgement = challenger.judgement
-    shipped, plain = np.mean(judgement.shipped or [0.0]), np.mean(judgement.baseline_losses or [0.0])
-    judged = {
-        "metric": judgement.metric,
-        "value": judgement.value,
-        "baseline": judgement.baseline,
-        "baseline_value": judgement.baseline_value,
-        "skill": float(1 - shipped / plain) if plain > 0 else 0.0,
-    }
     return {
         "gelir.run_id": made.run_id,
         "gelir.data_hash": made.data_hash,
@@ -332,7 +323,7 @@ def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, s
         "flavor": challenger.flavor,
         "ships": judgement.ships,
         "trained_as_of": challenger.trained_as_of.isoformat(),
-        "judged": json.dumps(judged),
+        "judged": json.dumps(judgement.told),
         "tuned": json.dumps(challenger.tuned),
         "verdict": verdict,
     }
@@ -378,6 +369,13 @@ def _log_estimator(challenger: Challenger) -> str:
         metadata={"features_hash": challenger.features_hash},
     )
     return str(info.model_uri)
+
+
+def import_mlflow() -> None:
+    """Import MLflow, and what it saves models with."""
+    with _quiet():
+        for name in ("mlflow.lightgbm", "mlflow.sklearn", "skops.io"):  # the last one keeps scikit-learn's estimators
+            import_module(name)
 
 
 @contextmanager

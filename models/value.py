@@ -23,6 +23,7 @@ from features.company import Company
 from features.labels import at_risk, revenue_after
 from features.leaving import SILENCE_DAYS
 from features.spine import account_spine
+from models.album import Album
 from models.boosting import PARAMS, TREES, Encoding, fit
 from models.calibration import Numbers
 from models.evidence import importance
@@ -109,7 +110,7 @@ class Value:
             features_hash=ACCOUNT_HASH,
             example=final.encoding.encode(rows.head(5)),
             params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
-            pictures={"expected and came": _picture(expected, _came(judged), company.currency)},
+            pictures=Album({"expected and came": lambda: _picture(expected, _came(judged), company.currency)}),
             trained_as_of=company.as_of,
             rows=len(rows),
             tuned=tuned,

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from data.errors import TrackingError
+from models.album import Album
 from models.comparison import ALIKE, compare, nights
 from models.model import Challenger, Champion, Judgement
 from models.promotion import Rival
@@ -39,7 +40,7 @@ def challenger(gain: float, columns: list[str], leaves: int, learnt: date) -> Ch
         features_hash="abc",
         example=rows.head(2),
         params={"leaves": leaves, "seed": 7},
-        pictures={},
+        pictures=Album(),
         trained_as_of=learnt,
         rows=30,
     )

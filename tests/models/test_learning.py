@@ -15,6 +15,7 @@ import pytest
 from data.errors import TrackingError
 from data.lake import Lake
 from features.company import Company
+from models.album import Album
 from models.learning import Terms, learn, learn_tuned
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.study import Fitted, Range, Study
@@ -61,7 +62,7 @@ class Guess:
             features_hash=self.features_hash,
             example=rows.head(2),
             params={"guess": self.loss},
-            pictures={},
+            pictures=Album(),
             trained_as_of=company.as_of,
             rows=ROWS,
             tuned=self.params,

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
 
 from data.errors import SettingsError, TrackingError
+from models.album import Album
 from models.model import Challenger, Judgement
 from models.tracking import Tracking
 from models.versions import Provenance
@@ -54,7 +55,7 @@ def challenger() -> Challenger:
         features_hash="abc",
         example=ROWS.head(3),
         params={"leaves": 31},
-        pictures={"calibration": figure},
+        pictures=Album({"calibration": lambda: figure}),
         trained_as_of=date(2025, 3, 1),
         rows=60,
     )
