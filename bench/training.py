@@ -88,7 +88,7 @@ def main() -> None:
     figures: dict[str, float | None] = json.loads(done.stdout.splitlines()[-1])
     rows = [[table, f"{count:,}", ""] for table, count in counts.items()]
     rows += [
-        ["lives learnt from", f"{figures['training.rows']:,.0f}", ""],
+        ["lives learnt from, drawn from all", f"{figures['training.rows']:,.0f}", ""],
         ["seconds", f"{figures['training.seconds']:.0f}", "≤ 600"],
         ["seconds of the processor", f"{figures['training.cpu_seconds']:.0f}", ""],
         ["peak GiB", f"{figures['training.peak_gib']:.2f}", "≤ 8"],
