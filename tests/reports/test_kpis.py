@@ -348,4 +348,4 @@ def test_any_table_may_be_empty(random_company: Company) -> None:
 
 def test_every_definition_is_said_and_counted() -> None:
     assert len({kpi.name for kpi in DEFINITIONS}) == len(DEFINITIONS)
-    assert all(kpi.definition and kpi.version >= 1 for kpi in DEFINITIONS)
+    assert all(kpi.formula and kpi.version >= 1 for kpi in DEFINITIONS)
