@@ -33,6 +33,7 @@ ACTIVE_DAYS = 90
 DAY = timedelta(days=1)
 UNKNOWN = "unknown"
 """The region or segment of accounts that have none, so that parts always add up to the total."""
+BEGINNINGS = (("orders", "ordered_at"), ("subscriptions", "started_at"), ("opportunities", "created_at"))
 SLICED = ("region", "segment")
 
 
@@ -84,17 +85,22 @@ class Books:
 
     def since(self, table: str, column: str) -> npt.NDArray[np.bool_]:
         """For each reported month whether the table had begun by its end; never where it is empty."""
-        begun = self._first(table, column)
+        begun = self._firsts[table, column]
         return np.array([begun < pd.Timestamp(end) for end in self.instants[RETENTION_MONTHS + 1 :]])
 
     @cached_property
     def first_sale(self) -> pd.Timestamp:
         """When the first order or subscription began; the end of time where there is none."""
-        return min(self._first("orders", "ordered_at"), self._first("subscriptions", "started_at"))
+        return min(self._firsts["orders", "ordered_at"], self._firsts["subscriptions", "started_at"])
 
-    def _first(self, table: str, column: str) -> pd.Timestamp:
-        first = self.company.tables[table][column].min().execute()
-        return pd.Timestamp(first) if first is not None and first == first else pd.Timestamp.max
+    @cached_property
+    def _firsts(self) -> dict[tuple[str, str], pd.Timestamp]:
+        """When each table began, the end of time where it is empty."""
+        began: dict[tuple[str, str], pd.Timestamp] = {}
+        for table, column in BEGINNINGS:
+            first = self.company.tables[table][column].min().execute()
+            began[table, column] = pd.Timestamp(first) if first is not None and first == first else pd.Timestamp.max
+        return began
 
     @cached_property
     def mrr(self) -> Money:

@@ -103,7 +103,7 @@ def leads_untouched(company: Company) -> pd.DataFrame:
         key=frame["account_id"],
         money=worth,
         evidence=[
-            f"it came in on {at:%Y-%m-%d}, {waits} days ago, and nobody has touched it since; {arrived:,} accounts that"
+            f"the account came in on {at:%Y-%m-%d}, {waits} days ago, and nobody has touched it since; {arrived:,} that"
             f" came in within a year brought {brought:,.0f} {company.currency} in new deals"
             for at, waits in zip(frame["came_at"], days, strict=True)
         ],

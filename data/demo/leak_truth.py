@@ -26,6 +26,7 @@ SLOWEST = 0.9
 WEEKS, HALF, FEWEST_DAYS, SPREAD_DAYS = 8, 0.5, 5, 28
 """Seats are outgrown when more people than seats came on half of the days of so many weeks, five at least, and not on
 days of one month only."""
+RUNS_ON_DAYS = 31
 WAITS_DAYS, COLD_DAYS, YEAR_DAYS = 14, 180, 365
 BROKEN = (
     "closed before it was created",
@@ -240,9 +241,9 @@ def _used_after_end(tables: dict[str, pd.DataFrame], keys: pd.Series, midnight: 
     some = held.loc[held["subscription_id"].isin(keys), ["account_id", "product_id", "mrr", "ended_at"]]
     both = tables["usage"].merge(some, on=["account_id", "product_id"])
     day = both["day"].astype("datetime64[us]")
-    late = (
-        (day > both["ended_at"] + pd.Timedelta(days=1)) & (day >= midnight - pd.Timedelta(days=90)) & (day < midnight)
-    )
+    after = day - both["ended_at"]
+    late = (after > pd.Timedelta(days=1)) & (after < pd.Timedelta(days=RUNS_ON_DAYS))
+    late &= (day >= midnight - pd.Timedelta(days=90)) & (day < midnight)
     by = both[late].groupby(["account_id", "product_id"], as_index=False).agg(mrr=("mrr", "sum"))
     return _rows("used_after_end", by["account_id"] + "/" + by["product_id"], by["account_id"],
                  (by["mrr"] / MONTH_DAYS).to_numpy())  # fmt: skip
