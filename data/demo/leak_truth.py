@@ -180,7 +180,7 @@ def _unnoticed(tables: dict[str, pd.DataFrame], c: Contracts, as_of: int) -> pd.
     met = met[(met["seen"] >= met["at"]) & (met["seen"] < met["at"] + NOTICED_DAYS * DAY)]
     noticed = set(zip(met["account_id"], met["at"], strict=True))
     keep = [(who, at) not in noticed for who, at in zip(rows["account_id"], rows["at"], strict=True)]
-    rows = rows[keep]
+    rows = rows[np.array(keep, dtype=bool)]
     key = rows["account_id"] + "/" + pd.to_datetime(rows["at"], unit="s").dt.strftime("%Y-%m-%d")
     return _rows("downgrade_unnoticed", key, rows["account_id"], rows["fall"].to_numpy() * 12)
 
@@ -223,7 +223,7 @@ def _past_due(tables: dict[str, pd.DataFrame], keys: pd.Series, midnight: pd.Tim
     about = set(zip(open_["account_id"], open_["product_id"], strict=True))
     renewing = set(open_.loc[open_["kind"] == "renewal", "account_id"])
     pairs = zip(due["account_id"], due["product_id"], strict=True)
-    due = due[[pair not in about and pair[0] not in renewing for pair in pairs]]
+    due = due[np.array([pair not in about and pair[0] not in renewing for pair in pairs], dtype=bool)]
     months = ((midnight - due["term_ends_at"]).dt.total_seconds() / (MONTH_DAYS * DAY)).clip(lower=1)
     return _rows("renewal_past_due", due["subscription_id"], due["account_id"], (due["mrr"] * months).to_numpy())
 

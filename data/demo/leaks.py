@@ -180,6 +180,8 @@ def overlook(tables: dict[str, pd.DataFrame], contracts: Contracts, span: Span, 
     for who, when in zip(some["account"], some["at"], strict=True):
         moved |= (account == who) & (at >= when - DAY) & (at < when + (NOTICED_DAYS + 2) * DAY)
     steady = np.setdiff1d(np.unique(account), fell["account"])
+    if not len(steady):
+        return
     elsewhere = ids("A", rng.choice(steady, len(done)), 6)
     tables["activities"] = done.assign(
         account_id=done["account_id"].mask(pd.Series(moved), elsewhere),

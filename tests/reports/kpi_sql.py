@@ -128,8 +128,8 @@ SQL: dict[str, str] = {
             SELECT order_id, sum(amount) AS amount FROM orders
             WHERE status = 'placed' AND ordered_at >= $start AND ordered_at < $end GROUP BY order_id, account_id)""",
     "win_rate": "SELECT avg((outcome = 'won')::INT) FROM opportunities WHERE closed_at >= $start AND closed_at < $end",
-    "win_rate_value": f"{CLOSED} SELECT coalesce(sum(stood) FILTER (outcome = 'won'), 0) / nullif(sum(stood), 0) FROM closed"
-    " WHERE closed_at >= $start AND closed_at < $end",
+    "win_rate_value": f"{CLOSED} SELECT coalesce(sum(stood) FILTER (outcome = 'won'), 0) / nullif(sum(stood), 0)"
+    " FROM closed WHERE closed_at >= $start AND closed_at < $end",
     "sales_cycle_days": """
         SELECT avg(date_diff('second', created_at, closed_at)) / 86400 FROM opportunities
         WHERE outcome = 'won' AND closed_at >= $start AND closed_at < $end""",
@@ -150,8 +150,8 @@ SQL: dict[str, str] = {
     " FROM revenue, month_ends, margin, lost, begun",
     "ltv_cac": f"{CUSTOMERS} SELECT revenue.money / month_ends.n * rate / (lost.n / begun.n)"
     " / (spent.money / nullif(joined.n, 0)) FROM revenue, month_ends, margin, lost, begun, spent, joined",
-    "cac_payback_months": f"{CUSTOMERS} SELECT spent.money / nullif(joined.n, 0) / (revenue.money / month_ends.n * rate)"
-    " FROM revenue, month_ends, margin, spent, joined",
+    "cac_payback_months": f"{CUSTOMERS} SELECT spent.money / nullif(joined.n, 0)"
+    " / (revenue.money / month_ends.n * rate) FROM revenue, month_ends, margin, spent, joined",
     **{
         name: f"SELECT avg({column}) FROM lifetimes JOIN ({ACTIVE.format(inst='[$end]')}) USING (account_id)"
         for name, column in (("ltv_predicted", "lifetime_value"), ("ltv_bgnbd", "lifetime_value_bgnbd"))
