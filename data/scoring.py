@@ -239,6 +239,7 @@ KPI_DEFINITIONS = Table(
     ("kpi",),
     (
         Column("kpi", required=True),
+        Column("place", "integer", required=True, minimum=1),
         Column("unit", required=True),
         Column("formula", required=True),
         Column("slices", required=True),

@@ -32,12 +32,13 @@ def definitions(currency: str) -> pd.DataFrame:
     rows = [
         {
             "kpi": kpi.name,
+            "place": place,
             "unit": _unit(kpi, currency),
             "formula": kpi.formula,
             "slices": SLICES[kpi.by],
             "definition_version": kpi.version,
         }
-        for kpi in DEFINITIONS
+        for place, kpi in enumerate(DEFINITIONS, 1)
     ]
     return conform(pd.DataFrame(rows), KPI_DEFINITIONS)
 

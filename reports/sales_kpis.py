@@ -106,8 +106,8 @@ SELLING: tuple[Kpi, ...] = (
     Kpi("open_deals", "count", "deals created and not closed by the month's end", open_deals),
     Kpi("pipeline", "money", "sum of the amounts of deals open at the month's end, as they then were; where the history"
         " does not tell, as last known", pipeline),
-    Kpi("pipeline_velocity", "money a day", "open_deals × win rate × mean amount won ÷ mean days from creation to"
-        " winning, the last three of the 12 months that end with the month", velocity),
+    Kpi("pipeline_velocity", "money a day", "open_deals at the month's end × win rate × mean amount won ÷ mean days"
+        " from creation to winning; but for the first, of the 12 months that end with the month", velocity),
     Kpi("coverage", "times", "pipeline ÷ amount won in a quarter, on average of the 12 months that end with the month:"
         " the need of a quarter like those, since the contract holds no targets", coverage),
     Kpi("stage_conversion", "share", "of the deals that left a stage in the month, those that went to another or were"

@@ -111,8 +111,8 @@ WORTH: tuple[Kpi, ...] = (
         by="total"),
     Kpi("cac_payback_months", "months", "costs of sales and marketing ÷ new customers of 12 months, over"
         " revenue_per_customer × gross_margin", payback, by="total"),
-    Kpi("forecast_accuracy", "share", "1 − |forecast − net_revenue| ÷ net_revenue, 0 at least; the forecast is the last"
-        " one published by the month's first day", forecast_accuracy),
+    Kpi("forecast_accuracy", "share", "1 − how far the forecast was off ÷ net_revenue, 0 at least; the forecast is the"
+        " last one published by the month's first day", forecast_accuracy),
     Kpi("forecast_bias", "share", "forecast ÷ net_revenue − 1, the forecast as in forecast_accuracy",
         lambda ledger: forecast_ratio(ledger) - 1),
 )  # fmt: skip

@@ -24,6 +24,7 @@ JOIN leaks_by_run AS written ON written.run_id = published_run.run_id;
 CREATE TABLE kpi_definitions_by_run (
     run_id TEXT NOT NULL,
     kpi TEXT NOT NULL,
+    place BIGINT,
     unit TEXT,
     formula TEXT,
     slices TEXT,
@@ -34,6 +35,7 @@ CREATE TABLE kpi_definitions_by_run (
 CREATE VIEW kpi_definitions AS
 SELECT
     written.kpi,
+    written.place,
     written.unit,
     written.formula,
     written.slices,

@@ -149,7 +149,7 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
         ],
         "kpis": [{"kpi": "mrr", "period": date(2026, 2, 1), "slice": "total", "value": 900.0}],
         "kpi_definitions": [
-            {"kpi": "mrr", "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}
+            {"kpi": "mrr", "place": 1, "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}
         ],
         "leaks": [],
         "quarantined": [{"table_name": "orders", "reason": "amount is missing", "rows": 2}],
