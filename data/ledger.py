@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import (
     BigInteger,
@@ -37,8 +36,6 @@ TOLD, CAME = "scores_told", "outcomes"
 """The tables that the report step writes for the ledger: tonight's scores, and outcomes that became known."""
 SHOWN_DAYS = 400
 """Matched scores are read back for so long: a year of months, and the one under way."""
-MONTH_DAYS = 31
-"""A forecast of a month is told at most so many days before it begins."""
 
 _METADATA = MetaData()
 NIGHTS = Table(
@@ -115,26 +112,24 @@ def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
 
 
 def forecasts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
-    """One row per node and month that began before ``as_of``: ``node, period, point``, by the latest of the company's
-    published runs that spoke by the month's first day, and in the month before it.
+    """One row per forecast that a company's published runs before ``as_of`` gave of a period that began before it:
+    ``as_of, node, grain, period, point``.
 
-    Only runs whose rows are kept can be asked (``keep_runs``): a month that began before the oldest has no row.
+    Only runs whose rows are kept can be asked (``keep_runs``): what older ones foretold is not known here.
     """
     written, runs = BASES[REVENUE_FORECAST.name], RUN_RECORDS
+    columns = (runs.c.as_of, written.c.node, written.c.grain, written.c.period, written.c.point)
     query = (
-        select(written.c.node, written.c.period, written.c.point, runs.c.as_of)
+        select(*columns)
         .join(runs, runs.c.run_id == written.c.run_id)
         .where(runs.c.company == company, runs.c.as_of < as_of, runs.c.status == "published")
-        .where(written.c.grain == "month", written.c.point.is_not(None))
-        .where(written.c.period < as_of, written.c.period >= runs.c.as_of)
-        .order_by(written.c.period, written.c.node, runs.c.as_of.desc(), runs.c.published_at.desc())
+        .where(written.c.period < as_of, written.c.point.is_not(None))
+        .order_by(runs.c.as_of, runs.c.published_at, written.c.node, written.c.grain, written.c.period)
     )
     with store.reading() as connection:
         found = connection.execute(query).all()
-    rows = pd.DataFrame([tuple(row) for row in found], columns=["node", "period", "point", "told_on"], dtype=object)
-    days = [(begins - told_on).days for begins, told_on in zip(rows["period"], rows["told_on"], strict=True)]
-    latest = rows[np.array(days, dtype=int) <= MONTH_DAYS].drop_duplicates(["node", "period"])
-    return latest[["node", "period", "point"]].astype({"node": "str", "point": "float64"}).reset_index(drop=True)
+    rows = pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns], dtype=object)
+    return rows.astype({"node": "str", "grain": "str", "point": "float64"})
 
 
 def keep(

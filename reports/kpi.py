@@ -23,8 +23,8 @@ YEAR = 12
 @dataclass(frozen=True)
 class Ledger:
     """What KPIs are made from: the company's books and deals, what its customers are predicted to be worth
-    (``account_id, lifetime_value, lifetime_value_bgnbd``) and what earlier nights forecast of each month before it
-    began (``node, period, point``); the last two may be empty."""
+    (``account_id, lifetime_value, lifetime_value_bgnbd``) and what earlier nights forecast
+    (``as_of, node, grain, period, point``); the last two may be empty."""
 
     company: Company
     lifetimes: pd.DataFrame

@@ -13,7 +13,7 @@ from reports.value_kpis import WORTH
 
 DEFINITIONS: tuple[Kpi, ...] = (*RECURRING, *SELLING, *WORTH)
 SLICES: dict[By, str] = {"slice": "total, region, segment", "total": "total", "stage": "stage"}
-NOTHING = pd.DataFrame(columns=["account_id", "node", "period", "point"])
+NOTHING = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period", "point"])
 
 
 def key_figures(company: Company, lifetimes: pd.DataFrame = NOTHING, forecasts: pd.DataFrame = NOTHING) -> pd.DataFrame:

@@ -21,7 +21,7 @@ class Tonight:
     """One night; each page is made when it is first looked at.
 
     ``known`` holds the features, ``scored`` the scores. ``said`` and ``alerted`` are what earlier nights left in the
-    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before; ``foretold``
+    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before; ``foreseen``
     what they forecast of months that are over.
     """
 
@@ -30,12 +30,12 @@ class Tonight:
     scored: Step
     said: pd.DataFrame
     alerted: pd.DataFrame
-    foretold: pd.DataFrame
+    foreseen: pd.DataFrame
 
     @cached_property
     def key_figures(self) -> pd.DataFrame:
         """The KPIs, with what models say of customers' worth and what earlier nights forecast."""
-        return key_figures(self.company, self.scored.frame("account_scores"), self.foretold)
+        return key_figures(self.company, self.scored.frame("account_scores"), self.foreseen)
 
     @cached_property
     def told(self) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from reports.sales_kpis import net_revenue
 
 ACQUIRING_TEAMS = ("sales", "marketing")
 """Whose costs are the costs of acquiring customers."""
+FRESH_DAYS = 31
+"""A forecast of a month is judged when it was published so many days before it at most."""
 
 
 def acquisition_cost(ledger: Ledger) -> Numbers:
@@ -61,12 +63,14 @@ def predicted(ledger: Ledger, column: str) -> Numbers:
 
 
 def forecast_ratio(ledger: Ledger) -> Numbers:
-    """What was forecast of each month before it began, over what came; NaN where nothing was published then."""
+    """What was forecast of each month by its first day, over what came; NaN where nothing was published then."""
     books, told = ledger.books, ledger.forecasts
-    keys = ("node", "period", "point")
-    points = {(node, period): point for node, period, point in zip(*(told[name] for name in keys), strict=True)}
+    rows = told[(told["grain"] == "month") & told["point"].notna()].sort_values("as_of", kind="stable")
+    ahead = [(begins - said_on).days for begins, said_on in zip(rows["period"], rows["as_of"], strict=True)]
+    rows = rows[[0 <= days <= FRESH_DAYS for days in ahead]] if len(rows) else rows
+    points = dict(zip(zip(rows["node"], rows["period"], strict=True), rows["point"], strict=True))
     said = np.array([[points.get((name, month), np.nan) for month in books.months] for name in books.slices])
-    return quotient(said, net_revenue(ledger))
+    return quotient(said.astype(np.float64), net_revenue(ledger))
 
 
 def forecast_accuracy(ledger: Ledger) -> Numbers:

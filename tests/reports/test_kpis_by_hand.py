@@ -165,8 +165,18 @@ def worth() -> pd.DataFrame:
         ),
         pd.DataFrame({"account_id": ["A0", "A1", "A9", "A10"], "lifetime_value": [1000.0, 3000.0, 9999.0, None],
                       "lifetime_value_bgnbd": [None, 500.0, None, None]}),
-        pd.DataFrame({"node": ["total", "total", "region:X"], "period": [date(2024, m, 1) for m in (5, 6, 6)],
-                      "point": [1080.0, 480.0, 1.0]}),
+        pd.DataFrame(
+            [
+                (date(2024, 4, 20), "total", "month", date(2024, 5, 1), 2000.0),  # a later night says
+                (date(2024, 5, 1), "total", "month", date(2024, 5, 1), 1080.0),
+                (date(2024, 5, 2), "total", "month", date(2024, 5, 1), 900.0),  # too late to be a forecast
+                (date(2024, 5, 28), "total", "month", date(2024, 6, 1), 480.0),
+                (date(2024, 5, 28), "region:X", "month", date(2024, 6, 1), 1.0),
+                (date(2024, 5, 28), "total", "week", date(2024, 6, 1), 1.0),
+                (date(2024, 2, 1), "total", "month", date(2024, 4, 1), 900.0),  # too early to count
+            ],
+            columns=["as_of", "node", "grain", "period", "point"],
+        ),
     )  # fmt: skip
 
 
