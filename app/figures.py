@@ -30,10 +30,10 @@ def show_kpis(console: Console, store: Store, part: str) -> bool:
     mine = mine.assign(place=mine["kpi"].map(order)).sort_values(["place", "slice"], kind="stable")
     for (kpi, of), figures in mine.groupby(["kpi", "slice"], sort=False):
         by_month = dict(zip(figures["period"], figures["value"], strict=True))
-        unit = str(figures["unit"].iloc[0])
-        name = str(kpi) if of == part else str(of).removeprefix("stage:")
+        unit = "" if pd.isna(figures["unit"].iloc[0]) else str(figures["unit"].iloc[0])
+        name = str(kpi) if of == part else f"conversion: {str(of).removeprefix('stage:')}"
         cells = (figure(by_month[month], unit) if month in by_month else "" for month in months)
-        table.add_row(f"  {name}" if of != part else name, "" if unit == "share" else unit, *cells)
+        table.add_row(name, "" if unit == "share" else unit, *cells)
     console.print(table)
     console.print("[dim]what they mean: gelir show kpi_definitions --limit 60; by region or segment: --slice[/]")
     return True
