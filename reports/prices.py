@@ -15,7 +15,7 @@ TOLERANCE = 0.02
 """So much more than the policy is within the rounding of prices."""
 FULL_SHARE, FULL_LINES, FULL_DAYS = 0.8, 20, 91
 """A product's full price is its list price, or what 8 of 10 of its lines of the same quarter paid at most if that is
-more: lists lag behind. So many lines tell it."""
+more: lists lag behind. So many lines tell it; where a quarter has fewer, those of all quarters looked at do."""
 PROMOTED_OFF = 0.10
 """A price is a promotion's when it lies so far below the usual one."""
 USUAL_CONTRACTS = 5
@@ -37,9 +37,11 @@ def discounts_beyond_policy(company: Company) -> pd.DataFrame:
     lines = lines.filter(lines.back < POLICY_DAYS + FULL_DAYS)
     lines = lines.mutate(quarter=(lines.back / FULL_DAYS).floor().cast("int64"))
     usual = lines.group_by("product_id", "quarter").agg(usual=lines.unit.quantile(FULL_SHARE), known=lines.count())
-    priced = lines.join(usual, ["product_id", "quarter"])
+    ever = lines.group_by("product_id").agg(ever=lines.unit.quantile(FULL_SHARE), times=lines.count())
+    priced = lines.join(usual, ["product_id", "quarter"]).join(ever, "product_id")
     priced = priced.left_join(products.select("product_id", "list_price"), "product_id").drop("product_id_right")
-    sold = ibis.ifelse(priced.known >= FULL_LINES, priced.usual, 0.0)
+    rarely = ibis.ifelse(priced.times >= FULL_LINES, priced.ever, 0.0)
+    sold = ibis.ifelse(priced.known >= FULL_LINES, priced.usual, rarely)
     priced = priced.mutate(full=ibis.greatest(priced.list_price.fill_null(0.0), sold))
     priced = priced.filter(priced.full > 0)
     priced = priced.mutate(off=1 - priced.unit / priced.full)
