@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from app.figures import show_kpis, show_leak_kinds
 from data import publish
 from data import store as scoring
 from data.scoring import OUTPUTS, PUBLISHED_SCORES, RUNS
@@ -54,6 +55,7 @@ LOOKS: dict[str, Look] = {
     ),
     "revenue_forecast": Look(("node", "grain", "period", "point", "low_80", "high_80", "abstained")),
     "kpis": Look(("kpi", "period", "slice", "value", "unit")),
+    "kpi_definitions": Look(("kpi", "unit", "formula", "slices"), ("place",)),
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
     "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
     "scoreboard": Look(
@@ -74,13 +76,20 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def show(console: Console, settings: Settings, view: str | None, limit: int, every: bool = False) -> None:
-    """The first rows of a view, or the list of views with what they hold. ``every`` shows every column, row by row."""
+def show(
+    console: Console, settings: Settings, view: str | None, limit: int, every: bool = False, part: str = "total"
+) -> None:
+    """The first rows of a view, or the list of views with what they hold. ``every`` shows every column, row by row.
+
+    KPIs are shown month by month, of one slice (``part``); before the leaks stands what each kind comes to."""
     if view is None:
         listing = RichTable("view", "one row per", title="gelir show VIEW", title_justify="left")
         for table in VIEWS.values():
             listing.add_row(table.name, table.grain.removeprefix("One row per "))
         console.print(listing)
+        return
+    if view == "kpis" and not every:
+        show_kpis(console, store(settings), part)
         return
     look = LOOKS.get(view, Look(()))
     rows = scoring.view(store(settings), view, limit, order_by=look.order_by)
@@ -91,6 +100,8 @@ def show(console: Console, settings: Settings, view: str | None, limit: int, eve
         for number, row in enumerate(rows.to_dict("records"), 1):
             console.print(_record(f"{view} {number}", row))
         return
+    if view == "leaks":
+        show_leak_kinds(console, store(settings))
     columns = look.columns or tuple(VIEWS[view].by_name)
     console.print(framed(rows[list(columns)], title=f"{view}: {VIEWS[view].grain}"))
     if len(columns) < len(VIEWS[view].by_name):

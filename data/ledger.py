@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from data.lake import Step
-from data.scoring import ALERTS, PUBLISHED_SCORES
+from data.scoring import ALERTS, PUBLISHED_SCORES, REVENUE_FORECAST
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
 
 TOLD, CAME = "scores_told", "outcomes"
@@ -109,6 +109,27 @@ def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
         found = connection.execute(select(*columns).where(written.c.run_id == run.run_id)).all()
     rows = pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns], dtype=object)
     return rows.assign(told_on=run.as_of)
+
+
+def forecasts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
+    """One row per forecast that a company's published runs before ``as_of`` gave of a period that began before it:
+    ``as_of, node, grain, period, point``.
+
+    Only runs whose rows are kept can be asked (``keep_runs``): what older ones foretold is not known here.
+    """
+    written, runs = BASES[REVENUE_FORECAST.name], RUN_RECORDS
+    columns = (runs.c.as_of, written.c.node, written.c.grain, written.c.period, written.c.point)
+    query = (
+        select(*columns)
+        .join(runs, runs.c.run_id == written.c.run_id)
+        .where(runs.c.company == company, runs.c.as_of < as_of, runs.c.status == "published")
+        .where(written.c.period < as_of, written.c.point.is_not(None))
+        .order_by(runs.c.as_of, runs.c.published_at, written.c.node, written.c.grain, written.c.period)
+    )
+    with store.reading() as connection:
+        found = connection.execute(query).all()
+    rows = pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns], dtype=object)
+    return rows.astype({"node": "str", "grain": "str", "point": "float64"})
 
 
 def keep(

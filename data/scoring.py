@@ -233,6 +233,20 @@ KPIS = Table(
     ),
 )
 
+KPI_DEFINITIONS = Table(
+    "kpi_definitions",
+    "One row per KPI: its formula, and the slices that it is told for.",
+    ("kpi",),
+    (
+        Column("kpi", required=True),
+        Column("place", "integer", required=True, minimum=1),
+        Column("unit", required=True),
+        Column("formula", required=True),
+        Column("slices", required=True),
+        Column("definition_version", "integer", required=True),
+    ),
+)
+
 LEAKS = Table(
     "leaks",
     "One row per leak of revenue.",
@@ -242,6 +256,7 @@ LEAKS = Table(
         Column("detector", required=True),
         Column("account_id"),
         Column("money", "number", required=True),
+        Column("formula"),
         Column("owner_id"),
         Column("evidence"),
         Column("suggestion"),
@@ -392,6 +407,7 @@ OUTPUTS: tuple[Table, ...] = (
     CAMPAIGN_TARGETS,
     REVENUE_FORECAST,
     KPIS,
+    KPI_DEFINITIONS,
     LEAKS,
     QUARANTINED,
     REPAIRED,

@@ -42,6 +42,8 @@ class Company:
     backend: Backend
     leaving: Leaving = Leaving()
     stated_costs: Costs | None = None
+    largest_discount: float | None = None
+    """The largest discount that the company allows, as a share; ``None``: what is usual."""
 
     @classmethod
     def of(
@@ -53,12 +55,14 @@ class Company:
         seed: int,
         leaving: Leaving | None = None,
         costs: Costs | None = None,
+        largest_discount: float | None = None,
     ) -> "Company":
         """The company that a finished ``resolve`` step describes."""
         backend = connect(threads=1)  # sums of several threads differ in their last digits from run to run
         tables = scan(backend, golden)
         known = {name: tables[name] for name in TABLES}
-        return cls(known, as_of, timezone, currency, seed, backend, leaving or Leaving(), costs)
+        rules = (leaving or Leaving(), costs, largest_discount)
+        return cls(known, as_of, timezone, currency, seed, backend, *rules)
 
     @property
     def as_of_at(self) -> datetime:

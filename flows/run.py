@@ -129,7 +129,8 @@ class Run:
         leaving = Leaving(self.settings.churn_event, self.settings.silence_days)
         moment = self.moment
         seed, costs = self.settings.seed, self.costs
-        return Company.of(golden, moment.as_of, moment.timezone, self.currency, seed, leaving, costs)
+        most = self.settings.largest_discount
+        return Company.of(golden, moment.as_of, moment.timezone, self.currency, seed, leaving, costs, most)
 
 
 @cache

@@ -47,6 +47,7 @@ retrain_days = 7            # a champion older than this meets a challenger
 stale_days = 7              # a source with no fact for this long stops the night
 churn_event = "ends"        # when a subscriber has left: ends (its last one), not_renewed (any), shrinks
 # silence_days = 120        # when who only orders has left; as long as nine of ten repeat orders took when left out
+# largest_discount = 0.2    # discounts beyond this share are leaks; what 99 of 100 lines of a segment got when left out
 keep_runs = 30              # published runs that can be rolled back to
 seed = 7                    # of everything random
 """
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     stale_days: int = 7
     churn_event: str = "ends"
     silence_days: int | None = None
+    largest_discount: float | None = None
     keep_runs: int = 30
     seed: int = 7
 
@@ -101,6 +103,13 @@ class Settings(BaseSettings):
         if event not in LEAVINGS:
             raise ValueError(f"'{event}' is no way to leave; name one of {', '.join(LEAVINGS)}")
         return event
+
+    @field_validator("largest_discount")
+    @classmethod
+    def _a_share(cls, discount: float | None) -> float | None:
+        if discount is not None and not 0 <= discount < 1:
+            raise ValueError(f"must be a share from 0 to below 1; it is {discount:g}")
+        return discount
 
     @field_validator("retrain_days", "stale_days", "silence_days", "keep_runs")
     @classmethod

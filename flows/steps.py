@@ -30,7 +30,7 @@ import data.validate
 import reports
 from data.errors import StoreError
 from data.lake import Draft, Step
-from data.ledger import alerts_before, said_before
+from data.ledger import alerts_before, forecasts_before, said_before
 from data.lock import exclusive
 from data.source import open_source
 from data.store import Store
@@ -179,8 +179,9 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
     """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
 
     def told(draft: Draft) -> None:
-        said, alerted = (earlier(store, run.company, run.moment.as_of) for earlier in (said_before, alerts_before))
-        reports.report(Tonight(run.known(golden), known, scores, said, alerted), draft)
+        pages = (said_before, alerts_before, forecasts_before)
+        earlier = (page(store, run.company, run.moment.as_of) for page in pages)
+        reports.report(Tonight(run.known(golden), known, scores, *earlier), draft)
 
     return run.step("report", told)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from data.lake import Draft
 from data.ledger import CAME, TOLD
-from reports.kpis import key_figures
+from reports.kpis import definitions
 from reports.leaks import find_leaks
 from reports.tonight import Tonight
 
@@ -22,7 +22,8 @@ class Report:
 
 
 REPORTS: tuple[Report, ...] = (
-    Report("kpis", "How did the last twelve complete months go?", lambda night: key_figures(night.company)),
+    Report("kpis", "How did the last twelve complete months go?", lambda night: night.key_figures),
+    Report("kpi_definitions", "What do the KPIs mean?", lambda night: definitions(night.company.currency)),
     Report(
         "leaks",
         "Where does revenue leak, how much, and who can mend it?",

@@ -6,10 +6,12 @@ The rows have ``key`` (what the leak is about), ``account_id``, ``owner_id``, ``
 from datetime import timedelta
 
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.past import days_between
+from reports.evidence import MONTH_DAYS, with_owner
+from reports.stages import stays
 
 STUCK_DAYS, STUCK_SHARE = 7.0, 0.1
 """A term of a subscription that renews itself is stuck after so long, if few others are."""
@@ -23,7 +25,6 @@ INVOICE_BEFORE, INVOICE_WITHIN = timedelta(days=30), timedelta(days=30)
 """A won deal is invoiced from so long before it is closed to so long after."""
 USAGE_BACK = timedelta(days=90)
 """Usage after the end is looked for in so many days."""
-MONTH_DAYS = 365.25 / 12
 
 
 def renewals_past_due(company: Company) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def renewals_past_due(company: Company) -> pd.DataFrame:
     anomaly there, while where most lie in the past the source does not move them.
     """
     held, deals = company.tables["subscriptions"], company.tables["opportunities"]
-    days = _days(held.term_ends_at, ibis.literal(company.as_of_at))
+    days = days_between(held.term_ends_at, ibis.literal(company.as_of_at))
     running = held.filter(held.ended_at.isnull(), held.term_ends_at.notnull(), held.mrr > 0).mutate(
         itself=held.auto_renew.fill_null(False), days=days
     )
@@ -56,7 +57,7 @@ def renewals_past_due(company: Company) -> pd.DataFrame:
             later.started_later >= due.term_ends_at,
         ],
     ).select("subscription_id")
-    found = _with_owner(company, due.anti_join(renewed.distinct(), "subscription_id"))
+    found = with_owner(company, due.anti_join(renewed.distinct(), "subscription_id"))
     frame: pd.DataFrame = found.select(
         "account_id", "owner_id", "term_ends_at", "mrr", "itself", "days", key=found.subscription_id
     ).execute()
@@ -80,13 +81,15 @@ def invoices_overdue(company: Company) -> pd.DataFrame:
     Usual is the time within which nine of ten invoices that were paid late were paid, at least ``GRACE_DAYS``.
     """
     invoices = company.tables["invoices"]
-    late = _days(invoices.due_at, invoices.paid_at)
+    late = days_between(invoices.due_at, invoices.paid_at)
     paid = invoices.filter(late > 0).agg(usual=late.quantile(SLOW_SHARE), known=late.count()).execute().iloc[0]
     grace = max(GRACE_DAYS, float(paid["usual"])) if paid["known"] >= STAYS else GRACE_DAYS
     rows = invoices.filter(
-        invoices.paid_at.isnull(), _days(invoices.due_at, ibis.literal(company.as_of_at)) > grace, invoices.amount > 0
+        invoices.paid_at.isnull(),
+        days_between(invoices.due_at, ibis.literal(company.as_of_at)) > grace,
+        invoices.amount > 0,
     )
-    found = _with_owner(company, rows)
+    found = with_owner(company, rows)
     frame: pd.DataFrame = found.select(
         "account_id", "owner_id", "due_at", key=found.invoice_id, money=found.amount
     ).execute()
@@ -103,26 +106,30 @@ def invoices_overdue(company: Company) -> pd.DataFrame:
 def deals_stalled(company: Company) -> pd.DataFrame:
     """Open deals that have been in their stage for longer than nine of ten deals stayed there before they left it.
 
-    One row per deal; the money is its amount (0 where it has none). Where fewer than ``STAYS`` deals left the stage, it
-    is the deal's age against the days that won deals took, if so many were won.
+    One row per deal; the money is its amount (0 where it has none). Deals are set against those of their own kind where
+    ``STAYS`` of these left the stage (a renewal waits for its day), else against all. Where fewer did at all, it is the
+    deal's age against the days that won deals took, if so many were won.
     """
-    stays = _stays(company)
-    left = stays.filter(stays.left_at.notnull())
-    pace = left.group_by("stage").agg(limit=left.days.quantile(SLOW_SHARE), known=left.count())
+    every = stays(company)
+    left = every.filter(every.left_at.notnull())
+    of_kind = left.group_by("kind", "stage").agg(own=left.days.quantile(SLOW_SHARE), like=left.count())
+    pace = left.group_by("stage").agg(every=left.days.quantile(SLOW_SHARE), known=left.count())
     deals = company.tables["opportunities"]
     won = deals.filter(deals.outcome == "won")
-    cycle = won.agg(limit=_days(won.created_at, won.closed_at).quantile(SLOW_SHARE), known=won.count()).execute()
+    cycle = won.agg(limit=days_between(won.created_at, won.closed_at).quantile(SLOW_SHARE), known=won.count()).execute()
     usual, wins = cycle.iloc[0]["limit"], int(cycle.iloc[0]["known"])
 
     open_deals = deals.filter(deals.closed_at.isnull()).select(
         "opportunity_id", "account_id", "amount", "created_at", deal_owner="owner_id"
     )
-    present = stays.filter(stays.left_at.isnull()).select("opportunity_id", "stage", "days")
+    present = every.filter(every.left_at.isnull()).select("opportunity_id", "kind", "stage", "days")
     rows = open_deals.left_join(present, "opportunity_id").drop("opportunity_id_right")
     rows = rows.left_join(pace, "stage").drop("stage_right")
-    rows = _with_owner(company, rows)
+    rows = rows.left_join(of_kind, ["kind", "stage"]).drop("kind_right", "stage_right")
+    rows = rows.mutate(limit=ibis.ifelse(rows.like.fill_null(0) >= STAYS, rows.own, rows.every))
+    rows = with_owner(company, rows)
     rows = rows.mutate(owner_id=rows.deal_owner.fill_null(rows.owner_id))
-    frame: pd.DataFrame = rows.mutate(age=_days(rows.created_at, ibis.literal(company.as_of_at))).execute()
+    frame: pd.DataFrame = rows.mutate(age=days_between(rows.created_at, ibis.literal(company.as_of_at))).execute()
     by_stage = (frame["known"] >= STAYS).fillna(False).astype(bool)
     slow = by_stage & (frame["days"] > frame["limit"])
     if wins >= STAYS:
@@ -166,7 +173,7 @@ def won_never_invoiced(company: Company) -> pd.DataFrame:
     rows = won.anti_join(billed.distinct(), "opportunity_id").select(
         "opportunity_id", "account_id", "amount", "closed_at", deal_owner="owner_id"
     )
-    found = _with_owner(company, rows)
+    found = with_owner(company, rows)
     frame: pd.DataFrame = found.select(
         "account_id",
         "closed_at",
@@ -210,7 +217,7 @@ def used_after_end(company: Company) -> pd.DataFrame:
     rows = beyond.group_by("account_id", "product_id").agg(
         days=beyond.count(), money=beyond.mrr.sum() / MONTH_DAYS, ended_at=beyond.ended_at.max()
     )
-    frame: pd.DataFrame = _with_owner(company, rows).execute()
+    frame: pd.DataFrame = with_owner(company, rows).execute()
     return frame.assign(
         key=frame["account_id"].astype(str) + "/" + frame["product_id"].astype(str),
         evidence=[
@@ -219,30 +226,3 @@ def used_after_end(company: Company) -> pd.DataFrame:
             for product, count, end in zip(frame["product_id"], frame["days"], frame["ended_at"], strict=True)
         ],
     )
-
-
-def _stays(company: Company) -> ir.Table:
-    """One row per stay of a deal in a stage: ``opportunity_id, stage, left_at`` (NULL: still there), ``days``."""
-    changes, deals = company.tables["opportunity_changes"], company.tables["opportunities"]
-    stages = changes.filter(changes.field == "stage", changes.new_value.notnull())
-    ordered = ibis.window(group_by="opportunity_id", order_by=["changed_at", "new_value"])
-    stays = stages.select(
-        "opportunity_id", stage="new_value", entered_at="changed_at", next_at=stages.changed_at.lead().over(ordered)
-    )
-    closings = deals.select("opportunity_id", "closed_at")
-    rows = stays.join(closings, "opportunity_id")
-    left_at = rows.next_at.fill_null(rows.closed_at)
-    rows = rows.mutate(left_at=left_at)
-    until = rows.left_at.fill_null(ibis.literal(company.as_of_at))
-    # What begins as it ends is no stay: the stage in which a deal is closed.
-    return rows.mutate(days=_days(rows.entered_at, until)).filter(lambda t: t.left_at.isnull() | (t.days > 0))
-
-
-def _days(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
-    return (later.epoch_seconds() - earlier.epoch_seconds()) / 86400
-
-
-def _with_owner(company: Company, rows: ir.Table) -> ir.Table:
-    """The rows with their account's ``owner_id``."""
-    owners = company.tables["accounts"].select("account_id", "owner_id")
-    return rows.left_join(owners, "account_id").drop("account_id_right")

@@ -13,6 +13,7 @@ from reports import drift, scoreboard
 from reports.alerts import raise_alerts
 from reports.bands import Band, band
 from reports.flows import daily_flows
+from reports.kpis import key_figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class Tonight:
     """One night; each page is made when it is first looked at.
 
     ``known`` holds the features, ``scored`` the scores. ``said`` and ``alerted`` are what earlier nights left in the
-    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before.
+    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before; ``foreseen``
+    what they forecast of months that are over.
     """
 
     company: Company
@@ -28,6 +30,12 @@ class Tonight:
     scored: Step
     said: pd.DataFrame
     alerted: pd.DataFrame
+    foreseen: pd.DataFrame
+
+    @cached_property
+    def key_figures(self) -> pd.DataFrame:
+        """The KPIs, with what models say of customers' worth and what earlier nights forecast."""
+        return key_figures(self.company, self.scored.frame("account_scores"), self.foreseen)
 
     @cached_property
     def told(self) -> pd.DataFrame:

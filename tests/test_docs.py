@@ -11,6 +11,8 @@ from app.cli import app
 from data.mapping import shipped
 from models import MODELS
 from reports import REPORTS
+from reports.kpis import DEFINITIONS
+from reports.leaks import DETECTORS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +33,13 @@ def _first_cells(text: str) -> set[str]:
 )
 def test_the_readme_tables_name_every_entry(entries):
     assert set(entries) - _first_cells(README) == set()
+
+
+def test_the_page_of_kpis_and_leaks_says_what_the_code_does():
+    page = (ROOT / "docs" / "kpis.md").read_text(encoding="utf-8")
+    rows = [f"| `{kpi.name}` | {kpi.unit} | {kpi.by} | {kpi.formula} |" for kpi in DEFINITIONS]
+    rows += [f"| `{detector.name}` | {detector.formula} | {detector.suggestion} |" for detector in DETECTORS]
+    assert [row for row in page.splitlines() if row.startswith("| `")] == rows
 
 
 def test_the_readme_names_every_command():

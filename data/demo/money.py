@@ -1,24 +1,36 @@
 """Invoices and their payment, what the teams cost, and what people answered to proposed actions."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from data.demo.columns import chosen, ids, instants
 from data.demo.lives import Lives
-from data.demo.rhythm import DAY, NEVER, Ints, Span
+from data.demo.rhythm import DAY, NEVER, Bools, Ints, Span
 from data.demo.subscriptions import Contracts
 from data.demo.world import World
 
 UNPAID = 0.006
 TEAMS = {"sales": 34.0, "marketing": 16.0, "success": 11.0}
 """Spend a month per hundred accounts, in hundreds."""
+TO_PAY_DAYS = 30
 ACTIONS = ("renewal_call", "upsell_offer", "cross_sell_email", "win_back_email", "advance_deal")
+
+
+@dataclass(frozen=True)
+class Payments:
+    """One entry per invoice: whether it is never paid, and seconds from its last day to its payment where it is."""
+
+    never: Bools
+    late: Ints
 
 
 def invoices_table(
     world: World, lives: Lives, contracts: Contracts, orders: pd.DataFrame, span: Span, seed: int
-) -> pd.DataFrame:
-    """One row per invoice: each month or year of a subscription, and each order, 30 days to pay."""
+) -> tuple[pd.DataFrame, Payments]:
+    """One row per invoice: each month or year of a subscription, and each order, 30 days to pay; and what is not to be
+    seen of their payment."""
     rng = np.random.default_rng([seed, 17])
     yearly = contracts.term_ends < NEVER
     until = np.minimum(contracts.ended, span.until)
@@ -40,8 +52,9 @@ def invoices_table(
     keep = np.flatnonzero((at < span.until) & (money > 0))
     order = keep[np.lexsort((of[keep], account[keep], at[keep]))]
     account, at, money, of = account[order], at[order], money[order], of[order]
-    paid = _paid(lives, account, at, span, rng)
-    return pd.DataFrame(
+    will_pay, never = _paid(lives, account, at, span, rng)
+    paid = np.where(~never & (will_pay < span.until), will_pay, NEVER)
+    frame = pd.DataFrame(
         {
             "invoice_id": ids("I", np.arange(len(account))),
             "account_id": ids("A", account, 6),
@@ -49,17 +62,19 @@ def invoices_table(
             "amount": money,
             "currency": "EUR",
             "issued_at": instants(at),
-            "due_at": instants(at + 30 * DAY),
+            "due_at": instants(at + TO_PAY_DAYS * DAY),
             "paid_at": instants(paid),
         }
     )
+    return frame, Payments(never, will_pay - at - TO_PAY_DAYS * DAY)
 
 
-def _paid(lives: Lives, account: Ints, issued: Ints, span: Span, rng: np.random.Generator) -> Ints:
+def _paid(lives: Lives, account: Ints, issued: Ints, span: Span, rng: np.random.Generator) -> tuple[Ints, Bools]:
+    """When each invoice is paid, be it after the end, and which ones never are."""
     month = np.clip(span.month_of(issued), 0, len(span.months) - 1)
     slow = np.where(lives.health[account, month] < -1, 1.5, 1.0)
     paid = issued + (np.exp(rng.normal(3.05, 0.45, len(account))) * slow * DAY).astype(np.int64)
-    return np.where((rng.random(len(account)) > UNPAID * slow**3) & (paid < span.until), paid, NEVER)
+    return paid, rng.random(len(account)) <= UNPAID * slow**3
 
 
 def costs_table(world: World, span: Span, seed: int) -> pd.DataFrame:

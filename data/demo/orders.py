@@ -11,6 +11,8 @@ from data.demo.rhythm import DAY, Ints, Span
 from data.demo.world import World
 
 CANCELLED_SHARE, RETURNED_SHARE = 0.015, 0.025
+SEGMENT_DISCOUNT, PRICE_GROWTH = (0.0, 0.06, 0.14), 1.035
+"""What each segment gets off, and what prices rise by in a year."""
 STATUS = ("placed", "cancelled", "returned")
 CHUNK = 100_000
 
@@ -37,10 +39,10 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     )
     quantity = np.maximum(1, np.round(np.exp(bulk + rng.normal(0, 0.45, len(lines)))))
     years = (at - span.start) / (365.25 * DAY)
-    discount = np.array([0.0, 0.06, 0.14])[world.segment[account]] + rng.choice(
+    discount = np.array(SEGMENT_DISCOUNT)[world.segment[account]] + rng.choice(
         [0, 0.05, 0.1], len(lines), p=[0.8, 0.12, 0.08]
     )
-    amount = np.round(quantity * PRICES[product] * (1 - discount) * 1.035**years, 2)
+    amount = np.round(quantity * PRICES[product] * (1 - discount) * PRICE_GROWTH**years, 2)
     draws = rng.random(len(lines))
     status = np.where((draws < CANCELLED_SHARE) & ~lines["first"].to_numpy(), 1, 0)  # what was just won is kept
     back = np.flatnonzero((draws > 1 - RETURNED_SHARE) & (PRICES[product] < 1000))

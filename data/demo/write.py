@@ -15,6 +15,8 @@ from data.demo.adoption import adopt
 from data.demo.catalogue import NAMES, products_table
 from data.demo.deal_history import deal_tables
 from data.demo.deals import expansions, new_business, renewals, together
+from data.demo.leak_truth import Hidden, leaks_table, seen_leaks
+from data.demo.leaks import forget, give_away, outgrow, overlook, promote, unanswered
 from data.demo.lives import live
 from data.demo.mail import campaigns_table, consents_table, mailed, plan, touches_table
 from data.demo.misleading import note_what_misleads
@@ -89,9 +91,12 @@ def write_demo(
     contracts, terms = contract(world, lives, adoptions, span, seed)
     renewal = renewals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
     deals = together([new, more, renewal], span.until)
-    opportunities, changes = deal_tables(world, deals, NAMES, span, seed)
+    forgotten = forget(world, deals, span, seed)
+    opportunities, changes = deal_tables(world, forgotten, NAMES, span, seed)
+    contracts, promotions, promoted = promote(contracts, span, seed)
     touches, unsubscribed, unmarked = touches_table(world, lives, campaigns, granted, withdrawn, reachable, span, seed)
-    orders = orders_table(world, lives, adoptions, span, seed)
+    orders, given = give_away(world, orders_table(world, lives, adoptions, span, seed), span, seed)
+    invoices, payments = invoices_table(world, lives, contracts, orders, span, seed)
     tables = {
         "accounts": world.accounts,
         "contacts": world.contacts,
@@ -103,19 +108,26 @@ def write_demo(
         "subscriptions": subscriptions_table(lives, contracts),
         "opportunities": opportunities,
         "opportunity_changes": changes,
-        "campaigns": campaigns_table(campaigns, span, seed),
+        "campaigns": pd.concat([campaigns_table(campaigns, span, seed), promotions], ignore_index=True),
         "touches": touches,
         "activities": activities_table(world, lives, deals, span, seed),
         "tickets": tickets_table(world, lives, span, seed),
-        "usage": usage_table(lives, contracts, span, seed),
-        "invoices": invoices_table(world, lives, contracts, orders, span, seed),
+        "usage": outgrow(usage_table(lives, contracts, span, seed), contracts, span, seed),
+        "invoices": invoices,
         "costs": costs_table(world, span, seed),
         "owners": world.owners,
         "responses": responses_table(world, lives, span, seed),
     }
+    overlook(tables, contracts, span, seed)
+    forms = unanswered(world, tables, joined, span, seed)
+    hidden = Hidden(contracts, deals, forgotten, payments, given, promoted, joined)
+    leaks = seen_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, span)
     notes = plant_trouble(tables, pd.Timestamp(until), seed)
+    tables["touches"] = pd.concat([tables["touches"], forms.assign(known_at=forms["happened_at"])], ignore_index=True)
     note_what_misleads(tables, touches.iloc[unmarked], span, notes)
-    truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": notes.table()}
+    trouble = notes.table()
+    truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": trouble,
+             "leaks": leaks_table(leaks, tables, trouble, span)}  # fmt: skip
     if regime_change is not None:
         truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed, regime_signs)
     for part in ("crm", "truth"):

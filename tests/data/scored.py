@@ -28,7 +28,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         "model_results",
     ),
     "decide": ("next_best_actions", "campaign_targets"),
-    "report": ("kpis", "leaks", "scoreboard", "reliability", "drift", "alerts"),
+    "report": ("kpis", "kpi_definitions", "leaks", "scoreboard", "reliability", "drift", "alerts"),
 }
 
 
@@ -148,6 +148,9 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
             {"node": "total", "level": "total", "grain": "month", "period": date(2026, 4, 1), "point": 1000.0}
         ],
         "kpis": [{"kpi": "mrr", "period": date(2026, 2, 1), "slice": "total", "value": 900.0}],
+        "kpi_definitions": [
+            {"kpi": "mrr", "place": 1, "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}
+        ],
         "leaks": [],
         "quarantined": [{"table_name": "orders", "reason": "amount is missing", "rows": 2}],
         "repaired": [],

@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
     for name, seed in (("one", 7), ("two", 7), ("other", 8)):
         write_demo(tmp_path / name, until=UNTIL, size=0.03, seed=seed, years=1)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.parquet"))
-    assert len(files) == len(CONTRACT) + 12
+    assert len(files) == len(CONTRACT) + 13
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
     orders = Path("crm/orders.parquet")

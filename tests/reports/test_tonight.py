@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from data.lake import Lake, Step
-from data.ledger import alerts_before, said_before
+from data.ledger import alerts_before, forecasts_before, said_before
 from data.publish import publish
 from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, conform
 from data.store import Store, open_store, view
@@ -50,9 +50,9 @@ def night(store: Store, root: Path, as_of: date) -> Step:
     with lake.writing(run, "given") as draft:
         for name in ("account_scores", "opportunity_scores"):
             draft.write(name, frames[name])
-    said, alerted = said_before(store, "acme", as_of), alerts_before(store, "acme", as_of)
+    earlier = [page(store, "acme", as_of) for page in (said_before, alerts_before, forecasts_before)]
     with lake.writing(run, "told") as draft:
-        report(Tonight(company, lake.step(run, "features"), lake.step(run, "given"), said, alerted), draft)
+        report(Tonight(company, lake.step(run, "features"), lake.step(run, "given"), *earlier), draft)
     told = lake.step(run, "told")
     steps = [step for step in write(root, run, frames) if step.name != "report"]
     publish(store, record(run, as_of=as_of), [*steps, told], datetime(as_of.year, as_of.month, as_of.day, 3))

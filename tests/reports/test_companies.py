@@ -1,0 +1,89 @@
+"""KPIs and leaks of companies that nobody made for one figure: the demo company, read as a night reads it, and
+RavenStack."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.golden import company_at, home
+from bench.leaks import figures_of, matched
+from data.demo import write_demo
+from features.company import Company
+from reports.kpis import DEFINITIONS, MOVEMENTS, key_figures
+from reports.leaks import DETECTORS, find_leaks
+from tests.reports.kpi_sql import assert_equal_to_sql, figure
+
+UNTIL = datetime(2025, 9, 17, 11, 30)
+RAVENSTACK = Path(__file__).parents[2].parent / "shared" / "datasets" / "churn_ravenstack_saas"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Company, Path]:
+    """A demo company as a night knows it, and the folder of its truth."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder, until=UNTIL, size=0.6, seed=11)
+    with home("demo", folder / "crm") as settings:
+        company = company_at(settings, UNTIL.date())
+        for name, table in company.tables.items():
+            company.tables[name] = table.cache()  # the lake is gone afterwards
+    return company, folder / "truth"
+
+
+@pytest.fixture(scope="module")
+def both(demo: tuple[Company, Path]) -> pd.DataFrame:
+    """The leaks found beside the true ones."""
+    company, truth = demo
+    return matched(find_leaks(company), pd.read_parquet(truth / "leaks.parquet"))
+
+
+def test_every_kpi_of_the_demo_company_is_what_independent_sql_says(demo: tuple[Company, Path]) -> None:
+    company, _ = demo
+    accounts = company.tables["accounts"].account_id.execute()
+    lifetimes = pd.DataFrame({"account_id": accounts, "lifetime_value": range(len(accounts))}).assign(
+        lifetime_value_bgnbd=lambda t: (t["lifetime_value"] * 2.5).mask(t["lifetime_value"] % 3 == 0)
+    )
+    rows = key_figures(company, lifetimes)
+    assert_equal_to_sql(company, rows, lifetimes, DEFINITIONS, every=4)
+    told = set(rows["kpi"])
+    assert {kpi.name for kpi in DEFINITIONS} - told == {"forecast_accuracy", "forecast_bias"}
+    parts = rows[rows["slice"].str.startswith("segment:") & (rows["kpi"] == "mrr")].groupby("period")["value"].sum()
+    assert parts.to_numpy() == pytest.approx(rows[(rows["slice"] == "total") & (rows["kpi"] == "mrr")]["value"])
+
+
+def test_the_leaks_of_the_demo_company_are_found_and_their_money_told(both: pd.DataFrame) -> None:
+    judged = figures_of(both)
+    assert judged["precision"] >= 0.95
+    assert judged["recall"] >= 0.9
+    assert abs(judged["money_error"]) <= 0.05
+
+
+@pytest.mark.parametrize("detector", [detector.name for detector in DETECTORS])
+def test_leaks_of_each_kind_are_planted_and_found(both: pd.DataFrame, detector: str) -> None:
+    # few of some kinds are planted in a small company: one more or less is no tenth there
+    judged = figures_of(both[both["detector"] == detector])
+    assert judged["true"] > 0
+    assert judged["true"] - judged["recall"] * judged["true"] <= max(1.01, 0.1 * judged["true"])
+    assert judged["found"] * (1 - judged["precision"]) <= max(1.01, 0.07 * judged["found"])
+
+
+def test_the_movements_of_ravenstack_add_up_in_every_month() -> None:
+    if not RAVENSTACK.is_dir():
+        pytest.skip(f"the data set is not here: {RAVENSTACK}")
+    told = []
+    with home("ravenstack", RAVENSTACK) as settings:
+        company = company_at(settings, date(2025, 1, 1))
+        for as_of in (date(2024, 1, 1), date(2025, 1, 1)):  # both years of the data, as they are known after them
+            rows = key_figures(replace(company, as_of=as_of))
+            told.append(rows[rows["slice"] == "total"])
+    rows = pd.concat(told)
+    months = sorted(set(rows["period"].astype(str)))
+    assert months == [f"{year}-{month:02}-01" for year in (2023, 2024) for month in range(1, 13)]
+    for month in months:
+        for base in ("mrr", "arr"):
+            start, end = figure(rows, f"{base}_start", month), figure(rows, base, month)
+            new, back, more, less, gone = (figure(rows, f"{base}_{kind}", month) or 0.0 for kind in MOVEMENTS)
+            assert end == pytest.approx((start or 0.0) + new + back + more - less - gone, abs=0.001), month
+            assert new > 0
