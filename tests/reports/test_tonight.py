@@ -9,9 +9,10 @@ import pandas as pd
 from data.lake import Lake, Step
 from data.ledger import alerts_before, forecasts_before, said_before
 from data.publish import publish
-from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, conform
+from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES, conform
 from data.store import Store, open_store, view
 from features.engineer import engineer
+from features.outcomes import OUTCOMES
 from reports import REPORTS, report
 from reports.tonight import Tonight
 from tests.data.scored import outputs, record, write
@@ -44,11 +45,12 @@ def night(store: Store, root: Path, as_of: date) -> Step:
     frames = outputs(accounts=len(ACCOUNTS)) | {
         "account_scores": conform(scores, ACCOUNT_SCORES),
         "opportunity_scores": conform(pd.DataFrame(), OPPORTUNITY_SCORES),
+        "subscription_scores": conform(pd.DataFrame(), SUBSCRIPTION_SCORES),
     }
     with lake.writing(run, "features") as draft:
         engineer(company, draft)
     with lake.writing(run, "given") as draft:
-        for name in ("account_scores", "opportunity_scores"):
+        for name in sorted({outcome.table for outcome in OUTCOMES}):
             draft.write(name, frames[name])
     earlier = [page(store, "acme", as_of) for page in (said_before, alerts_before, forecasts_before)]
     with lake.writing(run, "told") as draft:
