@@ -123,7 +123,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         odds, y = self._odds(X), column_or_1d(y)
         check_consistent_length(odds, y)
         if strange := sorted({str(value) for value in np.unique(y) if value not in self.classes_}):
-            raise ValueError(f"y holds {', '.join(strange)}; classes are {self.classes_[0]!r} and {self.classes_[1]!r}")
+            raise ValueError(f"y holds {', '.join(strange)}; classes are {self.classes_[0]} and {self.classes_[1]}")
         self.level_ = self.level_.seen(odds, (y == self.classes_[1]).astype(np.float64))
         return self
 
