@@ -213,7 +213,9 @@ REVENUE_FORECAST = Table(
         Column("expansion", "number"),
         Column("open_deals", "number"),
         Column("new_deals", "number"),
+        Column("repeat_orders", "number"),
         Column("model"),
+        Column("notes"),
         Column("abstained"),
     ),
 )

@@ -136,12 +136,37 @@ def series_of(came: Takings, grain: Grain) -> pd.DataFrame:
     return pd.concat(nodes, ignore_index=True).astype({"period": "datetime64[s]"})
 
 
+def leaves_of(came: Takings) -> pd.DataFrame:
+    """One row per leaf of the hierarchy: ``unique_id`` (its node) and, where there is a level above it, that column.
+
+    Where the data has no level below the total, the one leaf is ``all``.
+    """
+    levels = _levels(came)
+    nodes = levels[-1][1] if len(levels) > 1 else np.full(len(came.places), "all", dtype=object)
+    above = [level for level, _ in levels[1:-1]]
+    return came.places[above].assign(unique_id=nodes).drop_duplicates("unique_id")[["unique_id", *above]]
+
+
+def leaf_series(came: Takings, grain: Grain) -> pd.DataFrame:
+    """A long table of the leaves of ``leaves_of``: ``unique_id, ds, y``; the period under way is left out."""
+    rows = series_of(came, grain)
+    levels = _levels(came)
+    mine = rows[rows["level"] == levels[-1][0]]
+    return pd.DataFrame(
+        {
+            "unique_id": mine["node"] if len(levels) > 1 else "all",
+            "ds": mine["period"],
+            "y": mine["amount"],
+        }
+    ).reset_index(drop=True)
+
+
 def under_way(came: Takings, grain: Grain) -> UnderWay:
     """What is known of the period that the company's date cuts; all of it is left where the date begins it."""
     first = _first_day(came.as_of, grain)
     days = pd.date_range(first, _after(first, grain), freq="D", inclusive="left")
     left = np.asarray(days >= pd.Timestamp(came.as_of))
-    weights = _rhythm(came)[days.day_of_week.to_numpy()]
+    weights = rhythm(came)[days.day_of_week.to_numpy()]
     levels = _levels(came)
     now = np.asarray(came.days >= pd.Timestamp(first))
     by_place = {
@@ -188,7 +213,7 @@ def _levels(came: Takings) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
     return levels
 
 
-def _rhythm(came: Takings) -> Amounts:
+def rhythm(came: Takings) -> Amounts:
     """What a Monday, a Tuesday … brings; the same for all where it is not known."""
     recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
     if len(recent) < FEWEST_RHYTHM_DAYS:

@@ -51,7 +51,7 @@ def make_databases(settings: Settings) -> None:
 def _import(settings: Settings) -> None:
     from data.judge import import_great_expectations
     from flows import steps  # noqa: F401
-    from models.forecasters import import_prophet
+    from models.pool_prophet import import_prophet
     from models.tracking import Tracking
 
     import_great_expectations()

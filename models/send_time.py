@@ -20,7 +20,7 @@ from models.calibration import auc, log_losses
 from models.evidence import chance_evidence, intervals
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.panel import Numbers
+from models.histories import Numbers
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WINDOWS = 3
