@@ -53,6 +53,10 @@ LOOKS: dict[str, Look] = {
         ("-expected_incremental_value",),
     ),
     "revenue_forecast": Look(("node", "grain", "period", "point", "low_80", "high_80", "abstained")),
+    "bridge": Look(("node", "period", "previous_point", "cause", "amount", "point", "evidence")),
+    "forecast_accuracy": Look(
+        ("level", "grain", "split", "part", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
+    ),
     "kpis": Look(("kpi", "period", "slice", "value", "unit")),
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
     "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from data.lake import Step
+from data.number_ledger import FORESEEN, keep_forecasts
 from data.scoring import ALERTS, PUBLISHED_SCORES
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
 
@@ -120,7 +121,8 @@ def keep(
         if CAME in step.tables:
             _settle(connection, step.frame(CAME), as_of)
         if TOLD in step.tables and not _has_another(connection, company, as_of):
-            _write(connection, night, step.frame(TOLD))
+            foreseen = step.frame(FORESEEN) if FORESEEN in step.tables else None
+            _write(connection, night, step.frame(TOLD), foreseen)
 
 
 def withdraw_after(connection: Connection, company: str, published_at: datetime) -> None:
@@ -141,7 +143,7 @@ def _has_another(connection: Connection, company: str, as_of: date) -> bool:
     return connection.execute(others.limit(1)).one_or_none() is not None
 
 
-def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame) -> None:
+def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame, foreseen: pd.DataFrame | None) -> None:
     run_id = night["run_id"]
     known = connection.execute(select(NIGHTS.c.run_id).where(NIGHTS.c.run_id == run_id)).one_or_none()
     if known is not None:  # published anew after it was retired: what it said is what it says
@@ -151,6 +153,8 @@ def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame) ->
     rows = _plain(told.assign(run_id=run_id, outcome=None, outcome_as_of=None)[SCORES.c.keys()])
     if rows:
         connection.execute(insert(SCORES), rows)
+    if foreseen is not None:
+        keep_forecasts(connection, run_id, foreseen)
 
 
 def _settle(connection: Connection, came: pd.DataFrame, as_of: date) -> None:

@@ -107,7 +107,9 @@ def orders_by_cohort(company: Company) -> pd.DataFrame:
         held.select("account_id", day=clock.day(held.started_at)),
     )
     firsts = sales.group_by("account_id").agg(first=sales.day.min().truncate("M"))
-    rows = kept.select("account_id", "amount", month=clock.day(kept.ordered_at).truncate("M")).join(firsts, "account_id")
+    rows = kept.select("account_id", "amount", month=clock.day(kept.ordered_at).truncate("M")).join(
+        firsts, "account_id"
+    )
     summed = rows.group_by("month", "first").agg(amount=rows.amount.sum()).order_by("month", "first")
     frame: pd.DataFrame = summed.execute()
     return frame.assign(month=pd.to_datetime(frame["month"]), first=pd.to_datetime(frame["first"]))
@@ -146,7 +148,11 @@ def _clock(company: Company) -> Clock:
     """The clock of the zone from the first thing that is told to the last term that may be."""
     firsts = [
         company.tables[table][column].min().execute()
-        for table, column in (("orders", "ordered_at"), ("subscriptions", "started_at"), ("opportunities", "created_at"))
+        for table, column in (
+            ("orders", "ordered_at"),
+            ("subscriptions", "started_at"),
+            ("opportunities", "created_at"),
+        )
     ]
     began = min([first.to_pydatetime() for first in firsts if not pd.isna(first)] + [company.as_of_at])
     return Clock(company.timezone, began - timedelta(days=2), company.as_of_at + timedelta(days=AHEAD_DAYS))

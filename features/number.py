@@ -25,11 +25,3 @@ def share_of_repeats(repeats: Numbers, fresh: Numbers) -> Numbers:
     whole = repeats + fresh
     share: Numbers = np.divide(repeats, whole, out=np.ones_like(whole), where=whole > 0)
     return share
-
-
-def number(
-    earned: Numbers, outlook: Numbers, atoms: Numbers, repeats: Numbers, fresh: Numbers, weight: float
-) -> Numbers:
-    """The forecast: what is earned, what contracts and deals bring, and what comes beside them."""
-    whole: Numbers = earned + atoms + beside(outlook, atoms, repeats, fresh, weight)
-    return whole

@@ -35,9 +35,10 @@ import reports
 from data.errors import StoreError
 from data.lake import Draft, Step
 from data.ledger import alerts_before, said_before
+from data.number_ledger import forecasts_before, number_before
 from data.lock import exclusive
 from data.source import open_source
-from data.store import Store
+from data.store import Store, open_store
 from features.company import Company
 from flows.run import Run, code_commit, code_digest
 from models import MODELS
@@ -45,6 +46,7 @@ from models.learning import Terms
 from models.model import Model
 from models.tracking import Tracking
 from models.tuning import Budget
+from reports.bridge import EarlierNumber
 from reports.tonight import Tonight
 
 PAST_NIGHTS_COMPARED = 7
@@ -144,15 +146,18 @@ def tune_one(run: Run, golden: Step, name: str, budget: Budget) -> Step:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="score {names}")
-def score_some(run: Run, golden: Step, names: list[str], learnt: list[Step]) -> list[Step]:
-    """What the champions of some models say; each may abstain."""
+def score_some(
+    run: Run, golden: Step, names: list[str], learnt: list[Step], before: dict[str, str] | None = None
+) -> list[Step]:
+    """What the champions of some models say; each may abstain. ``before``: the versions behind the earlier number."""
     who = {step.name: step for step in learnt}
 
     def scored(model: Model) -> Step:
         one = models.scoring.score_one
         company, tracking = _shared(run, golden, names), _tracking(run)
         champion = who[f"learn_{model.name}"]
-        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft))
+        was = (before or {}).get(model.name)
+        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft, was))
 
     return [scored(model) for model in MODELS if model.name in names]
 
@@ -185,8 +190,19 @@ def learn(run: Run, golden: Step, terms: Terms | None = None) -> list[Step]:
 
 def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     """The scores of the champions, side by side as they learnt; each may abstain."""
-    started = [score_some.submit(run, golden, names, learnt) for names in groups()]
+    earlier = earlier_number(run, open_store(run.settings.scores_url))
+    versions = {} if earlier is None else earlier.versions
+    started = [score_some.submit(run, golden, names, learnt, versions) for names in groups()]
     return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
+
+
+def earlier_number(run: Run, store: Store) -> EarlierNumber | None:
+    """The number that tonight's is compared with, what it was made of among it; none where there is none any more."""
+    told = number_before(store, run.company, run.moment.as_of)
+    step = None if told is None else run.lake.finished(told.run_id, "score")
+    if told is None or step is None or "number_grounds" not in step.tables:
+        return None
+    return EarlierNumber(told.run_id, told.as_of, told.versions, step)
 
 
 @task(cache_policy=NO_CACHE)
@@ -206,8 +222,10 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
     """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
 
     def told(draft: Draft) -> None:
-        said, alerted = (earlier(store, run.company, run.moment.as_of) for earlier in (said_before, alerts_before))
-        reports.report(Tonight(run.known(golden), known, scores, said, alerted), draft)
+        earlier = (said_before, alerts_before, forecasts_before)
+        said, alerted, foreseen = (before(store, run.company, run.moment.as_of) for before in earlier)
+        night = Tonight(run.known(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
+        reports.report(night, draft)
 
     return run.step("report", told)
 

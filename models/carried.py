@@ -37,7 +37,9 @@ def kept(made: Forecaster) -> dict[str, Any]:
         "untested": [bool(untested) for untested in made._untested],
         "half": {str(width): half.round(6).tolist() for width, half in made.bounds_.half.items()},
         "way": made.way_.way if made.way_ is not None else None,
-        "misses": {} if made.misses_ is None else dict(zip(made.misses_[0], made.misses_[1].round(4).tolist(), strict=True)),
+        "misses": {}
+        if made.misses_ is None
+        else dict(zip(made.misses_[0], made.misses_[1].round(4).tolist(), strict=True)),
         "left_out": dict(made.left_out_),
     }
 

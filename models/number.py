@@ -39,7 +39,8 @@ LEAST = 1e-9
 class Number:
     """``forecast``: as ``data.scoring.REVENUE_FORECAST``. ``atoms``: one row per contract or deal and month:
     ``kind, key, leaf, month, earned, ahead, full`` and what is known of it. ``grounds``: one row per leaf and month:
-    ``earned`` by orders, ``outlook, repeats, fresh, weight`` (``features.number``) and the ``point`` that is told.
+    ``earned`` by orders, ``outlook, repeats, fresh, weight`` (``features.number``), the ``point`` that is told, and how
+    much of the month lies ahead: ``left`` by what its weekdays bring, ``days_left`` by days.
     """
 
     forecast: pd.DataFrame
@@ -299,6 +300,8 @@ def _told(
         repeats=repeats,
         fresh=fresh,
         point=np.round(point, 2),
+        left=np.broadcast_to(left, foreseen.shape),
+        days_left=np.broadcast_to(_days_left(pieces), foreseen.shape),
     ).assign(weight=weight)
     return Number(forecast, _atoms_told(cells, places, pieces), grounds)
 
@@ -401,6 +404,13 @@ def _rest(pieces: Pieces, grain: str) -> float:
     return float(pieces.days[first & pieces.ahead].sum() / pieces.days[first].sum())
 
 
+def _days_left(pieces: Pieces) -> Numbers:
+    """By month, the share of its days that lie ahead."""
+    ahead, whole = (pieces.by_month((pieces.days * inside).astype(float)[None, :])[0] for inside in (pieces.ahead, 1))
+    share: Numbers = ahead / whole
+    return share
+
+
 def _sold(parts: dict[str, Numbers]) -> Numbers:
     """Rows (nodes × periods) of nodes that bring anything in any period."""
     alive = np.any([np.any(values != 0, axis=1) for values in parts.values()], axis=0)
@@ -416,7 +426,20 @@ def _sums(values: Numbers, code: Places, count: int) -> Numbers:
 def _atoms_told(cells: _Cells, places: _Places, pieces: Pieces) -> pd.DataFrame:
     """One row per atom and month in which it brings something, or has."""
     rows = cells.atoms.rows.assign(leaf=np.array(places.leaves, dtype=object)[places.leaf[cells.place]])
-    names = ["kind", "key", "account_id", "leaf", "mrr", "started", "term", "ended", "amount", "stage", "due", "created"]
+    names = [
+        "kind",
+        "key",
+        "account_id",
+        "leaf",
+        "mrr",
+        "started",
+        "term",
+        "ended",
+        "amount",
+        "stage",
+        "due",
+        "created",
+    ]
     told = _long(
         rows.reindex(columns=names),
         pieces.months,

@@ -25,9 +25,11 @@ MAIN = "market"
 """The hierarchy whose total is the number; the others are made to add up to it."""
 FULL = (PLAIN, "drift", "seasonal growth", "ets", "theta", "dynamic theta", FAMILY, TREES)
 QUICK = (PLAIN, "seasonal growth", "dynamic theta", FAMILY)
-WEEKLY = (PLAIN, "seasonal growth", "theta", "dynamic theta", FAMILY)
-"""Members of the night's pool: the whole pool takes minutes on a large company, and half a year of weeks is beyond ETS,
-ARIMA and CES. Chosen by the seconds they take; ``bench.forecast`` runs them all."""
+"""Members of the night's pool, quick ones for weeks and for hierarchies that share out the number: the whole pool takes
+minutes on a large company, and years of weeks are beyond ETS, ARIMA and CES. ``bench.forecast`` runs them all."""
+
+FEW_ORIGINS = 2
+"""Past dates that crossed hierarchies look back from: they share out a number that the main one tells."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,14 @@ class Tree:
     def forecaster(self, company: Company, prophetic: bool = False) -> Forecaster:
         """A forecaster with the members of the night; Prophet among them where trees have too little to learn from."""
         main = self.name == MAIN
-        members: tuple[str, ...] = (FULL if self.grain == "month" else WEEKLY) if main else QUICK
+        members: tuple[str, ...] = FULL if main and self.grain == "month" else QUICK
         if prophetic and main and self.grain == "month":
             members = (*[name for name in members if name != TREES], "prophet")
         return Forecaster(
             HORIZON[self.grain],
             frequency=FREQUENCY[self.grain],
             members=members,
+            origins=None if main else FEW_ORIGINS,
             complete_before=company.as_of,
             seed=company.seed,
         )

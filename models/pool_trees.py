@@ -32,7 +32,18 @@ MOST_ROWS = 120_000
 """Rows that one fit learns from; neighbouring origins say the same again."""
 FEWEST_ROWS = 300
 FEATURES: tuple[str, ...] = (
-    *("step", "season", "size", "last", "recent", "year", "season_ago", "two_seasons_ago", "season_next", "season_before"),
+    *(
+        "step",
+        "season",
+        "size",
+        "last",
+        "recent",
+        "year",
+        "season_ago",
+        "two_seasons_ago",
+        "season_next",
+        "season_before",
+    ),
     *("family", "recent_turn", "year_turn", "age", "more_workdays", "more_holidays", "more_fasts"),
     *("workdays", "holidays", "fasts"),
 )

@@ -33,6 +33,8 @@ FEWEST_MONTHS = 18
 """A year to know the seasons, and two quarters of forecasts that can be compared with what came."""
 PRIOR_ORIGINS = 4.0
 """As so many past dates count that series and parts are believed alike; the backtest moves it from there."""
+FEWEST_LOOKS = 6
+"""Past dates before one, without which the rates of what comes beside contracts and deals are not known at it."""
 VERSION = 3
 """Goes up when a feature of the trees, or a part of the state, gets another meaning under its old name."""
 WIDTHS = (50, 80, 95)
@@ -215,7 +217,7 @@ def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, flo
         cells, origins = [], 0
         for ago, part in rows.groupby("back"):
             row = places.get(last - int(ago))
-            if row is None or not back.rates(int(back.at[row]))[0].any() and not back.atoms[row].any():
+            if row is None or row < FEWEST_LOOKS:
                 continue
             steps = part["step"].to_numpy(dtype=np.int64) - 1
             series, parts = part[column].to_numpy(dtype=np.float64), back.together(row)[steps]

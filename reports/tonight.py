@@ -6,12 +6,14 @@ from functools import cached_property
 import pandas as pd
 
 from data.lake import Step
-from data.scoring import DRIFT, conform
+from data.scoring import DRIFT, FORECAST_ACCURACY, conform
 from features.company import Company
 from features.outcomes import OUTCOMES, scores_told
 from reports import drift, scoreboard
+from reports.accuracy import accuracy, forecasts_told
 from reports.alerts import raise_alerts
 from reports.bands import Band, band
+from reports.bridge import EarlierNumber, bridge
 from reports.flows import daily_flows
 
 
@@ -20,7 +22,8 @@ class Tonight:
     """One night; each page is made when it is first looked at.
 
     ``known`` holds the features, ``scored`` the scores. ``said`` and ``alerted`` are what earlier nights left in the
-    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before.
+    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before;
+    ``foreseen`` and ``earlier`` are past forecasts of revenue, and the number that tonight's is compared with.
     """
 
     company: Company
@@ -28,6 +31,8 @@ class Tonight:
     scored: Step
     said: pd.DataFrame
     alerted: pd.DataFrame
+    foreseen: pd.DataFrame | None = None
+    earlier: EarlierNumber | None = None
 
     @cached_property
     def told(self) -> pd.DataFrame:
@@ -54,6 +59,26 @@ class Tonight:
     def reliability(self) -> pd.DataFrame:
         """The scoreboard's tenths."""
         return scoreboard.reliability(self.matched, self.company.seed)
+
+    @cached_property
+    def bridge(self) -> pd.DataFrame:
+        """What moved the number since an earlier night."""
+        return bridge(self.company, self.earlier, self.scored)
+
+    @cached_property
+    def accuracy(self) -> pd.DataFrame:
+        """How right past forecasts were."""
+        return (
+            conform(pd.DataFrame(), FORECAST_ACCURACY)
+            if self.foreseen is None
+            else accuracy(self.company, self.foreseen)
+        )
+
+    @cached_property
+    def forecasts_told(self) -> pd.DataFrame:
+        """Tonight's forecasts, and what plain ways say, for the ledger."""
+        atoms = self.scored.frame("number_atoms") if "number_atoms" in self.scored.tables else None
+        return forecasts_told(self.company, self.scored.frame("revenue_forecast"), atoms)
 
     @cached_property
     def bands(self) -> list[Band]:
