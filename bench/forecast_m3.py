@@ -1,7 +1,8 @@
 """The 3,003 series of the M3 competition, as they were held out then (Makridakis & Hibon 2000).
 
 Beside the forecaster, on the same series in the same run: AutoETS alone, the plain mean of AutoETS and the dynamic
-optimised Theta, and (months) Prophet alone. sMAPE in per cent and MASE as the competitions define them, means over series.
+optimised Theta, and (months) Prophet alone. sMAPE in per cent and MASE as the competitions define them, means over
+series.
 """
 
 from dataclasses import dataclass

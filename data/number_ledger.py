@@ -91,6 +91,7 @@ def number_before(store: Store, company: str, as_of: date) -> Published | None:
 def keep_forecasts(connection: Connection, run_id: str, told: pd.DataFrame) -> None:
     """Write the forecasts of a night that is kept."""
     rows = told.assign(run_id=run_id)[[column.name for column in FORECASTS.c]].astype(object)
-    values = rows.where(rows.notna(), None).to_dict("records")
+    names = list(rows.columns)
+    values = [dict(zip(names, row, strict=True)) for row in rows.where(rows.notna(), None).to_numpy().tolist()]
     if values:
         connection.execute(insert(FORECASTS), values)

@@ -222,8 +222,8 @@ REVENUE_FORECAST = Table(
 
 BRIDGE = Table(
     "bridge",
-    "One row per node, period and cause: what moved the forecast since an earlier run. The amounts of a node and period "
-    "add up to the difference to the cent.",
+    "One row per node, period and cause: what moved the forecast since an earlier run. The amounts of a node and "
+    "period add up to the difference to the cent.",
     ("node", "grain", "period", "cause"),
     (
         Column("node", required=True),

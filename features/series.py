@@ -1,4 +1,4 @@
-"""Revenue over time: one series per node of a hierarchy (total → region → segment, …), and what the open period holds."""
+"""Revenue over time: one series per node of a hierarchy (total → region → segment), and what the open period holds."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

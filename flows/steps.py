@@ -35,8 +35,8 @@ import reports
 from data.errors import StoreError
 from data.lake import Draft, Step
 from data.ledger import alerts_before, said_before
-from data.number_ledger import forecasts_before, number_before
 from data.lock import exclusive
+from data.number_ledger import forecasts_before, number_before
 from data.source import open_source
 from data.store import Store, open_store
 from features.company import Company

@@ -68,7 +68,7 @@ def put_together(company: Company, frames: Mapping[str, pd.DataFrame]) -> Number
 def _atoms(
     company: Company, held: pd.DataFrame, frames: Mapping[str, pd.DataFrame], rates: Rates, pieces: Pieces
 ) -> tuple[Atoms, Numbers]:
-    """The atoms of tonight, contracts that ended since the first piece among them; and what each has earned by piece."""
+    """The atoms of tonight, contracts that ended since the first piece among them, and what each has earned."""
     start, now = pd.Timestamp(pieces.first[0]), pd.Timestamp(company.as_of)
     mine = held[(held["started"] < now) & ~(held["ended"] <= start)].reset_index(drop=True)
     runs = ~(mine["ended"] < now).to_numpy()
@@ -83,8 +83,8 @@ def _atoms(
         wide = frames["win_curves"].pivot(index="opportunity_id", columns="days", values="won")
         scored = wide.reindex(index=deals["opportunity_id"], columns=list(EDGES[1:])).to_numpy(dtype=np.float64)
         curves = np.where(np.isnan(scored), curves, scored)
-        amounts = deals["opportunity_id"].map(frames["win"].set_index("opportunity_id")["expected_amount"])
-        deals = deals.assign(amount=amounts.astype("float64").fillna(deals["amount"]))
+        bring = deals["opportunity_id"].map(frames["win"].set_index("opportunity_id")["expected_amount"])
+        deals = deals.assign(amount=bring.astype("float64").fillna(deals["amount"]))
     pending = deal_atoms(deal_rows(deals), curves, pieces)
     past = np.where(pieces.ahead, 0.0, 1.0)
     first, last = pieces.first, pieces.first + pieces.days
@@ -197,7 +197,8 @@ class _Cells:
         mrr = np.nan_to_num(atoms.rows.get("mrr", pd.Series(0.0, index=atoms.rows.index)).to_numpy(dtype=np.float64))
         mrr = np.where(atoms.full.any(axis=1), mrr, 0.0)
         parts = {name: summed(getattr(atoms, name)) for name in ("recurring", "expansion", "open_deals")}
-        return cls(atoms, place, earned, parts, summed(earned), sold, np.maximum(year, 0.0), summed(mrr))
+        monthly = summed(np.asarray(mrr, dtype=np.float64))
+        return cls(atoms, place, earned, parts, summed(earned), sold, np.maximum(year, 0.0), monthly)
 
     @property
     def ahead(self) -> Numbers:
@@ -246,13 +247,15 @@ def _by_piece(series: _Series, cells: _Cells, places: _Places, rhythm: Numbers, 
     weekly = weeks[:, pieces.week] * share_of_week
     known = (pieces.week >= 0) & ~np.isnan(weekly)
     raw = np.where(pieces.ahead & inside, np.where(known, weekly, by_month), 0.0)
-    whole_weeks = ~(pieces.by_month(((pieces.week < 0) & pieces.ahead).astype(float)[None, :])[0] > 0)
+    whole_weeks = pieces.by_month(((pieces.week < 0) & pieces.ahead).astype(float)[None, :])[0] == 0
     sums, rest = pieces.by_month(raw), months * left
     both = whole_weeks[None, :] & ~np.isnan(weeks).any(axis=1)[:, None]
     target = np.where(both, (sums + rest) / 2, rest)
     scale = np.divide(target, sums, out=np.zeros_like(target), where=sums > LEAST)
-    spread = np.where((sums > LEAST)[:, pieces.month], raw * scale[:, pieces.month], by_month * pieces.ahead)
-    return np.where(inside & pieces.ahead, spread, 0.0)
+    many = np.asarray(sums > LEAST)[:, pieces.month]
+    spread = np.where(many, raw * scale[:, pieces.month], by_month * pieces.ahead)
+    told: Numbers = np.where(inside & pieces.ahead, spread, 0.0)
+    return told
 
 
 def _told(

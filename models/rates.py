@@ -97,8 +97,8 @@ class Books:
         begun = ((near["started"] - near["closed"]).dt.days.abs() <= WIN_DAYS).astype(float)
         over = ((near["ended"] - near["closed"]).dt.days.abs() <= WIN_DAYS).astype(float)
         net = (near["mrr"] * (begun - over)).groupby(near["opportunity_id"]).sum()
-        around = orders_around(company, won, WIN_DAYS).set_index("opportunity_id") if len(won) else None
-        at_once = {} if around is None else around["after"] - around["before"]
+        around = orders_around(company, won, WIN_DAYS).set_index("opportunity_id")
+        at_once = around["after"] - around["before"]
         ids = closed["opportunity_id"]
         return cls(
             held,
@@ -124,7 +124,10 @@ class Books:
         """The rates by a date, but for what comes beside contracts and deals."""
         at, held = pd.Timestamp(day), self.contracts
         since = at - pd.Timedelta(days=CONTRACT_DAYS)
-        began, ended = held["started"].clip(lower=since), held["ended"].fillna(at).clip(upper=at)
+        began, ended = (
+            held["started"].where(held["started"] > since, since),
+            held["ended"].where(held["ended"] < at, at),
+        )
         months = (ended - began).dt.days.clip(lower=0) / 30
         exposed = float((held["mrr"] * months).sum())
         over = held[(held["ended"] >= since) & (held["ended"] < at)]
@@ -187,8 +190,8 @@ def deal_rows(deals: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Beside:
-    """Past dates (rows, the first days of months) by months ahead: what contracts and deals of the date were expected to
-    bring (``atoms``), what customers of the date ordered (``repeats``), all that ``came``; NaN where it has not yet.
+    """Past dates (rows, the first days of months) by months ahead: what contracts and deals of the date were expected
+    to bring (``atoms``), what customers of the date ordered (``repeats``), all that ``came``; NaN where it has not yet.
 
     ``orders`` and ``revenue`` are means of the year before each date, ``at`` the place of its month.
     """
@@ -247,8 +250,7 @@ def _ratio(part: Numbers, whole: Numbers, known: "np.ndarray[Any, np.dtype[np.bo
 
 def _filled(by_step: Numbers) -> Numbers:
     """Steps of which nothing is known are as the last one of which something is."""
-    filled: Numbers = pd.Series(by_step).ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)
-    return filled
+    return np.asarray(pd.Series(by_step).ffill().bfill().fillna(0.0), dtype=np.float64)
 
 
 def _shares(won: pd.DataFrame, column: str) -> dict[str, float]:

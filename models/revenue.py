@@ -26,7 +26,7 @@ from models.model import Abstention, Challenger, Champion, Fold, Judgement
 from models.outlook import MAIN, Tree, outlook, told_by, trees_of
 from models.pool import PLAIN
 from models.pool_prophet import import_prophet
-from models.pool_trees import FEATURES, PARAMS, ROUNDS, TREES, fit_trees
+from models.pool_trees import FEATURES, PARAMS, ROUNDS, fit_trees
 from models.rates import MOST_ORIGINS, Beside, Books, look_back
 
 FEWEST_MONTHS = 18
@@ -58,12 +58,17 @@ class Revenue:
     tables: tuple[str, ...] = ("revenue_outlook", "revenue_rates")
     features_hash = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
 
+    def __init__(self) -> None:
+        self._looked: tuple[Company, Known | Abstention] | None = None
+        self._made: dict[str, tuple[Forecaster, tuple[str, ...]]] = {}
+
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger, judged on what it would have shipped at past dates, beside the seasonal naive forecast."""
-        known = _known(company)
+        known = self._known(company)
         if isinstance(known, Abstention):
             return known
         made, booster = _fitted(known, company)
+        self._made = {key: (one, one.members) for key, one in made.items()}
         months = made[f"{MAIN} month"]
         books = Books.of(company, [company.as_of, *_origins(known.months)])
         back = look_back(books, known.months, known.came)
@@ -109,7 +114,7 @@ class Revenue:
 
         What it learnt from (periods that were over when it was trained) is NaN; the plain baseline learnt nothing.
         """
-        known = _known(company)
+        known = self._known(company)
         if isinstance(known, Abstention):
             return known
         plain = champion.ships == "baseline"
@@ -118,7 +123,10 @@ class Revenue:
             state = champion.state["forecasters"].get(tree.key)
             if tree.name != MAIN or state is None:
                 continue
-            made = tree.forecaster(company, "prophet" in state["members"]).fit(tree.long, tree.leaves)
+            fresh = tree.forecaster(company, "prophet" in state["members"])
+            made, members = self._made.get(tree.key, (fresh, ()))
+            if members != fresh.members:
+                made = fresh.fit(tree.long, tree.leaves)
             table = judged(made, state)
             if plain:
                 tables.append(_as_plain(table))
@@ -134,7 +142,7 @@ class Revenue:
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``revenue_outlook``: what series alone foresee (``models.outlook``); ``revenue_rates``: one row, ``state``:
         the past rates and weights as JSON, and who tells it, ``label``."""
-        known = _known(company)
+        known = self._known(company)
         if isinstance(known, Abstention):
             return known
         plain = champion.ships == "baseline"
@@ -150,12 +158,18 @@ class Revenue:
 
     def picture(self, company: Company, champion: Champion) -> Figure | Abstention:
         """The fan of the total by month, as the champion's series draw it for the company's date."""
-        known = _known(company)
+        known = self._known(company)
         scored = self.score(company, champion)
         if isinstance(known, Abstention) or isinstance(scored, Abstention):
             return known if isinstance(known, Abstention) else Abstention(self.name, "nothing is foreseen")
         rows = scored["revenue_outlook"].query("tree == @MAIN and grain == 'month' and node == 'total'")
         return fan_picture(pd.Series(known.came, index=known.months), rows, company.currency)
+
+    def _known(self, company: Company) -> Known | Abstention:
+        """What the company knows of its revenue; kept between learning, judging and scoring one company."""
+        if self._looked is None or self._looked[0] is not company:
+            self._looked, self._made = (company, _known(company)), {}
+        return self._looked[1]
 
 
 def _known(company: Company) -> Known | Abstention:
@@ -216,7 +230,7 @@ def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, flo
         missed = {"series": 0.0, "parts": 0.0}
         cells, origins = [], 0
         for ago, part in rows.groupby("back"):
-            row = places.get(last - int(ago))
+            row = places.get(last - int(str(ago)))
             if row is None or row < FEWEST_LOOKS:
                 continue
             steps = part["step"].to_numpy(dtype=np.int64) - 1

@@ -32,7 +32,6 @@ from models.scores import (
 )
 from models.tracking import Tracking
 
-
 BEFORE = "_before"
 """Frames so named are those of the version that made an earlier number: what is new then is not the model."""
 OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")

@@ -18,9 +18,9 @@ from features.spine import contact_spine
 from features.zones import contact_zones
 from models.calibration import auc, log_losses
 from models.evidence import chance_evidence, intervals
+from models.histories import Numbers
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.histories import Numbers
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WINDOWS = 3

@@ -59,13 +59,13 @@ def accuracy(company: Company, foreseen: pd.DataFrame) -> pd.DataFrame:
 
 
 def matched(company: Company, foreseen: pd.DataFrame, grain: Grain) -> pd.DataFrame:
-    """The forecasts whose periods are over, with what ``came``, the ``scale`` of MASE (what a period usually changed in a
-    year, as was known that night), and the ``horizon`` (periods ahead, 0: under way), ``week_of_quarter``, ``night``.
+    """The forecasts whose periods are over, with what ``came``, the ``scale`` of MASE (what a period usually changed in
+    a year, as was known that night), the ``horizon`` (periods ahead, 0: under way), ``week_of_quarter`` and ``night``.
     """
     wide = _wide(company, grain)
     period = pd.to_datetime(foreseen["period"])
-    told = wide.stack().rename("came")
-    rows = foreseen.assign(period=period).join(told, on=["period", "node"], how="inner")
+    came = wide.melt(ignore_index=False, var_name="node", value_name="came").set_index("node", append=True).dropna()
+    rows = foreseen.assign(period=period).join(came, on=["period", "node"], how="inner")
     nights = pd.DatetimeIndex(pd.to_datetime(rows["as_of"]))
     first = pd.DatetimeIndex(first_days(nights, grain))
     horizon = np.round((rows["period"].to_numpy() - first.to_numpy()) / np.timedelta64(1, "D") / DAYS[grain])

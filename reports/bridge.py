@@ -12,6 +12,7 @@ in no bridge.
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def _rows(
     amounts: Numbers,
     first: Numbers,
     last: Numbers,
-    named: dict[tuple[str, pd.Timestamp, str], str],
+    named: dict[tuple[str, Any, str], str],
     unscored: bool,
 ) -> pd.DataFrame:
     """The rows of leaves and of the total, from whole cents (causes × leaves and months)."""
@@ -144,7 +145,7 @@ def _rows(
         for node, month, cause in both[["node", "period", "cause"]].itertuples(index=False)
     ]
     return both.assign(
-        evidence=told,
+        evidence=pd.Series(told, index=both.index, dtype=object),
         grain="month",
         amount=both["cents"] / 100,
         previous_point=both["before"] / 100,
@@ -183,13 +184,11 @@ class _Grounds:
     def of(cls, side: Side, index: pd.MultiIndex) -> "_Grounds":
         told = side.grounds.set_index(["leaf", "month"]).reindex(index)
         sums = side.atoms.groupby(["leaf", "month"])[["earned", "ahead"]].sum().reindex(index).fillna(0.0)
-        columns = (
-            told[name].fillna(0.0).to_numpy(dtype=np.float64) for name in ("earned", "outlook", "repeats", "fresh")
-        )
+        names = ("earned", "outlook", "repeats", "fresh", "point")
+        known = {name: told[name].fillna(0.0).to_numpy(dtype=np.float64) for name in names}
         return cls(
-            *columns,
+            **known,
             weight=float(side.grounds["weight"].iloc[0]),
-            point=told["point"].fillna(0.0).to_numpy(dtype=np.float64),
             atoms_earned=sums["earned"].to_numpy(dtype=np.float64),
             atoms_ahead=sums["ahead"].to_numpy(dtype=np.float64),
         )
@@ -303,11 +302,9 @@ def _successors(begun: pd.DataFrame, ended: pd.DataFrame) -> dict[str, str]:
     gap = (pairs["started_next"] - pairs["ended"]).dt.days.abs()
     same = _same(pairs["family"], pairs["family_next"])
     pairs = pairs[(gap <= FOLLOWS_DAYS) & same & (pairs["subscription_id"] != pairs["subscription_id_next"])]
-    told = {}
-    for row in pairs[["subscription_id", "subscription_id_next", "mrr", "mrr_next"]].itertuples(index=False):
-        cause = EXPANDED if row.mrr_next >= row.mrr else CHURNED
-        told[str(row.subscription_id)] = told[str(row.subscription_id_next)] = cause
-    return told
+    cause = np.where(pairs["mrr_next"] >= pairs["mrr"], EXPANDED, CHURNED)
+    both = [dict(zip(pairs[name], cause, strict=True)) for name in ("subscription_id", "subscription_id_next")]
+    return {str(key): str(told) for key, told in (both[0] | both[1]).items()}
 
 
 def _firsts(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -321,7 +318,7 @@ def _same(one: pd.Series, other: pd.Series) -> "np.ndarray[tuple[int, ...], np.d
     )
 
 
-def _evidence(moves: pd.DataFrame) -> dict[tuple[str, pd.Timestamp, str], str]:
+def _evidence(moves: pd.DataFrame) -> dict[tuple[str, Any, str], str]:
     """By node, month and cause: how many deals or contracts, and those that moved most."""
     whole = moves.assign(amount=moves["earned"] + moves["ahead"], size=(moves["earned"] + moves["ahead"]).abs())
     both = pd.concat([whole, whole.assign(leaf="total")]).sort_values(["size", "key"], ascending=[False, True])
