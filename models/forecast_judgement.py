@@ -4,12 +4,14 @@ The backtest of ``Forecaster`` learns one set of weights from all origins. Judge
 what it learnt from; so for each origin they are learnt again, from what was over by it of earlier ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.conformal import WIDTHS, calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers
 from models.pool import PLAIN
@@ -64,6 +66,22 @@ def judged(made: Forecaster, state: dict[str, Any] | None = None) -> Judged:
         np.abs(heard.said[plain, 0, 1:-1] - came),
         came,
     )
+
+
+def held(tables: Sequence[Judged]) -> dict[str, float]:
+    """Share of outcomes within each interval, each origin's widths taken from the other origins only."""
+    told: dict[int, list[Numbers]] = {width: [] for width in WIDTHS}
+    for table in tables:
+        for row in range(len(table.backs)):
+            others = np.delete(table.lost, row, axis=1)
+            missed = table.lost[:, row]
+            if np.isnan(others).all() or np.isnan(missed).all():
+                continue
+            bounds = calibrate(others, table.lost.shape[2])
+            for width in WIDTHS:
+                inside = missed <= bounds.half[width][None, :]
+                told[width].append(inside[~np.isnan(missed)].astype(np.float64))
+    return {f"coverage {width}": float(np.concatenate(parts).mean()) for width, parts in told.items() if parts}
 
 
 def level_weights(levels: list[str], known: NDArray[np.bool_]) -> Numbers:

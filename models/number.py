@@ -88,9 +88,8 @@ def _atoms(
     pending = deal_atoms(deal_rows(deals), curves, pieces)
     past = np.where(pieces.ahead, 0.0, 1.0)
     first, last = pieces.first, pieces.first + pieces.days
-    began, over = (
-        mine[name].fillna(pd.Timestamp.max).to_numpy().astype("datetime64[D]")[:, None] for name in ("started", "ended")
-    )
+    began, over = (mine[name].to_numpy().astype("datetime64[D]")[:, None] for name in ("started", "ended"))
+    over = np.where(np.isnat(over), last[-1], over)
     days = (np.minimum(over, last[None, :]) - np.maximum(began, first[None, :])).astype(np.float64)
     share = np.clip(days, 0.0, None) / pieces.days * pieces.of_a_month * past
     earned = mine["mrr"].to_numpy(dtype=np.float64)[:, None] * share
@@ -247,7 +246,7 @@ def _by_piece(series: _Series, cells: _Cells, places: _Places, rhythm: Numbers, 
     weekly = weeks[:, pieces.week] * share_of_week
     known = (pieces.week >= 0) & ~np.isnan(weekly)
     raw = np.where(pieces.ahead & inside, np.where(known, weekly, by_month), 0.0)
-    whole_weeks = pieces.by_month(((pieces.week < 0) & pieces.ahead).astype(float)[None, :])[0] == 0
+    whole_weeks = np.asarray(pieces.by_month(((pieces.week < 0) & pieces.ahead).astype(float)[None, :])[0] == 0)
     sums, rest = pieces.by_month(raw), months * left
     both = whole_weeks[None, :] & ~np.isnan(weeks).any(axis=1)[:, None]
     target = np.where(both, (sums + rest) / 2, rest)

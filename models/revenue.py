@@ -19,7 +19,7 @@ from features.company import Company
 from features.series import rhythm
 from models.carried import kept
 from models.fan import errors_picture, fan_picture
-from models.forecast_judgement import Judged, judged, level_weights
+from models.forecast_judgement import Judged, held, judged, level_weights
 from models.forecaster import POOL, Forecaster
 from models.histories import Numbers
 from models.model import Abstention, Challenger, Champion, Fold, Judgement
@@ -272,7 +272,7 @@ def _judgement(tables: list[Judged], more: dict[str, float]) -> Judgement:
         baseline_value=float(every_plain.mean()) if len(every_plain) else float("nan"),
         losses=tuple(every.tolist()),
         baseline_losses=tuple(every_plain.tolist()),
-        metrics={**metrics, **more},
+        metrics={**metrics, **held(tables), **more},
     )
 
 

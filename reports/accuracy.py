@@ -130,8 +130,9 @@ def _pipeline(
     firsts = atoms.drop_duplicates(["kind", "key"])
     held = firsts[(firsts["kind"] == "contract") & ~(firsts["ended"] < as_of)]
     deals = firsts[firsts["kind"] == "deal"]
+    deals = deals[deals["due"].notna()]
     due = deals["due"].where(deals["due"] >= as_of, as_of)
-    place = pd.Series(first_days(pd.DatetimeIndex(due.fillna(pd.Timestamp.max.floor("D"))), grain), index=deals.index)
+    place = pd.Series(first_days(pd.DatetimeIndex(due), grain), index=deals.index)
     rates = _stage_rates(company)
     chance = deals["stage"].map(rates).fillna(rates.get("", 0.0)).astype("float64")
     weighted = (deals["amount"].astype("float64") * chance).groupby(pd.DatetimeIndex(place)).sum()
