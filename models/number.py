@@ -40,7 +40,8 @@ class Number:
     """``forecast``: as ``data.scoring.REVENUE_FORECAST``. ``atoms``: one row per contract or deal and month:
     ``kind, key, leaf, month, earned, ahead, full`` and what is known of it. ``grounds``: one row per leaf and month:
     ``earned`` by orders, ``outlook, repeats, fresh, weight`` (``features.number``), the ``point`` that is told, and how
-    much of the month lies ahead: ``left`` by what its weekdays bring, ``days_left`` by days.
+    much of the month lies ahead: ``left`` by what its weekdays bring, ``days_left`` by days; ``cycle`` is the mean days
+    to a win.
     """
 
     forecast: pd.DataFrame
@@ -304,7 +305,7 @@ def _told(
         point=np.round(point, 2),
         left=np.broadcast_to(left, foreseen.shape),
         days_left=np.broadcast_to(_days_left(pieces), foreseen.shape),
-    ).assign(weight=weight)
+    ).assign(weight=weight, cycle=rates.cycle)
     return Number(forecast, _atoms_told(cells, places, pieces), grounds)
 
 
