@@ -28,7 +28,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         "model_results",
     ),
     "decide": ("next_best_actions", "campaign_targets"),
-    "report": ("kpis", "leaks", "scoreboard", "reliability", "drift", "alerts"),
+    "report": ("bridge", "forecast_accuracy", "kpis", "leaks", "scoreboard", "reliability", "drift", "alerts"),
 }
 
 
