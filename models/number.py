@@ -249,7 +249,8 @@ def _by_piece(series: _Series, cells: _Cells, places: _Places, rhythm: Numbers, 
     raw = np.where(pieces.ahead & inside, np.where(known, weekly, by_month), 0.0)
     whole_weeks = np.asarray(pieces.by_month(((pieces.week < 0) & pieces.ahead).astype(float)[None, :])[0] == 0)
     sums, rest = pieces.by_month(raw), months * left
-    both = whole_weeks[None, :] & ~np.isnan(weeks).any(axis=1)[:, None]
+    weekly_known = np.asarray(~np.isnan(weeks).any(axis=1))
+    both = whole_weeks[None, :] & weekly_known[:, None]
     target = np.where(both, (sums + rest) / 2, rest)
     scale = np.divide(target, sums, out=np.zeros_like(target), where=sums > LEAST)
     many = np.asarray(sums > LEAST)[:, pieces.month]

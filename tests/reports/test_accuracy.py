@@ -18,7 +18,7 @@ CAME = {"2023": 1_000.0, "2024": 1_200.0}
 
 def company(as_of: date, **more: Any) -> Company:
     """An order on the fifth of every month: 1,000 a month in 2023, 1,200 in 2024."""
-    days = [day for day in pd.date_range("2022-12-01", "2024-06-01", freq="MS") + pd.Timedelta(days=4)]
+    days = list(pd.date_range("2022-12-01", "2024-06-01", freq="MS") + pd.Timedelta(days=4))
     orders = [{"order_id": f"o{i}", "line_id": "1", "account_id": "a", "product_id": "q", "status": "placed",
                "amount": CAME.get(str(day.year), 900.0), "ordered_at": f"{day:%Y-%m-%d} 09:00"}
               for i, day in enumerate(days) if day.date() < as_of]  # fmt: skip
