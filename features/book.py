@@ -126,6 +126,14 @@ def orders_of(company: Company, since: date) -> pd.DataFrame:
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
+def places_of_orders(company: Company) -> pd.DataFrame:
+    """One row per place in which anything was ever ordered."""
+    bought = company.tables["orders"].select("account_id", "product_id").distinct()
+    rows = placed(bought, company).select(*PLACES).distinct()
+    frame: pd.DataFrame = rows.order_by(*PLACES).execute()
+    return frame
+
+
 def orders_around(company: Company, won: pd.DataFrame, days: int) -> pd.DataFrame:
     """One row per won deal (``opportunity_id``): what its account ordered in so many days ``before`` it closed and
     from then on (``after``)."""

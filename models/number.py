@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data.scoring import REVENUE_FORECAST
-from features.book import contracts, open_deals, orders_of
+from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
 from features.places import PLACES, TREES, node_of
@@ -32,6 +32,8 @@ ROUNDS = 8
 """How often what comes beside is scaled to products, people and markets in turn; it settles within a few."""
 UNKNOWN_REACH = {50: 0.5, 80: 1.0, 95: 2.0}
 """Half-widths of nodes that nothing is known of, over their point: all that they bring may be missed."""
+YOUNG = "its pace so far: it began in the period under way"
+UNSOLD = "its parts alone: nothing has been sold there yet"
 LEAST = 1e-9
 
 
@@ -61,7 +63,7 @@ def put_together(company: Company, frames: Mapping[str, pd.DataFrame]) -> Number
     atoms, earned_recurring = _atoms(company, held, frames, rates, pieces)
     since = min(pieces.first[0].astype(object), company.as_of - pd.Timedelta(days=YEAR_DAYS).to_pytimedelta())
     orders = orders_of(company, since)
-    places = _Places.of(outlook, atoms.rows, held, orders)
+    places = _Places.of(outlook, atoms.rows, held, places_of_orders(company))
     cells = _Cells.of(places, atoms, earned_recurring, orders, pieces, company)
     return _told(cells, places, outlook, rates, weight, np.array(state["rhythm"]), str(told["label"]), pieces)
 
@@ -394,10 +396,11 @@ def _forecast(
                 table[f"low_{width}"], table[f"high_{width}"] = (
                     np.round(side, 2).ravel() for side in (low, point / 100 + reach)
                 )
-            maker = told["maker"].fillna("its pace so far: it began in the period under way").to_numpy()
+            began = np.repeat(np.where(floor[:, 0] > 0, YOUNG, UNSOLD), len(periods))
+            maker = told["maker"].where(told["maker"].notna(), pd.Series(began, index=told.index)).to_numpy()
             table["model"] = [f"{label} ({who})" for who in maker]
             table["notes"] = told["notes"].replace("", None).to_numpy()
-            tables.append(table[_sold(parts)])
+            tables.append(table[_sold(parts) | told["maker"].notna().to_numpy()])
     every = pd.concat(tables, ignore_index=True)
     return every.assign(period=every["period"].dt.date).reindex(columns=list(REVENUE_FORECAST.by_name))
 
