@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data.scoring import REVENUE_FORECAST
 from features.book import contracts, open_deals, orders_of, places_of_orders
@@ -397,7 +398,7 @@ def _forecast(
                     np.round(side, 2).ravel() for side in (low, point / 100 + reach)
                 )
             began = np.repeat(np.where(floor[:, 0] > 0, YOUNG, UNSOLD), len(periods))
-            maker = told["maker"].where(told["maker"].notna(), pd.Series(began, index=told.index)).to_numpy()
+            maker = np.where(told["maker"].isna(), began, told["maker"])
             table["model"] = [f"{label} ({who})" for who in maker]
             table["notes"] = told["notes"].replace("", None).to_numpy()
             tables.append(table[_sold(parts) | told["maker"].notna().to_numpy()])
@@ -418,10 +419,10 @@ def _days_left(pieces: Pieces) -> Numbers:
     return share
 
 
-def _sold(parts: dict[str, Numbers]) -> Numbers:
+def _sold(parts: dict[str, Numbers]) -> NDArray[np.bool_]:
     """Rows (nodes × periods) of nodes that bring anything in any period."""
     alive = np.any([np.any(values != 0, axis=1) for values in parts.values()], axis=0)
-    return np.repeat(alive, next(iter(parts.values())).shape[1])
+    return np.repeat(np.asarray(alive, dtype=bool), next(iter(parts.values())).shape[1])
 
 
 def _sums(values: Numbers, code: Places, count: int) -> Numbers:

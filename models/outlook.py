@@ -23,7 +23,7 @@ FEWEST: dict[Grain, int] = {"month": 12, "week": 52}
 """Periods without which nothing is foreseen by a grain: a season is not known."""
 MAIN = "market"
 """The hierarchy whose total is the number; the others are made to add up to it."""
-FULL = (PLAIN, "drift", "seasonal growth", "ets", "theta", "dynamic theta", FAMILY, TREES)
+FULL = (PLAIN, "drift", "seasonal growth", "ets", "dynamic theta", FAMILY, TREES)
 QUICK = (PLAIN, "seasonal growth", "dynamic theta", FAMILY)
 """Members of the night's pool, quick ones for weeks and for hierarchies that share out the number: the whole pool takes
 minutes on a large company, and years of weeks are beyond ETS, ARIMA and CES. ``bench.forecast`` runs them all."""

@@ -322,9 +322,13 @@ def _evidence(moves: pd.DataFrame) -> dict[tuple[str, Any, str], str]:
     """By node, month and cause: how many deals or contracts, and those that moved most."""
     whole = moves.assign(amount=moves["earned"] + moves["ahead"], size=(moves["earned"] + moves["ahead"]).abs())
     both = pd.concat([whole, whole.assign(leaf="total")]).sort_values(["size", "key"], ascending=[False, True])
-    told = {}
-    for (node, month, cause), rows in both.groupby(["leaf", "month", "cause"], sort=False):
-        named = ", ".join(f"{row.key} {row.amount:+,.0f}" for row in rows.head(NAMED).itertuples())
-        count = rows["key"].nunique()
-        told[(str(node), month, str(cause))] = f"{count} of them: {named}" + (", …" if count > NAMED else "")
-    return told
+    by = ["leaf", "month", "cause"]
+    counts = both.groupby(by, sort=False)["key"].nunique()
+    first = both[both.groupby(by, sort=False).cumcount() < NAMED]
+    says = [f"{key} {amount:+,.0f}" for key, amount in zip(first["key"], first["amount"], strict=True)]
+    named = first.assign(says=says).groupby(by, sort=False)["says"].agg(", ".join)
+    ends = np.where(counts.reindex(named.index).to_numpy() > NAMED, ", …", "")
+    sentences = [
+        f"{n} of them: {who}{end}" for n, who, end in zip(counts.reindex(named.index), named, ends, strict=True)
+    ]
+    return dict(zip(named.index.to_list(), sentences, strict=True))
