@@ -432,7 +432,7 @@ def _sums(values: Numbers, code: Places, count: int) -> Numbers:
 
 
 def _atoms_told(cells: _Cells, places: _Places, pieces: Pieces) -> pd.DataFrame:
-    """One row per atom and month in which it brings something, or has."""
+    """One row per atom and month in which it brings something, or has; what its kind does not have is missing."""
     rows = cells.atoms.rows.assign(leaf=np.array(places.leaves, dtype=object)[places.leaf[cells.place]])
     names = [
         "kind",
@@ -448,8 +448,10 @@ def _atoms_told(cells: _Cells, places: _Places, pieces: Pieces) -> pd.DataFrame:
         "due",
         "created",
     ]
+    days = {name: pd.to_datetime(rows[name]) for name in ("started", "term", "ended", "due", "created")}
+    money = {name: rows[name].astype("float64") for name in ("mrr", "amount")}
     told = _long(
-        rows.reindex(columns=names),
+        rows.assign(**days, **money)[names],
         pieces.months,
         earned=pieces.by_month(cells.earned_by_atom),
         recurring=pieces.by_month(cells.atoms.recurring),

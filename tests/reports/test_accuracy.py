@@ -69,6 +69,15 @@ def test_a_period_that_is_not_over_is_not_judged() -> None:
     assert accuracy(company(date(2024, 4, 20)), foreseen({"2024-04-01": 1.0, "2024-05-01": 1.0})).empty
 
 
+def test_a_pipeline_without_deals_is_what_contracts_bring() -> None:
+    held = {"subscription_id": "S", "account_id": "a", "mrr": 50.0, "started_at": "2024-01-01"}
+    for tables, month in (({"subscriptions": [held]}, 50.0), ({}, 0.0)):
+        then = company(NIGHT, **tables)
+        number = number_of(then)
+        told = forecasts_told(then, number.forecast, number.atoms)
+        assert set(told.query("grain == 'month'")["pipeline"]) == {month}
+
+
 def test_the_ledger_keeps_what_plain_ways_said_the_same_night() -> None:
     deal = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-03-01"}
     closed = [deal | {"opportunity_id": f"C{i}", "created_at": "2023-05-01", "closed_at": "2023-06-01", "outcome": out}
