@@ -55,7 +55,9 @@ LOOKS: dict[str, Look] = {
     "revenue_forecast": Look(
         ("node", "grain", "period", "point", "low_80", "high_80", "recurring", "open_deals", "notes")
     ),
-    "bridge": Look(("node", "period", "previous_point", "cause", "amount", "point", "evidence")),
+    "bridge": Look(
+        ("node", "period", "previous_point", "cause", "amount", "point", "evidence"), ("-node", "period", "-amount")
+    ),
     "forecast_accuracy": Look(
         ("level", "grain", "split", "part", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
     ),
