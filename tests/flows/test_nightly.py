@@ -11,8 +11,8 @@ from tests.command_line import gelir
 from tests.flows.conftest import Night
 
 MAY_BE_EMPTY = {"repaired", "scoreboard", "reliability", "alerts", "bridge", "forecast_accuracy"}
-"""The demo company needs no repairs; of a first night's scores no window has closed, nothing was foreseen before it, and
-all may be as usual."""
+"""The demo company needs no repairs; of a first night's scores no window has closed, nothing was foreseen before it,
+and all may be as usual."""
 
 
 def test_the_night_ends_published_and_every_view_is_filled(demo_night: Night) -> None:
