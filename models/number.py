@@ -18,8 +18,8 @@ from data.scoring import REVENUE_FORECAST
 from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
-from features.places import PLACES, TREES, node_of
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
+from models.cells import YEAR_DAYS, Cells, Sites
 from models.closing import EDGES
 from models.histories import Numbers
 from models.outlook import MAIN
@@ -28,7 +28,6 @@ from models.rates import Rates, contract_rows, deal_rows
 
 PARTS = ("recurring", "expansion", "open_deals", "repeat_orders", "new_deals")
 WIDTHS = (50, 80, 95)
-YEAR_DAYS = 365
 ROUNDS = 8
 """How often what comes beside is scaled to products, people and markets in turn; it settles within a few."""
 UNKNOWN_REACH = {50: 0.5, 80: 1.0, 95: 2.0}
@@ -64,8 +63,8 @@ def put_together(company: Company, frames: Mapping[str, pd.DataFrame]) -> Number
     atoms, earned_recurring = _atoms(company, held, frames, rates, pieces)
     since = min(pieces.first[0].astype(object), company.as_of - pd.Timedelta(days=YEAR_DAYS).to_pytimedelta())
     orders = orders_of(company, since)
-    places = _Places.of(outlook, atoms.rows, held, places_of_orders(company))
-    cells = _Cells.of(places, atoms, earned_recurring, orders, pieces, company)
+    places = Sites.of(outlook, atoms.rows, held, places_of_orders(company))
+    cells = Cells.of(places, atoms, earned_recurring, orders, pieces, company)
     return _told(cells, places, outlook, rates, weight, np.array(state["rhythm"]), str(told["label"]), pieces)
 
 
@@ -111,105 +110,6 @@ def _chances(keys: pd.Series, scored: pd.DataFrame | None, monthly: float) -> Nu
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Every place where something is sold or may be: ``table`` holds its columns, ``node`` its nodes by level, and
-    ``leaf`` the place of its market among ``leaves``."""
-
-    table: pd.DataFrame
-    nodes: dict[str, pd.Series]
-    leaves: tuple[str, ...]
-    leaf: Places
-    lowest: dict[str, str]
-    """The lowest level of each hierarchy that is known."""
-
-    @classmethod
-    def of(cls, outlook: pd.DataFrame, *tables: pd.DataFrame) -> "_Places":
-        every = pd.concat([table[list(PLACES)] for table in tables], ignore_index=True).drop_duplicates()
-        every = every.sort_values(list(PLACES), ignore_index=True)
-        nodes = {"total": pd.Series("total", index=every.index, dtype=object)}
-        lowest: dict[str, str] = {}
-        for tree, levels in TREES.items():
-            known = set(outlook.loc[outlook["tree"] == tree, "level"])
-            outer: pd.Series | None = None
-            for level in levels:
-                if level in known:
-                    wholes = [None] * len(every) if outer is None else outer
-                    pairs = zip(wholes, every[level], strict=True)
-                    nodes[level] = pd.Series([node_of(level, whole, name) for whole, name in pairs], dtype=object)
-                    lowest[tree] = level
-                outer = every[level]
-        market = nodes[lowest[MAIN]] if MAIN in lowest else pd.Series("all", index=every.index, dtype=object)
-        order = np.argsort(market.to_numpy(dtype=str), kind="stable")
-        every, market = every.iloc[order].reset_index(drop=True), market.iloc[order].reset_index(drop=True)
-        nodes = {level: names.iloc[order].reset_index(drop=True) for level, names in nodes.items()}
-        code, leaves = pd.factorize(market, sort=True)
-        return cls(every, nodes, tuple(map(str, leaves)), code.astype(np.int64), lowest)
-
-    def place_of(self, rows: pd.DataFrame) -> Places:
-        """The place of each row."""
-        joined = rows[list(PLACES)].merge(self.table.reset_index(names="place"), how="left", on=list(PLACES))
-        return joined["place"].to_numpy(dtype=np.int64)
-
-    def by_leaf(self, values: Numbers) -> Numbers:
-        """Leaves × …: sums of places."""
-        summed = np.zeros((len(self.leaves), *values.shape[1:]))
-        np.add.at(summed, self.leaf, values)
-        return summed
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Places × pieces: what atoms bring by part (ahead), what contracts and orders have earned; and of each place the
-    orders of a year and the monthly amount of contracts that run."""
-
-    atoms: Atoms
-    place: Places
-    earned_by_atom: Numbers
-    parts: dict[str, Numbers]
-    recurring: Numbers
-    orders: Numbers
-    year: Numbers
-    running: Numbers
-
-    @classmethod
-    def of(
-        cls,
-        places: _Places,
-        atoms: Atoms,
-        earned: Numbers,
-        orders: pd.DataFrame,
-        pieces: Pieces,
-        company: Company,
-    ) -> "_Cells":
-        place, count = places.place_of(atoms.rows), len(places.table)
-
-        def summed(values: Numbers) -> Numbers:
-            cells = np.zeros((count, *values.shape[1:]))
-            np.add.at(cells, place, values)
-            return cells
-
-        of_orders = places.place_of(orders)
-        amounts = orders["amount"].to_numpy(dtype=np.float64)
-        piece = pieces.place_of(orders["day"])
-        sold = np.zeros((count, len(pieces.days)))
-        now = (piece >= 0) & (orders["day"] >= pd.Timestamp(pieces.first[0])).to_numpy()
-        np.add.at(sold, (of_orders[now], piece[now]), amounts[now])
-        recent = (orders["day"] >= pd.Timestamp(company.as_of) - pd.Timedelta(days=YEAR_DAYS)).to_numpy()
-        year = np.zeros(count)
-        np.add.at(year, of_orders[recent], amounts[recent])
-        mrr = np.nan_to_num(atoms.rows.get("mrr", pd.Series(0.0, index=atoms.rows.index)).to_numpy(dtype=np.float64))
-        mrr = np.where(atoms.full.any(axis=1), mrr, 0.0)
-        parts = {name: summed(getattr(atoms, name)) for name in ("recurring", "expansion", "open_deals")}
-        monthly = summed(np.asarray(mrr, dtype=np.float64))
-        return cls(atoms, place, earned, parts, summed(earned), sold, np.maximum(year, 0.0), monthly)
-
-    @property
-    def ahead(self) -> Numbers:
-        """What all atoms bring, by place and piece."""
-        return self.parts["recurring"] + self.parts["expansion"] + self.parts["open_deals"]
-
-
-@dataclass(frozen=True)
 class _Series:
     """What the series foresee of nodes, by month and by week (NaN: nothing is known of the node)."""
 
@@ -229,7 +129,7 @@ def _series(outlook: pd.DataFrame, tree: str, nodes: tuple[str, ...], pieces: Pi
     return _Series(wide["month"], wide["week"])
 
 
-def _by_piece(series: _Series, cells: _Cells, places: _Places, rhythm: Numbers, pieces: Pieces) -> Numbers:
+def _by_piece(series: _Series, cells: Cells, places: Sites, rhythm: Numbers, pieces: Pieces) -> Numbers:
     """Leaves × pieces ahead: the outlook, months and weeks made to agree: the mean of both where both are known.
 
     A leaf of which nothing is foreseen (it began in the month under way) goes on at the pace of that month.
@@ -263,8 +163,8 @@ def _by_piece(series: _Series, cells: _Cells, places: _Places, rhythm: Numbers, 
 
 
 def _told(
-    cells: _Cells,
-    places: _Places,
+    cells: Cells,
+    places: Sites,
     outlook: pd.DataFrame,
     rates: Rates,
     weight: float,
@@ -314,7 +214,7 @@ def _told(
 
 
 def _spread(
-    more: Numbers, cells: _Cells, places: _Places, outlook: pd.DataFrame, left: Numbers, pieces: Pieces
+    more: Numbers, cells: Cells, places: Sites, outlook: pd.DataFrame, left: Numbers, pieces: Pieces
 ) -> Numbers:
     """Places × months: what comes beside in each market, over its places: first as orders of the year were, then scaled
     in turn to what products and people are foreseen to bring beyond their contracts and deals (iterative proportional
@@ -357,8 +257,8 @@ def _cents(values: Numbers) -> Numbers:
 
 def _forecast(
     cents: dict[str, Numbers],
-    cells: _Cells,
-    places: _Places,
+    cells: Cells,
+    places: Sites,
     outlook: pd.DataFrame,
     label: str,
     left: Numbers,
@@ -431,7 +331,7 @@ def _sums(values: Numbers, code: Places, count: int) -> Numbers:
     return summed
 
 
-def _atoms_told(cells: _Cells, places: _Places, pieces: Pieces) -> pd.DataFrame:
+def _atoms_told(cells: Cells, places: Sites, pieces: Pieces) -> pd.DataFrame:
     """One row per atom and month in which it brings something, or has; what its kind does not have is missing."""
     rows = cells.atoms.rows.assign(leaf=np.array(places.leaves, dtype=object)[places.leaf[cells.place]])
     names = [
