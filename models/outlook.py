@@ -28,8 +28,8 @@ QUICK = (PLAIN, "seasonal growth", "dynamic theta", FAMILY)
 """Members of the night's pool, quick ones for weeks and for hierarchies that share out the number: the whole pool takes
 minutes on a large company, and years of weeks are beyond ETS, ARIMA and CES. ``bench.forecast`` runs them all."""
 
-FEW_ORIGINS = 2
-"""Past dates that crossed hierarchies look back from: they share out a number that the main one tells."""
+ORIGINS, FEW_ORIGINS = 3, 2
+"""Past dates that the main hierarchy and the crossed ones look back from: these share out a number that it tells."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Tree:
             HORIZON[self.grain],
             frequency=FREQUENCY[self.grain],
             members=members,
-            origins=None if main else FEW_ORIGINS,
+            origins=ORIGINS if main else FEW_ORIGINS,
             complete_before=company.as_of,
             seed=company.seed,
         )
