@@ -181,6 +181,21 @@ def show(
 
 
 @app.command()
+def scenario(
+    price: Annotated[float, typer.Option(help="Prices, by so many per cent.")] = 0.0,
+    churn: Annotated[float, typer.Option(help="The chance of contracts to end.")] = 0.0,
+    win: Annotated[float, typer.Option(help="The chance of deals to be won.")] = 0.0,
+    hiring: Annotated[float, typer.Option(help="People who sell, and the deals that they create.")] = 0.0,
+    scores: ScoresOption = None,
+) -> None:
+    """Show what the published number would be if prices, churn, win rates or hiring were others."""
+    settings = told.load(scores=scores)
+    from app import scenarios
+
+    scenarios.show(console, settings, price=price, churn=churn, win=win, hiring=hiring)
+
+
+@app.command()
 def runs(scores: ScoresOption = None) -> None:
     """List the runs, the latest first; the published one is marked."""
     tables.runs(console, told.load(scores=scores))

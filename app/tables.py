@@ -53,7 +53,15 @@ LOOKS: dict[str, Look] = {
         ("contact_id", "campaign_id", "expected_incremental_value", "consent_evidence", "send_at", "arm"),
         ("-expected_incremental_value",),
     ),
-    "revenue_forecast": Look(("node", "grain", "period", "point", "low_80", "high_80", "abstained")),
+    "revenue_forecast": Look(
+        ("node", "grain", "period", "point", "low_80", "high_80", "recurring", "open_deals", "notes")
+    ),
+    "bridge": Look(
+        ("node", "period", "previous_point", "cause", "amount", "point", "evidence"), ("-node", "period", "-amount")
+    ),
+    "forecast_accuracy": Look(
+        ("level", "grain", "split", "part", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
+    ),
     "kpis": Look(("kpi", "period", "slice", "value", "unit")),
     "kpi_definitions": Look(("kpi", "unit", "formula", "slices"), ("place",)),
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),

@@ -1,7 +1,8 @@
 """The 3,003 series of the M3 competition, as they were held out then (Makridakis & Hibon 2000).
 
-Beside the forecaster, on the same series in the same run: AutoETS alone, the plain mean of AutoETS and the optimised
-Theta, and (months) Prophet alone. sMAPE in per cent and MASE as the competitions define them, means over series.
+Beside the forecaster, on the same series in the same run: AutoETS alone, the plain mean of AutoETS and the dynamic
+optimised Theta, and (months) Prophet alone. sMAPE in per cent and MASE as the competitions define them, means over
+series.
 """
 
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     now = {name: np.where(np.isnan(said), now["seasonal naive"], said) for name, said in now.items()}
     said = {
         "forecaster": wide["point"],
-        "mean of ets and theta": (now["ets"] + now["theta"]) / 2,
+        "mean of ets and dynamic theta": (now["ets"] + now["dynamic theta"]) / 2,
         "ets": now["ets"],
     }
     if period == "MONTHLY":

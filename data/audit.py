@@ -11,9 +11,18 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, fun
 
 from data.contract import Column
 from data.contract import Table as Output
-from data.scoring import ACCOUNT_SCORES, CAMPAIGN_TARGETS, CONTRACT_CHANCES, NEXT_BEST_ACTIONS, OUTPUTS, SCORES
+from data.scoring import (
+    ACCOUNT_SCORES,
+    CAMPAIGN_TARGETS,
+    CONTRACT_CHANCES,
+    NEXT_BEST_ACTIONS,
+    OUTPUTS,
+    REVENUE_FORECAST,
+    SCORES,
+)
 
 EXAMPLES = 3
+HALF_A_CENT = 0.005
 FINITE = 1e300
 """What is larger is infinite, or an accident; both databases compare it alike."""
 
@@ -79,6 +88,10 @@ def _row_rules(output: Output, table: Table) -> Iterator[Rule]:
         yield from _column_rules(column, table.c[column.name])
     for value, why in ABSTENTIONS.get(output.name, ()):
         yield Rule(f"no {value} without saying why in {why}", and_(table.c[value].is_(None), table.c[why].is_(None)))
+    if output is REVENUE_FORECAST:
+        parts = [table.c[name] for name in ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")]
+        apart = func.abs(table.c.point - sum(parts[1:], parts[0])) > HALF_A_CENT
+        yield Rule("the parts add up to the point", apart)
     if output is NEXT_BEST_ACTIONS:
         nobody = and_(table.c.channel == "email", table.c.contact_id.is_(None))
         yield Rule("an e-mail names its contact", nobody)

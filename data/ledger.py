@@ -29,7 +29,8 @@ from sqlalchemy import (
 )
 
 from data.lake import Step
-from data.scoring import ALERTS, PUBLISHED_SCORES, REVENUE_FORECAST
+from data.number_ledger import FORESEEN, keep_forecasts
+from data.scoring import ALERTS, PUBLISHED_SCORES
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
 
 TOLD, CAME = "scores_told", "outcomes"
@@ -111,27 +112,6 @@ def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
     return rows.assign(told_on=run.as_of)
 
 
-def forecasts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
-    """One row per forecast that a company's published runs before ``as_of`` gave of a period that began before it:
-    ``as_of, node, grain, period, point``.
-
-    Only runs whose rows are kept can be asked (``keep_runs``): what older ones foretold is not known here.
-    """
-    written, runs = BASES[REVENUE_FORECAST.name], RUN_RECORDS
-    columns = (runs.c.as_of, written.c.node, written.c.grain, written.c.period, written.c.point)
-    query = (
-        select(*columns)
-        .join(runs, runs.c.run_id == written.c.run_id)
-        .where(runs.c.company == company, runs.c.as_of < as_of, runs.c.status == "published")
-        .where(written.c.period < as_of, written.c.point.is_not(None))
-        .order_by(runs.c.as_of, runs.c.published_at, written.c.node, written.c.grain, written.c.period)
-    )
-    with store.reading() as connection:
-        found = connection.execute(query).all()
-    rows = pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns], dtype=object)
-    return rows.astype({"node": "str", "grain": "str", "point": "float64"})
-
-
 def keep(
     connection: Connection, run_id: str, company: str, as_of: date, published_at: datetime, steps: Sequence[Step]
 ) -> None:
@@ -141,7 +121,8 @@ def keep(
         if CAME in step.tables:
             _settle(connection, step.frame(CAME), as_of)
         if TOLD in step.tables and not _has_another(connection, company, as_of):
-            _write(connection, night, step.frame(TOLD))
+            foreseen = step.frame(FORESEEN) if FORESEEN in step.tables else None
+            _write(connection, night, step.frame(TOLD), foreseen)
 
 
 def withdraw_after(connection: Connection, company: str, published_at: datetime) -> None:
@@ -162,7 +143,7 @@ def _has_another(connection: Connection, company: str, as_of: date) -> bool:
     return connection.execute(others.limit(1)).one_or_none() is not None
 
 
-def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame) -> None:
+def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame, foreseen: pd.DataFrame | None) -> None:
     run_id = night["run_id"]
     known = connection.execute(select(NIGHTS.c.run_id).where(NIGHTS.c.run_id == run_id)).one_or_none()
     if known is not None:  # published anew after it was retired: what it said is what it says
@@ -172,6 +153,8 @@ def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame) ->
     rows = _plain(told.assign(run_id=run_id, outcome=None, outcome_as_of=None)[SCORES.c.keys()])
     if rows:
         connection.execute(insert(SCORES), rows)
+    if foreseen is not None:
+        keep_forecasts(connection, run_id, foreseen)
 
 
 def _settle(connection: Connection, came: pd.DataFrame, as_of: date) -> None:

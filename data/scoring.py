@@ -213,8 +213,51 @@ REVENUE_FORECAST = Table(
         Column("expansion", "number"),
         Column("open_deals", "number"),
         Column("new_deals", "number"),
+        Column("repeat_orders", "number"),
         Column("model"),
+        Column("notes"),
         Column("abstained"),
+    ),
+)
+
+BRIDGE = Table(
+    "bridge",
+    "One row per node, period and cause: what moved the forecast since an earlier run. The amounts of a node and "
+    "period add up to the difference to the cent.",
+    ("node", "grain", "period", "cause"),
+    (
+        Column("node", required=True),
+        Column("grain", required=True, one_of=("month",)),
+        Column("period", "date", required=True),
+        Column("cause", required=True),
+        Column("amount", "number", required=True),
+        Column("evidence"),
+        Column("previous_point", "number", required=True),
+        Column("point", "number", required=True),
+        Column("previous_run_id", required=True),
+        Column("previous_as_of", "date", required=True),
+    ),
+)
+
+FORECAST_ACCURACY = Table(
+    "forecast_accuracy",
+    "One row per level, grain and way to part past published forecasts: how right they were, beside plain ones.",
+    ("level", "grain", "split", "part"),
+    (
+        Column("level", required=True),
+        Column("grain", required=True, one_of=("week", "month")),
+        Column("split", required=True, one_of=("all", "horizon", "week of quarter", "night")),
+        Column("part", required=True),
+        Column("matched", "integer", required=True, minimum=1),
+        Column("coverage_50", "number"),
+        Column("coverage_80", "number"),
+        Column("coverage_95", "number"),
+        Column("bias", "number"),
+        Column("wape", "number"),
+        Column("mase", "number"),
+        Column("naive_wape", "number"),
+        Column("naive_mase", "number"),
+        Column("pipeline_wape", "number"),
     ),
 )
 
@@ -406,6 +449,8 @@ OUTPUTS: tuple[Table, ...] = (
     NEXT_BEST_ACTIONS,
     CAMPAIGN_TARGETS,
     REVENUE_FORECAST,
+    BRIDGE,
+    FORECAST_ACCURACY,
     KPIS,
     KPI_DEFINITIONS,
     LEAKS,

@@ -1,4 +1,4 @@
-"""Revenue over time: one series per node of the hierarchy total → region → segment, and what the open period holds."""
+"""Revenue over time: one series per node of a hierarchy (total → region → segment), and what the open period holds."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from features.clock import Clock
 from features.company import Company
+from features.places import TREES, UNKNOWN, node_of, placed
 
 Grain = Literal["week", "month"]
 Amounts = NDArray[np.float64]
-
-UNKNOWN = "unknown"
-"""The region or segment of accounts that have none, so that the parts always add up to the total."""
 
 RHYTHM_DAYS, FEWEST_RHYTHM_DAYS = 364, 56
 """Days back from which it is seen how much a Monday brings beside a Sunday; below eight weeks all days count alike."""
@@ -27,8 +25,8 @@ RHYTHM_DAYS, FEWEST_RHYTHM_DAYS = 364, 56
 class Takings:
     """What came in by day (rows, from the first sale to the day before the company's date) and place (columns).
 
-    ``places`` holds the ``region`` and ``segment`` of each column, ``sold`` orders net of returns, ``recurring`` what
-    subscriptions earned, ``running`` the monthly amount of those that run on.
+    ``places`` holds the levels of a hierarchy for each column (``region`` and ``segment``), ``sold`` orders net of
+    returns, ``recurring`` what subscriptions earned, ``running`` the monthly amount of those that run on.
     """
 
     as_of: date
@@ -61,8 +59,8 @@ class UnderWay:
     levels: dict[str, str]
 
 
-def takings(company: Company) -> Takings:
-    """What came in by day and place; no days and no places for a company without a sale.
+def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
+    """What came in by day and place, of one hierarchy; no days and no places for a company without a sale.
 
     Revenue is orders net of returns on the day they happened in the company's zone, plus what subscriptions earn by the
     day: a month's amount is spread evenly over its days, from the day of the start until the day before the end.
@@ -76,15 +74,19 @@ def takings(company: Company) -> Takings:
     over = subscriptions.filter(subscriptions.ended_at.notnull())
     ended = ibis.greatest(clock.day(over.ended_at), clock.day(over.started_at))
     moves = [
-        orders.select("account_id", "amount", day=clock.day(orders.ordered_at), kind=ibis.literal("sold")),
-        subscriptions.select("account_id", amount=subscriptions.mrr, day=started, kind=ibis.literal("from")),
-        over.select("account_id", amount=-over.mrr, day=ended, kind=ibis.literal("until")),
+        orders.select(
+            "account_id", "product_id", "amount", day=clock.day(orders.ordered_at), kind=ibis.literal("sold")
+        ),
+        subscriptions.select(
+            "account_id", "product_id", amount=subscriptions.mrr, day=started, kind=ibis.literal("from")
+        ),
+        over.select("account_id", "product_id", amount=-over.mrr, day=ended, kind=ibis.literal("until")),
     ]
-    rows = _by_place(ibis.union(*moves), company)
-    places = rows[["region", "segment"]].drop_duplicates().sort_values(["region", "segment"], ignore_index=True)
+    rows = _by_place(ibis.union(*moves), company, by)
+    places = rows[list(by)].drop_duplicates().sort_values(list(by), ignore_index=True)
     first = rows["day"].min() if len(rows) else pd.Timestamp(company.as_of)
     days = pd.date_range(first, pd.Timestamp(company.as_of), freq="D", inclusive="left").as_unit("s")
-    column = rows[["region", "segment"]].merge(places.reset_index(), how="left")["index"].to_numpy(dtype=np.int64)
+    column = rows[list(by)].merge(places.reset_index(), how="left")["index"].to_numpy(dtype=np.int64)
     row = (rows["day"] - first).dt.days.to_numpy(dtype=np.int64)
 
     def by_day(*kinds: str) -> Amounts:
@@ -134,12 +136,37 @@ def series_of(came: Takings, grain: Grain) -> pd.DataFrame:
     return pd.concat(nodes, ignore_index=True).astype({"period": "datetime64[s]"})
 
 
+def leaves_of(came: Takings) -> pd.DataFrame:
+    """One row per leaf of the hierarchy: ``unique_id`` (its node) and, where there is a level above it, that column.
+
+    Where the data has no level below the total, the one leaf is ``all``.
+    """
+    levels = _levels(came)
+    nodes = levels[-1][1] if len(levels) > 1 else np.full(len(came.places), "all", dtype=object)
+    above = [level for level, _ in levels[1:-1]]
+    return came.places[above].assign(unique_id=nodes).drop_duplicates("unique_id")[["unique_id", *above]]
+
+
+def leaf_series(came: Takings, grain: Grain) -> pd.DataFrame:
+    """A long table of the leaves of ``leaves_of``: ``unique_id, ds, y``; the period under way is left out."""
+    rows = series_of(came, grain)
+    levels = _levels(came)
+    mine = rows[rows["level"] == levels[-1][0]]
+    return pd.DataFrame(
+        {
+            "unique_id": mine["node"] if len(levels) > 1 else "all",
+            "ds": mine["period"],
+            "y": mine["amount"],
+        }
+    ).reset_index(drop=True)
+
+
 def under_way(came: Takings, grain: Grain) -> UnderWay:
     """What is known of the period that the company's date cuts; all of it is left where the date begins it."""
     first = _first_day(came.as_of, grain)
     days = pd.date_range(first, _after(first, grain), freq="D", inclusive="left")
     left = np.asarray(days >= pd.Timestamp(came.as_of))
-    weights = _rhythm(came)[days.day_of_week.to_numpy()]
+    weights = rhythm(came)[days.day_of_week.to_numpy()]
     levels = _levels(came)
     now = np.asarray(came.days >= pd.Timestamp(first))
     by_place = {
@@ -163,31 +190,30 @@ def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]"
     return monday + (plain - monday) // np.timedelta64(7, "D") * np.timedelta64(7, "D")
 
 
-def _by_place(moves: ir.Table, company: Company) -> pd.DataFrame:
-    """Moves before the company's date, summed: ``region, segment, day, kind, amount``."""
-    accounts = company.tables["accounts"].select("account_id", "region", "segment")
-    summed = moves.filter(moves.day < ibis.literal(company.as_of)).group_by("account_id", "day", "kind")
-    joined = summed.agg(amount=moves.amount.sum()).left_join(accounts, "account_id")
-    placed = joined.select(
-        "day", "kind", "amount", region=joined.region.fill_null(UNKNOWN), segment=joined.segment.fill_null(UNKNOWN)
-    )
-    found = placed.group_by("region", "segment", "day", "kind").agg(amount=placed.amount.sum())
-    frame: pd.DataFrame = found.filter(found.amount != 0).order_by("region", "segment", "day", "kind").execute()
+def _by_place(moves: ir.Table, company: Company, by: tuple[str, ...]) -> pd.DataFrame:
+    """Moves before the company's date, summed: the columns of the place, ``day, kind, amount``."""
+    known = moves.filter(moves.day < ibis.literal(company.as_of)).group_by("account_id", "product_id", "day", "kind")
+    rows = placed(known.agg(amount=moves.amount.sum()), company, by)
+    found = rows.group_by(*by, "day", "kind").agg(amount=rows.amount.sum())
+    frame: pd.DataFrame = found.filter(found.amount != 0).order_by(*by, "day", "kind").execute()
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
 def _levels(came: Takings) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
     """(level, node of each place) of the levels that the data has, the total first."""
-    region, segment = (came.places[name].to_numpy(dtype=object) for name in ("region", "segment"))
-    levels = [("total", np.full(len(region), "total", dtype=object))]
-    if (region != UNKNOWN).any():
-        levels.append(("region", "region:" + region))
-    if (segment != UNKNOWN).any():
-        levels.append(("segment", "segment:" + region + "/" + segment))
+    levels = [("total", np.full(len(came.places), "total", dtype=object))]
+    outer: np.ndarray[Any, Any] | None = None
+    for level in came.places:
+        names = came.places[level].to_numpy(dtype=object)
+        wholes = [None] * len(names) if outer is None else outer
+        if (names != UNKNOWN).any():
+            nodes = [node_of(str(level), whole, name) for whole, name in zip(wholes, names, strict=True)]
+            levels.append((str(level), np.array(nodes, dtype=object)))
+        outer = names
     return levels
 
 
-def _rhythm(came: Takings) -> Amounts:
+def rhythm(came: Takings) -> Amounts:
     """What a Monday, a Tuesday … brings; the same for all where it is not known."""
     recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
     if len(recent) < FEWEST_RHYTHM_DAYS:

@@ -30,12 +30,14 @@ import data.validate
 import reports
 from data.errors import StoreError
 from data.lake import Draft, Step
-from data.ledger import alerts_before, forecasts_before, said_before
+from data.ledger import alerts_before, said_before
 from data.lock import exclusive
+from data.number_ledger import forecasts_before, number_before
 from data.source import open_source
-from data.store import Store
+from data.store import Store, open_store
 from flows.lanes import two_lanes, work
 from flows.run import Run
+from reports.bridge import EarlierNumber
 from reports.tonight import Tonight
 
 if TYPE_CHECKING:  # what models need is imported by the processes that work
@@ -133,9 +135,11 @@ def tune_one(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="score {names}")
-def score_some(run: Run, golden: Step, names: Group, learnt: list[Step]) -> list[Step]:
-    """What the champions of some models say; each may abstain."""
-    done: list[Step] = work((run.id, names), "score", run, golden, names, learnt)
+def score_some(
+    run: Run, golden: Step, names: Group, learnt: list[Step], before: dict[str, str] | None = None
+) -> list[Step]:
+    """What the champions of some models say; each may abstain. ``before``: the versions behind the earlier number."""
+    done: list[Step] = work((run.id, names), "score", run, golden, names, learnt, before or {})
     return done
 
 
@@ -158,8 +162,20 @@ def learn(run: Run, golden: Step, **asked: Any) -> list[Step]:
 def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     """The scores of the champions, side by side as they learnt; each may abstain."""
     groups: list[Group] = work((run.id, "groups"), "groups", run)
-    started = [score_some.submit(run, golden, names, learnt) for names in groups]
+    with open_store(run.settings.scores_url) as store:
+        earlier = earlier_number(run, store)
+    versions = {} if earlier is None else earlier.versions
+    started = [score_some.submit(run, golden, names, learnt, versions) for names in groups]
     return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
+
+
+def earlier_number(run: Run, store: Store) -> EarlierNumber | None:
+    """The number that tonight's is compared with, what it was made of among it; none where there is none any more."""
+    told = number_before(store, run.company, run.moment.as_of)
+    step = None if told is None else run.lake.finished(told.run_id, "score")
+    if told is None or step is None or "number_grounds" not in step.tables:
+        return None
+    return EarlierNumber(told.run_id, told.as_of, told.versions, step)
 
 
 @task(cache_policy=NO_CACHE)
@@ -179,9 +195,10 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
     """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
 
     def told(draft: Draft) -> None:
-        pages = (said_before, alerts_before, forecasts_before)
-        earlier = (page(store, run.company, run.moment.as_of) for page in pages)
-        reports.report(Tonight(run.known(golden), known, scores, *earlier), draft)
+        earlier = (said_before, alerts_before, forecasts_before)
+        said, alerted, foreseen = (before(store, run.company, run.moment.as_of) for before in earlier)
+        night = Tonight(run.known(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
+        reports.report(night, draft)
 
     return run.step("report", told)
 

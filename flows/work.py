@@ -15,9 +15,9 @@ from data.lake import Step
 from features.company import Company
 from flows.run import Run, code_commit, code_digest
 from models import MODELS
-from models.forecasters import import_prophet
 from models.learning import Terms
 from models.model import Model
+from models.pool_prophet import import_prophet
 from models.tracking import Tracking, import_mlflow
 from models.tuning import Budget
 
@@ -66,14 +66,16 @@ def tune(run: Run, golden: Step, name: str, budget: Budget) -> Step:
     return run.step(f"learn_{name}", lambda draft: tuned(model, company, tracking, terms, budget, draft))
 
 
-def score(run: Run, golden: Step, names: Group, learnt: list[Step]) -> list[Step]:
-    """For every model of a group the step that holds what its champion says; each may abstain."""
+def score(run: Run, golden: Step, names: Group, learnt: list[Step], before: Mapping[str, str]) -> list[Step]:
+    """For every model of a group the step that holds what its champion says; each may abstain. ``before``: the versions
+    behind the earlier number.
+    """
     who = {step.name: step for step in learnt}
 
     def scored(model: Model) -> Step:
         company, tracking, champion = _company(run, golden, names), _tracking(run), who[f"learn_{model.name}"]
-        one = models.scoring.score_one
-        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft))
+        one, was = models.scoring.score_one, before.get(model.name)
+        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft, was))
 
     return [scored(model) for model in MODELS if model.name in names]
 

@@ -1,36 +1,36 @@
 """Pictures of forecasts: the fan of what may come, and what each way to forecast missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from models.backtest import Origin
-from models.forecasters import PLAIN
-from models.panel import Forecast
+from models.forecaster import Forecaster
+from models.histories import Numbers
+from models.pool import PLAIN
 
+WIDTHS = (95, 80, 50)
 INK, PAPER, SHADES = "#1f3d36", "#ffffff", {95: "#dceee6", 80: "#b5dccb", 50: "#82c2a5"}
-SHOWN_YEARS = 3
+SHOWN_MONTHS = 36
 
 
-def fan_picture(forecast: Forecast, currency: str, node: int = 0) -> Figure:
-    """The history of a node (the total, unless named), and the year to come with its 50, 80 and 95 % intervals."""
-    panel = forecast.panel
+def fan_picture(history: pd.Series, ahead: pd.DataFrame, currency: str) -> Figure:
+    """What came by month (a series by its first days), and the year to come (``period, point, low_…, high_…``)."""
     figure = Figure(figsize=(10, 4.6), layout="constrained", dpi=120)
     axes = figure.add_subplot()
-    start = max(int(panel.start[node]), len(panel.values) - SHOWN_YEARS * panel.season)
-    history = panel.values[start:, node]
-    axes.plot(panel.periods[start:], history, color=INK, linewidth=1.8)
-    ahead = forecast.periods.insert(0, panel.periods[-1])
-    for width in sorted(forecast.low, reverse=True):
-        low, high = ([history[-1], *bounds[width][:, node]] for bounds in (forecast.low, forecast.high))
-        axes.fill_between(ahead, low, high, color=SHADES[width], linewidth=0, label=f"{width} %")
-    axes.plot(ahead, [history[-1], *forecast.point[:, node]], color=INK, linewidth=1.8, linestyle=(0, (4, 2)))
-    axes.axvline(date2num(panel.periods[-1]), color="#999999", linewidth=0.8)
-    axes.set_title(f"Revenue by {panel.grain}, and what may come", loc="left", color=INK, fontsize=13)
+    shown = history.iloc[-SHOWN_MONTHS:]
+    axes.plot(shown.index, shown.to_numpy(), color=INK, linewidth=1.8)
+    last, periods = float(shown.iloc[-1]), pd.DatetimeIndex(ahead["period"]).insert(0, shown.index[-1])
+    for width in WIDTHS:
+        low, high = ([last, *ahead[f"{end}_{width}"]] for end in ("low", "high"))
+        axes.fill_between(periods, low, high, color=SHADES[width], linewidth=0, label=f"{width} %")
+    axes.plot(periods, [last, *ahead["point"]], color=INK, linewidth=1.8, linestyle=(0, (4, 2)))
+    axes.axvline(date2num(shown.index[-1]), color="#999999", linewidth=0.8)
+    axes.set_title("Revenue by month, and what may come", loc="left", color=INK, fontsize=13)
     axes.set_ylabel(currency)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
@@ -39,40 +39,35 @@ def fan_picture(forecast: Forecast, currency: str, node: int = 0) -> Figure:
     return figure
 
 
-def errors_picture(past: Sequence[Origin]) -> Figure:
-    """What each way missed in the backtest, by grain and level; the plain way is 1."""
-    grains = list(dict.fromkeys(origin.panel.grain for origin in past))
-    figure = Figure(figsize=(4.8 * len(grains), 3.6), layout="constrained", dpi=120)
-    for place, grain in enumerate(grains, start=1):
-        axes = figure.add_subplot(1, len(grains), place)
-        mine = [origin for origin in past if origin.panel.grain == grain]
-        levels = list(dict.fromkeys(mine[0].panel.levels))
-        ways = [way for way in dict.fromkeys(way for origin in mine for way in origin.base) if way != PLAIN]
-        for row, way in enumerate(ways):
-            ratios = [_ratio(mine, way, level) for level in levels]
-            axes.plot(ratios, np.arange(len(levels)) + (row - len(ways) / 2) * 0.12, "o", markersize=7, label=way)
+def errors_picture(made: Mapping[str, Forecaster]) -> Figure:
+    """What each member of the pools missed in the backtest over what the plain forecast did, of all series and of the
+    total; one panel a pool, the plain one is 1."""
+    figure = Figure(figsize=(4.8 * len(made), 3.6), layout="constrained", dpi=120)
+    for place, (name, one) in enumerate(made.items(), start=1):
+        axes = figure.add_subplot(1, len(made), place)
+        heard = one.heard_
+        scale = np.stack([one.table_.scale(one.table_.values.shape[1] - back) for back in heard.backs], axis=1)
+        with np.errstate(invalid="ignore"):
+            missed = np.abs(heard.said[:, :, :-1] - heard.came[None]) / scale[None, :, :, None]
+        plain = heard.names.index(PLAIN)
+        for row, member in enumerate(heard.names):
+            ratios = [_ratio(missed[row][series], missed[plain][series]) for series in (slice(None), slice(0, 1))]
+            axes.plot(ratios, np.arange(2) + (row - len(heard.names) / 2) * 0.07, "o", markersize=6, label=member)
         axes.axvline(1.0, color="#999999", linewidth=0.8)
-        axes.set_yticks(np.arange(len(levels)), levels)
-        axes.set_ylim(len(levels) - 0.5, -0.5)
-        axes.set_title(f"by {grain}: error ÷ that of the {PLAIN} forecast", loc="left", fontsize=9, color=INK)
+        axes.set_yticks([0, 1], ["all series", "total"])
+        axes.set_ylim(1.5, -0.5)
+        axes.set_title(f"{name}: error ÷ that of the {PLAIN} forecast", loc="left", fontsize=9, color=INK)
         if place == 1:
-            axes.legend(frameon=False, fontsize=8)
+            axes.legend(frameon=False, fontsize=7)
         _plain(axes)
     return figure
 
 
-def _ratio(past: Sequence[Origin], way: str, level: str) -> float:
-    """Mean error of a way over that of the plain one, where both said something; NaN where never."""
-    mine, plain = [], []
-    for origin in past:
-        nodes = np.array(origin.panel.levels) == level
-        if way in origin.base:
-            mine.append(origin.losses(origin.base[way])[:, nodes].ravel())
-            plain.append(origin.losses(origin.base[PLAIN])[:, nodes].ravel())
-    losses, others = np.concatenate([np.zeros(0), *mine]), np.concatenate([np.zeros(0), *plain])
-    both = ~np.isnan(losses) & ~np.isnan(others)
-    whole = float(others[both].sum())
-    return float(losses[both].sum()) / whole if whole else float("nan")
+def _ratio(missed: Numbers, plain: Numbers) -> float:
+    """Mean error of a member over that of the plain one, where both said something; NaN where never."""
+    both = ~np.isnan(missed) & ~np.isnan(plain)
+    whole = float(plain[both].sum())
+    return float(missed[both].sum()) / whole if whole else float("nan")
 
 
 def _plain(axes: Axes) -> None:

@@ -1,121 +1,138 @@
-"""How forecasts did in the backtest: the losses that are compared, the widths of intervals, and what these held."""
+"""How a pool would have done: at each past origin with the weights that were known to be best by then.
+
+The backtest of ``Forecaster`` learns one set of weights from all origins. Judged with those, a pool would be judged on
+what it learnt from; so for each origin they are learnt again, from what was over by it of earlier ones.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from features.series import Grain
-from models.backtest import Choice, Origin
-from models.forecasters import PLAIN
-from models.intervals import WIDTHS, fit_widths, half_widths
-from models.model import Judgement
-from models.panel import HORIZON, Numbers, Panel
-
-YOUNG = "young"
-"""Beside the levels: nodes whose year is unknown have intervals of their own, whatever their level."""
+from models.conformal import WIDTHS, calibrate
+from models.forecaster import Forecaster
+from models.histories import Numbers
+from models.pool import PLAIN
+from models.weights import combined, learn, plain_wins, useful
 
 
-def widths_of(past: Sequence[Origin], choices: dict[Grain, Choice]) -> dict[str, Any]:
-    """Half-widths by grain, level (and of ``YOUNG`` nodes), per cent and step, from what was missed at all origins."""
-    widths: dict[str, Any] = {}
-    for grain in dict.fromkeys(origin.panel.grain for origin in past):
-        mine = [origin for origin in past if origin.panel.grain == grain]
-        errors = _errors(mine, choices.get(grain, {}))
-        young = fit_widths({**errors, YOUNG: _young_errors(mine, choices.get(grain, {}))}, HORIZON[grain])[YOUNG]
-        widths[grain] = {**fit_widths(errors, HORIZON[grain]), YOUNG: young}
-    return widths
-
-
-def halves(widths: dict[str, Any], panel: Panel, at: int, width: int, steps: int) -> Numbers:
-    """Half-widths of an origin's first steps (steps × nodes), in money; a young node's hold its level's."""
-    of_level = np.stack([half_widths(widths, level, width, steps) for level in panel.levels], axis=1)
-    of_young = half_widths(widths, YOUNG, width, steps)[:, None]
-    half: Numbers = np.where(panel.young(at), np.maximum(of_level, of_young), of_level) * panel.scale(at)
-    return half
-
-
-def _young_errors(past: Sequence[Origin], choice: Choice) -> list[tuple[int, Numbers]]:
-    """Scaled absolute errors of nodes that had sold for less than a year: pairs of a step and the errors at it."""
-    pairs = []
-    for origin in past:
-        missed = origin.misses(origin.shipped(choice))
-        young = origin.panel.young(origin.at) & (origin.panel.age(origin.at) > 0)
-        pairs += [(step + 1, missed[step, young]) for step in range(origin.steps)]
-    return pairs
-
-
-def _errors(past: Sequence[Origin], choice: Choice) -> dict[str, list[tuple[int, Numbers]]]:
-    """Scaled absolute errors by level: pairs of a step and the errors at it.
-
-    Origins at which the level's chosen way could say nothing yet count only where it never could.
+@dataclass(frozen=True)
+class Judged:
+    """One table of a forecaster at its past origins but the first: series × origins × steps, NaN where nothing is
+    judged. ``lost`` and ``plain`` are absolute misses in units of each series' usual change, ``missed`` and
+    ``missed_plain`` those of the total in money, ``came`` its revenue. ``backs`` are periods before the end.
     """
-    errors: dict[str, list[tuple[int, Numbers]]] = {level: [] for level in past[0].panel.levels}
-    able = {level: [o for o in past if o.able(choice.get(level, PLAIN), level)] or list(past) for level in errors}
-    for origin in past:
-        losses, levels = origin.losses(origin.shipped(choice)), np.array(origin.panel.levels)
-        for level, pairs in errors.items():
-            if not any(origin is other for other in able[level]):
-                continue
-            for step in range(origin.steps):
-                at = losses[step, levels == level]
-                pairs.append((step + 1, at[~np.isnan(at)]))
-    return errors
+
+    names: tuple[str, ...]
+    backs: tuple[int, ...]
+    lost: Numbers
+    plain: Numbers
+    missed: Numbers
+    missed_plain: Numbers
+    came: Numbers
 
 
-def _coverage(past: Sequence[Origin], choices: dict[Grain, Choice]) -> dict[str, float]:
-    """Share of outcomes within each interval, each origin's widths taken from the other origins only."""
-    held: dict[int, list[Numbers]] = {width: [] for width in WIDTHS}
-    for origin in past:
-        grain = origin.panel.grain
-        others = [other for other in past if other.panel.grain == grain and other.at != origin.at]
-        if not others:
-            continue
-        choice = choices.get(grain, {})
-        widths = fit_widths(_errors(others, choice), HORIZON[grain])
-        losses = origin.losses(origin.shipped(choice))
-        for width in WIDTHS:
-            half = np.stack([half_widths(widths, level, width, origin.steps) for level in origin.panel.levels], axis=1)
-            held[width].append((losses <= half)[~np.isnan(losses)].astype(np.float64))
-    return {f"coverage {width}": float(np.concatenate(parts).mean()) for width, parts in held.items() if parts}
-
-
-def judgement(
-    judged: Sequence[tuple[Origin, Numbers]],
-    past: Sequence[Origin],
-    choices: dict[Grain, Choice],
-    learnt: pd.Timestamp | None = None,
-) -> Judgement:
-    """Losses of what was shipped and of the plain forecasts, cell by cell; every level counts alike.
-
-    Cells of periods that were over at ``learnt`` have a loss of NaN.
-    """
-    losses, plain = [], []
-    metrics: dict[str, float] = {}
-    for origin, said in judged:
-        weights, cells = origin.weights(), origin.judged
-        mine = origin.losses(said) * weights
-        if learnt is not None:
-            frequency = pd.Timedelta(days=7) if origin.panel.grain == "week" else pd.offsets.MonthBegin(1)
-            seen = origin.panel.future(origin.at, origin.steps) + frequency <= learnt
-            mine[np.asarray(seen)] = np.nan
-        losses.append(mine[cells])
-        plain.append((origin.losses(origin.shipped({})) * weights)[cells])
-    for grain in dict.fromkeys(origin.panel.grain for origin, _ in judged):
-        pairs = [(origin, said) for origin, said in judged if origin.panel.grain == grain]
-        for name, forecasts in (("", [s for _, s in pairs]), ("baseline ", [o.shipped({}) for o, _ in pairs])):
-            missed = sum(float(np.abs(s - o.actual)[:, 0].sum()) for (o, _), s in zip(pairs, forecasts, strict=True))
-            came = sum(float(np.abs(o.actual)[:, 0].sum()) for o, _ in pairs)
-            metrics[f"{name}total WAPE by {grain}"] = missed / came if came else float("nan")
-    every, every_plain = np.concatenate(losses), np.concatenate(plain)
-    value = float(np.nanmean(every)) if not np.isnan(every).all() else float("nan")
-    return Judgement(
-        metric="scaled error",
-        value=value,
-        baseline=PLAIN,
-        baseline_value=float(every_plain.mean()),
-        losses=tuple(every.tolist()),
-        baseline_losses=tuple(every_plain.tolist()),
-        metrics={**metrics, **_coverage(past, choices)},
+def judged(made: Forecaster, state: dict[str, Any] | None = None) -> Judged:
+    """The forecaster's table at past origins; by the weights of a ``kept`` state where one is given."""
+    heard, table = made.heard_, made.table_
+    ends = table.values.shape[1]
+    scale = np.stack([table.scale(ends - back) for back in heard.backs], axis=1)[:, :, None]
+    plain = heard.names.index(PLAIN)
+    names = tuple(one.unique_id for one in made.histories_)
+    lost, others, said_all = [], [], []
+    for row in range(1, len(heard.backs)):
+        if state is None:
+            said = _known_by(heard.said, heard.came, heard.backs, scale, row, heard.names)
+        else:
+            said = _by_state(state, heard.said[:, :, row], names, heard.names)
+        said = np.where(np.isnan(said), heard.said[plain, :, row], said)
+        said_all.append(said)
+        with np.errstate(invalid="ignore"):
+            lost.append(np.abs(said - heard.came[:, row]) / scale[:, row])
+            others.append(np.abs(heard.said[plain, :, row] - heard.came[:, row]) / scale[:, row])
+    shape = (len(names), 0, table.horizon)
+    losses, plains = (np.stack(part, axis=1) if part else np.zeros(shape) for part in (lost, others))
+    known = ~np.isnan(losses) & ~np.isnan(plains)
+    came = heard.came[0, 1:]
+    pool = np.stack([said[0] for said in said_all]) if said_all else np.zeros(came.shape)
+    return Judged(
+        names,
+        heard.backs[1:],
+        np.where(known, losses, np.nan),
+        np.where(known, plains, np.nan),
+        np.abs(pool - came),
+        np.abs(heard.said[plain, 0, 1:-1] - came),
+        came,
     )
+
+
+def held(tables: Sequence[Judged]) -> dict[str, float]:
+    """Share of outcomes within each interval, each origin's widths taken from the other origins only."""
+    told: dict[int, list[Numbers]] = {width: [] for width in WIDTHS}
+    for table in tables:
+        for row in range(len(table.backs)):
+            others = np.delete(table.lost, row, axis=1)
+            missed = table.lost[:, row]
+            if np.isnan(others).all() or np.isnan(missed).all():
+                continue
+            bounds = calibrate(others, table.lost.shape[2])
+            for width in WIDTHS:
+                inside = missed <= bounds.half[width][None, :]
+                told[width].append(inside[~np.isnan(missed)].astype(np.float64))
+    return {f"coverage {width}": float(np.concatenate(parts).mean()) for width, parts in told.items() if parts}
+
+
+def level_weights(levels: list[str], known: NDArray[np.bool_]) -> Numbers:
+    """Series × origins × steps: weights by which every level counts alike, their mean over known cells 1."""
+    weights = np.zeros(known.shape)
+    for level in dict.fromkeys(levels):
+        cells = known & np.array([one == level for one in levels])[:, None, None]
+        if cells.any():
+            weights[cells] = 1.0 / cells.sum()
+    scaled: Numbers = weights * (known.sum() / max(float(weights.sum()), 1e-12))
+    return scaled
+
+
+def _known_by(
+    said: Numbers, came: Numbers, backs: tuple[int, ...], scale: Numbers, row: int, names: tuple[str, ...]
+) -> Numbers:
+    """What the pool would have said at an origin: weights of what was over by then; the plain one where that won."""
+    steps = np.arange(came.shape[2])
+    over = np.array([back - backs[row] for back in backs[:row]])[:, None] > steps[None, :]
+    actual = np.where(over[None], came[:, :row] / scale[:, :row], np.nan)
+    past = said[:, :, :row] / scale[None, :, :row]
+    flat, cells = actual.reshape(len(actual), -1), past.reshape(*past.shape[:2], -1)
+    plain = names.index(PLAIN)
+    spoke = [place for place in range(len(names)) if not np.isnan(cells[place]).all()]
+    if np.isnan(flat).all() or not spoke:
+        return combined(said[:, :, row], np.ones(said[:, :, row].shape), "median")
+    kept, _ = useful(cells[spoke], flat, [names[place] for place in spoke])
+    used = [spoke[place] for place in kept]
+    found = learn(cells[used], flat)
+    together = found.combine(said[used][:, :, row])
+    tried = found.combine(cells[used])
+    with np.errstate(invalid="ignore"):
+        missed, missed_plain = np.abs(tried - flat), np.abs(cells[plain] - flat)
+    wins = plain_wins(missed, missed_plain)
+    if np.nansum(missed_plain) <= np.nansum(np.where(np.isnan(missed_plain), np.nan, missed)):
+        wins[:] = True
+    return np.where(wins[:, None], said[plain, :, row], together)
+
+
+def _by_state(state: dict[str, Any], said: Numbers, names: tuple[str, ...], members: tuple[str, ...]) -> Numbers:
+    """What a kept pool says: its weights by series, the plain forecast where it ships that."""
+    places = {name: place for place, name in enumerate(state["ids"])}
+    weights = np.array(state["weights"], dtype=np.float64)
+    mean = weights.mean(axis=0)
+    spread = np.zeros(said.shape[:2])
+    for row, name in enumerate(names):
+        place = places.get(name, -1)
+        own = weights[place] if place >= 0 else mean
+        if place >= 0 and state["plain_wins"][place]:
+            own = np.array([float(member == PLAIN) for member in state["members"]])
+        for column, member in enumerate(members):
+            if member in state["members"]:
+                spread[column, row] = own[state["members"].index(member)]
+    return combined(said, np.broadcast_to(spread[:, :, None], said.shape), state["rule"])

@@ -67,6 +67,20 @@ class Forecaster:
 
     def fit(self, long: pd.DataFrame, hierarchy: pd.DataFrame | None = None) -> "Forecaster":
         """Learn from a long table, of leaves only where a hierarchy (``Hierarchy.of``) is given; returns itself."""
+        self.read(long, hierarchy)
+        ready = self.histories_
+        if not ready:
+            return self
+        lengths = np.array([len(one.values) for one in ready], dtype=np.int64)
+        origins = self.origins or _origins(len(ready), hierarchy is not None)
+        backs = backs_of(lengths, self.horizon, self.table_.season, origins)
+        heard = hear(ready, self.calendar_, self.table_, backs, self.members, self.countries, self.seed, self.jobs)
+        self.heard_ = heard
+        self._weigh(heard)
+        return self
+
+    def read(self, long: pd.DataFrame, hierarchy: pd.DataFrame | None = None) -> None:
+        """Make the series of a table ready to be forecast; those that cannot be abstain (``abstained_``)."""
         rows = checked(long)
         self.calendar_ = Calendar.of(rows["ds"], self.frequency)
         self.hierarchy_: Hierarchy | None = None
@@ -91,17 +105,10 @@ class Forecaster:
             ready = sorted(ready, key=lambda one: at[one.unique_id])
         self.histories_: list[History] = ready
         if not ready:
-            return self
+            return
         season = self.calendar_.season if self.season is None else self.season
         family = None if self.hierarchy_ is None else _family(self.hierarchy_, ready)
         self.table_ = Table.of(ready, self.calendar_, season, self.horizon, family, self.countries)
-        lengths = np.array([len(one.values) for one in ready], dtype=np.int64)
-        origins = self.origins or _origins(len(ready), hierarchy is not None)
-        backs = backs_of(lengths, self.horizon, season, origins)
-        heard = hear(ready, self.calendar_, self.table_, backs, self.members, self.countries, self.seed, self.jobs)
-        self.heard_ = heard
-        self._weigh(heard)
-        return self
 
     def _weigh(self, heard: Heard) -> None:
         """Weights by the backtest, the plain forecast where it wins, and bounds by what was missed."""
@@ -146,6 +153,7 @@ class Forecaster:
         """Points made coherent where a hierarchy is known, and bounds by what those of the past missed."""
         now = np.nan_to_num(self.table_.scale(self.table_.values.shape[1]))
         self.way_: Chosen | None = None
+        self.misses_: tuple[tuple[str, ...], Numbers] | None = None
         if self.hierarchy_ is not None:
             together = self._coherent(together, heard, scale)
         with np.errstate(invalid="ignore"):
@@ -173,6 +181,7 @@ class Forecaster:
         )
         apart = [came[:, row, :steps] - said[:, row, :steps] for row, steps in enumerate(over)]
         misses = np.nan_to_num(np.concatenate(apart, axis=1))
+        self.misses_ = (hierarchy.nodes, misses)
         floors = {one.unique_id: one.floor for one in self.histories_}
         floor = np.array([[floors.get(leaf, 0.0)] for leaf in hierarchy.leaves])
         made = np.stack(

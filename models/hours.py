@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from models.panel import Numbers
+from models.histories import Numbers
 
 WEEK = 168
 INPUTS: tuple[str, ...] = ("hour", "weekday", "part", "apt")

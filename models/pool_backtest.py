@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,8 +74,12 @@ def hear(
     countries: tuple[str, ...],
     seed: int,
     jobs: int,
+    booster: lgb.Booster | None = None,
 ) -> Heard:
-    """All members at all origins and now. Dear ones prove their worth on a sample of a large table first."""
+    """All members at all origins and now. Dear ones prove their worth on a sample of a large table first.
+
+    ``booster``: trees that were fitted before, to be asked now as they are.
+    """
     why: dict[str, str] = {}
     when = (*backs, 0)
     tasks = [Task(one, table.season, table.horizon, when, calendar, countries) for one in ready]
@@ -89,7 +94,7 @@ def hear(
         elif name == TREES:
             for row, back in enumerate(when):
                 try:
-                    said[place, :, row] = trees(table, back, seed, jobs)
+                    said[place, :, row] = trees(table, back, seed, jobs, booster if back == 0 else None)
                 except ValueError as error:
                     why[name] = str(error)
     came = outcomes(table, backs)

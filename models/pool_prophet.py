@@ -1,11 +1,12 @@
 """Prophet as a member of the pool, with the holidays of the company's countries and the feasts that move."""
 
+import logging
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from models.forecasters import import_prophet
 from models.histories import Numbers
 from models.pool import LONG_SEASON, Task
 
@@ -38,6 +39,16 @@ def prophetic(task: Task) -> Numbers:
         made.fit(pd.DataFrame({"ds": days[: len(known)], "y": known}), seed=0)
         said[row] = np.asarray(made.predict(pd.DataFrame({"ds": days[len(known) :]}))["yhat"], dtype=np.float64)
     return said
+
+
+def import_prophet() -> Any:
+    """Prophet's class, imported without its lines about plots, and its fits without theirs."""
+    for name in ("cmdstanpy", "prophet", "prophet.plot"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    from prophet import Prophet
+
+    logging.getLogger("cmdstanpy").handlers = [logging.NullHandler()]  # with none, each fit would give it a new one
+    return Prophet
 
 
 def _feasts(task: Task, days: pd.DatetimeIndex) -> pd.DataFrame | None:

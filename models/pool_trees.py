@@ -31,6 +31,23 @@ ROUNDS = 120
 MOST_ROWS = 120_000
 """Rows that one fit learns from; neighbouring origins say the same again."""
 FEWEST_ROWS = 300
+FEATURES: tuple[str, ...] = (
+    *(
+        "step",
+        "season",
+        "size",
+        "last",
+        "recent",
+        "year",
+        "season_ago",
+        "two_seasons_ago",
+        "season_next",
+        "season_before",
+    ),
+    *("family", "recent_turn", "year_turn", "age", "more_workdays", "more_holidays", "more_fasts"),
+    *("workdays", "holidays", "fasts"),
+)
+"""Columns of ``Table.features``; amounts are distances from the anchor, in units of the series' usual change."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +172,19 @@ class Table:
         return rows, anchor, scale
 
 
-def trees(table: Table, back: int, seed: int, jobs: int) -> Numbers:
+def trees(table: Table, back: int, seed: int, jobs: int, booster: lgb.Booster | None = None) -> Numbers:
     """Series × steps from ``back`` periods before the end, learnt from what lay before it; raises on too few rows.
+
+    A booster that was fitted before (``fit_trees``) is asked as it is.
+    """
+    made = fit_trees(table, back, seed, jobs) if booster is None else booster
+    features, anchor, scale = table.features(table.values.shape[1] - back)
+    added = np.asarray(made.predict(features, num_threads=jobs)).reshape(anchor.shape)
+    return np.asarray(anchor + added * scale[:, None], dtype=np.float64)
+
+
+def fit_trees(table: Table, back: int, seed: int, jobs: int) -> lgb.Booster:
+    """Trees over all series of what lay before ``back`` periods before the end; raises ``ValueError`` on too few rows.
 
     The target is how far the anchor missed in units of a series' usual change, for every step at once.
     """
@@ -185,11 +213,13 @@ def trees(table: Table, back: int, seed: int, jobs: int) -> Numbers:
     if len(targets) > MOST_ROWS:
         chosen = np.sort(generator.choice(len(targets), MOST_ROWS, replace=False))
         learnt, targets = learnt[chosen], targets[chosen]
-    data = lgb.Dataset(learnt, np.clip(targets, -6, 6), params={"max_bin": PARAMS["max_bin"], "verbosity": -1})
-    booster = lgb.train({**PARAMS, "seed": seed, "num_threads": jobs}, data, num_boost_round=ROUNDS)
-    features, anchor, scale = table.features(at)
-    added = np.asarray(booster.predict(features, num_threads=jobs)).reshape(anchor.shape)
-    return np.asarray(anchor + added * scale[:, None], dtype=np.float64)
+    data = lgb.Dataset(
+        learnt,
+        np.clip(targets, -6, 6),
+        feature_name=list(FEATURES),
+        params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
+    )
+    return lgb.train({**PARAMS, "seed": seed, "num_threads": jobs}, data, num_boost_round=ROUNDS)
 
 
 def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Numbers:

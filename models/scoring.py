@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from data.errors import TrackingError
 from data.lake import Draft, Step
 from data.scoring import (
     ACCOUNT_SCORES,
@@ -19,6 +20,7 @@ from data.scoring import (
 from features.company import Company
 from models import MODELS
 from models.model import Abstention, Model
+from models.number import put_together
 from models.scores import (
     Outcome,
     account_scores,
@@ -30,9 +32,20 @@ from models.scores import (
 )
 from models.tracking import Tracking
 
+BEFORE = "_before"
+"""Frames so named are those of the version that made an earlier number: what is new then is not the model."""
+OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
+"""Models whose scores the number is made of."""
 
-def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, draft: Draft) -> None:
-    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did."""
+
+def score_one(
+    model: Model, company: Company, learnt: Step, tracking: Tracking, draft: Draft, version_before: str | None = None
+) -> None:
+    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did.
+
+    Where the number is made of them and another version made the number that tonight's is compared with
+    (``version_before``), that version's frames too, so that the bridge can tell what the change of model did.
+    """
     result = learnt.frame("result").iloc[0]
     label: str | None = None
     why: str | None = None
@@ -47,13 +60,29 @@ def score_one(model: Model, company: Company, learnt: Step, tracking: Tracking, 
             label = champion.label
             for name, frame in scored.items():
                 draft.write(name, frame)
+            if model.name in OF_THE_NUMBER and version_before not in (None, champion.version):
+                for name, frame in _as_before(model, company, tracking, str(version_before)).items():
+                    draft.write(f"{name}{BEFORE}", frame)
     draft.write("outcome", pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string"))
+
+
+def _as_before(model: Model, company: Company, tracking: Tracking, version: str) -> dict[str, pd.DataFrame]:
+    """What an earlier version says of tonight; nothing where it is gone, or was made on other features."""
+    try:
+        earlier = tracking.load(model.name, version)
+    except TrackingError:
+        return {}
+    if earlier.features_hash != model.features_hash or earlier.trained_as_of > company.as_of:
+        return {}
+    scored = model.score(company, earlier)
+    return {} if isinstance(scored, Abstention) else scored
 
 
 def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
     """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``,
-    ``revenue_forecast`` and ``model_results``, as ``data.scoring`` defines them. ``known`` holds today's features,
-    ``learnt`` who scores, ``scored`` what they said, one step per model of ``MODELS``.
+    ``revenue_forecast`` and ``model_results``, as ``data.scoring`` defines them; and what the number is made of, for
+    its bridge: ``number_atoms`` and ``number_grounds`` (``models.number``), those of the earlier versions' scores as
+    well. ``known`` holds today's features, ``learnt`` who scores, ``scored`` what they said, one step per model.
     """
     frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
     told = pd.concat([step.frame("outcome") for step in scored], ignore_index=True).set_index("model")
@@ -69,8 +98,23 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
         CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
         OPPORTUNITY_SCORES: opportunity_scores(company, known.frame("opportunities"), frames, outcomes),
         RECOMMENDATIONS: labelled(frames.get("recommendations"), outcomes["recommendations"]),
-        REVENUE_FORECAST: labelled(frames.get("revenue_forecast"), outcomes["revenue_forecast"]),
+        REVENUE_FORECAST: _number(company, frames, draft),
         MODEL_RESULTS: results,
     }
     for table, rows in written.items():
         draft.write(table.name, conform(rows, table))
+
+
+def _number(company: Company, frames: dict[str, pd.DataFrame], draft: Draft) -> pd.DataFrame:
+    """The revenue forecast; what it is made of is written. No rows where nobody foresees anything."""
+    if "revenue_outlook" not in frames:
+        return pd.DataFrame()
+    told = put_together(company, frames)
+    draft.write("number_atoms", told.atoms)
+    draft.write("number_grounds", told.grounds)
+    earlier = {name.removesuffix(BEFORE): frame for name, frame in frames.items() if name.endswith(BEFORE)}
+    if earlier:
+        last = put_together(company, {**frames, **earlier})
+        draft.write(f"number_atoms{BEFORE}", last.atoms)
+        draft.write(f"number_grounds{BEFORE}", last.grounds)
+    return told.forecast

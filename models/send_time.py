@@ -19,9 +19,9 @@ from features.zones import contact_zones
 from models.album import Album
 from models.calibration import auc, log_losses
 from models.evidence import chance_evidence, intervals
+from models.histories import Numbers
 from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.panel import Numbers
 from models.study import Fitted, Params, Range, Study
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

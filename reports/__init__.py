@@ -7,6 +7,7 @@ import pandas as pd
 
 from data.lake import Draft
 from data.ledger import CAME, TOLD
+from data.number_ledger import FORESEEN
 from reports.kpis import definitions
 from reports.leaks import find_leaks
 from reports.tonight import Tonight
@@ -29,6 +30,8 @@ REPORTS: tuple[Report, ...] = (
         "Where does revenue leak, how much, and who can mend it?",
         lambda night: find_leaks(night.company),
     ),
+    Report("bridge", "What moved the forecast since last week, to the cent?", lambda night: night.bridge),
+    Report("forecast_accuracy", "How right were past forecasts, and plain ways?", lambda night: night.accuracy),
     Report("scoreboard", "Did past scores keep their word, month by month?", lambda night: night.board),
     Report("reliability", "What happened to each tenth of the scores?", lambda night: night.reliability),
     Report("drift", "Do flows, inputs and scores stand where they usually do?", lambda night: night.drift),
@@ -42,3 +45,4 @@ def report(night: Tonight, draft: Draft) -> None:
         draft.write(one.name, one.rows(night))
     draft.write(TOLD, night.told)
     draft.write(CAME, night.outcomes)
+    draft.write(FORESEEN, night.forecasts_told)

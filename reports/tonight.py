@@ -6,14 +6,16 @@ from functools import cached_property
 import pandas as pd
 
 from data.lake import Step
-from data.scoring import DRIFT, conform
+from data.scoring import DRIFT, FORECAST_ACCURACY, conform
 from features.company import Company
 from features.outcomes import OUTCOMES, scores_told
 from reports import drift, scoreboard
+from reports.accuracy import accuracy, forecasts_told
 from reports.alerts import raise_alerts
 from reports.bands import Band, band
+from reports.bridge import EarlierNumber, bridge
 from reports.flows import daily_flows
-from reports.kpis import key_figures
+from reports.kpis import NOTHING, key_figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +23,8 @@ class Tonight:
     """One night; each page is made when it is first looked at.
 
     ``known`` holds the features, ``scored`` the scores. ``said`` and ``alerted`` are what earlier nights left in the
-    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before; ``foreseen``
-    what they forecast of months that are over.
+    scoring table (``data.ledger``): scores whose windows have closed, and the alerts of the night before;
+    ``foreseen`` and ``earlier`` are past forecasts of revenue, and the number that tonight's is compared with.
     """
 
     company: Company
@@ -30,12 +32,14 @@ class Tonight:
     scored: Step
     said: pd.DataFrame
     alerted: pd.DataFrame
-    foreseen: pd.DataFrame
+    foreseen: pd.DataFrame | None = None
+    earlier: EarlierNumber | None = None
 
     @cached_property
     def key_figures(self) -> pd.DataFrame:
         """The KPIs, with what models say of customers' worth and what earlier nights forecast."""
-        return key_figures(self.company, self.scored.frame("account_scores"), self.foreseen)
+        foreseen = NOTHING if self.foreseen is None else self.foreseen
+        return key_figures(self.company, self.scored.frame("account_scores"), foreseen)
 
     @cached_property
     def told(self) -> pd.DataFrame:
@@ -62,6 +66,26 @@ class Tonight:
     def reliability(self) -> pd.DataFrame:
         """The scoreboard's tenths."""
         return scoreboard.reliability(self.matched, self.company.seed)
+
+    @cached_property
+    def bridge(self) -> pd.DataFrame:
+        """What moved the number since an earlier night."""
+        return bridge(self.company, self.earlier, self.scored)
+
+    @cached_property
+    def accuracy(self) -> pd.DataFrame:
+        """How right past forecasts were."""
+        return (
+            conform(pd.DataFrame(), FORECAST_ACCURACY)
+            if self.foreseen is None
+            else accuracy(self.company, self.foreseen)
+        )
+
+    @cached_property
+    def forecasts_told(self) -> pd.DataFrame:
+        """Tonight's forecasts, and what plain ways say, for the ledger."""
+        atoms = self.scored.frame("number_atoms") if "number_atoms" in self.scored.tables else None
+        return forecasts_told(self.company, self.scored.frame("revenue_forecast"), atoms)
 
     @cached_property
     def bands(self) -> list[Band]:

@@ -165,3 +165,13 @@ def test_no_words_show_the_commands(tmp_path: Path) -> None:
     for command in app.registered_commands:
         assert command.callback is not None
         assert command.callback.__name__ in said.out
+
+
+def test_a_scenario_of_what_has_no_parts_says_what_to_run_and_one_of_nonsense_what_is_sense(folder: Path) -> None:
+    said = gelir(folder, "scenario", "--churn", "10")
+    assert said.code == StoreError.exit_code
+    assert "no number whose parts could be changed" in said.err
+    assert "gelir nightly" in said.err
+    wrong = gelir(folder, "scenario", "--price", "-120")
+    assert wrong.code == SettingsError.exit_code
+    assert "price -120 %" in wrong.err

@@ -28,7 +28,17 @@ STEPS: dict[str, tuple[str, ...]] = {
         "model_results",
     ),
     "decide": ("next_best_actions", "campaign_targets"),
-    "report": ("kpis", "kpi_definitions", "leaks", "scoreboard", "reliability", "drift", "alerts"),
+    "report": (
+        "bridge",
+        "forecast_accuracy",
+        "kpis",
+        "kpi_definitions",
+        "leaks",
+        "scoreboard",
+        "reliability",
+        "drift",
+        "alerts",
+    ),
 }
 
 
@@ -145,8 +155,21 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
             }
         ],
         "revenue_forecast": [
-            {"node": "total", "level": "total", "grain": "month", "period": date(2026, 4, 1), "point": 1000.0}
+            {
+                "node": "total",
+                "level": "total",
+                "grain": "month",
+                "period": date(2026, 4, 1),
+                "point": 1000.0,
+                "recurring": 600.0,
+                "expansion": 10.25,
+                "open_deals": 89.75,
+                "new_deals": 100.0,
+                "repeat_orders": 200.0,
+            }
         ],
+        "bridge": [],
+        "forecast_accuracy": [],
         "kpis": [{"kpi": "mrr", "period": date(2026, 2, 1), "slice": "total", "value": 900.0}],
         "kpi_definitions": [
             {"kpi": "mrr", "place": 1, "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}

@@ -48,6 +48,7 @@ def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run
     frames["recommendations"].loc[1, "product_id"] = None
     frames["next_best_actions"].loc[2, "cost"] = None
     frames["campaign_targets"].loc[0, "consent_evidence"] = ""
+    frames["revenue_forecast"].loc[0, "open_deals"] = 89.74
     told = refusal(store, tmp_path, frames)
     for sentence in (
         "account_scores: churn is at most 1 (1 rows, such as A001)",
@@ -58,6 +59,7 @@ def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run
         "contact_scores: email_status is one of valid, invalid, missing, bounced, unsubscribed (1 rows, such as C1)",
         "recommendations: no product_id without saying why in abstained (1 rows, such as account, A001, explore, 2)",
         "next_best_actions: cost is given (1 rows, such as A003)",
+        "revenue_forecast: the parts add up to the point (1 rows, such as total, month, 2026-04-01)",
         "campaign_targets: consent_evidence is given (1 rows, such as C1, K1)",
         "next_best_actions: an e-mail goes only to a contact whose consent is proved in campaign_targets"
         " (1 rows, such as A001)",

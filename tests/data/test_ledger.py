@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from data.lake import Lake
-from data.ledger import CAME, TOLD, alerts_before, forecasts_before, said_before
+from data.ledger import CAME, TOLD, alerts_before, said_before
 from data.publish import publish, rollback
 from data.store import Store, open_store, view
 from tests.data.scored import outputs, record, write
@@ -130,16 +130,3 @@ def test_a_night_is_given_the_alerts_of_the_night_before_its_date(store: Store, 
     (row,) = alerts_before(store, "acme", MONDAY + timedelta(days=2)).to_dict("records")
     assert (row["alert_id"], row["first_seen"], row["told_on"]) == (f"flow:orders:{MONDAY}", MONDAY, MONDAY)
     assert alerts_before(store, "acme", MONDAY + timedelta(days=9)).empty, "the latest night had none"
-
-
-def test_forecasts_of_periods_that_have_begun_are_given_by_the_runs_that_are_kept(store: Store, tmp_path: Path) -> None:
-    # each night forecasts 1,000 of April 2026
-    for week in range(3):
-        night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week), keep=2)
-    night(store, tmp_path, "other", MONDAY, company="other")
-    assert forecasts_before(store, "acme", date(2026, 4, 1)).empty, "April has not begun"
-    rows = forecasts_before(store, "acme", date(2026, 5, 1))
-    assert rows["as_of"].tolist() == [MONDAY + timedelta(weeks=1), MONDAY + timedelta(weeks=2)]
-    assert rows[["node", "grain", "period", "point"]].drop_duplicates().to_numpy().tolist() == [
-        ["total", "month", date(2026, 4, 1), 1000.0]
-    ]

@@ -169,6 +169,7 @@ def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
             "published_run",
             "ledger_nights",
             "ledger_scores",
+            "ledger_forecasts",
             RECORD,
         }
         for output in VIEWS_OF:

@@ -19,9 +19,11 @@ def plain_night(settings: Settings, as_of: date, *, publishing: bool = True) -> 
     known = steps.engineer.fn(run, golden)
     every = tuple(model.name for model in MODELS)
     learnt = steps.learn_some.fn(run, golden, every, {})
-    scores = steps.gather.fn(run, golden, known, learnt, steps.score_some.fn(run, golden, every, learnt))
-    chosen = steps.decide.fn(run, golden, known, scores)
     store = open_store(settings.scores_url)
+    earlier = steps.earlier_number(run, store)
+    before = {} if earlier is None else earlier.versions
+    scores = steps.gather.fn(run, golden, known, learnt, steps.score_some.fn(run, golden, every, learnt, before))
+    chosen = steps.decide.fn(run, golden, known, scores)
     reports = steps.report.fn(run, store, golden, known, scores)
     finished = [crm, clean, golden, known, scores, chosen, reports]
     if publishing:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from data.lake import Lake, Step
-from data.ledger import alerts_before, forecasts_before, said_before
+from data.ledger import alerts_before, said_before
+from data.number_ledger import forecasts_before
 from data.publish import publish
 from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES, conform
 from data.store import Store, open_store, view

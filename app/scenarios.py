@@ -1,0 +1,44 @@
+"""Scenarios on the terminal: the published number, and what it would be."""
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from app.tables import store
+from data.errors import SettingsError, StoreError
+from data.lake import Lake
+from data.store import published, runs
+from flows.settings import Settings
+from reports.scenario import PARTS, Changes, scenario
+
+
+def show(console: Console, settings: Settings, *, price: float, churn: float, win: float, hiring: float) -> None:
+    """The published number by month, what it would be, and which parts change."""
+    try:
+        changes = Changes(price, churn, win, hiring)
+    except ValueError as error:
+        raise SettingsError(str(error), where="gelir scenario", mend="name per cent, such as --churn 10") from error
+    scoring = store(settings)
+    run_id = published(scoring)
+    scored = None if run_id is None else Lake(settings.lake).finished(run_id, "score")
+    if run_id is None or scored is None or "number_grounds" not in scored.tables:
+        raise StoreError(
+            "the published run has no number whose parts could be changed",
+            where=scoring.place,
+            mend="run a night that forecasts revenue: gelir nightly",
+        )
+    told = runs(scoring)
+    as_of = pd.Timestamp(told.loc[told["run_id"] == run_id, "as_of"].iloc[0]).date()
+    rows = scenario(scored.frame("number_atoms"), scored.frame("number_grounds"), changes, as_of)
+    table = RichTable(title=f"as of {as_of}, {changes.says}", title_justify="left")
+    for name in ("month", "published", "changed", "difference", *PARTS):
+        table.add_column(name, justify="left" if name == "month" else "right")
+    for row in rows.to_dict("records"):
+        difference = row["changed"] - row["point"]
+        numbers = (row["point"], row["changed"], difference, *(row[name] for name in PARTS))
+        table.add_row(f"{row['month']:%Y-%m}", *(f"{value:,.0f}" for value in numbers))
+    whole = rows[["point", "changed", *PARTS]].sum()
+    sums = (whole["point"], whole["changed"], whole["changed"] - whole["point"], *(whole[name] for name in PARTS))
+    table.add_section()
+    table.add_row("in all", *(f"{value:,.0f}" for value in sums))
+    console.print(table)

@@ -1,0 +1,152 @@
+"""How right the published forecasts were: what was promised, set against what came, beside two plain ways to know.
+
+The plain ways said their numbers on the same nights: the seasonal naive repeats the period of a year before, and the
+stage-weighted pipeline is what contracts bring if all stay, with every open deal at its amount times the share won of
+its stage, in the period in which its close is expected. Only periods that are over are judged, and all nights that the
+ledger keeps count alike.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.number_ledger import NUMBERS, WIDTHS
+from data.scoring import FORECAST_ACCURACY, conform
+from features.book import closed_deals, stages_reached
+from features.company import Company
+from features.series import Grain, first_days, revenue_series
+
+KEPT_LEVELS = ("total", "region", "segment")
+"""Levels whose forecasts are kept: of products and people there may be too many."""
+SEASON: dict[Grain, int] = {"month": 12, "week": 52}
+DAYS: dict[Grain, float] = {"month": 365.25 / 12, "week": 7.0}
+GRAINS: tuple[Grain, ...] = ("month", "week")
+PRIOR_DEALS = 10.0
+
+
+def forecasts_told(company: Company, forecast: pd.DataFrame, atoms: pd.DataFrame | None) -> pd.DataFrame:
+    """Tonight's forecasts as the ledger keeps them: ``node, level, grain, period`` and ``NUMBERS``."""
+    mine = forecast[forecast["level"].isin(KEPT_LEVELS) & forecast["point"].notna()]
+    tables = []
+    for grain in GRAINS:
+        rows = mine[mine["grain"] == grain]
+        history = _wide(company, grain)
+        days = pd.DatetimeIndex(pd.to_datetime(rows["period"]))
+        before = days - (pd.DateOffset(years=1) if grain == "month" else pd.Timedelta(days=7 * SEASON[grain]))
+        told = history.stack().reindex(pd.MultiIndex.from_arrays([before, rows["node"]])).to_numpy(dtype=np.float64)
+        pipeline = pd.Series(np.nan, index=rows.index)
+        if atoms is not None:
+            weighted = _pipeline(company, atoms, grain, pd.DatetimeIndex(days.unique()))
+            pipeline = pd.Series(days.map(weighted).to_numpy(), index=rows.index).where(rows["level"] == "total")
+        tables.append(rows.assign(naive=told, pipeline=pipeline))
+    every = pd.concat(tables, ignore_index=True)
+    return every[["node", "level", "grain", "period", *NUMBERS]]
+
+
+def accuracy(company: Company, foreseen: pd.DataFrame) -> pd.DataFrame:
+    """``data.scoring.FORECAST_ACCURACY`` of past forecasts (``data.number_ledger.forecasts_before``)."""
+    tables = []
+    for grain in GRAINS:
+        judged = matched(company, foreseen[foreseen["grain"] == grain], grain)
+        for level, rows in judged.groupby("level", sort=False):
+            parts = [("all", pd.Series("all", index=rows.index))]
+            parts += [(name, rows[name.replace(" ", "_")]) for name in ("horizon", "week of quarter", "night")]
+            for split, part in parts:
+                for value, cells in rows.groupby(part, sort=True):
+                    figures = _figures(cells)
+                    tables.append({"level": level, "grain": grain, "split": split, "part": str(value), **figures})
+    return conform(pd.DataFrame(tables), FORECAST_ACCURACY)
+
+
+def matched(company: Company, foreseen: pd.DataFrame, grain: Grain) -> pd.DataFrame:
+    """The forecasts whose periods are over, with what ``came``, the ``scale`` of MASE (what a period usually changed in
+    a year, as was known that night), the ``horizon`` (periods ahead, 0: under way), ``week_of_quarter`` and ``night``.
+    """
+    wide = _wide(company, grain)
+    period = pd.to_datetime(foreseen["period"])
+    came = wide.melt(ignore_index=False, var_name="node", value_name="came").set_index("node", append=True).dropna()
+    rows = foreseen.assign(period=period).join(came, on=["period", "node"], how="inner")
+    nights = pd.DatetimeIndex(pd.to_datetime(rows["as_of"]))
+    first = pd.DatetimeIndex(first_days(nights, grain))
+    horizon = np.round((rows["period"].to_numpy() - first.to_numpy()) / np.timedelta64(1, "D") / DAYS[grain])
+    quarter = nights.to_period("Q").start_time
+    scales = {
+        night: wide.loc[wide.index < pd.Timestamp(night)].diff(SEASON[grain]).abs().mean()
+        for night in dict.fromkeys(first)
+    }
+    scale = [scales[night].get(node, np.nan) for night, node in zip(first, rows["node"], strict=True)]
+    return rows.assign(
+        horizon=[f"{int(step):02}" for step in horizon],
+        week_of_quarter=[f"{int(days) // 7 + 1:02}" for days in (nights - quarter).days],
+        night=[str(day.date()) for day in nights],
+        scale=scale,
+    )
+
+
+def _figures(cells: pd.DataFrame) -> dict[str, float]:
+    """What some forecasts promised against what came."""
+    came = cells["came"].to_numpy(dtype=np.float64)
+    whole = float(np.abs(came).sum())
+
+    def share(values: npt.NDArray[np.float64]) -> float:
+        known = ~np.isnan(values)
+        base = float(np.abs(came[known]).sum())
+        return float(np.abs(values[known] - came[known]).sum()) / base if known.any() and base else float("nan")
+
+    def scaled(values: npt.NDArray[np.float64]) -> float:
+        ratios = np.abs(values - came) / cells["scale"].where(cells["scale"] > 0).to_numpy(dtype=np.float64)
+        return float(np.nanmean(ratios)) if not np.isnan(ratios).all() else float("nan")
+
+    point, naive, pipeline = (cells[name].to_numpy(dtype=np.float64) for name in ("point", "naive", "pipeline"))
+    held = {
+        f"coverage_{width}": float(
+            ((cells[f"low_{width}"] <= came + 0.005) & (came <= cells[f"high_{width}"] + 0.005)).mean()
+        )
+        for width in WIDTHS
+    }
+    return {
+        "matched": len(cells),
+        **held,
+        "bias": float((point - came).sum()) / whole if whole else float("nan"),
+        "wape": share(point),
+        "mase": scaled(point),
+        "naive_wape": share(naive),
+        "naive_mase": scaled(naive),
+        "pipeline_wape": share(pipeline),
+    }
+
+
+def _wide(company: Company, grain: Grain) -> pd.DataFrame:
+    """Complete periods × nodes."""
+    rows = revenue_series(company, grain)
+    return rows.pivot(index="period", columns="node", values="amount").rename_axis(columns="node")
+
+
+def _pipeline(
+    company: Company, atoms: pd.DataFrame, grain: Grain, periods: pd.DatetimeIndex
+) -> "dict[pd.Timestamp, float]":
+    """By period: contracts if all stay, and open deals at their amount times the share won of their stage, when due."""
+    as_of = pd.Timestamp(company.as_of)
+    firsts = atoms.drop_duplicates(["kind", "key"])
+    held = firsts[(firsts["kind"] == "contract") & ~(firsts["ended"] < as_of)]
+    deals = firsts[firsts["kind"] == "deal"]
+    deals = deals[deals["due"].notna()]
+    due = deals["due"].where(deals["due"] >= as_of, as_of)
+    place = pd.Series(first_days(pd.DatetimeIndex(due), grain), index=deals.index)
+    rates = _stage_rates(company)
+    chance = deals["stage"].map(rates).fillna(rates.get("", 0.0)).astype("float64")
+    weighted = (deals["amount"].astype("float64") * chance).groupby(pd.DatetimeIndex(place)).sum()
+    recurring = float(held["mrr"].sum()) * (1.0 if grain == "month" else 7.0 / DAYS["month"])
+    return {period: recurring + float(weighted.get(period, 0.0)) for period in periods}
+
+
+def _stage_rates(company: Company) -> dict[str, float]:
+    """The share won of the closed deals that had reached each stage, and (``""``) of all."""
+    closed = closed_deals(company)
+    if closed.empty:
+        return {"": 0.0}
+    every = float(closed["won"].astype(float).mean())
+    ends = stages_reached(company).merge(closed[["opportunity_id", "won"]], on="opportunity_id")
+    counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
+    rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
+    return {"": every, **{str(stage): float(rate) for stage, rate in rates.items()}}

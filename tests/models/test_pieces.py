@@ -1,0 +1,59 @@
+"""Pieces of time: every day ahead is in one month and one week, and in one piece."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.atoms import EDGES, chances_by_rate, contract_atoms, deal_atoms, within
+from models.pieces import MONTHS, WEEKS, Pieces
+
+
+@pytest.mark.parametrize("as_of", [date(2024, 6, 5), date(2024, 7, 1), date(2024, 9, 2), date(2024, 3, 31)])
+def test_months_and_weeks_are_sums_of_the_same_pieces(as_of: date) -> None:
+    pieces = Pieces.of(as_of)
+    days = pieces.days.astype(np.float64)[None, :]
+    assert pieces.by_month(days)[0].tolist() == pieces.months.days_in_month.tolist()
+    assert pieces.by_week(days)[0].tolist() == [7.0] * WEEKS
+    assert len(pieces.months) == MONTHS
+    assert pieces.weeks[0].day_of_week == 0
+    assert (pieces.weekdays.sum(axis=1) == pieces.days).all()
+    ahead = pieces.first[pieces.ahead][0]
+    assert ahead == np.datetime64(as_of)
+
+
+def test_a_day_is_found_in_its_piece() -> None:
+    pieces = Pieces.of(date(2024, 6, 5))
+    at = pieces.place_of(
+        pd.Series(pd.to_datetime(["2024-05-31", "2024-06-01", "2024-06-04", "2024-06-05", "2025-06-01"]))
+    )
+    assert at.tolist() == [-1, 0, 1, 2, -1]  # 1 and 2 June, 3 and 4 June, from the 5th on
+
+
+def test_chances_go_on_at_their_last_pace() -> None:
+    told = within(chances_by_rate(0.1, 1), np.array([0.0, 15.0, 30.0, 90.0, 180.0, 360.0]))[0]
+    assert told.tolist() == pytest.approx([0.0, 1 - 0.9**0.5, 0.1, 1 - 0.9**3, 1 - 0.9**6, 1 - 0.9**12])
+    bent = within(np.array([[0.5, 0.5, 0.5]]), np.array([30.0, 90.0, 1_000.0]))[0]
+    assert bent.tolist() == pytest.approx([0.5] * 3)  # it ends in the first month or never
+
+
+def test_a_contract_that_surely_stays_brings_its_amount_and_one_that_may_end_less() -> None:
+    pieces, rows = Pieces.of(date(2024, 7, 1)), pd.DataFrame({"mrr": [100.0, 100.0]})
+    ends = np.vstack([chances_by_rate(0.0, 1), chances_by_rate(0.1, 1)])
+    told = pieces.by_month(contract_atoms(rows, ends, chances_by_rate(0.0, 2), 0.2, pieces).recurring)
+    assert told[0].tolist() == pytest.approx([100.0] * 12)
+    assert told[1, 11] == pytest.approx(100 * 0.9**11.6, rel=0.01)
+
+
+def test_a_deal_brings_a_share_at_once_when_it_is_won_and_a_share_a_month_from_then_on() -> None:
+    pieces = Pieces.of(date(2024, 7, 1))
+    rows = pd.DataFrame({"amount": [1_000.0], "once": [0.4], "monthly": [0.1]})
+    surely = np.ones((1, len(EDGES) - 1))
+    told = deal_atoms(rows, surely, pieces)
+    months = pieces.by_month(told.open_deals)[0]
+    assert months.sum() == pytest.approx(400 + 100 * 11.75, rel=0.01)  # won within fifteen days
+    assert months[5] == pytest.approx(100.0)
+    half = deal_atoms(rows, surely / 2, pieces)
+    assert half.open_deals.sum() == pytest.approx(told.open_deals.sum() / 2)
+    assert half.full.sum() == pytest.approx(told.open_deals.sum())

@@ -1,0 +1,228 @@
+"""What moved the number is told cause by cause, of companies in which only one thing happened, and adds up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.contract import CONTRACT
+from data.demo import write_demo
+from data.known import as_known
+from features.company import Company
+from models.model import Challenger, Champion
+from models.number import Number, put_together
+from models.revenue import Revenue
+from reports.bridge import CAUSES, MODEL, Side, between
+from tests.features.company_builder import build_company
+from tests.models.living_company import company_of
+from tests.reports.numbers import number_of
+
+SINCE, NOW = date(2024, 6, 5), date(2024, 6, 12)
+DEAL = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-05-01"}
+HELD = {"subscription_id": "S", "account_id": "a", "product_id": "P", "mrr": 300.0, "started_at": "2024-01-01"}
+
+
+def changes(key: str, at: str, **values: Any) -> list[dict[str, Any]]:
+    return [{"opportunity_id": key, "changed_at": at, "field": field, "new_value": str(value)}
+            for field, value in values.items()]  # fmt: skip
+
+
+BORN = changes("D", "2024-05-01", stage="early", amount=5_000, expected_close_at="2024-07-01 00:00:00")
+
+
+def company(as_of: date, **more: Any) -> Company:
+    """An order of 100 every Monday, and what the test adds."""
+    mondays = pd.date_range("2023-01-02", as_of - timedelta(days=1), freq="W-MON")
+    orders = [{"order_id": f"o{i}", "line_id": "1", "account_id": "a", "product_id": "Q", "amount": 100.0,
+               "ordered_at": f"{day:%Y-%m-%d} 09:00", "status": "placed"} for i, day in enumerate(mondays)]  # fmt: skip
+    tables = {"orders": [*orders, *more.pop("orders", [])], **more}
+    return build_company(
+        as_of,
+        accounts=[{"account_id": "a"}, {"account_id": "b"}],
+        products=[{"product_id": "P", "family": "F"}],
+        **tables,
+    )
+
+
+def moved(before: Company, now: Company, again: Number | None = None, **told: Any) -> pd.DataFrame:
+    """The total's bridge."""
+    old, new = number_of(before), number_of(now, **told)
+    sides = (Side(one.atoms, one.grounds) for one in (old, new))
+    last = None if again is None else Side(again.atoms, again.grounds)
+    rows = between(now, *sides, last, before.as_of)
+    adds_up(rows, old, new)
+    return rows[rows["node"] == "total"]
+
+
+def adds_up(rows: pd.DataFrame, before: Number, now: Number) -> None:
+    """What moved is the difference of the published points, to the cent, for the total and every leaf."""
+    points = [
+        one.forecast[one.forecast["grain"] == "month"].set_index(["node", "period"])["point"] for one in (before, now)
+    ]
+    apart = (points[1] - points[0]).dropna()
+    told = rows.groupby(["node", "period"])["amount"].sum().reindex(apart.index).fillna(0.0)
+    known = apart.index.get_level_values("node").isin([*rows["node"], "total"])
+    assert (np.round(told[known] * 100) == np.round(apart[known] * 100)).all()
+    assert set(rows["cause"]) <= set(CAUSES)
+
+
+def by_cause(rows: pd.DataFrame) -> "pd.Series[float]":
+    return rows.groupby("cause")["amount"].sum()
+
+
+QUIET = {"as time passed", "orders came in", "outlook of the series"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "sign", "before", "after"),
+    [
+        ("won", -1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-10", "outcome": "won"}], "opportunity_changes": BORN}),
+        ("won", 1, {"opportunities": [DEAL | {"closed_at": "2024-06-05 08:00", "outcome": "won"}]},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-05 08:00", "outcome": "won"}],
+          "subscriptions": [HELD | {"started_at": "2024-06-10"}]}),
+        ("lost", -1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}], "opportunity_changes": BORN}),
+        ("new", 1, {}, {"opportunities": [DEAL | {"created_at": "2024-06-10"}],
+                        "opportunity_changes": changes("D", "2024-06-10", stage="early", amount=5_000)}),
+        ("new", 1, {}, {"subscriptions": [HELD | {"started_at": "2024-06-10"}]}),
+        ("churned", -1, {"subscriptions": [HELD]}, {"subscriptions": [HELD | {"ended_at": "2024-06-10"}]}),
+        ("expanded", 1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 400.0}]}),
+        ("churned", -1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 200.0}]}),
+        ("amount changed", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", amount=9_000)]}),
+        ("deal moved", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", stage="late")]}),
+        ("data corrected", 1, {}, {"opportunities": [DEAL | {"known_at": datetime(2024, 6, 10)}],
+                                   "opportunity_changes": BORN}),
+        ("data corrected", -1, {"subscriptions": [HELD]}, {}),
+        ("data corrected", 1, {"subscriptions": [HELD]}, {"subscriptions": [HELD | {"mrr": 350.0}]}),
+        ("orders came in", 1, {}, {"orders": [{"order_id": "big", "line_id": "1", "account_id": "b", "product_id": "Q",
+                                               "amount": 9_000.0, "ordered_at": "2024-06-11", "status": "placed"}]}),
+    ],
+)  # fmt: skip
+def test_what_happened_is_the_cause(cause: str, sign: int, before: Any, after: Any) -> None:
+    rows = moved(company(SINCE, **before), company(NOW, **after))
+    told, quiet = by_cause(rows), by_cause(moved(company(SINCE), company(NOW)))
+    assert sign * told[cause] > 20
+    assert set(told.index) <= QUIET | {cause}
+    if cause not in QUIET:
+        assert told.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(told[cause])
+
+
+def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
+    """A lost deal takes its own amount, less what the series, which are believed by two fifths, make up for it."""
+    lost = DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}
+    before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    told = by_cause(moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN)))
+    atoms = number_of(before).atoms
+    expected = atoms.loc[atoms["kind"] == "deal", "ahead"].sum()
+    assert told["lost"] == pytest.approx(-expected * (1 - 0.4), rel=0.05)
+    rows = moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN))
+    assert rows.loc[rows["cause"] == "lost", "evidence"].iloc[1].startswith("1 of them: D -")
+
+
+def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    before, now = company(SINCE, **deal), company(NOW, **deal)
+    wins = {"": 0.3, "early": 0.9, "late": 0.9}
+    quiet = by_cause(moved(before, now))
+    told = by_cause(moved(before, now, again=number_of(now), wins=wins))
+    assert told[MODEL] == pytest.approx(
+        number_of(now, wins=wins).grounds["point"].iloc[:-1].sum() - number_of(now).grounds["point"].iloc[:-1].sum(),
+        abs=500,
+    )
+    assert told[MODEL] > 500
+    pd.testing.assert_series_equal(told.drop(MODEL), quiet)
+
+
+def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else_explains() -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    old, new = number_of(company(SINCE, **deal)), number_of(company(NOW, **deal), wins={"": 0.9})
+    now = company(NOW, **deal)
+    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE, unscored=True)
+    adds_up(rows, old, new)
+    assert set(rows["cause"]) <= {"orders came in", MODEL}
+    assert "cannot score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+
+
+WEEKS = 26
+UNTIL = datetime(2026, 3, 16, 12, 0)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A small demo company, as its source tells it on its last day."""
+    folder: Path = tmp_path_factory.mktemp("bridged")
+    write_demo(folder, until=UNTIL, size=0.05, seed=5, years=3)
+    frames = {}
+    with duckdb.connect() as reader:
+        for table in CONTRACT:
+            frames[table.name] = reader.execute(f"FROM '{folder / 'crm' / table.name}.parquet'").df()
+            for key in table.key[:1]:
+                frames[table.name] = frames[table.name].dropna(subset=key)
+            frames[table.name] = frames[table.name].drop_duplicates(list(table.key))
+    return company_of(frames, UNTIL.date())
+
+
+def replayed(whole: Company) -> Iterator[Company]:
+    """The company as it was known on one Monday after the other."""
+    for week in range(WEEKS, -1, -1):
+        day = UNTIL.date() - timedelta(weeks=week)
+        then = replace(whole, as_of=day, tables={})
+        for table in CONTRACT:
+            then.tables[table.name] = as_known(whole.tables[table.name], table, then.as_of_at)
+        yield then
+
+
+def champion(challenger: Challenger, ships: Any) -> Champion:
+    return Champion("revenue", str(ships), ships, challenger.estimator, challenger.state, challenger.features_hash,
+                    challenger.trained_as_of)  # fmt: skip
+
+
+def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent(demo: Company) -> None:
+    model, before, seen, earlier = Revenue(), None, set(), None
+    versions: list[Champion] = []
+    for week, then in enumerate(replayed(demo)):
+        if not versions:
+            learnt = model.learn(then)
+            assert isinstance(learnt, Challenger)
+            versions = [champion(learnt, "baseline"), champion(learnt, "model")]
+        version = versions[week == WEEKS // 2]  # the model changes, and changes back
+        now = scored(model, then, version)
+        if before is not None and earlier is not None:
+            again = None if earlier is version else scored(model, then, earlier)
+            sides = (Side(one.atoms, one.grounds) for one in (before, now))
+            last = None if again is None else Side(again.atoms, again.grounds)
+            rows = between(then, *sides, last, then.as_of - timedelta(days=7))
+            adds_up(rows, before, now)
+            assert (again is None) == (MODEL not in set(rows["cause"]))
+            seen |= set(rows["cause"])
+        before, earlier = now, version
+    assert seen >= {
+        "won",
+        "lost",
+        "new",
+        "churned",
+        "expanded",
+        "amount changed",
+        "deal moved",
+        "orders came in",
+        MODEL,
+    }
+
+
+def scored(model: Revenue, company: Company, version: Champion) -> Number:
+    told = model.score(company, version)
+    assert isinstance(told, dict)
+    return put_together(company, told)
