@@ -95,7 +95,7 @@ class Lanes:
     """All lanes. What has the same key is done by the same one, which may have kept something of it."""
 
     def __init__(self, module: str) -> None:
-        self._module = module
+        self.module = module
         self._lanes = [Lane(1, module)]
         self._took: dict[object, Lane] = {}
         self._choosing = Lock()
@@ -129,7 +129,7 @@ class Lanes:
                 self._lanes[-1].ready()
             with self._choosing:
                 if not self._stopped:
-                    self._lanes.append(Lane(number, self._module))
+                    self._lanes.append(Lane(number, self.module))
 
 
 _LANES: Lanes | None = None
@@ -137,20 +137,21 @@ _LANES: Lanes | None = None
 
 @contextmanager
 def two_lanes(module: str = WORK) -> Iterator[None]:
-    """A block in which ``work`` is done by two other processes. Inside another such block it is that one.
+    """A block in which ``work`` is done by two other processes. Inside another block of the same module it is that one.
 
     ``module`` holds what they can be asked for, and ``get_ready``, with which each begins.
     """
     global _LANES  # all threads of the leader share them
-    if _LANES is not None:
+    outer = _LANES
+    if outer is not None and outer.module == module:
         yield
         return
-    _LANES = Lanes(module)
+    _LANES = inner = Lanes(module)
     try:
         yield
     finally:
-        lanes, _LANES = _LANES, None
-        lanes.stop()
+        _LANES = outer
+        inner.stop()
 
 
 def work(key: object, name: str, *args: Any) -> Any:

@@ -54,6 +54,7 @@ def discounts_beyond_policy(company: Company) -> pd.DataFrame:
         "order_id", "line_id", "account_id", "owner_id", "product_id", "quantity", "amount", "full", "off", "policy",
         "segment",
     ).execute()  # fmt: skip
+    frame["amount"] = frame["amount"].abs()  # some sources write nothing as -0.0
     told = "the policy" if company.largest_discount is not None else "what was usual in a year"
     return frame.assign(
         key=frame["order_id"].astype(str) + "/" + frame["line_id"].astype(str),

@@ -11,6 +11,7 @@ import pytest
 
 from data.demo import write_demo
 from data.store import Store, open_store
+from flows.lanes import two_lanes
 from flows.settings import Settings, load
 from tests.command_line import Said, gelir
 from tests.flows import small_crm
@@ -49,6 +50,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     imports = Thread(target=import_module, args=["flows.nightly"])
     imports.start()  # beside the server's start: each takes seconds, and neither waits for the other
     with (
+        two_lanes(),  # all nights of this process share them: what they import takes seconds
         temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
         prefect_test_harness(server_startup_timeout=90),
     ):

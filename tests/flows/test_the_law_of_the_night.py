@@ -62,15 +62,15 @@ def test_the_demo_company_is_scored_the_same_without_its_future(tmp_path):
 
 @pytest.mark.skipif(not RETAIL.is_dir(), reason=f"needs the real data set in {RETAIL}")
 def test_online_retail_is_scored_the_same_without_its_future(tmp_path):
-    """A third of the customers, to be quick; eighteen months are known, the half year after them deleted."""
+    """A sixth of the customers, to be quick; eighteen months are known, the half year after them deleted."""
     cut = tmp_path / "cut"
     cut.mkdir()
     some = tmp_path / "some"
     some.mkdir()
     for file in RETAIL.glob("*.parquet"):
         customer = '"Customer ID"' if "II" in file.name else '"CustomerID"'
-        third = f"SELECT * FROM '{file}' WHERE coalesce({customer}::BIGINT, Quantity) % 3 = 0"
-        duckdb.execute(f"COPY ({third}) TO '{some / file.name}' (FORMAT parquet)")
+        sixth = f"SELECT * FROM '{file}' WHERE coalesce({customer}::BIGINT, Quantity) % 6 = 0"
+        duckdb.execute(f"COPY ({sixth}) TO '{some / file.name}' (FORMAT parquet)")
         known = f"SELECT * FROM '{some / file.name}' WHERE InvoiceDate < TIMESTAMP '{RETAIL_AS_OF}'"
         duckdb.execute(f"COPY ({known}) TO '{cut / file.name}' (FORMAT parquet)")
     for folder in ("a", "b"):
@@ -79,4 +79,4 @@ def test_online_retail_is_scored_the_same_without_its_future(tmp_path):
     results = steps["score"].frame("model_results")
     assert (results["ships"] == "model").sum() >= 3, "where baselines ship, the law says little"
     assert set(steps["score"].frame("revenue_forecast")["grain"]) == {"month", "week"}
-    assert steps["decide"].frame("next_best_actions")["action"].nunique() >= 2
+    assert set(steps["decide"].frame("next_best_actions")["action"]) == {"wait"}, "nobody there consented to anything"

@@ -11,6 +11,7 @@ from scipy.special import expit
 from features.feature import Feature
 from models import propensity
 from models.baseline import Bands
+from models.boosting import TREES
 from models.folds import closed_before
 from models.model import Abstention, Challenger, Champion
 from models.study import judged_fold, studied
@@ -222,7 +223,7 @@ def test_tuned_parameters_are_learnt_with_and_kept(challenger: Challenger) -> No
     assert isinstance(tuned, Challenger)
     assert tuned.estimator.num_trees() == 10
     assert (tuned.params["trees"], tuned.tuned) == (10, {"trees": 10, "num_leaves": 4})
-    assert challenger.estimator.num_trees() == 120
+    assert challenger.estimator.num_trees() == TREES
 
 
 def test_a_tuning_tries_every_parameter_that_may_be_tuned() -> None:

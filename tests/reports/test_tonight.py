@@ -51,7 +51,7 @@ def night(store: Store, root: Path, as_of: date) -> Step:
     with lake.writing(run, "features") as draft:
         engineer(company, draft)
     with lake.writing(run, "given") as draft:
-        for name in sorted({outcome.table for outcome in OUTCOMES}):
+        for name in sorted({outcome.table for outcome in OUTCOMES} | {"revenue_forecast"}):
             draft.write(name, frames[name])
     earlier = [page(store, "acme", as_of) for page in (said_before, alerts_before, forecasts_before)]
     with lake.writing(run, "told") as draft:
