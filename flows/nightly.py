@@ -24,7 +24,7 @@ def nightly(as_of: date | None = None, settings: Settings | None = None, attempt
         learnt = learn(run, golden)  # a challenger takes the champion's place only by being better
         known = features.result()
         scores = score(run, golden, known, learnt)  # the champions; each may abstain
-        chosen = decide(run, golden, known, scores)  # one action per customer, within the limits
+        chosen = decide.submit(run, golden, known, scores)  # one action per customer, within the limits
         reports = report(run, store, golden, known, scores)  # KPIs, leaks, what became of past scores, alerts
-        publish(run, store, [crm, clean, scores, chosen, reports])  # write, audit, publish
+        publish(run, store, [crm, clean, scores, chosen.result(), reports])  # write, audit, publish
     return run.id

@@ -139,7 +139,7 @@ def score_some(
     run: Run, golden: Step, names: Group, learnt: list[Step], before: dict[str, str] | None = None
 ) -> list[Step]:
     """What the champions of some models say; each may abstain. ``before``: the versions behind the earlier number."""
-    done: list[Step] = work((run.id, names), "score", run, golden, names, learnt, before or {})
+    done: list[Step] = work((run.id, names, "scores"), "score", run, golden, names, learnt, before or {})
     return done
 
 

@@ -1,7 +1,6 @@
 """What is heavy in a night: plain functions that a process of ``flows.lanes`` can be asked for, by their names.
 
-Models that learn from the same features are a group: it shares one company, which stays in the process between
-learning and scoring.
+Models that learn from the same features are a group: it shares one company, and what was made of it.
 """
 
 from collections.abc import Mapping
