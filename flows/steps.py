@@ -20,7 +20,6 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from sqlalchemy.exc import OperationalError
 
-import actions.choose
 import data.publish
 import data.read
 import data.replayed
@@ -187,7 +186,8 @@ def compare(run: Run, store: Store, replayed: str, scores: Step) -> Step:
 @task(cache_policy=NO_CACHE)
 def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
     """One next best action for each customer, and the targets of campaigns."""
-    return run.step("decide", lambda draft: actions.choose.decide(run.known(golden), known, scores, draft))
+    done: Step = work((run.id, "decide"), "decide", run, golden, known, scores)
+    return done
 
 
 @task(cache_policy=NO_CACHE)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import actions.choose
 import features.engineer
 import models.learning
 import models.scoring
@@ -16,7 +17,6 @@ from flows.run import Run, code_commit, code_digest
 from models import MODELS
 from models.learning import Terms
 from models.model import Model
-from models.pool_prophet import import_prophet
 from models.tracking import Tracking, import_mlflow
 from models.tuning import Budget
 
@@ -26,7 +26,6 @@ Group = tuple[str, ...]
 
 def get_ready() -> None:
     """Import what models learn with but this module does not: seconds that nothing should wait for later."""
-    import_prophet()
     import_mlflow()
 
 
@@ -83,6 +82,12 @@ def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list
     """The step that holds the scores of all models as readers see them."""
     every = models.scoring.gather
     return run.step("score", lambda draft: every(run.known(golden), known, learnt, scored, draft))
+
+
+def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
+    """The step that holds one next best action for each customer, and the targets of campaigns."""
+    chosen = actions.choose.decide
+    return run.step("decide", lambda draft: chosen(run.known(golden), known, scores, draft))
 
 
 def _terms(run: Run, asked: Mapping[str, Any]) -> Terms:
