@@ -16,8 +16,7 @@ install: .venv/.installed
 	@touch $@
 
 nightly: install  ## make the demo company, run its night, show what came out
-	@$(BIN)/gelir demo --if-missing
-	@$(BIN)/gelir nightly
+	@$(BIN)/gelir nightly --demo
 
 test: install  ## lint, types, import rules, every test
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ anything else is a defect of ours and keeps its traceback.
 import logging
 import sys
 import warnings
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -46,20 +47,28 @@ def nightly(
     company: CompanyOption = None,
     scores: ScoresOption = None,
     attempt: Annotated[int, typer.Option(help="Raise it to make the same night anew.", min=1)] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Make the demo company first, where there is none.")] = False,
 ) -> None:
     """Run the night: read, check, score, choose, publish."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
     told.prepare(settings)
-    from flows.run import Run
+    with ExitStack() as held:
+        if demo:
+            from flows.demo import make
+            from flows.lanes import two_lanes
 
-    begun = Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense is said at once
-    before = published(tables.store(settings))
-    from flows.ready import ready
+            held.enter_context(two_lanes())  # they import what the night needs while the company is made
+            make(console.print, settings, if_missing=True)
+        from flows.run import Run
 
-    with console.status("starting the night …"), ready():
-        from flows.nightly import nightly as night
+        begun = Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense stops here
+        before = published(tables.store(settings))
+        from flows.ready import ready
 
-        run_id = night(begun.moment.as_of, settings, attempt)
+        with console.status("starting the night …"), ready():
+            from flows.nightly import nightly as night
+
+            run_id = night(begun.moment.as_of, settings, attempt)
     night_summary.show(console, settings, run_id, before)
 
 

@@ -14,11 +14,11 @@ def make(
     say: Callable[[str], None],
     settings: Settings,
     *,
-    size: float,
-    seed: int,
-    folder: Path | None,
-    until: datetime | None,
-    if_missing: bool,
+    size: float = 1.0,
+    seed: int = 7,
+    folder: Path | None = None,
+    until: datetime | None = None,
+    if_missing: bool = False,
 ) -> None:
     """Write the demo company into ``<folder>/crm`` and its truth into ``<folder>/truth``, its last day half over."""
     folder = (folder or settings.path(settings.var) / "demo").resolve()
