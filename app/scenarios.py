@@ -1,6 +1,7 @@
 """Scenarios on the terminal: the published number, and what it would be."""
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -30,9 +31,10 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
     told = runs(scoring)
     as_of = pd.Timestamp(told.loc[told["run_id"] == run_id, "as_of"].iloc[0]).date()
     rows = scenario(scored.frame("number_atoms"), scored.frame("number_grounds"), changes, as_of)
-    table = RichTable(title=f"as of {as_of}, {changes.says}", title_justify="left")
-    for name in ("month", "published", "changed", "difference", *PARTS):
-        table.add_column(name, justify="left" if name == "month" else "right")
+    title = f"as of {as_of}, {changes.says}; the parts are differences"
+    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("month", "now", "then", "by", *PARTS):
+        table.add_column(name.replace("_", " "), justify="left" if name == "month" else "right")
     for row in rows.to_dict("records"):
         difference = row["changed"] - row["point"]
         numbers = (row["point"], row["changed"], difference, *(row[name] for name in PARTS))
