@@ -42,5 +42,5 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
     whole = rows[["point", "changed", *PARTS]].sum()
     sums = (whole["point"], whole["changed"], whole["changed"] - whole["point"], *(whole[name] for name in PARTS))
     table.add_section()
-    table.add_row("in all", *(f"{value:,.0f}" for value in sums))
+    table.add_row("in all", *(f"{value / 1e6:,.2f}M" if abs(value) >= 1e6 else f"{value:,.0f}" for value in sums))
     console.print(table)
