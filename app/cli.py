@@ -47,7 +47,7 @@ def nightly(
     company: CompanyOption = None,
     scores: ScoresOption = None,
     attempt: Annotated[int, typer.Option(help="Raise it to make the same night anew.", min=1)] = 1,
-    demo: Annotated[bool, typer.Option("--demo", help="Make the demo company first, where there is none.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Make the demo company first, once a day.")] = False,
 ) -> None:
     """Run the night: read, check, score, choose, publish."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)

@@ -12,13 +12,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Connection,
     Date,
-    DateTime,
     Double,
-    MetaData,
     Table,
     Text,
     bindparam,
@@ -29,6 +26,7 @@ from sqlalchemy import (
 )
 
 from data.lake import Step
+from data.nights import LEDGERS, NIGHTS
 from data.number_ledger import FORESEEN, keep_forecasts
 from data.scoring import ALERTS, PUBLISHED_SCORES
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
@@ -38,19 +36,9 @@ TOLD, CAME = "scores_told", "outcomes"
 SHOWN_DAYS = 400
 """Matched scores are read back for so long: a year of months, and the one under way."""
 
-_METADATA = MetaData()
-NIGHTS = Table(
-    "ledger_nights",
-    _METADATA,
-    Column("run_id", Text),
-    Column("company", Text),
-    Column("as_of", Date),
-    Column("published_at", DateTime),
-    Column("withdrawn", Boolean),
-)
 SCORES = Table(
     "ledger_scores",
-    _METADATA,
+    LEDGERS,
     Column("run_id", Text),
     Column("score", Text),
     Column("key", Text),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Connection, Date, Double, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, Connection, Date, Double, Table, Text, insert, select
 
+from data.nights import LEDGERS, NIGHTS
 from data.store import RUN_RECORDS, Store
 
 FORESEEN = "forecasts_told"
@@ -19,24 +20,15 @@ WEEK = timedelta(days=7)
 WIDTHS = (50, 80, 95)
 NUMBERS = ("point", *(f"{side}_{width}" for width in WIDTHS for side in ("low", "high")), "naive", "pipeline")
 
-_METADATA = MetaData()
 FORECASTS = Table(
     "ledger_forecasts",
-    _METADATA,
+    LEDGERS,
     Column("run_id", Text),
     Column("node", Text),
     Column("level", Text),
     Column("grain", Text),
     Column("period", Date),
     *(Column(name, Double) for name in NUMBERS),
-)
-_NIGHTS = Table(
-    "ledger_nights",
-    _METADATA,
-    Column("run_id", Text),
-    Column("company", Text),
-    Column("as_of", Date),
-    Column("withdrawn", Boolean),
 )
 
 
@@ -53,15 +45,15 @@ def forecasts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
     """One row per forecast that a company's kept nights before ``as_of`` gave of a period that began before it:
     ``run_id, as_of, node, level, grain, period`` and ``NUMBERS``. Nights that were rolled back are left out."""
     query = (
-        select(_NIGHTS.c.as_of, FORECASTS)
-        .join(FORECASTS, FORECASTS.c.run_id == _NIGHTS.c.run_id)
+        select(NIGHTS.c.as_of, FORECASTS)
+        .join(FORECASTS, FORECASTS.c.run_id == NIGHTS.c.run_id)
         .where(
-            _NIGHTS.c.company == company,
-            _NIGHTS.c.as_of < as_of,
-            ~_NIGHTS.c.withdrawn,
+            NIGHTS.c.company == company,
+            NIGHTS.c.as_of < as_of,
+            ~NIGHTS.c.withdrawn,
             FORECASTS.c.period < as_of,
         )
-        .order_by(_NIGHTS.c.as_of, FORECASTS.c.run_id, FORECASTS.c.node, FORECASTS.c.grain, FORECASTS.c.period)
+        .order_by(NIGHTS.c.as_of, FORECASTS.c.run_id, FORECASTS.c.node, FORECASTS.c.grain, FORECASTS.c.period)
     )
     with store.reading() as connection:
         found = connection.execute(query).all()

@@ -4,6 +4,9 @@ Python lets one thread of a process run at a time, and what models do between tw
 Python: two threads that learn take half as long again as two processes. They are started early, one after the other,
 and import what models need while the leader reads and validates, which so need not import it at all. They end with the
 block that they were started for, and with the leader, however that ends. Without the block all is done in the leader.
+
+It is not a pool of ``concurrent.futures``, loky or Prefect: those cannot end at once what still works or imports when a
+night stops, live on when their leader is killed, and break on a failure that does not unpickle.
 """
 
 import logging
@@ -45,14 +48,15 @@ class Lane:
 
     def do(self, name: str, *args: Any) -> Any:
         """What a function of its module returns, or raises; arguments must be such that can be pickled."""
-        with self._turn, self._failing(name):
+        with self._turn:
             self._wait()
-            self._pipe.send((name, args))
-            return self._answer()
+            with self._alive(name):
+                self._pipe.send((name, args))
+            return self._answer(name)
 
     def ready(self) -> None:
         """Wait until it has imported what it needs."""
-        with self._turn, self._failing("its start"):
+        with self._turn:
             self._wait()
 
     def stop(self) -> None:
@@ -66,12 +70,13 @@ class Lane:
 
     def _wait(self) -> None:
         if not self._ready:
-            self._answer()
+            self._answer("its start")
             self._ready = True
 
-    def _answer(self) -> Any:
+    def _answer(self, what: str) -> Any:
         while True:
-            kind, told = self._pipe.recv()
+            with self._alive(what):  # and not around what it failed with: that may be a lost connection too
+                kind, told = self._pipe.recv()
             if kind == "done":
                 return told
             if kind == "failed":
@@ -79,7 +84,7 @@ class Lane:
             logging.getLogger(told.name).handle(told)
 
     @contextmanager
-    def _failing(self, what: str) -> Iterator[None]:
+    def _alive(self, what: str) -> Iterator[None]:
         try:
             yield
         except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -92,22 +97,21 @@ class Lane:
 
 
 class Lanes:
-    """All lanes. What has the same key is done by the same one, which may have kept something of it."""
+    """All lanes: what is asked of them is done by the one for which least waits."""
 
     def __init__(self, module: str) -> None:
         self.module = module
         self._lanes = [Lane(1, module)]
-        self._took: dict[object, Lane] = {}
         self._choosing = Lock()
         self._stopped = False
         self._starting = Thread(target=self._start_others, daemon=True, name="gelir-lanes")
         self._starting.start()
 
-    def do(self, key: object, name: str, *args: Any) -> Any:
-        """What a function of the module returns: a new key goes to the lane for which least waits."""
+    def do(self, name: str, *args: Any) -> Any:
+        """What a function of the module returns, or raises."""
         self._starting.join()
         with self._choosing:
-            lane = self._took.setdefault(key, min(self._lanes, key=lambda one: one.waiting))
+            lane = min(self._lanes, key=lambda one: one.waiting)
             lane.waiting += 1
         try:
             return lane.do(name, *args)
@@ -154,13 +158,13 @@ def two_lanes(module: str = WORK) -> Iterator[None]:
         inner.stop()
 
 
-def work(key: object, name: str, *args: Any) -> Any:
+def work(name: str, *args: Any) -> Any:
     """What the function of that name in ``flows.work`` returns, done in a lane; here, where there are none.
 
     It is named, not given: the leader need not import what models need.
     """
     if _LANES is not None:
-        return _LANES.do(key, name, *args)
+        return _LANES.do(name, *args)
     return getattr(import_module(WORK), name)(*args)
 
 
@@ -168,7 +172,8 @@ def _live(pipe: Connection, module: str, filters: list[Any]) -> None:
     """The life of a lane: import what is needed, then do what is asked until the leader is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts a night stops the leader, which ends its lanes
     Thread(target=_end_with_leader, daemon=True).start()
-    warnings.filters[:] = filters  # type: ignore[index]  # as in the leader: what it forbids is forbidden here
+    # What the leader forbids is forbidden here. (The type says that filters are only read; at a start they are set so.)
+    warnings.filters[:] = filters  # type: ignore[index]
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -181,7 +186,7 @@ def _live(pipe: Connection, module: str, filters: list[Any]) -> None:
             name, args = pipe.recv()
             try:
                 told = ("done", getattr(known, name)(*args))
-            except Exception as failure:  # noqa: BLE001  # raised again where the work was asked for
+            except Exception as failure:  # noqa: BLE001  # nothing is lost: the leader raises it where it had asked
                 told = ("failed", _that_travels(failure))
             pipe.send(told)
 
@@ -192,7 +197,7 @@ def _that_travels(failure: Exception) -> Exception:
     failure.add_note(trace)
     try:
         pickle.loads(pickle.dumps(failure))  # some fail only on arrival
-    except Exception:  # noqa: BLE001  # whatever it was, it is told below
+    except Exception:  # noqa: BLE001  # of any kind, by the failure's own class; it is raised below as text
         return RuntimeError(trace)
     return failure
 

@@ -6,7 +6,7 @@ import logging
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -26,18 +26,18 @@ log = logging.getLogger("gelir")
 CODE_ROOMS = ("flows", "actions", "reports", "models", "features", "data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run of a company's night (or training) as of a date. The same input, settings and code give the same ``id``."""
 
     id: str
-    company: str = field(compare=False)
-    mapping: Mapping = field(compare=False)
-    moment: Moment = field(compare=False)
-    currency: str = field(compare=False)
-    costs: Costs = field(compare=False)
-    settings: Settings = field(compare=False)
-    started_at: datetime = field(compare=False)
+    company: str
+    mapping: Mapping
+    moment: Moment
+    currency: str
+    costs: Costs
+    settings: Settings
+    started_at: datetime
 
     @classmethod
     def begin(

@@ -40,10 +40,8 @@ from reports.bridge import EarlierNumber
 from reports.tonight import Tonight
 
 if TYPE_CHECKING:  # what models need is imported by the processes that work
+    from flows.work import Group
     from models.tuning import Budget
-
-Group = tuple[str, ...]
-"""Names of models that learn from the same features."""
 
 PAST_NIGHTS_COMPARED = 7
 """How many earlier nights of the same company tell what volume is normal."""
@@ -115,37 +113,37 @@ def resolve(run: Run, clean: Step) -> Step:
 @task(cache_policy=NO_CACHE)
 def engineer(run: Run, golden: Step) -> Step:
     """Features of every account, contact and open deal as of the date."""
-    done: Step = work((run.id, "engineer"), "engineer", run, golden)
+    done: Step = work("engineer", run, golden)
     return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="learn {names}")
-def learn_some(run: Run, golden: Step, names: Group, asked: dict[str, Any]) -> list[Step]:
+def learn_some(run: Run, golden: Step, names: "Group", asked: dict[str, Any]) -> list[Step]:
     """Which versions of some models score, and why."""
-    done: list[Step] = work((run.id, names), "learn", run, golden, names, asked)
+    done: list[Step] = work("learn", run, golden, names, asked)
     return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="tune {name}")
 def tune_one(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
     """Which version of a model scores after a search for better parameters, and what was found."""
-    done: Step = work((run.id, name), "tune", run, golden, name, budget)
+    done: Step = work("tune", run, golden, name, budget)
     return done
 
 
 @task(cache_policy=NO_CACHE, task_run_name="score {names}")
 def score_some(
-    run: Run, golden: Step, names: Group, learnt: list[Step], before: dict[str, str] | None = None
+    run: Run, golden: Step, names: "Group", learnt: list[Step], before: dict[str, str] | None = None
 ) -> list[Step]:
     """What the champions of some models say; each may abstain. ``before``: the versions behind the earlier number."""
-    done: list[Step] = work((run.id, names, "scores"), "score", run, golden, names, learnt, before or {})
+    done: list[Step] = work("score", run, golden, names, learnt, before or {})
     return done
 
 
 @task(cache_policy=NO_CACHE)
 def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
     """The scores of all models as readers see them: one row per account, contact and open deal."""
-    done: Step = work((run.id, "gather"), "gather", run, golden, known, learnt, scored)
+    done: Step = work("gather", run, golden, known, learnt, scored)
     return done
 
 
@@ -153,14 +151,14 @@ def learn(run: Run, golden: Step, **asked: Any) -> list[Step]:
     """For every model the version that scores; groups of models learn side by side. ``asked`` are terms other than the
     usual ones (``models.learning.Terms``).
     """
-    groups: list[Group] = work((run.id, "groups"), "groups", run)
+    groups: list[Group] = work("groups", run)
     started = [learn_some.submit(run, golden, names, asked) for names in groups]
     return [step for future in started for step in future.result()]
 
 
 def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     """The scores of the champions, side by side as they learnt; each may abstain."""
-    groups: list[Group] = work((run.id, "groups"), "groups", run)
+    groups: list[Group] = work("groups", run)
     with open_store(run.settings.scores_url) as store:
         earlier = earlier_number(run, store)
     versions = {} if earlier is None else earlier.versions
@@ -186,7 +184,7 @@ def compare(run: Run, store: Store, replayed: str, scores: Step) -> Step:
 @task(cache_policy=NO_CACHE)
 def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
     """One next best action for each customer, and the targets of campaigns."""
-    done: Step = work((run.id, "decide"), "decide", run, golden, known, scores)
+    done: Step = work("decide", run, golden, known, scores)
     return done
 
 

@@ -4,7 +4,6 @@ Models that learn from the same features are a group: it shares one company, and
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import actions.choose
@@ -12,7 +11,6 @@ import features.engineer
 import models.learning
 import models.scoring
 from data.lake import Step
-from features.company import Company
 from flows.run import Run, code_commit, code_digest
 from models import MODELS
 from models.learning import Terms
@@ -21,7 +19,7 @@ from models.tracking import Tracking, import_mlflow
 from models.tuning import Budget
 
 Group = tuple[str, ...]
-"""Names of models."""
+"""Names of models that learn from the same features."""
 
 
 def get_ready() -> None:
@@ -47,10 +45,10 @@ def groups(run: Run) -> list[Group]:
 
 def learn(run: Run, golden: Step, names: Group, asked: Mapping[str, Any]) -> list[Step]:
     """For every model of a group the step that says which version scores, and why."""
+    company, tracking, terms = run.known(golden), _tracking(run), _terms(run, asked)
+    one = models.learning.learn
 
     def learnt(model: Model) -> Step:
-        company, tracking, terms = _company(run, golden, names), _tracking(run), _terms(run, asked)
-        one = models.learning.learn
         return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, terms, draft))
 
     return [learnt(model) for model in MODELS if model.name in names]
@@ -68,11 +66,12 @@ def score(run: Run, golden: Step, names: Group, learnt: list[Step], before: Mapp
     """For every model of a group the step that holds what its champion says; each may abstain. ``before``: the versions
     behind the earlier number.
     """
+    company, tracking = run.known(golden), _tracking(run)
     who = {step.name: step for step in learnt}
+    one = models.scoring.score_one
 
     def scored(model: Model) -> Step:
-        company, tracking, champion = _company(run, golden, names), _tracking(run), who[f"learn_{model.name}"]
-        one, was = models.scoring.score_one, before.get(model.name)
+        champion, was = who[f"learn_{model.name}"], before.get(model.name)
         return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft, was))
 
     return [scored(model) for model in MODELS if model.name in names]
@@ -98,9 +97,3 @@ def _terms(run: Run, asked: Mapping[str, Any]) -> Terms:
 def _tracking(run: Run) -> Tracking:
     """The model store of the run's company."""
     return Tracking(run.settings.path(run.settings.mlruns), run.company)
-
-
-@lru_cache(maxsize=16)
-def _company(run: Run, golden: Step, names: Group) -> Company:
-    """The company of one group, which no two threads use at once."""
-    return run.known(golden)

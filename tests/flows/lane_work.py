@@ -45,6 +45,11 @@ def be_odd() -> None:
     raise Odd("one", "two")
 
 
+def lose_connection() -> None:
+    """Fail as a database does that went away."""
+    raise ConnectionResetError("the database went away")
+
+
 def die() -> None:
     """End at once, as a process does that the system kills."""
     os.kill(os.getpid(), signal.SIGKILL)
