@@ -197,7 +197,8 @@ def _without_spikes(values: Numbers, season: int, notes: list[str]) -> Numbers:
     if spikes.sum() > max(1, len(values) // 20):
         return values
     if spikes.any():
-        notes.append(f"{int(spikes.sum())} spikes brought back to their neighbours' middle")
+        many = int(spikes.sum())
+        notes.append(f"{many} spike{'s' if many > 1 else ''} brought back to the middle of what stands beside")
     return np.where(spikes, around, values)
 
 

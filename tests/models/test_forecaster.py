@@ -167,7 +167,7 @@ def test_bad_series_abstain_or_are_mended_and_say_which() -> None:
     assert "3 periods without a row: nothing came in them" in notes["gapped"]
     assert "36 periods told more than once" in notes["twice"]
     assert "36 copies dropped" in notes["copied"]
-    assert "1 spikes brought back" in notes["spiked"]
+    assert "1 spike brought back" in notes["spiked"]
     assert "too few for a backtest" in notes["short"]
     assert "every value is zero" in notes["zero"]
 

@@ -93,8 +93,8 @@ def test_parts_add_up_to_the_point_and_nothing_is_missing(number: Number) -> Non
 
 def test_what_was_mended_or_found_is_said_in_the_notes(number: Number) -> None:
     notes = number.forecast.query("grain == 'month'").groupby("node")["notes"].first()
-    assert "spikes brought back" in notes["segment:west/a"]
-    assert "spikes brought back" in notes["total"]
+    assert "brought back" in notes["segment:west/a"]
+    assert "brought back" in notes["total"]
     assert notes["segment:north/a"] is None
 
 
