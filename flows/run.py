@@ -23,6 +23,11 @@ from flows.settings import Settings, today
 
 log = logging.getLogger("gelir")
 
+CHANGE_NOTHING = {"root", "mapping", "source", "scores", "var", "mlruns", "schedule_at", "keep_runs"}
+"""Settings that say where things lie, and when: what lies there is told apart by its content. Any other setting makes
+another run.
+"""
+
 CODE_ROOMS = ("flows", "actions", "reports", "models", "features", "data")
 
 
@@ -66,6 +71,7 @@ class Run:
         company = settings.company or mapping.name
         source = open_source(settings.source_place)
         told = {
+            **settings.model_dump(mode="json", exclude=CHANGE_NOTHING),
             "as_of": str(as_of),
             "purpose": purpose,
             "attempt": attempt,
@@ -75,11 +81,6 @@ class Run:
             "mapping": mapping.fingerprint,
             "source": fingerprint(source),
             "code": code_digest(),
-            "retrain_days": settings.retrain_days,
-            "stale_days": settings.stale_days,
-            "churn_event": settings.churn_event,
-            "silence_days": settings.silence_days,
-            "seed": settings.seed,
             **(also or {}),
         }
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]

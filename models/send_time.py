@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data.calendar import first_instant
 from features.company import Company
-from features.sends import sends
+from features.sends import ANSWER_HOURS, sends
 from features.spine import contact_spine
 from features.zones import contact_zones
 from models.album import Album
@@ -44,8 +44,8 @@ CHOOSING = 0.75
 """Of the sends of a fold: by the later ones it is chosen how persons differ."""
 
 
-MONTH_DAYS = 31
-"""Sends of one month are judged together, by those of months that were over before it began."""
+MONTH_DAYS = 28
+"""The shortest month. Sends of one month are judged together, by what was known of earlier ones before it began."""
 
 OTHER_DAYS = 0.5
 SPACE: dict[str, Range] = {"reach": Range(0.5, 6.0), "prior": Range(0.5, 40.0, by_ratio=True)}
@@ -122,7 +122,8 @@ class SendTime:
         cuts = _cuts(every)
         if isinstance(cuts, Abstention):
             return cuts
-        rows = every.assign(as_of=[day.replace(day=1) for day in every["sent_at"].dt.date])
+        known = every["sent_at"] + pd.Timedelta(hours=ANSWER_HOURS)  # what is answered in the next month is of the next
+        rows = every.assign(as_of=[day.replace(day=1) for day in known.dt.date])
         months = sorted(rows["as_of"].unique())
         judged = tuple(day for day in months if day >= cuts[1].date()) or (months[-1],)
 

@@ -186,7 +186,10 @@ def test_months_are_judged_by_months_before_them_and_a_tuning_is_learnt_with(rhy
     for fold in made.folds:
         told = fold.metrics
         assert told["log loss low"] < told["log loss"] < told["log loss high"]
-        assert fold.rows == len(study.rows[[day + timedelta(days=31) <= fold.judged[0] for day in study.rows["as_of"]]])
+        before = study.rows[study.rows["as_of"] < fold.judged[0]]
+        assert fold.rows == len(before), "all earlier months, the one just over too"
+        answered_by = before["sent_at"].max() + timedelta(hours=72)
+        assert answered_by < pd.Timestamp(fold.judged[0]), "and nothing that was answered within the judged one"
     tuned = SendTime().with_params({"reach": 3.0, "prior": 4.0}).learn(rhythmic)
     assert isinstance(tuned, Challenger)
     assert tuned.tuned == {"reach": 3.0, "prior": 4.0}
