@@ -9,10 +9,9 @@ Whether a deal is won is judged apart from when it ends: where the trees do not 
 pooled rates do, by more than luck, those rates say it (and that nothing tells them apart), and the trees say when.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
 import lightgbm as lgb
@@ -21,23 +20,17 @@ import pandas as pd
 
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
-from models.album import Album
 from models.baseline import UNKNOWN
 from models.boosting import PARAMS, Encoding, fit
-from models.calibration import Calibration, Numbers, level_moved, log_losses, reliability_picture
+from models.calibration import Calibration, Numbers, auc, level_moved, log_losses
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
+from models.deal_parts import HORIZON_DAYS, OUTCOME, Split, split, won_within
+from models.evidence import chance_evidence, importance, intervals
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.pooled import Pooled
 from models.propensity import judgement
 from models.reasons import MOST, Voice, as_json, middle, sentences
-
-HORIZON_DAYS = 90
-FEWEST_OF_EACH = 20
-"""Fewer deals won, or lost, carry no probability that is worth money."""
-JUDGED_OF_EACH = 10
-MOST_JUDGED = 3
-"""The judged part is three dates, or fewer in a short past: one date has its own season and luck."""
-DEAL_FOLDS = 5
+from models.study import Fitted, Range, Study
 
 TREES: dict[str, Any] = {
     "objective": "multiclass",
@@ -49,6 +42,15 @@ TREES: dict[str, Any] = {
     "lambda_l2": 1.0,
 }
 """Chosen by log loss on the judged dates of the demo company."""
+SPACE: dict[str, Range] = {
+    "num_leaves": Range(4, 15, by_ratio=True, whole=True),
+    "learning_rate": Range(0.02, 0.2, by_ratio=True),
+    "min_data_in_leaf": Range(10, 200, by_ratio=True, whole=True),
+    "lambda_l2": Range(0.1, 50.0, by_ratio=True),
+    "feature_fraction": Range(0.3, 1.0),
+    "trees": Range(30, 160, by_ratio=True, whole=True),
+}
+"""What a tuning may change. Leaves and trees end where reasons would cost too much: there are three trees to each."""
 TOLD_PERIOD = 2
 """Reasons are those of one period: the one that holds the middle of what is asked, a month to two ahead."""
 CLOSES = {"expected_close": 0.5, "close_earliest": 0.1, "close_latest": 0.9}
@@ -59,54 +61,34 @@ VOICES = {
     True: ("raises the chance to win", "lowers the chance to win"),
     False: ("makes an early end likelier", "makes an early end less likely"),
 }
-OUTCOME = f"were won within {HORIZON_DAYS} days"
 NUMBERS: tuple[Feature, ...] = OPPORTUNITY_FEATURES
 CATEGORIES: tuple[Feature, ...] = OPPORTUNITY_CATEGORIES
 PERIOD = Feature("period", "time", "days ahead", "periods")
 HASH = features_hash((*NUMBERS, *CATEGORIES, PERIOD))
 
 
-@dataclass(frozen=True)
-class Part:
-    """Rows to learn from, as they were known when the rows to be judged were to come, and those."""
-
-    learnt: pd.DataFrame
-    judged: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Split:
-    """The parts of a past, and how a person would say what was judged."""
-
-    parts: tuple[Part, ...]
-    says: str
-    thin: bool = False
-    """Too short or small a past to judge later dates: trees stay unproven, and pooled rates ship."""
-
-    @property
-    def judged(self) -> pd.DataFrame:
-        """Rows that are judged, in the order of the parts."""
-        return pd.concat([part.judged for part in self.parts])
-
-
-def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention:
+def learn(
+    rows: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
+) -> Challenger | Abstention:
     """A challenger fitted on every past row and judged on what it had not seen; or why the past is too thin.
 
-    ``rows``: one per deal and past date: features, ``days`` to its end, ``won``, ``seen_days``.
+    ``rows``: one per deal and past date: features, ``days`` to its end, ``won``, ``seen_days``. ``params`` stand in
+    place of the usual ones of the trees: those that a tuning found.
     """
+    tuned = dict(params or {})
     parts = split(rows)
     if isinstance(parts, Abstention):
         return parts
     judged = parts.judged
-    won = _won(judged)
-    told = Curves.together([_fitted(part.learnt, seed).curves(part.judged) for part in parts.parts])
+    won = won_within(judged)
+    told = Curves.together([_fitted(part.learnt, seed, tuned).curves(part.judged) for part in parts.parts])
     shares, pooled = _plain_shares(parts)
     tells = _tells(told, pooled, judged)
     said = (told if tells else told.shared_as(pooled)).within(HORIZON_DAYS)
     levels, named, plain = _baseline(parts, float(said.mean()))
     if parts.thin:
         said = plain
-    final = _fitted(rows, seed)
+    final = _fitted(rows, seed, tuned)
     state = {
         "horizon_days": HORIZON_DAYS,
         "encoding": final.encoding.state(),
@@ -116,18 +98,21 @@ def learn(rows: pd.DataFrame, as_of: date, seed: int) -> Challenger | Abstention
         "shares": Pooled.of(rows, shares).state(),
         "usual": middle(rows, NUMBERS),
     }
+    judged_by = judgement(won, said, named, plain)
+    whose = judged["opportunity_id"].to_numpy()
     return Challenger(
         model="win",
         flavor="lightgbm",
         estimator=final.booster,
         state=state,
-        judgement=judgement(won, said, named, plain),
+        judgement=replace(judged_by, intervals=intervals(said, won, seed, groups=whose)),
         features_hash=HASH,
         example=final.encode(rows.head(5), TOLD_PERIOD),
-        params={**PARAMS, **TREES, "seed": seed, "horizon_days": HORIZON_DAYS, "judged": parts.says},
-        pictures=Album({"reliability": lambda: reliability_picture(_title(parts), said, won)}),
+        params={**PARAMS, **TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS, "judged": parts.says},
+        pictures=chance_evidence(_title(parts), said, won),
         trained_as_of=as_of,
         rows=len(rows),
+        tuned=tuned,
     )
 
 
@@ -140,7 +125,42 @@ def judge(champion: Champion, rows: pd.DataFrame) -> Judgement | Abstention:
     said = curves(champion, judged).within(HORIZON_DAYS)
     _, named, plain = _baseline(parts, float(said.mean()))
     seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
-    return judgement(_won(judged), said, named, plain, seen)
+    return judgement(won_within(judged), said, named, plain, seen)
+
+
+def study(rows: pd.DataFrame, seed: int) -> Study | Abstention:
+    """How it is learnt and judged on any rows, for folds, the learning curve and tuning.
+
+    Deals are seen for ``HORIZON_DAYS`` after each date, so that all that is learnt from was over before what judges it.
+    """
+    parts = split(rows)
+    if isinstance(parts, Abstention):
+        return parts
+    if parts.thin:
+        return Abstention("win", "the past is too thin for later dates to judge trees: pooled rates ship")
+    known = rows[rows["seen_days"] >= HORIZON_DAYS]
+    over = (known["days"] < HORIZON_DAYS).to_numpy()
+    seen = known.assign(
+        seen_days=float(HORIZON_DAYS), days=known["days"].where(over), won=known["won"].to_numpy() & over
+    )
+
+    def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
+        made = _fitted(learnt, seed, params)
+        return Fitted(lambda judged: made.curves(judged).within(HORIZON_DAYS), importance(made.booster))
+
+    return Study(
+        key="opportunity_id",
+        rows=seen,
+        horizon_days=HORIZON_DAYS,
+        judged=tuple(sorted(parts.judged["as_of"].unique())),
+        metric="log loss",
+        fit=fitted,
+        losses=lambda said, judged: log_losses(said, won_within(judged)),
+        metrics=lambda said, judged: {"auc": auc(said, won_within(judged))},
+        plain=lambda learnt, judged: Pooled.of(learnt, ()).curves(judged).within(HORIZON_DAYS),
+        space=SPACE,
+        words={feature.name: feature.says for feature in (*NUMBERS, *CATEGORIES, PERIOD)},
+    )
 
 
 def score(champion: Champion, rows: pd.DataFrame, currency: str) -> tuple[pd.DataFrame, Curves]:
@@ -197,32 +217,6 @@ def curves(champion: Champion, rows: pd.DataFrame) -> Curves:
     return told if state["tells"] else told.shared_as(Pooled.restored(state["shares"]).curves(rows))
 
 
-def split(rows: pd.DataFrame) -> Split | Abstention:
-    """What is learnt from and judged: later dates; deals, in a past too thin for that; or what the past lacks."""
-    of_each = _ends(rows) if len(rows) else (0, 0)
-    if min(of_each) < FEWEST_OF_EACH:
-        return Abstention(
-            "win",
-            f"needs {FEWEST_OF_EACH} deals that were open at past dates and were won, and {FEWEST_OF_EACH} that were"
-            f" lost; found {of_each[0]} won and {of_each[1]} lost",
-        )
-    told = rows[rows["seen_days"] >= HORIZON_DAYS]
-    days = sorted(told["as_of"].unique())
-    for judged in range(min(MOST_JUDGED, len(days) // 3), 0, -1):
-        dates = days[-judged:]
-        part = Part(_known_at(rows, dates[0]), told[told["as_of"].isin(dates)])
-        if min(_ends(part.learnt)) >= FEWEST_OF_EACH and _of_each(part.judged) >= JUDGED_OF_EACH:
-            return Split((part,), ", ".join(map(str, dates)))
-    parts = tuple(_by_deal(rows, told))
-    if sum(len(part.judged) for part in parts) and _of_each(told) >= JUDGED_OF_EACH:
-        return Split(parts, f"{len(days)} past dates, on deals left out", thin=True)
-    return Abstention(
-        "win",
-        f"needs {JUDGED_OF_EACH} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {JUDGED_OF_EACH} that did"
-        f" not, to be judged on; found {int(_won(told).sum())} and {int(len(told) - _won(told).sum())}",
-    )
-
-
 @dataclass(frozen=True)
 class _Made:
     """Trees and how rows become numbers for them."""
@@ -254,10 +248,12 @@ class _Made:
         return {name: moved[:, place] for place, name in enumerate(columns) if name != PERIOD.name}
 
 
-def _fitted(rows: pd.DataFrame, seed: int) -> _Made:
+def _fitted(rows: pd.DataFrame, seed: int, params: Mapping[str, Any]) -> _Made:
     told = person_periods(rows)
     encoding = Encoding.of((*NUMBERS, PERIOD), CATEGORIES, rows.assign(period=0.0))
-    return _Made(fit(encoding, told, told["ended"].to_numpy(dtype=np.float64), seed=seed, **TREES), encoding)
+    return _Made(
+        fit(encoding, told, told["ended"].to_numpy(dtype=np.float64), seed=seed, **{**TREES, **params}), encoding
+    )
 
 
 def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Numbers]:
@@ -266,7 +262,7 @@ def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Numbers
     One rival is the ``level`` of the model's own mean for all: so a model wins by telling deals apart, never because
     the rate has moved.
     """
-    won = _won(parts.judged)
+    won = won_within(parts.judged)
     said: dict[tuple[str, ...], Numbers] = {}
     for levels in LEVELS:
         said[levels] = np.concatenate(
@@ -326,42 +322,6 @@ def _named(pooled: Pooled, rows: pd.DataFrame) -> list[str]:
     told = rows[levels].astype(object).where(rows[levels].notna(), UNKNOWN)
     cells = [", ".join(f"{name} {cell}" for name, cell in row.items()) for row in told.to_dict("records")]
     return [f"{cell[:1].upper()}{cell[1:]}" for cell in cells]
-
-
-def _known_at(rows: pd.DataFrame, day: date) -> pd.DataFrame:
-    """The rows of dates before a day, as they were known on it."""
-    past = rows[rows["as_of"] < day]
-    seen = np.array([(day - then).days for then in past["as_of"]], dtype=np.float64)
-    over = (past["days"] <= seen).to_numpy()
-    return past.assign(seen_days=seen, days=past["days"].where(over), won=past["won"].to_numpy() & over)
-
-
-def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
-    """Every fifth deal judged by the others; a deal's fold is that of its key, whatever else there is."""
-    fold = {key: int(sha256(str(key).encode()).hexdigest(), 16) % DEAL_FOLDS for key in rows["opportunity_id"].unique()}
-    whose = rows["opportunity_id"].map(fold)
-    for nth in range(DEAL_FOLDS):
-        judged = told[told["opportunity_id"].map(fold) == nth]
-        learnt = rows[whose != nth]
-        if len(judged) and min(_ends(learnt)) > 0:
-            yield Part(learnt, judged)
-
-
-def _won(rows: pd.DataFrame) -> Numbers:
-    """1 where the deal was won within the horizon."""
-    return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
-
-
-def _of_each(rows: pd.DataFrame) -> int:
-    """Rows of the rarer outcome."""
-    won = int(_won(rows).sum())
-    return min(won, len(rows) - won)
-
-
-def _ends(rows: pd.DataFrame) -> tuple[int, int]:
-    """Deals won, and lost, of those that are over."""
-    over = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
-    return int(over["won"].sum()), int((~over["won"]).sum())
 
 
 def _title(parts: Split) -> str:

@@ -1,6 +1,7 @@
 """Which open deals will be won, how soon, and what they would bring."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,9 +15,11 @@ from features.spine import HISTORY_DAYS, opportunity_spine
 from models import deals
 from models.baseline import UNKNOWN
 from models.closing import EDGES, Curves
-from models.deals import HASH, HORIZON_DAYS
+from models.deal_parts import HORIZON_DAYS
+from models.deals import HASH
 from models.history import EVERY_DAYS, dated, labels
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.study import Params, Study
 
 MOST_DATES = 24
 FEWEST_WON = 10
@@ -25,9 +28,11 @@ FEWEST_WON = 10
 UNNAMED = "the deal names no account: give it one to have it scored"
 
 
+@dataclass(frozen=True)
 class Win:
     """The chance that an open deal is won: within 90 days, and in the end."""
 
+    params: Params = field(default_factory=dict)
     name = "win"
     question = "Which open deals will be won within 90 days, and in the end, when, and for how much?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("opportunities",))
@@ -37,7 +42,7 @@ class Win:
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on every deal that was open at past dates, whether or not it is over."""
         rows = _past(company)
-        challenger = deals.learn(rows, company.as_of, company.seed)
+        challenger = deals.learn(rows, company.as_of, company.seed, self.params)
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
             challenger.state["told_late"] = told_late(company)
@@ -47,6 +52,14 @@ class Win:
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the rows that judge a challenger."""
         return deals.judge(champion, _past(company))
+
+    def study(self, company: Company) -> Study | Abstention:
+        """How it is learnt and judged on the company's past."""
+        return deals.study(_past(company), company.seed)
+
+    def with_params(self, params: Params) -> "Win":
+        """The same model, with parameters beside the usual ones."""
+        return Win(params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``win``: one row per open deal: ``value`` within 90 days, ``eventually`` in the end, each with bounds;

@@ -10,8 +10,11 @@ from scipy.special import expit
 
 from bench.won_deals import champion
 from models import deals
+from models.deal_parts import HORIZON_DAYS, split
 from models.deals import CATEGORIES, NUMBERS
 from models.model import Abstention, Challenger
+from models.study import Study
+from models.tuning import Budget, Tuned, tune
 
 AS_OF = date(2025, 1, 1)
 
@@ -109,11 +112,34 @@ def test_planted_chances_are_said() -> None:
 
 def test_what_was_not_known_when_the_judged_date_came_is_not_learnt_from() -> None:
     rows = past(1_200, skill=1.2)
-    parts = deals.split(rows)
+    parts = split(rows)
     assert not isinstance(parts, Abstention)
     (part,) = parts.parts
     first = part.judged["as_of"].min()
-    assert part.judged["seen_days"].ge(deals.HORIZON_DAYS).all()
+    assert part.judged["seen_days"].ge(HORIZON_DAYS).all()
     ends = [day + timedelta(days=float(days)) for day, days in part.learnt[["as_of", "days"]].dropna().to_numpy()]
     assert max(ends) <= first
     assert part.learnt["as_of"].max() < first
+
+
+def test_folds_and_tuning_see_of_a_deal_what_its_window_holds_and_nothing_of_the_judged_dates() -> None:
+    rows = past(1_200, skill=1.2)
+    made = deals.study(rows, 7)
+    assert isinstance(made, Study)
+    assert (made.rows["seen_days"] == HORIZON_DAYS).all()
+    assert made.rows["days"].max() < HORIZON_DAYS
+    assert not (made.rows["won"] & made.rows["days"].isna()).any()
+    found = tune(made, Budget(trials=1), 7)
+    assert isinstance(found, Tuned)
+    assert found.trials[0].loss < 0.62  # that of the flat rate is 0.70
+    assert set(found.trials[1].params) == set(deals.SPACE)
+
+
+def test_a_tuned_challenger_is_trained_with_what_was_found() -> None:
+    rows = past(400, skill=1.2)
+    usual = learnt(rows)
+    tuned = deals.learn(rows, AS_OF, 7, {"trees": 30})
+    assert isinstance(tuned, Challenger)
+    assert (usual.estimator.current_iteration(), tuned.estimator.current_iteration()) == (80, 30)
+    assert tuned.tuned == {"trees": 30}
+    assert tuned.params["trees"] == 30
