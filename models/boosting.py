@@ -42,24 +42,34 @@ class Encoding:
     categories: dict[str, tuple[str, ...]]
     more: tuple[str, ...] = ()
     """Numbers behind the categories, which are not features: the period ahead."""
+    due: str | None = None
+    """The number that says in how many days something is due, on which an event may fall (``models.curve``)."""
 
     @classmethod
-    def of(cls, features: tuple[Feature, ...], categories: tuple[Feature, ...], rows: pd.DataFrame) -> "Encoding":
+    def of(
+        cls,
+        features: tuple[Feature, ...],
+        categories: tuple[Feature, ...],
+        rows: pd.DataFrame,
+        due: str | None = None,
+    ) -> "Encoding":
         """The encoding that rows to learn from give: categories in order of name, rare ones left out."""
         known = {}
         for category in categories:
             counts = rows[category.name].value_counts()
             known[category.name] = tuple(sorted(str(v) for v in counts.index[counts >= FEWEST_OF_CATEGORY]))
-        return cls(tuple(feature.name for feature in features), known)
+        return cls(tuple(feature.name for feature in features), known, due=due)
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "Encoding":
         """What ``state()`` wrote."""
-        return cls(tuple(state["numbers"]), {name: tuple(values) for name, values in state["categories"].items()})
+        categories = {name: tuple(values) for name, values in state["categories"].items()}
+        return cls(tuple(state["numbers"]), categories, due=state["due"])
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
-        return {"numbers": list(self.numbers), "categories": {k: list(v) for k, v in self.categories.items()}}
+        categories = {name: list(values) for name, values in self.categories.items()}
+        return {"numbers": list(self.numbers), "categories": categories, "due": self.due}
 
     @property
     def columns(self) -> list[str]:

@@ -15,13 +15,14 @@ from features.lives import PERIOD_DAYS, PERIODS, lives
 from models import hazard
 from models.baseline import Bands
 from models.calibration import Numbers
+from models.curve import DUE
 from models.history import account_rows, dated, labels, life_dates
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.study import Params, Study
 
 FEATURES = (*CONTRACT_FEATURES, *ACCOUNT_FEATURES)
 CATEGORIES = (*CONTRACT_CATEGORIES, *ACCOUNT_CATEGORIES)
-HASH = features_hash((*FEATURES, *CATEGORIES))
+HASH = features_hash((*FEATURES, *CATEGORIES, DUE))
 
 Kind = Literal["ends", "expands"]
 
@@ -74,6 +75,7 @@ class Contract:
             bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends"),
             raises=f"raises the chance {of_what}",
             lowers=f"lowers the chance {of_what}",
+            due="contract_days_to_term",
         )
 
     def learn(self, company: Company) -> Challenger | Abstention:
@@ -93,12 +95,12 @@ class Contract:
         return Contract(self.kind, params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """One row per active subscription: as ``hazard.score``, and ``by_term``, the chance that the event comes before
-        the term ends; missing where no term ends."""
+        """One row per active subscription: as ``hazard.score``, and ``by_term``, the chance that the event comes
+        with the end of the term, or before; missing where no term ends within half a year."""
         rows = contract_rows(company, (company.as_of,))
         scored = hazard.score(self.asked, champion, rows, company.currency)
         curve = hazard.chances(self.asked, champion, rows)
-        scored["by_term"] = within_days(curve, rows["contract_days_to_term"].to_numpy(dtype=np.float64)).round(6)
+        scored["by_term"] = by_due(curve, rows["contract_days_to_term"].to_numpy(dtype=np.float64)).round(6)
         return {self.name: scored}
 
     def _lives(self, company: Company) -> pd.DataFrame:
@@ -117,18 +119,13 @@ def contract_rows(company: Company, dates: "tuple[object, ...]") -> pd.DataFrame
     return rows.merge(account_rows(company, dates), on=["account_id", "as_of"])  # type: ignore[arg-type]
 
 
-def within_days(curve: Numbers, days: Numbers) -> Numbers:
-    """The chance within so many days of each row, on its curve (rows × periods of 30 days); past the last period its
-    hazard goes on. NaN where the days are not known."""
-    if not len(curve):
-        return np.zeros(0)
-    stays = np.hstack([np.ones((len(curve), 1)), 1.0 - curve])
-    stays = np.maximum(stays, 1e-12)
-    at = np.minimum(np.nan_to_num(days, nan=0.0) / PERIOD_DAYS, PERIODS)
-    low = np.minimum(at.astype(int), PERIODS - 1)
-    rows = np.arange(len(curve))
-    steps = np.log(stays[rows, low + 1]) - np.log(stays[rows, low])
-    logs = np.log(stays[rows, low]) + (at - low) * steps
-    beyond = np.maximum(np.nan_to_num(days, nan=0.0) / PERIOD_DAYS - PERIODS, 0.0)
-    logs += beyond * (np.log(stays[:, -1]) - np.log(stays[:, -2]))
-    return np.where(np.isnan(days), np.nan, 1.0 - np.exp(logs))
+def by_due(curve: Numbers, days: Numbers) -> Numbers:
+    """The chance that the event comes before, or with, the day that is due in so many days, on each row's curve (rows ×
+    periods of 30 days). NaN where no day is due, or later than the curve reaches.
+
+    The period of that day counts whole: what comes in it comes on that day, but for little.
+    """
+    with np.errstate(invalid="ignore"):
+        known = (days >= 0) & (days < PERIOD_DAYS * PERIODS)
+    period = np.where(known, days, 0.0).astype(int) // PERIOD_DAYS
+    return np.where(known, curve[np.arange(len(curve)), period], np.nan)

@@ -1,15 +1,17 @@
 """The curve of a hazard: trees that say how likely an event is in each coming month, and the chances that follow.
 
 Trees are given a row for each period of 30 days in which a case's event could have come: its features, how many periods
-ahead, and the time of the year then.
+ahead, the time of the year then, and where an event may fall on a day that is due (the end of a term), how far off that
+day is when the period begins: before it hardly anything comes, and in its period nearly all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.feature import Feature
 from features.lives import PERIOD_DAYS, PERIODS
@@ -19,6 +21,8 @@ from models.calibration import Calibration, Numbers
 PERIOD = Feature("period", "time", "the month ahead", "months")
 CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
 """Twelfths of a year gone by in the middle of the period: trade that swells before a feast does so every year."""
+DUE = Feature("due", "time", "days from the beginning of that month to what is due", "days")
+"""Below 0 where it is over by then."""
 YEAR_DAYS = 365.25
 SEASON_WEIGHT = 0.3
 """A season is seen once or twice: what it gains is worth this share, so that the luck of one month is not learnt."""
@@ -38,7 +42,7 @@ class Curve:
             return np.zeros((0, PERIODS))
         encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
         ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))
-        times = np.column_stack([ahead, calendar(rows["as_of"].repeat(PERIODS), ahead)])
+        times = _times(self.encoding, rows, np.repeat(np.arange(len(rows)), PERIODS), ahead)
         said = np.asarray(self.booster.predict(np.hstack([encoded, times])), dtype=np.float64)
         return said.reshape(len(rows), PERIODS)
 
@@ -78,16 +82,36 @@ def fit_curve(
 
 
 def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
-    """One row per life and period seen (features, period, time of the year), and whether the event came in it."""
+    """One row per life and period seen (``with_period``), and whether the event came in it."""
     periods = lives["periods"].to_numpy(dtype=np.int64)
     encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
     last = np.cumsum(periods) - 1
     ahead = np.arange(periods.sum()) - np.repeat(last - periods, periods)
     came = np.zeros(int(periods.sum()))
     came[last[lives["event"].to_numpy(dtype=bool)]] = 1.0
-    times = np.column_stack([ahead, calendar(lives["as_of"].repeat(periods.tolist()), ahead.astype(np.float64))])
+    times = _times(encoding, lives, np.repeat(np.arange(len(lives)), periods), ahead.astype(np.float64))
     long = np.hstack([np.repeat(encoded, periods, axis=0), times])
-    return pd.DataFrame(long, columns=[*encoding.columns, PERIOD.name, CALENDAR.name]), came
+    return pd.DataFrame(long, columns=with_period(encoding).columns), came
+
+
+def _times(encoding: Encoding, rows: pd.DataFrame, places: "NDArray[np.intp]", ahead: Numbers) -> Numbers:
+    """One row per place among the rows and period ahead: the columns that ``with_period`` adds."""
+    due = [] if encoding.due is None else [days_to_due(encoding.due, rows)[places] - PERIOD_DAYS * (ahead - 1)]
+    return np.column_stack([ahead, *due, calendar(rows["as_of"].iloc[places], ahead)])
+
+
+def when(encoding: Encoding, rows: pd.DataFrame, last: int) -> dict[str, Numbers]:
+    """The columns that ``with_period`` adds, one row per row: of the period in which what is due falls, up to the last
+    one; of the last where nothing is due."""
+    ahead = np.full(len(rows), float(last))
+    if encoding.due is not None:
+        ahead = np.fmin(np.floor(days_to_due(encoding.due, rows) / PERIOD_DAYS) + 1, ahead)
+    return dict(zip(with_period(encoding).more, _times(encoding, rows, np.arange(len(rows)), ahead).T, strict=True))
+
+
+def days_to_due(due: str, rows: pd.DataFrame) -> Numbers:
+    """Days from each row's date to what is due; NaN where nothing is."""
+    return rows[due].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _seen_days(lives: pd.DataFrame) -> float:
@@ -98,5 +122,7 @@ def _seen_days(lives: pd.DataFrame) -> float:
 
 
 def with_period(encoding: Encoding) -> Encoding:
-    """The encoding with the period and its time of the year behind all columns, as trees were given them."""
-    return Encoding(encoding.numbers, encoding.categories, (PERIOD.name, CALENDAR.name))
+    """The encoding with the period, what is due and the time of the year behind all columns, as trees were given
+    them."""
+    due = () if encoding.due is None else (DUE.name,)
+    return replace(encoding, more=(PERIOD.name, *due, CALENDAR.name))

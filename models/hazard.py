@@ -31,7 +31,7 @@ from models.calibration import (
     lift,
     log_losses,
 )
-from models.curve import CALENDAR, PERIOD, Curve, calendar, fit_curve, long, with_period
+from models.curve import CALENDAR, DUE, PERIOD, Curve, fit_curve, long, when, with_period
 from models.evidence import chance_evidence, importance, intervals
 from models.known_lives import (
     FEWEST_EVENTS,
@@ -82,11 +82,13 @@ class Question:
     """The plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
     raises: str
     lowers: str
+    due: str | None = None
+    """The feature that counts the days to what is due, where the event may fall on that day."""
 
     @property
     def words(self) -> dict[str, str]:
         """Features as people say them."""
-        return {feature.name: feature.says for feature in (*self.features, *self.categories, PERIOD, CALENDAR)}
+        return {feature.name: feature.says for feature in (*self.features, *self.categories, PERIOD, DUE, CALENDAR)}
 
     def voice(self, currency: str) -> Voice:
         """How its reasons speak."""
@@ -213,11 +215,10 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
     else:
         encoding = Encoding.restored(champion.state["encoding"])
         voice, usual = question.voice(currency), champion.state["usual"]
-        middle_of = calendar(rows["as_of"], np.full(len(rows), float(JUDGED)))
-        asked = rows.copy()
-        asked[PERIOD.name], asked[CALENDAR.name] = float(JUDGED), middle_of
+        asked = rows.assign(**when(encoding, rows, JUDGED))
         named = (*question.features, *question.categories)
-        why = reasons(champion.estimator, with_period(encoding), asked, named, usual, voice)
+        same = {} if encoding.due is None else {DUE.name: encoding.due}
+        why = reasons(champion.estimator, with_period(encoding), asked, named, usual, voice, same)
     frame: dict[str, Any] = {key: rows[key].to_numpy() for key in question.keys}
     names = dict(zip(HORIZONS, ("within_30", "value", "within_180"), strict=True))
     for ahead, name in names.items():
@@ -265,7 +266,7 @@ def _calibrated(
 
 
 def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
-    encoding = Encoding.of(question.features, question.categories, lives)
+    encoding = Encoding.of(question.features, question.categories, lives, question.due)
     return fit_curve(encoding, lives, seed, calibration, params)
 
 

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import lightgbm as lgb
@@ -40,8 +41,10 @@ def reasons(
     features: Sequence[Feature],
     usual: dict[str, Any],
     voice: Voice,
+    same: Mapping[str, str] = MappingProxyType({}),
 ) -> list[list[str]]:
-    """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave.
+    """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave; ``same`` names columns
+    that say in other words what a feature does: their shares are the feature's.
 
     Features of one family say nearly the same, so they speak once: their shares add up, and the one of them that moved
     the row most in their common direction is told. A change is told with both its sides.
@@ -52,6 +55,8 @@ def reasons(
     known = {feature.name for feature in features}
     shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
     told = {name: share for name, share in zip(encoding.columns, shares.T, strict=True) if name in known}
+    for other, name in same.items():
+        told[name] = told[name] + shares[:, encoding.columns.index(other)]
     return sentences(told, rows, features, usual, voice)
 
 

@@ -1,5 +1,6 @@
 """Hazards: lives count as far as they go, nothing later is known, and planted curves are found again."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -225,3 +226,47 @@ def test_empty_and_constant_columns_and_values_never_seen_change_nothing(learnt:
     assert unseen == pytest.approx(usual, abs=0.05)
     told = hazard.score(more, champion(made), widened(asked, "never seen"), "EUR")
     assert not told["reasons"].str.contains("nothing|always one").any()
+
+
+def due_lives(cases: int, *, seed: int, dates: int) -> pd.DataFrame:
+    """Lives of which three of ten end with a day that is due, in up to 170 days, and hardly any at other times."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for back in range(1, dates + 1):
+        days = rng.integers(0, 170, cases)
+        last = days // 30 + 1
+        came = np.where(rng.random(cases) < 0.3, last, 99)
+        seen = min(back, PERIODS)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "case": [f"c{n}" for n in range(cases)],
+                    "as_of": AS_OF - timedelta(days=30 * back),
+                    "x": days.astype(float),
+                    "noise": rng.normal(size=cases),
+                    "periods": np.minimum(came, seen),
+                    "event": came <= seen,
+                    "ended": came <= seen,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
+    asked = replace(
+        QUESTION, due="x", features=(Feature("x", "term", "days until the term ends", "days"), QUESTION.features[1])
+    )
+    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    assert made.judgement.ships == "model"
+    later = due_lives(500, seed=8, dates=1)
+    curve = hazard.chances(asked, champion(made), later)
+    period = later["x"].to_numpy().astype(int) // 30
+    rows = np.arange(len(later))
+    before = np.where(period > 0, curve[rows, np.maximum(period - 1, 0)], 0.0)
+    assert before.mean() < 0.05
+    assert curve[rows, period].mean() == pytest.approx(0.3, abs=0.05)
+    scored = hazard.score(asked, champion(made), later, "EUR")
+    told = [json.loads(reasons) for reasons in scored["reasons"]]
+    assert sum("Days until the term ends" in " ".join(each) for each in told) > 0.9 * len(told)
