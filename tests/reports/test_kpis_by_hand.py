@@ -214,6 +214,38 @@ def test_forecasts_are_judged_by_what_came(worth: pd.DataFrame) -> None:
     assert figure(worth, "forecast_accuracy", "2024-04-01") is None
 
 
+def test_the_forecast_of_a_segment_is_the_sum_of_its_regions() -> None:
+    places = {"A": ("N", "Large"), "B": ("S", "Large"), "C": (None, "Large"), "D": ("N", "Small"), "E": ("S", None),
+              "never sold to": ("W", "Large")}  # fmt: skip
+    company = build_company(
+        AS_OF,
+        accounts=[{"account_id": one, "region": region, "segment": name} for one, (region, name) in places.items()],
+        orders=[order(f"{one}{month}", one, 100, f"2024-{month}-10") for one in "ABCDE" for month in ("05", "06")],
+    )
+    may, june = date(2024, 5, 1), date(2024, 6, 1)
+    told = [
+        (date(2024, 4, 20), "segment:N/Large", "month", may, 999.0),  # a later night says
+        (date(2024, 4, 20), "segment:S/Large", "month", may, 999.0),
+        (date(2024, 4, 20), "segment:unknown/Large", "month", may, 999.0),
+        (may, "segment:N/Large", "month", may, 120.0),
+        (may, "segment:S/Large", "month", may, 60.0),
+        (may, "segment:unknown/Large", "month", may, 150.0),
+        (may, "segment:N/Small", "month", may, 90.0),
+        (may, "segment:S/unknown", "month", may, 80.0),
+        (may, "region:N", "month", may, 210.0),
+        (date(2024, 5, 28), "segment:N/Large", "month", june, 150.0),
+        (date(2024, 5, 28), "segment:S/Large", "month", june, 150.0),  # of those without a region nothing is said
+    ]
+    columns = ["as_of", "node", "grain", "period", "point"]
+    rows = key_figures(company, forecasts=pd.DataFrame(told, columns=columns))
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:Large") == pytest.approx(330 / 300 - 1)
+    assert figure(rows, "forecast_accuracy", "2024-05-01", "segment:Large") == pytest.approx(0.9)
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:Small") == pytest.approx(-0.1)
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:unknown") == pytest.approx(-0.2)
+    assert figure(rows, "forecast_bias", "2024-05-01", "region:N") == pytest.approx(0.05)
+    assert figure(rows, "forecast_bias", "2024-06-01", "segment:Large") is None
+
+
 def test_every_definition_can_be_read() -> None:
     told = definitions("EUR")
     assert told["kpi"].tolist() == [kpi.name for kpi in DEFINITIONS]
