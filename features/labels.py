@@ -14,7 +14,7 @@ import pyarrow as pa
 from data.calendar import first_instant
 from features.clock import Clock
 from features.company import Company
-from features.past import days_between
+from features.past import days_between, earliest
 from features.recurring import earned
 
 SILENCE_AT_MOST = 365
@@ -66,8 +66,7 @@ def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Tab
         return spine.select("as_of").distinct().mutate(silence=ibis.literal(said))
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed")
-    first = placed.ordered_at.min().execute()
-    since = company.as_of_at if first is None or first != first else first.to_pydatetime()
+    since = earliest(placed.ordered_at) or company.as_of_at
     clock = Clock(company.timezone, since - timedelta(days=2), company.as_of_at + timedelta(days=2))
     days = placed.group_by("account_id", day=clock.day(placed.ordered_at)).agg(known_at=placed.known_at.min())
     dates = spine.select("as_of", "as_of_at").distinct()
@@ -146,8 +145,7 @@ def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_
     subscriptions = rows.join(
         company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at"), "account_id"
     )
-    first = spine.as_of_at.min().execute()
-    since = covered_until if first is None or first != first else first.to_pydatetime()
+    since = earliest(spine.as_of_at) or covered_until
     clock = Clock(company.timezone, since - timedelta(days=2), covered_until + timedelta(days=2))
     recurring = subscriptions.mutate(amount=earned(subscriptions, subscriptions.as_of, subscriptions.end_on, clock))
     amounts = ibis.union(

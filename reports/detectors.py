@@ -9,7 +9,7 @@ import ibis
 import pandas as pd
 
 from features.company import Company
-from features.past import days_between
+from features.past import days_between, earliest
 from reports.evidence import MONTH_DAYS, with_owner
 from reports.stages import stays
 
@@ -155,8 +155,7 @@ def won_never_invoiced(company: Company) -> pd.DataFrame:
     the closing to ``INVOICE_WITHIN`` after counts; a deal is judged once that time has passed.
     """
     invoices, deals = company.tables["invoices"], company.tables["opportunities"]
-    first = invoices.issued_at.min().execute()
-    kept_since = first.to_pydatetime() if first is not None and first == first else company.as_of_at
+    kept_since = earliest(invoices.issued_at) or company.as_of_at
     judged = company.as_of_at - INVOICE_WITHIN
     won = deals.filter(deals.outcome == "won", deals.amount > 0, deals.account_id.notnull())
     won = won.filter(won.closed_at < ibis.literal(judged), won.closed_at >= ibis.literal(kept_since))

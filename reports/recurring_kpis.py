@@ -20,7 +20,7 @@ _SAYS: dict[str, str] = {
 
 def begun(ledger: Ledger) -> npt.NDArray[np.bool_]:
     """For each reported month whether there had been subscriptions by its end."""
-    return ledger.books.since("subscriptions", "started_at")
+    return ledger.books.since(ledger.books.began["subscriptions"])
 
 
 def edges(ledger: Ledger) -> tuple[Money, Money]:

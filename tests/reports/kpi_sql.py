@@ -140,7 +140,8 @@ SQL: dict[str, str] = {
         * (SELECT avg(coalesce(amount, 0)) FROM year WHERE outcome = 'won')
         / (SELECT avg(date_diff('second', created_at, closed_at)) / 86400 FROM year WHERE outcome = 'won')""",
     "coverage": f"""{OPEN} SELECT (SELECT sum(amount) FROM open_deals)
-        / (SELECT sum(amount) / 4 FROM year WHERE outcome = 'won')""",
+        / (SELECT sum(amount) / 4 FROM year WHERE outcome = 'won')
+        WHERE (SELECT min(created_at) FROM opportunities) <= $ago""",
     "cac": f"""{CUSTOMERS} SELECT (SELECT sum(amount) FROM costs
             WHERE lower(team) IN ('sales', 'marketing') AND month BETWEEN $month AND last_day($month::DATE))
         / nullif((SELECT count(*) FROM firsts WHERE inst >= $start AND inst < $end), 0)""",

@@ -79,8 +79,22 @@ def test_the_pipeline_moves_as_fast_as_the_year_says(sold: pd.DataFrame) -> None
     assert figure(sold, "open_deals", "2024-06-01") == 2.0
     # of 4 closed 2 were won, for 750 on average, after 30 and 40 days: 2 × 0.5 × 750 ÷ 35
     assert figure(sold, "pipeline_velocity", "2024-06-01") == pytest.approx(2 * 0.5 * 750 / 35, abs=0.005)
-    assert figure(sold, "coverage", "2024-06-01") == pytest.approx(750 / (1500 / 4))
+    assert figure(sold, "coverage", "2024-06-01") is None, "its first deal is eight months old"
     assert set(sold.loc[sold["kpi"] == "pipeline_velocity", "unit"]) == {"EUR a day"}
+
+
+def test_coverage_asks_what_a_quarter_must_bring_of_a_whole_year() -> None:
+    deals = [
+        deal("L", "2023-05-31 20:59", "2023-06-02", "lost", 10),  # May in Istanbul: the year to May begins with it
+        deal("W", "2023-06-05", "2024-05-10", "won", 1600),
+        deal("O", "2024-05-20", None, None, 600),
+    ]
+    rows = key_figures(build_company(AS_OF, accounts=[{"account_id": "A"}], opportunities=deals))
+    assert figure(rows, "coverage", "2024-05-01") == pytest.approx(600 / (1600 / 4))
+    late = [{**deals[0], "created_at": "2023-05-31 21:01"}, *deals[1:]]
+    rows = key_figures(build_company(AS_OF, accounts=[{"account_id": "A"}], opportunities=late))
+    assert figure(rows, "coverage", "2024-05-01") is None
+    assert figure(rows, "coverage", "2024-06-01") == pytest.approx(600 / (1600 / 4))
 
 
 def test_a_stage_is_passed_by_who_goes_on_or_wins(sold: pd.DataFrame) -> None:
