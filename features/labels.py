@@ -80,26 +80,6 @@ def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Tab
     return joined.select("as_of", silence=ibis.ifelse(joined.usual.isnull(), float(horizon_days), longer))
 
 
-def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per account and date of the spine: ``account_id, as_of, bought``.
-
-    True when the account ordered or subscribed, within the window, to a product that it had never had before. A lower
-    tier of a family of which it had a higher one is no new product.
-    """
-    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
-    firsts = first_purchases(company)
-    tiers = company.tables["products"].select("product_id", "family", "tier")
-    firsts = firsts.left_join(tiers, "product_id").drop("product_id_right")
-    within = rows.join(firsts, "account_id").filter(lambda t: (t.first_at >= t.as_of_at) & (t.first_at < t.end_at))
-    had = rows.join(firsts.filter(firsts.tier.notnull()), "account_id").filter(lambda t: t.first_at < t.as_of_at)
-    highest = had.group_by("account_id", "as_of", "family").agg(highest=had.tier.max())
-    bought = within.left_join(highest, ["account_id", "as_of", "family"])
-    new = bought.filter(bought.highest.isnull() | bought.tier.isnull() | (bought.tier >= bought.highest))
-    buyers = new.select("account_id", "as_of").distinct().mutate(bought=True)
-    joined = rows.left_join(buyers, ["account_id", "as_of"])
-    return joined.select("account_id", "as_of", bought=joined.bought.fill_null(False))
-
-
 def first_purchases(company: Company) -> ir.Table:
     """One row per account and product it ever ordered or subscribed to: ``account_id, product_id, first_at``."""
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
