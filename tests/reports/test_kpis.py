@@ -189,7 +189,7 @@ def random_company() -> Company:
                       "amount": maybe(round(float(rng.gamma(2, 500)), 2), 0.9)})  # fmt: skip
     changes = [
         {"opportunity_id": f"D{rng.integers(0, 120)}", "changed_at": instant("2023-01-01", 540), "field": "amount",
-         "new_value": f"{rng.gamma(2, 500):.2f}"}
+         "new_value": maybe(f"{rng.gamma(2, 500):.2f}", 0.8)}
         for _ in range(150)
     ]  # fmt: skip
     more = np.random.default_rng(12)

@@ -23,7 +23,7 @@ def deal(key: str, created: str, closed: str | None, outcome: str | None, amount
             "amount": amount}  # fmt: skip
 
 
-def change(key: str, at: str, field: str, value: str) -> dict[str, Any]:
+def change(key: str, at: str, field: str, value: str | None) -> dict[str, Any]:
     return {"opportunity_id": key, "changed_at": at, "field": field, "new_value": value}
 
 
@@ -81,6 +81,27 @@ def test_the_pipeline_moves_as_fast_as_the_year_says(sold: pd.DataFrame) -> None
     assert figure(sold, "pipeline_velocity", "2024-06-01") == pytest.approx(2 * 0.5 * 750 / 35, abs=0.005)
     assert figure(sold, "coverage", "2024-06-01") is None, "its first deal is eight months old"
     assert set(sold.loc[sold["kpi"] == "pipeline_velocity", "unit"]) == {"EUR a day"}
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_amount_that_was_emptied_is_none_and_not_the_one_before(nothing: str | None) -> None:
+    emptied = [("2024-05-01", "1000"), ("2024-06-10", nothing)]
+    rows = key_figures(
+        build_company(
+            AS_OF,
+            accounts=[{"account_id": "A"}],
+            opportunities=[
+                deal("W", "2024-05-01", "2024-06-20", "won", 800),
+                deal("L", "2024-05-01", "2024-06-20", "lost", 500),
+                deal("O", "2024-05-01", None, None, 700),
+                deal("P", "2024-05-01", None, None, 60),
+            ],
+            opportunity_changes=[change(key, at, "amount", value) for key in ("L", "O") for at, value in emptied],
+        )
+    )
+    assert figure(rows, "win_rate_value", "2024-06-01") == 1.0, "800 of 800: the other one was worth nothing said"
+    assert figure(rows, "pipeline", "2024-05-01") == 800 + 1000 + 1000 + 60
+    assert figure(rows, "pipeline", "2024-06-01") == 60
 
 
 def test_coverage_asks_what_a_quarter_must_bring_of_a_whole_year() -> None:
