@@ -20,7 +20,7 @@ import pandas as pd
 
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
-from models.baseline import UNKNOWN
+from features.places import UNKNOWN
 from models.boosting import PARAMS, Encoding, fit
 from models.calibration import Calibration, Numbers, auc, level_moved, log_losses
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods

@@ -34,7 +34,6 @@ LOOKED_AT = MONTHS + RETENTION_MONTHS
 ACTIVE_DAYS = 90
 """A customer without a subscription is active when it ordered within so many days."""
 DAY = timedelta(days=1)
-SELLING = ("orders", "subscriptions", "opportunities")
 SLICED = ("region", "segment")
 
 
@@ -88,6 +87,10 @@ class Books:
         """For each reported month whether an instant lies before its end."""
         return np.array([first < end for end in self.instants[RETENTION_MONTHS + 1 :]])
 
+    def whole_years_since(self, first: datetime) -> npt.NDArray[np.bool_]:
+        """For each reported month whether no instant of the twelve months that end with it lies before this one."""
+        return np.array([first <= begin for begin in self.instants[1 : MONTHS + 1]])
+
     @property
     def first_sale(self) -> datetime:
         """When the first order or subscription began; the end of time where there is none."""
@@ -96,8 +99,8 @@ class Books:
     @cached_property
     def began(self) -> dict[str, datetime]:
         """When each table of what is sold began; the end of time where it is empty."""
-        firsts = {name: earliest(self.company.tables[name][TABLES[name].happened_at]) for name in SELLING}
-        return {name: first or datetime.max for name, first in firsts.items()}
+        tables, names = self.company.tables, ("orders", "subscriptions", "opportunities")
+        return {name: earliest(tables[name][TABLES[name].happened_at]) or datetime.max for name in names}
 
     @cached_property
     def mrr(self) -> Money:

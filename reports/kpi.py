@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -81,8 +80,3 @@ def quotient(part: Numbers, whole: Numbers) -> Numbers:
 def where(known: npt.NDArray[np.bool_], values: Numbers) -> Numbers:
     """The values, NaN in the months in which they are not known."""
     return np.where(known, values, np.nan)
-
-
-def whole_years(ledger: Ledger, first: datetime) -> npt.NDArray[np.bool_]:
-    """For each reported month whether what began then had begun before the twelve months that end with it."""
-    return np.array([first <= begin for begin in ledger.books.instants[1 : MONTHS + 1]])

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.books import RETENTION_MONTHS, Numbers
-from reports.kpi import Kpi, Ledger, monthly, quotient, where, whole_years, yearly
+from reports.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 
 
 def sold(ledger: Ledger) -> npt.NDArray[np.bool_]:
@@ -76,7 +76,9 @@ def velocity(ledger: Ledger) -> Numbers:
 def coverage(ledger: Ledger) -> Numbers:
     """How many times the pipeline holds what a quarter must bring."""
     won = yearly(ledger.books.sums(ledger.dealings.won_amount))
-    return where(whole_years(ledger, ledger.books.began["opportunities"]), quotient(pipeline(ledger), won / 4))
+    return where(
+        ledger.books.whole_years_since(ledger.books.began["opportunities"]), quotient(pipeline(ledger), won / 4)
+    )
 
 
 def stage_conversion(ledger: Ledger) -> Numbers:

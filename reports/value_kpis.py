@@ -5,7 +5,7 @@ import pandas as pd
 
 from features.places import UNKNOWN, node_of
 from reports.books import MONTHS, SLICED, Numbers
-from reports.kpi import Kpi, Ledger, monthly, quotient, where, whole_years, yearly
+from reports.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 from reports.sales_kpis import net_revenue
 
 ACQUIRING_TEAMS = ("sales", "marketing")
@@ -22,13 +22,13 @@ def acquisition_cost(ledger: Ledger) -> Numbers:
 def gross_margin(ledger: Ledger) -> Numbers:
     """The share of revenue left after the cost of what was sold, over a year."""
     kept, of = (yearly(ledger.books.sums(part)) for part in ledger.books.margins)
-    return where(whole_years(ledger, ledger.books.first_sale), quotient(kept, of))
+    return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(kept, of))
 
 
 def revenue_per_customer(ledger: Ledger) -> Numbers:
     """Revenue of a customer a month, over a year."""
     earned, active = ledger.books.sums(ledger.books.revenue), ledger.books.sums(ledger.books.active[:, 1:])
-    return where(whole_years(ledger, ledger.books.first_sale), quotient(yearly(earned), yearly(active)))
+    return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(yearly(earned), yearly(active)))
 
 
 def lifetime_value(ledger: Ledger) -> Numbers:
