@@ -205,11 +205,7 @@ def curves(champion: Champion, rows: pd.DataFrame) -> Curves:
 
     Raises ``ValueError`` when the champion was made on other features than today's.
     """
-    if champion.features_hash != HASH:
-        raise ValueError(
-            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
-            f"today's are {HASH}: train it again"
-        )
+    champion.check(HASH)
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
         return Pooled.restored(state["baseline"]).curves(rows)
