@@ -13,8 +13,9 @@ from data.contract import CONTRACT
 from data.scoring import KPIS, LEAKS
 from features.company import Company
 from features.series import revenue_series
-from reports.kpis import DEFINITIONS, MOVEMENTS, key_figures
+from reports.kpis import DEFINITIONS, key_figures
 from reports.leaks import find_leaks
+from reports.recurring_kpis import MOVEMENTS
 from tests.features.company_builder import build_company
 from tests.reports.kpi_sql import assert_equal_to_sql, figure
 
