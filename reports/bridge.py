@@ -251,7 +251,7 @@ def _of_deals(company: Company, before: pd.DataFrame, after: pd.DataFrame, since
     told["cause"] = np.select(
         [
             (over & (known["won"].isna().to_numpy() | late)) | (there & ~_same(a["leaf"], b["leaf"])),
-            over & (known["won"] == True).to_numpy(),  # noqa: E712 - missing is neither
+            over & known["won"].eq(True).to_numpy(),  # missing is neither
             over,
             ~there & ~over & (b["created"] < since).to_numpy(),
             ~there & ~over,
