@@ -181,7 +181,9 @@ def show(
     ] = None,
     limit: Annotated[int, typer.Option(help="How many rows.", min=1)] = 10,
     every: Annotated[bool, typer.Option("--all", help="Every column, one row after the other.")] = False,
-    part: Annotated[str, typer.Option("--slice", help="Of KPIs: total, region:NAME, segment:NAME.")] = "total",
+    part: Annotated[
+        str | None, typer.Option("--slice", help="Of KPIs: total (when left out), region:NAME, segment:NAME.")
+    ] = None,
     scores: ScoresOption = None,
 ) -> None:
     """Show what is published: the list of views, or the first rows of one."""

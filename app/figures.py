@@ -11,8 +11,8 @@ MONTHS_SHOWN, NARROW, MONTHS_NARROW = 6, 110, 3
 """A narrow terminal shows fewer months."""
 
 
-def show_kpis(console: Console, store: Store, part: str) -> bool:
-    """Print the KPIs of a slice, one row each and a column for each of the last months; whether there are any.
+def show_kpis(console: Console, store: Store, part: str) -> None:
+    """Print the KPIs of a slice, one row each and a column for each of the last months.
 
     Of the whole company, conversion by stage is shown too.
     """
@@ -21,7 +21,7 @@ def show_kpis(console: Console, store: Store, part: str) -> bool:
     if mine.empty:
         known = ", ".join(sorted(set(rows["slice"])))
         console.print(f"kpis: nothing is published of '{part}'" + (f"; there is {known}" if known else ""))
-        return False
+        return
     months = sorted(set(mine["period"]))[-(MONTHS_SHOWN if console.width >= NARROW else MONTHS_NARROW) :]
     order = scoring.view(store, "kpi_definitions").set_index("kpi")["place"]
     table = RichTable("kpi", "", title=f"kpis of {part}, month by month", title_justify="left")
@@ -36,7 +36,6 @@ def show_kpis(console: Console, store: Store, part: str) -> bool:
         table.add_row(name, "" if unit == "share" else unit, *cells)
     console.print(table)
     console.print("[dim]what they mean: gelir show kpi_definitions --limit 60; by region or segment: --slice[/]")
-    return True
 
 
 def figure(value: float, unit: str) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from app.figures import show_kpis, show_leak_kinds
 from data import publish
 from data import store as scoring
+from data.errors import SettingsError
 from data.scoring import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store import Store, open_store
 from flows.settings import Settings
@@ -85,11 +86,19 @@ LOOKS: dict[str, Look] = {
 
 
 def show(
-    console: Console, settings: Settings, view: str | None, limit: int, every: bool = False, part: str = "total"
+    console: Console, settings: Settings, view: str | None, limit: int, every: bool = False, part: str | None = None
 ) -> None:
     """The first rows of a view, or the list of views with what they hold. ``every`` shows every column, row by row.
 
-    KPIs are shown month by month, of one slice (``part``); before the leaks stands what each kind comes to."""
+    KPIs are shown month by month, of one slice (``part``); before the leaks stands what each kind comes to. Raises
+    ``SettingsError`` where a slice is asked for of anything else.
+    """
+    if part is not None and (view != "kpis" or every):
+        raise SettingsError(
+            f"--slice {part} says nothing here: only KPIs month by month have slices",
+            where="the command line",
+            mend=f"ask for gelir show kpis --slice {part}, or leave --slice out",
+        )
     if view is None:
         listing = RichTable("view", "one row per", title="gelir show VIEW", title_justify="left")
         for table in VIEWS.values():
@@ -97,7 +106,7 @@ def show(
         console.print(listing)
         return
     if view == "kpis" and not every:
-        show_kpis(console, store(settings), part)
+        show_kpis(console, store(settings), part or "total")
         return
     look = LOOKS.get(view, Look(()))
     rows = scoring.view(store(settings), view, limit, order_by=look.order_by)

@@ -14,9 +14,7 @@ from bench.forecast_m3 import m3
 from bench.forecast_online_retail import online_retail
 from bench.forecast_tourism import tourism_quarterly
 from bench.forecast_walmart import walmart
-from bench.result import say
-
-DATA = Path(__file__).resolve().parent.parent / ".." / "shared" / "datasets"
+from bench.result import DATA, say
 
 Rows = list[list[str]]
 BENCHES: Mapping[str, tuple[str, Callable[[Path, int], tuple[Rows, dict[str, float]]]]] = {

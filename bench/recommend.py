@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bench.peers import PEERS, Say
-from bench.result import say
+from bench.result import DATA, say
 from models import ranker
 from models.shelf import Places, Shelf
 from models.shortlist import Most, Shortlist, shortlist
@@ -88,7 +88,7 @@ class Measured:
 def main() -> None:
     """Measure both data sets and print how each method did."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/datasets"))
+    parser.add_argument("--data", type=Path, default=DATA)
     folder = parser.parse_args().data
     readers = {"completejourney": completejourney, "online_retail": online_retail}
     missing = [

@@ -35,6 +35,7 @@ from features.lives import PERIOD_DAYS, PERIODS
 from flows.settings import Settings
 from models import hazard
 from models.calibration import Numbers, auc
+from models.curve import within
 from models.history import account_rows
 from models.model import Abstention
 from models.upsell import QUESTION, Upsell
@@ -135,8 +136,8 @@ def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _later(bought: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """New purchases of the half year after a date, with the period (from 0) in which each ``came``."""
     after = (bought["event_at"] - pd.Timestamp(as_of)).dt.total_seconds() / 86400
-    within = (after >= 0) & (after < PERIOD_DAYS * PERIODS)
-    return bought.assign(came=after // PERIOD_DAYS)[within][["account_id", "product_id", "came"]]
+    soon = (after >= 0) & (after < PERIOD_DAYS * PERIODS)
+    return bought.assign(came=after // PERIOD_DAYS)[soon][["account_id", "product_id", "came"]]
 
 
 def _beside(curve: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFrame:
@@ -176,9 +177,9 @@ def _paired(said: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFra
 
 
 def _with_chances(rows: pd.DataFrame, hazards: Numbers) -> pd.DataFrame:
-    within = 1.0 - np.cumprod(1.0 - hazards, axis=1)
+    chances = within(hazards)
     for ahead in WITHIN.values():
-        rows[f"planted_{ahead}"] = within[:, ahead - 1]
+        rows[f"planted_{ahead}"] = chances[:, ahead - 1]
         rows[f"came_{ahead}"] = (rows["came"] < ahead).astype(float)
     return rows
 

@@ -31,14 +31,13 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from bench.result import say
+from bench.result import DATA, say
 from bench.won_deals import demo_deals, error_of_bins, known, scores
 from flows.settings import Settings
 from models.calibration import Numbers, auc, reliability_picture
 from models.chance import AbstainedWarning, ChanceClassifier
 from models.hindsight import Finding, hindsight
 
-DATA = Path("../shared/datasets")
 LEFT_OUT = ("reservation_status", "reservation_status_date", "assigned_room_type", "booking_changes",
             "required_car_parking_spaces")  # fmt: skip
 """What the protocol of the hotel data leaves out."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from data.calendar import first_instant
 from features.clock import Clock
 from features.company import Company
-from features.past import days_between
+from features.past import days_between, earliest
 from features.recurring import earned
 
 SILENCE_AT_MOST = 365
@@ -66,8 +66,7 @@ def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Tab
         return spine.select("as_of").distinct().mutate(silence=ibis.literal(said))
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed")
-    first = placed.ordered_at.min().execute()
-    since = company.as_of_at if first is None or first != first else first.to_pydatetime()
+    since = earliest(placed.ordered_at) or company.as_of_at
     clock = Clock(company.timezone, since - timedelta(days=2), company.as_of_at + timedelta(days=2))
     days = placed.group_by("account_id", day=clock.day(placed.ordered_at)).agg(known_at=placed.known_at.min())
     dates = spine.select("as_of", "as_of_at").distinct()
@@ -79,26 +78,6 @@ def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Tab
     at_most = ibis.least(joined.usual, ibis.literal(float(SILENCE_AT_MOST)))
     longer = ibis.greatest(at_most, ibis.literal(float(horizon_days)))
     return joined.select("as_of", silence=ibis.ifelse(joined.usual.isnull(), float(horizon_days), longer))
-
-
-def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per account and date of the spine: ``account_id, as_of, bought``.
-
-    True when the account ordered or subscribed, within the window, to a product that it had never had before. A lower
-    tier of a family of which it had a higher one is no new product.
-    """
-    rows = windows(company, spine.select("account_id", "as_of", "as_of_at"), horizon_days, covered_until)
-    firsts = first_purchases(company)
-    tiers = company.tables["products"].select("product_id", "family", "tier")
-    firsts = firsts.left_join(tiers, "product_id").drop("product_id_right")
-    within = rows.join(firsts, "account_id").filter(lambda t: (t.first_at >= t.as_of_at) & (t.first_at < t.end_at))
-    had = rows.join(firsts.filter(firsts.tier.notnull()), "account_id").filter(lambda t: t.first_at < t.as_of_at)
-    highest = had.group_by("account_id", "as_of", "family").agg(highest=had.tier.max())
-    bought = within.left_join(highest, ["account_id", "as_of", "family"])
-    new = bought.filter(bought.highest.isnull() | bought.tier.isnull() | (bought.tier >= bought.highest))
-    buyers = new.select("account_id", "as_of").distinct().mutate(bought=True)
-    joined = rows.left_join(buyers, ["account_id", "as_of"])
-    return joined.select("account_id", "as_of", bought=joined.bought.fill_null(False))
 
 
 def first_purchases(company: Company) -> ir.Table:
@@ -146,8 +125,7 @@ def revenue_after(company: Company, spine: ir.Table, horizon_days: int, covered_
     subscriptions = rows.join(
         company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at"), "account_id"
     )
-    first = spine.as_of_at.min().execute()
-    since = covered_until if first is None or first != first else first.to_pydatetime()
+    since = earliest(spine.as_of_at) or covered_until
     clock = Clock(company.timezone, since - timedelta(days=2), covered_until + timedelta(days=2))
     recurring = subscriptions.mutate(amount=earned(subscriptions, subscriptions.as_of, subscriptions.end_on, clock))
     amounts = ibis.union(

@@ -139,6 +139,12 @@ def ordered_again(company: Company, spine: ir.Table, horizon_days: int, covered_
     return _came(company, spine, orders_again(company), "account_id", "ordered", horizon_days, covered_until)
 
 
+def bought_new(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per account and date of the spine: ``account_id, as_of, bought`` a product that was new to it within the
+    horizon."""
+    return _came(company, spine, new_purchases(company), "account_id", "bought", horizon_days, covered_until)
+
+
 def new_purchases(company: Company) -> ir.Table:
     """One row per account and product that was new to it when it first bought it: ``account_id, product_id, event_at``.
 

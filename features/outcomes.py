@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from data.calendar import first_instant
 from features.company import Company
-from features.labels import bought_new, revenue_after, won
-from features.leaving import churned, ordered_again, subscription_ended, subscription_grew
+from features.labels import revenue_after, won
+from features.leaving import bought_new, churned, ordered_again, subscription_ended, subscription_grew
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
 

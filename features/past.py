@@ -4,6 +4,7 @@ from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from data.contract import TABLES
 from data.known import as_known
@@ -60,5 +61,10 @@ def recorded_since(company: Company, table: str) -> datetime | None:
     Before it, no row does not mean nothing happened: it means that nobody wrote it down. It may be asked for once for
     all dates of a spine: a date lies after it exactly when a row was known before that date.
     """
-    first = company.tables[table].known_at.min().execute()
-    return None if first is None or first != first else first.to_pydatetime()
+    return earliest(company.tables[table].known_at)
+
+
+def earliest(column: ir.Column) -> datetime | None:
+    """The first of a column of instants (naive UTC); ``None`` where there is none."""
+    first = column.min().execute()
+    return None if pd.isna(first) else first.to_pydatetime()

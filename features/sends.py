@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from features.channels import is_mail
 from features.clock import clocks
 from features.company import Company
+from features.past import earliest
 from features.spine import contact_spine
 from features.zones import contact_zones
 
@@ -64,8 +65,7 @@ def sends(company: Company) -> ir.Table:
     rows = _first_after(sent, answers, "answered_at")
     zones = contact_zones(company, contact_spine(company, [company.as_of]))
     known = rows.join(zones.select("contact_id", "timezone"), "contact_id").select(*rows.columns, "timezone").cache()
-    first = known.sent_at.min().execute()
-    since = company.as_of_at if first is None or first != first else first.to_pydatetime()
+    since = earliest(known.sent_at) or company.as_of_at
     names = known.select("timezone").distinct().execute().timezone
     changes = clocks(names, since, company.as_of_at + timedelta(days=1))
     local = _hour_of_week(known, changes, "sent_at", "hour_of_week")

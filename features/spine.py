@@ -11,6 +11,7 @@ from data.calendar import first_instant, local_day
 from data.contract import CONTACTS, OPPORTUNITIES
 from data.known import as_known
 from features.company import Company
+from features.past import recorded_since
 
 HISTORY_DAYS = 90
 """A past date is worth learning from once the company has this much history before it."""
@@ -83,8 +84,8 @@ def past_dates(company: Company, horizon_days: int, every_days: int = 30, most: 
 
 def _first_sale_day(company: Company) -> date | None:
     """The company's day on which its first sale became known."""
-    firsts = [company.tables[table].known_at.min().execute() for table in ("orders", "subscriptions")]
-    known = [first.to_pydatetime() for first in firsts if first is not None and first == first]
+    firsts = [recorded_since(company, table) for table in ("orders", "subscriptions")]
+    known = [first for first in firsts if first is not None]
     return local_day(min(known), company.timezone) if known else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.places import UNKNOWN
 from models.calibration import Numbers, jeffreys
 
 PRIOR_ROWS = 20.0
@@ -13,8 +14,6 @@ PRIOR_ROWS = 20.0
 
 SEEN = 3.0
 """Windows of 90 days a month apart overlap: a case is seen about three times, and its outcome counts once in bounds."""
-
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class BuyingModel(Fitted):
 
     names = ("r", "alpha", "a", "b")
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: N803 - scikit-learn's word
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """The model, fitted to one row per customer; ``y`` is not read.
 
         ValueError: a column is missing or makes no sense, or too few customers came back.
@@ -85,7 +85,7 @@ class BuyingModel(Fitted):
         self.r_, self.alpha_, self.a_, self.b_ = r, alpha * unit, a, b
         return self
 
-    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:  # noqa: N803
+    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:
         """Expected orders of each customer within ``horizon`` from now, in the unit of ``age``."""
         r, alpha, a, b = self.parameters()
         x, _, age = histories(X)
@@ -100,7 +100,7 @@ class BuyingModel(Fitted):
         left[lost] = _mean_power(a - 1, b, x[lost], r, (z / (1 - z))[lost])
         return np.asarray(np.maximum(c / (a - 1) * (1 - left), 0.0) * self.alive(X))
 
-    def alive(self, X: pd.DataFrame) -> Numbers:  # noqa: N803
+    def alive(self, X: pd.DataFrame) -> Numbers:
         """The chance of each customer that it still buys; 1 where it never bought again."""
         r, alpha, a, b = self.parameters()
         x, last, age = histories(X)
@@ -108,7 +108,7 @@ class BuyingModel(Fitted):
             gone = a / (b + np.maximum(x, 1) - 1) * np.exp((r + x) * (np.log(alpha + age) - np.log(alpha + last)))
         return np.where(x > 0, 1 / (1 + gone), 1.0)
 
-    def chance(self, X: pd.DataFrame, horizon: float) -> Numbers:  # noqa: N803
+    def chance(self, X: pd.DataFrame, horizon: float) -> Numbers:
         """The chance of each customer that it orders at least once within ``horizon``."""
         r, alpha, _, _ = self.parameters()
         x, _, age = histories(X)
@@ -121,7 +121,7 @@ class SpendModel(Fitted):
 
     names = ("p", "q", "v")
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """The model, fitted to the customers who came back (``frequency`` > 0); ``y`` is not read.
 
         ValueError: a column is missing or makes no sense, too few came back, or spends are spread so widely that
@@ -144,7 +144,7 @@ class SpendModel(Fitted):
         self.p_, self.q_, self.v_ = p, q, v * unit
         return self
 
-    def predict(self, X: pd.DataFrame) -> Numbers:  # noqa: N803
+    def predict(self, X: pd.DataFrame) -> Numbers:
         """Expected mean amount of an order of each customer; that of all where it never came back."""
         p, q, v = self.parameters()
         x, spend = _spends(X)

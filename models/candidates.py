@@ -57,11 +57,6 @@ class Candidates:
     together: dict[tuple[str, str], float]
     catalogue: int
 
-    @property
-    def eligible(self) -> pd.DataFrame:
-        """The pairs that may be offered."""
-        return self.pairs[self.pairs["excluded"].isna()]
-
 
 @dataclass(frozen=True)
 class _Known:

@@ -80,7 +80,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         self.folds = folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, when: Any = None) -> "ChanceClassifier":  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, when: Any = None) -> "ChanceClassifier":
         """The classifier, fitted. ``when``: the time of each row, as numbers, where rows come in order of time.
 
         ValueError: one class only, more than two, infinite or huge numbers, dates, no rows that count.
@@ -111,12 +111,12 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
             Lines(self.columns_, self.columns_.matrix(rows), outcomes.astype(np.float64), weights, seed), times
         )
 
-    def predict_proba(self, X: Any) -> Numbers:  # noqa: N803
+    def predict_proba(self, X: Any) -> Numbers:
         """Two columns: the probability of each class in ``classes_``, a row each. ValueError: see ``fit``."""
         chance = np.clip(expit(self._odds(X) + self.level_.added), FLOOR, 1 - FLOOR)
         return np.column_stack([1 - chance, chance])
 
-    def follow(self, X: Any, y: Any) -> "ChanceClassifier":  # noqa: N803
+    def follow(self, X: Any, y: Any) -> "ChanceClassifier":
         """The classifier, its level put right by rows whose outcomes became known after those it learnt from, oldest
         first. Call it with each row once. ValueError: see ``fit``; a class that was not learnt.
         """
@@ -127,7 +127,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         self.level_ = self.level_.seen(odds, (y == self.classes_[1]).astype(np.float64))
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[Any]:
         """The likelier class of each row."""
         likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(int)
         return np.asarray(self.classes_[likelier])
@@ -172,7 +172,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         each = np.split(odds, np.flatnonzero(np.diff(part)) + 1)
         self.level_ = Level(best_memory(each, lines.outcomes, times, tests))
 
-    def _odds(self, X: Any) -> Numbers:  # noqa: N803
+    def _odds(self, X: Any) -> Numbers:
         """Log-odds of each row as they were learnt, whatever was followed since."""
         check_is_fitted(self, "classes_")
         rows = self._table(X)
@@ -183,7 +183,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         odds = blend(self.linear_.decision_function(lines), self.booster_.predict(lines, raw_score=True), self.share_)
         return np.asarray(self.intercept_ + self.slope_ * odds)
 
-    def _table(self, X: Any) -> pd.DataFrame:  # noqa: N803
+    def _table(self, X: Any) -> pd.DataFrame:
         return table(X, partial(check_array, dtype=None, ensure_all_finite=False, estimator=self))
 
     def __sklearn_tags__(self) -> Any:

@@ -94,7 +94,7 @@ class Columns:
         return list(range(len(self.numbers), len(self.numbers) + len(self.categories)))
 
 
-def table(X: Any, check: Any) -> pd.DataFrame:  # noqa: N803 - scikit-learn's word
+def table(X: Any, check: Any) -> pd.DataFrame:
     """A frame of what was handed in; ``check`` turns what is no frame into an array (scikit-learn's ``check_array``).
 
     ValueError: dates (say how many days ago instead), complex numbers, no rows or no columns.

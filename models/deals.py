@@ -20,7 +20,7 @@ import pandas as pd
 
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
-from models.baseline import UNKNOWN
+from features.places import UNKNOWN
 from models.boosting import PARAMS, Encoding, fit
 from models.calibration import Calibration, Numbers, auc, level_moved, log_losses
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
@@ -205,11 +205,7 @@ def curves(champion: Champion, rows: pd.DataFrame) -> Curves:
 
     Raises ``ValueError`` when the champion was made on other features than today's.
     """
-    if champion.features_hash != HASH:
-        raise ValueError(
-            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
-            f"today's are {HASH}: train it again"
-        )
+    champion.check(HASH)
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
         return Pooled.restored(state["baseline"]).curves(rows)

@@ -240,11 +240,7 @@ def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbe
 
     Raises ``ValueError`` when the champion was made on other features than today's.
     """
-    if champion.features_hash != question.features_hash:
-        raise ValueError(
-            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
-            f"today's are {question.features_hash}: train it again"
-        )
+    champion.check(question.features_hash)
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
         return _constant(Bands.restored(state["baseline"]), state["baseline"], rows)[0]

@@ -148,6 +148,14 @@ class Champion:
         """What is written beside a score: model, version, and whether the plain baseline ships."""
         return f"{self.model} v{self.version}" + (" (baseline)" if self.ships == "baseline" else "")
 
+    def check(self, features_hash: str) -> None:
+        """Raises ``ValueError`` when it was made on other features than today's, which are named by their hash."""
+        if self.features_hash != features_hash:
+            raise ValueError(
+                f"{self.model} v{self.version} was made on features {self.features_hash}, "
+                f"today's are {features_hash}: train it again"
+            )
+
 
 class Model(Protocol):
     """One kind of prediction. Entries of ``models.MODELS``; each is one file."""

@@ -24,7 +24,7 @@ class ParetoModel(Fitted):
 
     names = ("r", "alpha", "s", "beta")
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: N803 - scikit-learn's word
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """The model, fitted to one row per customer; ``y`` is not read.
 
         ValueError: a column is missing or makes no sense, or too few customers came back.
@@ -46,7 +46,7 @@ class ParetoModel(Fitted):
         self.r_, self.alpha_, self.s_, self.beta_ = r, alpha * unit, s, beta * unit
         return self
 
-    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:  # noqa: N803
+    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:
         """Expected orders of each customer within ``horizon`` from now, in the unit of ``age``."""
         r, alpha, s, beta = self.parameters()
         x, _, age = histories(X)
@@ -54,7 +54,7 @@ class ParetoModel(Fitted):
         lived = later if abs(s - 1) < 1e-9 else -np.expm1(-(s - 1) * later) / (s - 1)
         return np.asarray((r + x) / (alpha + age) * (beta + age) * lived * self.alive(X))
 
-    def alive(self, X: pd.DataFrame) -> Numbers:  # noqa: N803
+    def alive(self, X: pd.DataFrame) -> Numbers:
         """The chance of each customer that it still buys."""
         x, last, age = histories(X)
         r, alpha, s, beta = self.parameters()

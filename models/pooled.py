@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaln, expit, logit
 
-from models.baseline import UNKNOWN
+from features.places import UNKNOWN
 from models.calibration import Numbers, jeffreys
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
 

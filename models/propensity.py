@@ -240,11 +240,7 @@ def chances(task: Task, champion: Champion, rows: pd.DataFrame) -> tuple[Numbers
 
     Raises ``ValueError`` when the champion was made on other features than today's.
     """
-    if champion.features_hash != task.features_hash:
-        raise ValueError(
-            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
-            f"today's are {task.features_hash}: train it again"
-        )
+    champion.check(task.features_hash)
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
         return Bands.restored(state["baseline"]).predict(rows, state["baseline"])

@@ -257,11 +257,7 @@ def _gone_share(outs: _Outs) -> float:
 
 def _champions(champion: Champion) -> _Made:
     """The champion as it ships. Raises ``ValueError`` when it was made on other features than today's."""
-    if champion.features_hash != ACCOUNT_HASH:
-        raise ValueError(
-            f"{champion.model} v{champion.version} was made on features {champion.features_hash}, "
-            f"today's are {ACCOUNT_HASH}: train it again"
-        )
+    champion.check(ACCOUNT_HASH)
     state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
     return _Made(booster, Encoding.restored(state["encoding"]), state["floor"], state["gone_share"])

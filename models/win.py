@@ -11,9 +11,9 @@ from features.company import Company
 from features.labels import ended
 from features.late import told_late
 from features.opportunities import opportunity_features
+from features.places import UNKNOWN
 from features.spine import HISTORY_DAYS, opportunity_spine
 from models import deals
-from models.baseline import UNKNOWN
 from models.closing import EDGES, Curves
 from models.deal_parts import HORIZON_DAYS
 from models.deals import HASH

@@ -16,8 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.calendar import first_instant
+from data.contract import TABLES
 from features.clock import Clock
 from features.company import Company
+from features.past import earliest
+from features.places import UNKNOWN
 from features.recurring import earned
 
 Money = npt.NDArray[np.int64]
@@ -31,9 +34,6 @@ LOOKED_AT = MONTHS + RETENTION_MONTHS
 ACTIVE_DAYS = 90
 """A customer without a subscription is active when it ordered within so many days."""
 DAY = timedelta(days=1)
-UNKNOWN = "unknown"
-"""The region or segment of accounts that have none, so that parts always add up to the total."""
-BEGINNINGS = (("orders", "ordered_at"), ("subscriptions", "started_at"), ("opportunities", "created_at"))
 SLICED = ("region", "segment")
 
 
@@ -83,24 +83,24 @@ class Books:
         """The matrix summed over the accounts of each slice: one row per slice."""
         return np.array([matrix[rows].sum(axis=0) for rows in self.slices.values()], dtype=float)
 
-    def since(self, table: str, column: str) -> npt.NDArray[np.bool_]:
-        """For each reported month whether the table had begun by its end; never where it is empty."""
-        begun = self._firsts[table, column]
-        return np.array([begun < pd.Timestamp(end) for end in self.instants[RETENTION_MONTHS + 1 :]])
+    def since(self, first: datetime) -> npt.NDArray[np.bool_]:
+        """For each reported month whether an instant lies before its end."""
+        return np.array([first < end for end in self.instants[RETENTION_MONTHS + 1 :]])
 
-    @cached_property
-    def first_sale(self) -> pd.Timestamp:
+    def whole_years_since(self, first: datetime) -> npt.NDArray[np.bool_]:
+        """For each reported month whether no instant of the twelve months that end with it lies before this one."""
+        return np.array([first <= begin for begin in self.instants[1 : MONTHS + 1]])
+
+    @property
+    def first_sale(self) -> datetime:
         """When the first order or subscription began; the end of time where there is none."""
-        return min(self._firsts["orders", "ordered_at"], self._firsts["subscriptions", "started_at"])
+        return min(self.began["orders"], self.began["subscriptions"])
 
     @cached_property
-    def _firsts(self) -> dict[tuple[str, str], pd.Timestamp]:
-        """When each table began, the end of time where it is empty."""
-        began: dict[tuple[str, str], pd.Timestamp] = {}
-        for table, column in BEGINNINGS:
-            first = self.company.tables[table][column].min().execute()
-            began[table, column] = pd.Timestamp(first) if first is not None and first == first else pd.Timestamp.max
-        return began
+    def began(self) -> dict[str, datetime]:
+        """When each table of what is sold began; the end of time where it is empty."""
+        tables, names = self.company.tables, ("orders", "subscriptions", "opportunities")
+        return {name: earliest(tables[name][TABLES[name].happened_at]) or datetime.max for name in names}
 
     @cached_property
     def mrr(self) -> Money:

@@ -21,6 +21,7 @@ from data.lake import Step
 from data.scoring import BRIDGE, conform
 from features.book import closed_deals, contracts
 from features.company import Company
+from features.leaving import FOLLOWS_DAYS
 from features.number import Numbers, beside
 
 CORRECTED, WON, LOST, NEW, CHURNED, EXPANDED = "data corrected", "won", "lost", "new", "churned", "expanded"
@@ -35,7 +36,6 @@ OF_ATOMS = CAUSES[:9]
 BEFORE = "_before"
 NAMED = 3
 """Deals and contracts that a cause names as its evidence, those that moved most first."""
-FOLLOWS_DAYS = 1
 OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
 """Models whose scores the number is made of."""
 
@@ -251,7 +251,7 @@ def _of_deals(company: Company, before: pd.DataFrame, after: pd.DataFrame, since
     told["cause"] = np.select(
         [
             (over & (known["won"].isna().to_numpy() | late)) | (there & ~_same(a["leaf"], b["leaf"])),
-            over & (known["won"] == True).to_numpy(),  # noqa: E712 - missing is neither
+            over & known["won"].eq(True).to_numpy(),  # missing is neither
             over,
             ~there & ~over & (b["created"] < since).to_numpy(),
             ~there & ~over,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cached_property
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
@@ -32,9 +33,7 @@ class Dealings:
         deals, changes = tables["opportunities"], tables["opportunity_changes"]
         told = changes.filter(changes.field == "amount").select("opportunity_id", "changed_at", "new_value")
         both = told.join(deals.select("opportunity_id", "closed_at"), "opportunity_id")
-        earlier = both.filter(both.changed_at < both.closed_at)
-        value = earlier.new_value.fill_null("").argmax(earlier.changed_at)
-        before = earlier.group_by("opportunity_id").agg(before=value.try_cast("float64"))
+        before = _last_amounts(both.filter(both.changed_at < both.closed_at), "opportunity_id").rename(before="told")
         rows = deals.select("opportunity_id", "account_id", "created_at", "closed_at", "outcome", "amount")
         rows = rows.left_join(before, "opportunity_id").drop("opportunity_id_right").order_by("opportunity_id")
         frame: pd.DataFrame = rows.execute()
@@ -85,15 +84,13 @@ class Dealings:
         changes = self.books.company.tables["opportunity_changes"].filter(lambda t: t.field == "amount")
         instants = self.books.instants_table.filter(lambda t: t.place > RETENTION_MONTHS)
         joined = changes.select("opportunity_id", "changed_at", "new_value").cross_join(instants)
-        known = joined.filter(joined.changed_at < joined.until_at)
-        value = known.new_value.fill_null("").argmax(known.changed_at)  # argmax skips NULL: an emptied amount is 0
-        then = known.group_by("opportunity_id", "place").agg(then=value.try_cast("float64").fill_null(0.0)).execute()
+        then = _last_amounts(joined.filter(joined.changed_at < joined.until_at), "opportunity_id", "place").execute()
         count, total = (np.zeros((len(self.books.accounts) + 1, LOOKED_AT)) for _ in range(2))
         deals = self.deals
         for month in range(RETENTION_MONTHS, LOOKED_AT):
             end = self.books.instants[month + 1]
             open_then = (deals["created_at"] < end) & ~(deals["closed_at"] < end)
-            told = then[then["place"] == month + 1].set_index("opportunity_id")["then"]
+            told = then[then["place"] == month + 1].set_index("opportunity_id")["told"]
             amount = deals["opportunity_id"].map(told).fillna(deals["amount"]).fillna(0.0)
             rows = self.books.rows(deals["account_id"][open_then])
             np.add.at(total[:, month], rows, amount[open_then].to_numpy(dtype=float))
@@ -154,3 +151,9 @@ class Dealings:
         """Terms that ended, or those renewed, by month: their number or their monthly amount."""
         rows = self.terms[self.terms["renewed"]] if renewed else self.terms
         return self.books.counted(rows["account_id"], rows["term_ends_at"], rows["mrr"] if money else None)
+
+
+def _last_amounts(changes: ir.Table, *by: str) -> ir.Table:
+    """One row per ``by``: the amount that the last of its changes ``told``, 0 where that one emptied it."""
+    value = changes.new_value.fill_null("").argmax(changes.changed_at)  # argmax skips NULL, and would tell an older one
+    return changes.group_by(*by).agg(told=value.try_cast("float64").fill_null(0.0))

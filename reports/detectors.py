@@ -9,8 +9,8 @@ import ibis
 import pandas as pd
 
 from features.company import Company
-from features.past import days_between
-from reports.evidence import MONTH_DAYS, with_owner
+from features.past import days_between, earliest
+from reports.evidence import MONTH_DAYS, clock_since, used_since, with_owner
 from reports.stages import stays
 
 STUCK_DAYS, STUCK_SHARE = 7.0, 0.1
@@ -155,8 +155,7 @@ def won_never_invoiced(company: Company) -> pd.DataFrame:
     the closing to ``INVOICE_WITHIN`` after counts; a deal is judged once that time has passed.
     """
     invoices, deals = company.tables["invoices"], company.tables["opportunities"]
-    first = invoices.issued_at.min().execute()
-    kept_since = first.to_pydatetime() if first is not None and first == first else company.as_of_at
+    kept_since = earliest(invoices.issued_at) or company.as_of_at
     judged = company.as_of_at - INVOICE_WITHIN
     won = deals.filter(deals.outcome == "won", deals.amount > 0, deals.account_id.notnull())
     won = won.filter(won.closed_at < ibis.literal(judged), won.closed_at >= ibis.literal(kept_since))
@@ -195,19 +194,14 @@ def used_after_end(company: Company) -> pd.DataFrame:
 
     One row per account and product; the money is the last price, by the day, of the days of use in ``USAGE_BACK``.
     """
-    held, usage = company.tables["subscriptions"], company.tables["usage"]
-    since = (company.as_of_at - USAGE_BACK).date()
-    used = usage.filter(usage.day >= ibis.literal(since), (usage.active_users > 0) | (usage.events > 0)).select(
-        "account_id", "product_id", "day"
-    )
+    since = company.as_of - USAGE_BACK
+    usage, held, clock = used_since(company, since), company.tables["subscriptions"], clock_since(company, since)
+    used = usage.filter((usage.active_users > 0) | (usage.events > 0)).select("account_id", "product_id", "day")
     spans = held.filter(held.product_id.notnull()).select("account_id", "product_id", "mrr", "started_at", "ended_at")
     joined = used.join(spans, ["account_id", "product_id"])
-    day = joined.day.cast("timestamp")
-    # A day of grace on both sides, since days are the company's and ends are instants.
-    covered = (joined.started_at < day + ibis.interval(days=2)) & (
-        joined.ended_at.isnull() | (joined.ended_at >= day - ibis.interval(days=1))
-    )
-    ended = joined.ended_at < day - ibis.interval(days=1)
+    last = clock.day(joined.ended_at)  # the day in which it ends is still covered, and so is that in which one begins
+    covered = (clock.day(joined.started_at) <= joined.day) & (last.isnull() | (last >= joined.day))
+    ended = last < joined.day
     days = joined.group_by("account_id", "product_id", "day").agg(
         covered=covered.any(),
         mrr=joined.mrr.argmax(joined.ended_at, where=ended),

@@ -1,9 +1,11 @@
 """What detectors of leaks have in common: whose account it is, and how long ago things happened."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+import ibis
 import ibis.expr.types as ir
 
+from features.clock import Clock
 from features.company import Company
 
 MONTH_DAYS = 365.25 / 12
@@ -18,3 +20,15 @@ def with_owner(company: Company, rows: ir.Table) -> ir.Table:
 def ago(company: Company, days: float) -> datetime:
     """The instant (naive UTC) that lies so many days before the company's date."""
     return company.as_of_at - timedelta(days=days)
+
+
+def used_since(company: Company, first: date) -> ir.Table:
+    """Usage of the company's days from ``first`` on."""
+    usage = company.tables["usage"]
+    return usage.filter(usage.day >= ibis.literal(first))
+
+
+def clock_since(company: Company, first: date) -> Clock:
+    """The company's clock, right from a day on until its date."""
+    since = datetime.combine(first, datetime.min.time()) - timedelta(days=2)
+    return Clock(company.timezone, since, company.as_of_at + timedelta(days=2))

@@ -6,7 +6,6 @@ import pandas as pd
 from data.scoring import KPI_DEFINITIONS, KPIS, conform
 from features.company import Company
 from reports.kpi import DIGITS, By, Kpi, Ledger
-from reports.recurring_kpis import MOVEMENTS as MOVEMENTS
 from reports.recurring_kpis import RECURRING
 from reports.sales_kpis import SELLING
 from reports.value_kpis import WORTH

@@ -5,6 +5,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.past import days_between
 from reports.evidence import MONTH_DAYS, with_owner
 
 LATELY_DAYS = 90
@@ -32,7 +33,7 @@ def discounts_beyond_policy(company: Company) -> pd.DataFrame:
     lines = orders.filter(orders.status == "placed", orders.quantity > 0, orders.amount >= 0)
     lines = lines.mutate(
         unit=lines.amount / lines.quantity,
-        back=((ibis.literal(company.as_of_at).epoch_seconds() - lines.ordered_at.epoch_seconds()) / 86400),
+        back=days_between(lines.ordered_at, ibis.literal(company.as_of_at)),
     )
     lines = lines.filter(lines.back < POLICY_DAYS + FULL_DAYS)
     lines = lines.mutate(quarter=(lines.back / FULL_DAYS).floor().cast("int64"))
@@ -82,7 +83,7 @@ def _with_policy(company: Company, priced: ir.Table) -> ir.Table:
     learnt = year.group_by("segment").agg(own=year.off.quantile(POLICY_SHARE), lines=year.count())
     both = priced.left_join(learnt, "segment").drop("segment_right")
     own = ibis.ifelse(both.lines >= POLICY_LINES, both.own, float(whole["off"]))
-    return both.mutate(policy=ibis.greatest(own.fill_null(float(whole["off"])), 0.0).round(2))
+    return both.mutate(policy=ibis.greatest(own, 0.0).round(2))
 
 
 def prices_after_promotion(company: Company) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """KPIs of recurring revenue: MRR and ARR and how they moved, retention, churn, renewal and upsell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -8,19 +8,19 @@ import numpy.typing as npt
 from reports.books import MONTHS, RETENTION_MONTHS, Money, Numbers
 from reports.kpi import Kpi, Ledger, monthly, quotient, where
 
-MOVEMENTS = ("new", "reactivation", "expansion", "contraction", "churn")
-_SAYS: dict[str, str] = {
+MOVEMENTS: dict[str, str] = {
     "new": "MRR at the month's end of accounts without any at its beginning that never paid for a subscription before",
     "reactivation": "MRR at the month's end of accounts without any at its beginning that had paid for one before",
     "expansion": "rise of MRR from beginning to end of the month, of accounts that had some at its beginning",
     "contraction": "fall of MRR from beginning to end of the month, of accounts that kept some",
     "churn": "MRR at the month's beginning of accounts without any at its end",
 }
+"""The ways in which recurring revenue moves, each with what it is."""
 
 
 def begun(ledger: Ledger) -> npt.NDArray[np.bool_]:
     """For each reported month whether there had been subscriptions by its end."""
-    return ledger.books.since("subscriptions", "started_at")
+    return ledger.books.since(ledger.books.began["subscriptions"])
 
 
 def edges(ledger: Ledger) -> tuple[Money, Money]:
@@ -96,23 +96,21 @@ def _movement(kind: str) -> Callable[[Ledger], Numbers]:
     return lambda ledger: movement(ledger, kind)
 
 
-def _arr() -> Iterator[Kpi]:
-    yield Kpi("arr", "money", "12 × mrr", _times_12(mrr))
-    yield Kpi("arr_start", "money", "12 × mrr_start", _times_12(mrr_start))
-    for kind in MOVEMENTS:
-        yield Kpi(f"arr_{kind}", "money", f"12 × mrr_{kind}: arr_start + new + reactivation + expansion − contraction −"
-                  " churn = arr", _times_12(_movement(kind)))  # fmt: skip
-
-
 RECURRING: tuple[Kpi, ...] = (
     Kpi("mrr", "money", "sum of mrr of the subscriptions active at the month's last instant: started, not ended", mrr),
     Kpi("mrr_start", "money", "mrr at the end of the month before", mrr_start),
     *(
-        Kpi(f"mrr_{kind}", "money", f"{_SAYS[kind]}. By account; what begins and ends within one month does not count:"
+        Kpi(f"mrr_{kind}", "money", f"{says}. By account; what begins and ends within one month does not count:"
             " mrr_start + new + reactivation + expansion − contraction − churn = mrr", _movement(kind))
+        for kind, says in MOVEMENTS.items()
+    ),
+    Kpi("arr", "money", "12 × mrr", _times_12(mrr)),
+    Kpi("arr_start", "money", "12 × mrr_start", _times_12(mrr_start)),
+    *(
+        Kpi(f"arr_{kind}", "money", f"12 × mrr_{kind}: arr_start + new + reactivation + expansion − contraction −"
+            " churn = arr", _times_12(_movement(kind)))
         for kind in MOVEMENTS
     ),
-    *_arr(),
     Kpi("nrr", "share", "mrr at the month's end of the accounts that had some 12 months before, over what they had"
         " then", net_retention),
     Kpi("grr", "share", "sum over accounts of the smaller of mrr now and mrr 12 months before, over mrr 12 months"

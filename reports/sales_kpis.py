@@ -9,8 +9,7 @@ from reports.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 
 def sold(ledger: Ledger) -> npt.NDArray[np.bool_]:
     """For each reported month whether anything had been sold by its end."""
-    books = ledger.books
-    return books.since("subscriptions", "started_at") | books.since("orders", "ordered_at")
+    return ledger.books.since(ledger.books.first_sale)
 
 
 def customer_churn(ledger: Ledger) -> Numbers:
@@ -76,7 +75,10 @@ def velocity(ledger: Ledger) -> Numbers:
 
 def coverage(ledger: Ledger) -> Numbers:
     """How many times the pipeline holds what a quarter must bring."""
-    return quotient(pipeline(ledger), yearly(ledger.books.sums(ledger.dealings.won_amount)) / 4)
+    won = yearly(ledger.books.sums(ledger.dealings.won_amount))
+    return where(
+        ledger.books.whole_years_since(ledger.books.began["opportunities"]), quotient(pipeline(ledger), won / 4)
+    )
 
 
 def stage_conversion(ledger: Ledger) -> Numbers:
@@ -86,7 +88,7 @@ def stage_conversion(ledger: Ledger) -> Numbers:
 
 
 def _since_deals(ledger: Ledger, values: Numbers) -> Numbers:
-    return where(ledger.books.since("opportunities", "created_at"), values)
+    return where(ledger.books.since(ledger.books.began["opportunities"]), values)
 
 
 SELLING: tuple[Kpi, ...] = (

@@ -1,10 +1,12 @@
 """More people at work than seats are paid for."""
 
+from datetime import timedelta
+
 import ibis
 import pandas as pd
 
 from features.company import Company
-from reports.evidence import MONTH_DAYS, ago, with_owner
+from reports.evidence import MONTH_DAYS, clock_since, used_since, with_owner
 
 WINDOW_DAYS = 56
 OVER_SHARE, OVER_DAYS, SPREAD_DAYS = 0.5, 5, 28
@@ -18,15 +20,15 @@ def seats_outgrown(company: Company) -> pd.DataFrame:
     The money is the mean excess of users over seats, days within the seats counted as none, at the price of a seat, for
     the ``WINDOW_DAYS`` looked at. Products whose seats or users nobody counts say nothing.
     """
-    held, usage = company.tables["subscriptions"], company.tables["usage"]
-    since = ago(company, WINDOW_DAYS).date()
-    used = usage.filter(usage.day >= ibis.literal(since), usage.active_users > 0).select(
-        "account_id", "product_id", "day", "active_users"
-    )
+    since = company.as_of - timedelta(days=WINDOW_DAYS)
+    usage, held, clock = used_since(company, since), company.tables["subscriptions"], clock_since(company, since)
+    used = usage.filter(usage.active_users > 0).select("account_id", "product_id", "day", "active_users")
     paid = held.filter(held.seats > 0).select("account_id", "product_id", "seats", "mrr", "started_at", "ended_at")
     joined = used.join(paid, ["account_id", "product_id"])
     noon = joined.day.cast("timestamp") + ibis.interval(hours=12)
-    running = joined.filter(joined.started_at <= noon, joined.ended_at.isnull() | (joined.ended_at > noon))
+    running = joined.filter(
+        clock.local(joined.started_at) <= noon, joined.ended_at.isnull() | (clock.local(joined.ended_at) > noon)
+    )
     days = running.group_by("account_id", "product_id", "day", "active_users").agg(
         seats=running.seats.sum(), mrr=running.mrr.sum()
     )

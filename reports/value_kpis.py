@@ -1,10 +1,10 @@
 """KPIs of what customers cost and are worth, and of how right the forecasts were."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from reports.books import MONTHS, Numbers
+from features.places import UNKNOWN, node_of
+from reports.books import MONTHS, SLICED, Numbers
 from reports.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 from reports.sales_kpis import net_revenue
 
@@ -22,13 +22,13 @@ def acquisition_cost(ledger: Ledger) -> Numbers:
 def gross_margin(ledger: Ledger) -> Numbers:
     """The share of revenue left after the cost of what was sold, over a year."""
     kept, of = (yearly(ledger.books.sums(part)) for part in ledger.books.margins)
-    return where(_whole_years(ledger), quotient(kept, of))
+    return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(kept, of))
 
 
 def revenue_per_customer(ledger: Ledger) -> Numbers:
     """Revenue of a customer a month, over a year."""
     earned, active = ledger.books.sums(ledger.books.revenue), ledger.books.sums(ledger.books.active[:, 1:])
-    return where(_whole_years(ledger), quotient(yearly(earned), yearly(active)))
+    return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(yearly(earned), yearly(active)))
 
 
 def lifetime_value(ledger: Ledger) -> Numbers:
@@ -68,9 +68,28 @@ def forecast_ratio(ledger: Ledger) -> Numbers:
     rows = told[(told["grain"] == "month") & told["point"].notna()].sort_values("as_of", kind="stable")
     ahead = [(begins - said_on).days for begins, said_on in zip(rows["period"], rows["as_of"], strict=True)]
     rows = rows[[0 <= days <= FRESH_DAYS for days in ahead]] if len(rows) else rows
+    rows = _with_whole_segments(ledger, rows)
     points = dict(zip(zip(rows["node"], rows["period"], strict=True), rows["point"], strict=True))
     said = np.array([[points.get((name, month), np.nan) for month in books.months] for name in books.slices])
     return quotient(said.astype(np.float64), net_revenue(ledger))
+
+
+def _with_whole_segments(ledger: Ledger, told: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts of months, in their order, those of a segment within each region summed to that of the segment.
+
+    A segment is left out where one is not told of a region in which it brought anything in the years looked at.
+    """
+    accounts = ledger.books.accounts[list(SLICED)].astype(object)
+    accounts = accounts.where(accounts.notna(), UNKNOWN).assign(needed=ledger.books.revenue[:-1].any(axis=1).tolist())
+    parts: pd.DataFrame = accounts.groupby(list(SLICED))["needed"].any().reset_index()
+    pairs = zip(parts["region"], parts["segment"], strict=True)
+    parts["node"] = pd.Series([node_of("segment", region, name) for region, name in pairs], dtype=object)
+    needed = parts.groupby("segment")["needed"].sum()
+    by = told.merge(parts, on="node").groupby(["as_of", "period", "segment"], as_index=False)
+    whole = by.agg(point=("point", "sum"), needed=("needed", "sum"))
+    whole = whole[whole["needed"] == whole["segment"].map(needed)]
+    whole["node"] = "segment:" + whole["segment"].astype(object)
+    return pd.concat([told[~told["node"].isin(parts["node"])], whole])
 
 
 def forecast_accuracy(ledger: Ledger) -> Numbers:
@@ -89,12 +108,6 @@ def _new(ledger: Ledger) -> Numbers:
 
 def _yearly_cost(ledger: Ledger) -> Numbers:
     return quotient(yearly(_costs(ledger)), yearly(_new(ledger)))
-
-
-def _whole_years(ledger: Ledger) -> npt.NDArray[np.bool_]:
-    """For each reported month whether sales had begun before the twelve months that end with it."""
-    first = ledger.books.first_sale
-    return np.array([first <= pd.Timestamp(begin) for begin in ledger.books.instants[1 : MONTHS + 1]])
 
 
 WORTH: tuple[Kpi, ...] = (

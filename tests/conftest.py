@@ -1,4 +1,4 @@
-"""What tests of every room share: a private PostgreSQL, and a fresh scoring table on each kind of database."""
+"""What tests of every room share: a private PostgreSQL, a fresh scoring table on each kind of database, real data."""
 
 import importlib.util
 import os
@@ -9,12 +9,14 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+
+from bench.result import DATA
 
 START_SECONDS = 30
 SHARE_NIGHTS = {
@@ -35,6 +37,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.path.stem
         item.add_marker(pytest.mark.xdist_group("nights" if file in SHARE_NIGHTS else str(item.path)))
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Callable[[str], Path]:
+    """``dataset(name)``: the folder of a real data set. The test is skipped where it is not on this machine."""
+
+    def folder(name: str) -> Path:
+        there = DATA / name
+        if not there.is_dir():
+            pytest.skip(f"the data set is not here: {there}")
+        return there
+
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,11 @@ def ids(prefix: str, numbers: Ints, width: int = 7, missing: Bools | None = None
     return pd.Series(pd.array(text, dtype="str"))
 
 
+def numbers_of(named: pd.Series) -> Ints:
+    """The numbers of identifiers that have one letter before them: what ``ids`` was given."""
+    return np.asarray(named.str[1:].astype("int64").to_numpy(), dtype=np.int64)
+
+
 def chosen(values: tuple[str | None, ...], index: Ints) -> pd.Series:
     """Text picked from a few values by index."""
     return pd.Series(pd.array(pa.array(values, pa.string()).take(pa.array(index)), dtype="str"))
@@ -26,6 +31,12 @@ def instants(seconds: Ints) -> pd.Series:
     """Timestamps of UTC seconds; NaT for ``NEVER``."""
     stamps = pd.Series(seconds.astype("datetime64[s]").astype("datetime64[us]"))
     return stamps.mask(pd.Series(seconds >= NEVER))
+
+
+def seconds_of(column: pd.Series) -> Ints:
+    """Instants as UTC seconds; what is missing lies far back."""
+    filled = column.astype("datetime64[s]").fillna(pd.Timestamp(0))
+    return np.asarray(filled.astype("int64").to_numpy(), dtype=np.int64)
 
 
 def days(seconds: Ints) -> pd.Series:

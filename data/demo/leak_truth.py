@@ -12,7 +12,7 @@ import pandas as pd
 
 from data.calendar import first_instant, local_day
 from data.demo.catalogue import NAMES
-from data.demo.columns import ids
+from data.demo.columns import ids, seconds_of
 from data.demo.deals import KINDS, Deals
 from data.demo.journey import STAGES
 from data.demo.leaks import NOTICED_DAYS, Given, Promoted, falls
@@ -94,7 +94,7 @@ def _given_away(orders: pd.DataFrame, given: Given, as_of: int) -> pd.DataFrame:
     """Lines sold below what the policy allows; the money is what is missing to it."""
     rows = orders.iloc[given.at]
     found = rows.assign(key=rows["order_id"] + "/" + rows["line_id"], money=given.lost)
-    return found[_seconds(rows["ordered_at"]) < as_of].assign(detector="discount_beyond_policy")
+    return found[seconds_of(rows["ordered_at"]) < as_of].assign(detector="discount_beyond_policy")
 
 
 def _promoted(hidden: Hidden, as_of: int) -> pd.DataFrame:
@@ -133,13 +133,13 @@ def _stalled(hidden: Hidden, opportunities: pd.DataFrame, as_of: int) -> pd.Data
 def _unpaid(invoices: pd.DataFrame, payments: Payments, as_of: int) -> pd.DataFrame:
     """Invoices that are never paid, once they are later than nine of ten late ones are."""
     usual = max(np.quantile(payments.late[~payments.never & (payments.late > 0)], SLOWEST), 14 * DAY)
-    rows = invoices[payments.never & (_seconds(invoices["due_at"]) + usual < as_of)]
+    rows = invoices[payments.never & (seconds_of(invoices["due_at"]) + usual < as_of)]
     return rows.assign(key=rows["invoice_id"], money=rows["amount"], detector="invoice_overdue")
 
 
 def _outgrown(usage: pd.DataFrame, c: Contracts, as_of: int) -> pd.DataFrame:
     """Accounts of which for weeks more people use a product than have seats; the money is the price of the excess."""
-    rows = usage.assign(at=_seconds(usage["day"]))
+    rows = usage.assign(at=seconds_of(usage["day"]))
     rows = rows[(rows["at"] >= as_of - WEEKS * 7 * DAY) & (rows["at"] + DAY <= as_of + DAY // 2)]
     held = pd.DataFrame(
         {
@@ -173,7 +173,7 @@ def _unnoticed(tables: dict[str, pd.DataFrame], c: Contracts, as_of: int) -> pd.
     fell = fell[(fell["at"] < as_of - NOTICED_DAYS * DAY) & (fell["at"] >= as_of - (90 + NOTICED_DAYS) * DAY)]
     signs = [("activities", "happened_at"), ("tickets", "opened_at"), ("opportunities", "created_at")]
     seen = pd.concat(
-        [pd.DataFrame({"account_id": tables[t]["account_id"], "seen": _seconds(tables[t][at])}) for t, at in signs]
+        [pd.DataFrame({"account_id": tables[t]["account_id"], "seen": seconds_of(tables[t][at])}) for t, at in signs]
     )
     rows = fell.assign(account_id=ids("A", fell["account"].to_numpy(), 6).to_numpy())
     met = rows.merge(seen, on="account_id")
@@ -189,27 +189,27 @@ def _unanswered(tables: dict[str, pd.DataFrame], joined: Ints, as_of: int) -> pd
     """Accounts that never bought and came in, or asked, weeks ago, since when nobody did anything and no deal is open;
     the money is what an account that comes in brings on average."""
     accounts, deals = tables["accounts"], tables["opportunities"]
-    created = _seconds(accounts["created_at"])
+    created = seconds_of(accounts["created_at"])
     touches = tables["touches"]
     asked = touches[touches["kind"].isin(["form_submitted", "replied", "attended"])]
     who = asked["contact_id"].map(tables["contacts"].set_index("contact_id")["account_id"])
-    last = pd.Series(_seconds(asked["happened_at"]), index=who).pipe(lambda s: s[s < as_of]).groupby(level=0).max()
+    last = pd.Series(seconds_of(asked["happened_at"]), index=who).pipe(lambda s: s[s < as_of]).groupby(level=0).max()
     came = np.maximum(created, accounts["account_id"].map(last).fillna(0).to_numpy())
     done = pd.concat(
         [
-            pd.Series(_seconds(tables[table][at]), index=tables[table]["account_id"])
+            pd.Series(seconds_of(tables[table][at]), index=tables[table]["account_id"])
             for table, at in (("activities", "happened_at"), ("opportunities", "created_at"))
         ]
     )
     done = accounts["account_id"].map(done[done < as_of].groupby(level=0).max()).fillna(0).to_numpy()
-    open_ = (deals["closed_at"].isna() | (_seconds(deals["closed_at"]) >= as_of)) & (
-        _seconds(deals["created_at"]) < as_of
+    open_ = (deals["closed_at"].isna() | (seconds_of(deals["closed_at"]) >= as_of)) & (
+        seconds_of(deals["created_at"]) < as_of
     )
     busy = accounts["account_id"].isin(deals.loc[open_, "account_id"]).to_numpy()
     waits = (came < as_of - WAITS_DAYS * DAY) & (came >= as_of - COLD_DAYS * DAY)
     keep = (joined >= as_of) & (created < as_of) & waits & (done < came) & ~busy
     won = deals[(deals["outcome"] == "won") & (deals["kind"] == "new")]
-    won = won[(_seconds(won["closed_at"]) >= as_of - YEAR_DAYS * DAY) & (_seconds(won["closed_at"]) < as_of)]
+    won = won[(seconds_of(won["closed_at"]) >= as_of - YEAR_DAYS * DAY) & (seconds_of(won["closed_at"]) < as_of)]
     arrived = int(((created >= as_of - YEAR_DAYS * DAY) & (created < as_of)).sum())
     account = accounts.loc[keep, "account_id"]
     return _rows("lead_untouched", account, account, np.full(len(account), won["amount"].sum() / max(arrived, 1)))
@@ -253,12 +253,6 @@ def _midnight(span: Span) -> pd.Timestamp:
     """The first instant (naive UTC) of the day of the export: what came before it is known."""
     until = pd.Timestamp(span.until, unit="s").to_pydatetime()
     return pd.Timestamp(first_instant(local_day(until, span.timezone), span.timezone))
-
-
-def _seconds(column: pd.Series) -> Ints:
-    """Instants as UTC seconds; what is missing lies far back."""
-    filled = column.astype("datetime64[s]").fillna(pd.Timestamp(0))
-    return np.asarray(filled.astype("int64").to_numpy(), dtype=np.int64)
 
 
 def _rows(detector: str, key: pd.Series, account: pd.Series, money: np.ndarray) -> pd.DataFrame:

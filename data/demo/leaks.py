@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.demo.catalogue import NAMES, PLATFORM, PRICES
-from data.demo.columns import ids, instants
+from data.demo.columns import ids, instants, numbers_of, seconds_of
 from data.demo.deals import KINDS, Deals
 from data.demo.orders import PRICE_GROWTH, SEGMENT_DISCOUNT
 from data.demo.rhythm import DAY, NEVER, Floats, Ints, Span
@@ -51,7 +51,7 @@ class Promoted:
 def give_away(world: World, orders: pd.DataFrame, span: Span, seed: int) -> tuple[pd.DataFrame, Given]:
     """The orders, some lines of the last weeks far below the policy of their segment."""
     rng = np.random.default_rng([seed, 23])
-    at = orders["ordered_at"].astype("datetime64[s]").astype("int64").to_numpy()
+    at = seconds_of(orders["ordered_at"])
     whole = orders["line_id"] + "|" + orders["order_id"]
     returned = orders.loc[orders["status"] == "returned"]
     back = (returned["line_id"].str.removesuffix("R") + "|" + returned["order_id"]).to_numpy()
@@ -60,7 +60,7 @@ def give_away(world: World, orders: pd.DataFrame, span: Span, seed: int) -> tupl
     rows = np.sort(rng.choice(lines, min(len(lines), max(3, round(GIVEN_AWAY * len(lines)))), replace=False))
     some = orders.iloc[rows]
     product = pd.Index(NAMES).get_indexer(pd.Index(some["product_id"]))
-    account = some["account_id"].str[1:].astype("int64").to_numpy()
+    account = numbers_of(some["account_id"])
     full = some["quantity"].to_numpy() * PRICES[product] * PRICE_GROWTH ** ((at[rows] - span.start) / (365.25 * DAY))
     allowed = full * (1 - np.array(SEGMENT_DISCOUNT)[world.segment[account]] - POLICY)
     paid = np.round(allowed - full * rng.uniform(0.12, 0.35, len(rows)), 2)
@@ -174,8 +174,8 @@ def overlook(tables: dict[str, pd.DataFrame], contracts: Contracts, span: Span, 
     recent = fell[(fell["at"] > span.until - 118 * DAY) & (fell["at"] < span.until - 33 * DAY)]
     some = recent.iloc[np.sort(rng.choice(len(recent), round(OVERLOOKED * len(recent)), replace=False))]
     done = tables["activities"]
-    at = done["happened_at"].astype("datetime64[s]").astype("int64").to_numpy()
-    account = done["account_id"].str[1:].astype("int64").to_numpy()
+    at = seconds_of(done["happened_at"])
+    account = numbers_of(done["account_id"])
     moved = np.zeros(len(done), dtype=bool)
     for who, when in zip(some["account"], some["at"], strict=True):
         moved |= (account == who) & (at >= when - DAY) & (at < when + (NOTICED_DAYS + 2) * DAY)
@@ -199,7 +199,7 @@ def unanswered(world: World, tables: dict[str, pd.DataFrame], joined: Ints, span
     deals = tables["opportunities"]
     last = np.maximum(last, _last(deals, "created_at", world.count))
     busy = np.zeros(world.count, dtype=bool)
-    busy[deals.loc[deals["closed_at"].isna(), "account_id"].str[1:].astype("int64")] = True
+    busy[numbers_of(deals.loc[deals["closed_at"].isna(), "account_id"])] = True
     first = np.searchsorted(world.contact_account, prospects)
     there = (last[prospects] < asked[prospects] - DAY) & (world.contact_created[first] < asked[prospects])
     may = prospects[there & ~busy[prospects]]
@@ -222,6 +222,6 @@ def unanswered(world: World, tables: dict[str, pd.DataFrame], joined: Ints, span
 def _last(rows: pd.DataFrame, column: str, count: int) -> Ints:
     """The last instant at which each account has a row, 0 where it has none."""
     last = np.zeros(count, dtype=np.int64)
-    at = rows[column].astype("datetime64[s]").astype("int64").to_numpy()
-    np.maximum.at(last, rows["account_id"].str[1:].astype("int64").to_numpy(), at)
+    at = seconds_of(rows[column])
+    np.maximum.at(last, numbers_of(rows["account_id"]), at)
     return last

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data.demo.columns import chosen, ids, instants
+from data.demo.columns import chosen, ids, instants, numbers_of, seconds_of
 from data.demo.lives import Lives
 from data.demo.rhythm import DAY, NEVER, Bools, Ints, Span
 from data.demo.subscriptions import Contracts
@@ -43,8 +43,8 @@ def invoices_table(
     amount = np.round(contracts.mrr[row] * span_of / (30.4375 * DAY), 2)
     bought = orders[orders["status"] == "placed"].groupby("order_id", sort=True)
     per_order = bought.agg(account_id=("account_id", "first"), amount=("amount", "sum"), at=("ordered_at", "min"))
-    order_issued = per_order["at"].astype("datetime64[s]").astype("int64").to_numpy() + DAY
-    order_account = per_order["account_id"].str[1:].astype("int64").to_numpy()
+    order_issued = seconds_of(per_order["at"]) + DAY
+    order_account = numbers_of(per_order["account_id"])
     account = np.concatenate([contracts.account[row], order_account])
     at = np.concatenate([issued, order_issued])
     money = np.concatenate([amount, np.round(per_order["amount"].to_numpy(), 2)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data.demo.catalogue import NEEDS, WANTS
+from data.demo.catalogue import WANTS
 from data.demo.columns import chosen, draw, ids, instants
 from data.demo.rhythm import DAY, Bools, Floats, Ints, Span, trend
 
@@ -228,8 +228,3 @@ def _people(
         "machine": rng.random(count) < 0.25,
     }
     return contacts, people
-
-
-def need_names(need: Ints) -> pd.Series:
-    """The hidden kind of each account, in words."""
-    return chosen(NEEDS, need)

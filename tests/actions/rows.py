@@ -3,7 +3,7 @@
 from typing import Any
 
 TREATED = ["A1", "A2", "A3"]
-"""Accounts that the hash does not put aside with seed 7 (asserted below)."""
+"""Accounts that the hash does not put aside with seed 7 (``test_holdout`` asserts it)."""
 
 OWNER = {"owner_id": "O1", "weekly_hours": 40}
 PRODUCTS = [

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from app.figures import figure
+from data.errors import SettingsError
 from data.publish import publish
 from data.scoring import KPI_DEFINITIONS, KPIS, LEAKS
 from data.store import open_store
@@ -58,6 +59,13 @@ def test_a_slice_has_figures_of_its_own_and_an_unknown_one_is_told(folder: Path)
     assert rows(gelir(folder, "show", "kpis", "--slice", "region:N").out) == [["mrr", "EUR", "7"]]
     unknown = gelir(folder, "show", "kpis", "--slice", "region:S")
     assert "nothing is published of 'region:S'; there is region:N, stage:offer, total" in " ".join(unknown.out.split())
+
+
+@pytest.mark.parametrize("asked", [(), ("leaks",), ("kpis", "--all")])
+def test_a_slice_of_what_has_none_is_refused(folder: Path, asked: tuple[str, ...]) -> None:
+    refused = gelir(folder, "show", *asked, "--slice", "region:N")
+    assert refused.code == SettingsError.exit_code
+    assert "ask for gelir show kpis --slice region:N" in " ".join(refused.err.split())
 
 
 def test_leaks_are_summed_by_kind_before_the_dearest_are_shown(folder: Path) -> None:

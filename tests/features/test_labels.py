@@ -10,8 +10,8 @@ import pytest
 
 from data.calendar import first_instant
 from features.company import Company
-from features.labels import at_risk, bought_new, revenue_after, silence_days, won
-from features.leaving import churned
+from features.labels import at_risk, revenue_after, silence_days, won
+from features.leaving import bought_new, churned
 from features.spine import account_spine, opportunity_spine, past_dates
 
 DAY, AS_OF, HORIZON = date(2024, 3, 1), date(2024, 7, 1), 90
@@ -134,36 +134,6 @@ def test_today_s_risk_needs_no_window(build: Callable[..., Company]) -> None:
     company = build(AS_OF, accounts=[{"account_id": "a"}], subscriptions=[held("a", "2023-01-01")])
     rows = at_risk(company, account_spine(company, [AS_OF]), HORIZON).execute()
     assert rows[["relation", "at_risk"]].to_numpy().tolist() == [["subscription", True]]
-
-
-def test_bought_new_is_a_product_or_higher_tier_never_had(look: Callable[..., pd.DataFrame]) -> None:
-    products = [
-        {"product_id": "basic", "family": "suite", "tier": 1},
-        {"product_id": "pro", "family": "suite", "tier": 2},
-        {"product_id": "other"},
-    ]
-    rows = look(
-        bought_new,
-        products=products,
-        orders=[
-            line("again", "2024-01-01", "basic"),
-            line("again", "2024-04-01", "basic"),
-            line("higher", "2024-01-01", "basic"),
-            line("lower", "2024-01-01", "pro"),
-            line("lower", "2024-04-01", "basic"),
-            line("other", "2024-01-01", "basic"),
-            line("other", "2024-04-01", "other"),
-            line("cancelled", "2024-01-01", "basic"),
-            line("cancelled", "2024-04-01", "other", status="cancelled"),
-            line("after", "2024-01-01", "basic"),
-            line("after", END, "other"),
-            line("known late", "2024-01-01", "basic"),
-            line("known late", "2024-02-01", "other", known_at="2024-04-01"),
-        ],
-        subscriptions=[held("higher", "2024-04-01", product="pro")],
-    )
-    assert rows.bought[rows.bought].index.tolist() == ["higher", "other"]
-    assert len(rows) == 7
 
 
 def test_revenue_after_is_net_orders_and_subscriptions_by_the_day(look: Callable[..., pd.DataFrame]) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pytest
 
 from data.calendar import first_instant
 from data.contract import CONTRACT, Table
@@ -18,7 +17,6 @@ from tests.flows.plain_night import plain_night
 UNTIL = datetime(2026, 3, 15, 14, 0)
 AS_OF = date(2026, 1, 20)
 TIMEZONE = "Europe/Istanbul"
-RETAIL = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "rev_online_retail_uci"
 RETAIL_AS_OF = date(2011, 6, 1)
 TELLS_OF_WHAT_WAS_NOT_KNOWN = {"reading", "quarantine", "quarantined", "promises"}
 """They count rows that were not known yet, or say that a reference is not known *yet*: for stewards, not for models."""
@@ -60,14 +58,13 @@ def test_the_demo_company_is_scored_the_same_without_its_future(tmp_path):
     same_night(tmp_path / "a", tmp_path / "b", "demo", (crm, cut), AS_OF)
 
 
-@pytest.mark.skipif(not RETAIL.is_dir(), reason=f"needs the real data set in {RETAIL}")
-def test_online_retail_is_scored_the_same_without_its_future(tmp_path):
+def test_online_retail_is_scored_the_same_without_its_future(tmp_path, dataset):
     """A sixth of the customers, to be quick; eighteen months are known, the half year after them deleted."""
     cut = tmp_path / "cut"
     cut.mkdir()
     some = tmp_path / "some"
     some.mkdir()
-    for file in RETAIL.glob("*.parquet"):
+    for file in dataset("rev_online_retail_uci").glob("*.parquet"):
         customer = '"Customer ID"' if "II" in file.name else '"CustomerID"'
         sixth = f"SELECT * FROM '{file}' WHERE coalesce({customer}::BIGINT, Quantity) % 6 = 0"
         duckdb.execute(f"COPY ({sixth}) TO '{some / file.name}' (FORMAT parquet)")

@@ -69,13 +69,14 @@ CUSTOMERS = f"""
                     UNION ALL SELECT account_id, started_at FROM subscriptions) GROUP BY account_id),
          joined AS (SELECT count(*) AS n FROM firsts WHERE inst >= $ago AND inst < $end)"""
 CLOSED = """
-    WITH told AS (SELECT opportunity_id, arg_max(new_value, changed_at) AS amount
+    WITH told AS (SELECT opportunity_id, coalesce(new_value::DOUBLE, 0) AS amount
                   FROM opportunity_changes JOIN opportunities o USING (opportunity_id)
-                  WHERE field = 'amount' AND changed_at < o.closed_at GROUP BY 1),
-         closed AS (SELECT o.*, coalesce(told.amount::DOUBLE, o.amount, 0) AS stood
+                  WHERE field = 'amount' AND changed_at < o.closed_at
+                  QUALIFY row_number() OVER (PARTITION BY opportunity_id ORDER BY changed_at DESC) = 1),
+         closed AS (SELECT o.*, coalesce(told.amount, o.amount, 0) AS stood
                     FROM opportunities o LEFT JOIN told USING (opportunity_id))"""
 OPEN = """
-    WITH told AS (SELECT opportunity_id, new_value::DOUBLE AS amount FROM opportunity_changes
+    WITH told AS (SELECT opportunity_id, coalesce(new_value::DOUBLE, 0) AS amount FROM opportunity_changes
                   WHERE field = 'amount' AND changed_at < $end
                   QUALIFY row_number() OVER (PARTITION BY opportunity_id ORDER BY changed_at DESC) = 1),
          open_deals AS (SELECT o.opportunity_id, coalesce(told.amount, o.amount, 0) AS amount
@@ -140,7 +141,8 @@ SQL: dict[str, str] = {
         * (SELECT avg(coalesce(amount, 0)) FROM year WHERE outcome = 'won')
         / (SELECT avg(date_diff('second', created_at, closed_at)) / 86400 FROM year WHERE outcome = 'won')""",
     "coverage": f"""{OPEN} SELECT (SELECT sum(amount) FROM open_deals)
-        / (SELECT sum(amount) / 4 FROM year WHERE outcome = 'won')""",
+        / (SELECT sum(amount) / 4 FROM year WHERE outcome = 'won')
+        WHERE (SELECT min(created_at) FROM opportunities) <= $ago""",
     "cac": f"""{CUSTOMERS} SELECT (SELECT sum(amount) FROM costs
             WHERE lower(team) IN ('sales', 'marketing') AND month BETWEEN $month AND last_day($month::DATE))
         / nullif((SELECT count(*) FROM firsts WHERE inst >= $start AND inst < $end), 0)""",
@@ -192,8 +194,9 @@ def as_known_tables(company: Company, lifetimes: pd.DataFrame) -> duckdb.DuckDBP
     """The company's tables, as it knows them, in a database of the test's own."""
     con = duckdb.connect()
     for name, table in company.tables.items():
-        rows = table.to_pyarrow()  # noqa: F841  # DuckDB reads the variable
-        con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
+        con.register("rows", table.to_pyarrow())
+        con.execute(f"CREATE TABLE {name} AS FROM rows")
+        con.unregister("rows")
     con.register("lifetimes", lifetimes)
     con.execute(EARNED, {"until": company.as_of})
     return con

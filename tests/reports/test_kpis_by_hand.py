@@ -23,7 +23,7 @@ def deal(key: str, created: str, closed: str | None, outcome: str | None, amount
             "amount": amount}  # fmt: skip
 
 
-def change(key: str, at: str, field: str, value: str) -> dict[str, Any]:
+def change(key: str, at: str, field: str, value: str | None) -> dict[str, Any]:
     return {"opportunity_id": key, "changed_at": at, "field": field, "new_value": value}
 
 
@@ -79,8 +79,43 @@ def test_the_pipeline_moves_as_fast_as_the_year_says(sold: pd.DataFrame) -> None
     assert figure(sold, "open_deals", "2024-06-01") == 2.0
     # of 4 closed 2 were won, for 750 on average, after 30 and 40 days: 2 × 0.5 × 750 ÷ 35
     assert figure(sold, "pipeline_velocity", "2024-06-01") == pytest.approx(2 * 0.5 * 750 / 35, abs=0.005)
-    assert figure(sold, "coverage", "2024-06-01") == pytest.approx(750 / (1500 / 4))
+    assert figure(sold, "coverage", "2024-06-01") is None, "its first deal is eight months old"
     assert set(sold.loc[sold["kpi"] == "pipeline_velocity", "unit"]) == {"EUR a day"}
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_amount_that_was_emptied_is_none_and_not_the_one_before(nothing: str | None) -> None:
+    emptied = [("2024-05-01", "1000"), ("2024-06-10", nothing)]
+    rows = key_figures(
+        build_company(
+            AS_OF,
+            accounts=[{"account_id": "A"}],
+            opportunities=[
+                deal("W", "2024-05-01", "2024-06-20", "won", 800),
+                deal("L", "2024-05-01", "2024-06-20", "lost", 500),
+                deal("O", "2024-05-01", None, None, 700),
+                deal("P", "2024-05-01", None, None, 60),
+            ],
+            opportunity_changes=[change(key, at, "amount", value) for key in ("L", "O") for at, value in emptied],
+        )
+    )
+    assert figure(rows, "win_rate_value", "2024-06-01") == 1.0, "800 of 800: the other one was worth nothing said"
+    assert figure(rows, "pipeline", "2024-05-01") == 800 + 1000 + 1000 + 60
+    assert figure(rows, "pipeline", "2024-06-01") == 60
+
+
+def test_coverage_asks_what_a_quarter_must_bring_of_a_whole_year() -> None:
+    deals = [
+        deal("L", "2023-05-31 20:59", "2023-06-02", "lost", 10),  # May in Istanbul: the year to May begins with it
+        deal("W", "2023-06-05", "2024-05-10", "won", 1600),
+        deal("O", "2024-05-20", None, None, 600),
+    ]
+    rows = key_figures(build_company(AS_OF, accounts=[{"account_id": "A"}], opportunities=deals))
+    assert figure(rows, "coverage", "2024-05-01") == pytest.approx(600 / (1600 / 4))
+    late = [{**deals[0], "created_at": "2023-05-31 21:01"}, *deals[1:]]
+    rows = key_figures(build_company(AS_OF, accounts=[{"account_id": "A"}], opportunities=late))
+    assert figure(rows, "coverage", "2024-05-01") is None
+    assert figure(rows, "coverage", "2024-06-01") == pytest.approx(600 / (1600 / 4))
 
 
 def test_a_stage_is_passed_by_who_goes_on_or_wins(sold: pd.DataFrame) -> None:
@@ -212,6 +247,38 @@ def test_forecasts_are_judged_by_what_came(worth: pd.DataFrame) -> None:
     assert figure(worth, "forecast_accuracy", "2024-06-01") == pytest.approx(0.5)
     assert figure(worth, "forecast_bias", "2024-06-01") == pytest.approx(-0.5)
     assert figure(worth, "forecast_accuracy", "2024-04-01") is None
+
+
+def test_the_forecast_of_a_segment_is_the_sum_of_its_regions() -> None:
+    places = {"A": ("N", "Large"), "B": ("S", "Large"), "C": (None, "Large"), "D": ("N", "Small"), "E": ("S", None),
+              "never sold to": ("W", "Large")}  # fmt: skip
+    company = build_company(
+        AS_OF,
+        accounts=[{"account_id": one, "region": region, "segment": name} for one, (region, name) in places.items()],
+        orders=[order(f"{one}{month}", one, 100, f"2024-{month}-10") for one in "ABCDE" for month in ("05", "06")],
+    )
+    may, june = date(2024, 5, 1), date(2024, 6, 1)
+    told = [
+        (date(2024, 4, 20), "segment:N/Large", "month", may, 999.0),  # a later night says
+        (date(2024, 4, 20), "segment:S/Large", "month", may, 999.0),
+        (date(2024, 4, 20), "segment:unknown/Large", "month", may, 999.0),
+        (may, "segment:N/Large", "month", may, 120.0),
+        (may, "segment:S/Large", "month", may, 60.0),
+        (may, "segment:unknown/Large", "month", may, 150.0),
+        (may, "segment:N/Small", "month", may, 90.0),
+        (may, "segment:S/unknown", "month", may, 80.0),
+        (may, "region:N", "month", may, 210.0),
+        (date(2024, 5, 28), "segment:N/Large", "month", june, 150.0),
+        (date(2024, 5, 28), "segment:S/Large", "month", june, 150.0),  # of those without a region nothing is said
+    ]
+    columns = ["as_of", "node", "grain", "period", "point"]
+    rows = key_figures(company, forecasts=pd.DataFrame(told, columns=columns))
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:Large") == pytest.approx(330 / 300 - 1)
+    assert figure(rows, "forecast_accuracy", "2024-05-01", "segment:Large") == pytest.approx(0.9)
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:Small") == pytest.approx(-0.1)
+    assert figure(rows, "forecast_bias", "2024-05-01", "segment:unknown") == pytest.approx(-0.2)
+    assert figure(rows, "forecast_bias", "2024-05-01", "region:N") == pytest.approx(0.05)
+    assert figure(rows, "forecast_bias", "2024-06-01", "segment:Large") is None
 
 
 def test_every_definition_can_be_read() -> None:
