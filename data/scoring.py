@@ -73,6 +73,7 @@ SUBSCRIPTION_SCORES = Table(
         *(column for name in CONTRACT_CHANCES for column in _within(name)),
         Column("renewal", "number", minimum=0.0, maximum=1.0),
         Column("expansion_by_term", "number", minimum=0.0, maximum=1.0),
+        Column("term_horizon_days", "integer"),
         Column("expires_at", "date", required=True),
     ),
 )

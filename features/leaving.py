@@ -8,6 +8,7 @@ from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from features.company import Company
 from features.labels import at_risk, first_purchases, silence_days, windows
@@ -134,6 +135,22 @@ def subscription_grew(company: Company, spine: ir.Table, horizon_days: int, cove
     return _came(company, spine, ends.filter(ends.expands), "subscription_id", "grew", horizon_days, covered_until)
 
 
+def renewed(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per subscription and date of the spine: ``subscription_id, as_of, renewed``: it had not ended, with none
+    that followed, by ``end_at``, the end of the day on which its term ended as the spine has it."""
+    ends = subscription_ends(company)
+    rows = _until(spine, covered_until)
+    came = _within(rows, ends.filter(ends.ends), "subscription_id", "ended")
+    return came.select("subscription_id", "as_of", renewed=~came.ended)
+
+
+def grew_by_term(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
+    """One row per subscription and date of the spine: ``subscription_id, as_of, grew``: one that brings more followed
+    by ``end_at``, the end of the day on which its term ended as the spine has it."""
+    ends = subscription_ends(company)
+    return _within(_until(spine, covered_until), ends.filter(ends.expands), "subscription_id", "grew")
+
+
 def ordered_again(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
     """One row per account and date of the spine: ``account_id, as_of, ordered`` within the horizon."""
     return _came(company, spine, orders_again(company), "account_id", "ordered", horizon_days, covered_until)
@@ -171,6 +188,21 @@ def _came(
 ) -> ir.Table:
     """One row per case and date of the spine: ``by, as_of`` and whether an event of it lies within the horizon."""
     rows = windows(company, spine.select(by, "as_of", "as_of_at"), horizon_days, covered_until)
+    return _within(rows, events, by, name)
+
+
+def _until(spine: ir.Table, covered_until: datetime) -> ir.Table:
+    """The spine, whose rows' own windows (``end_at``) must be over."""
+    last = spine.end_at.max().execute()
+    if not pd.isna(last) and last > covered_until:
+        raise ValueError(
+            f"the data covers what happened before {covered_until} UTC; a term ends at {last}: ask once it is over"
+        )
+    return spine
+
+
+def _within(rows: ir.Table, events: ir.Table, by: str, name: str) -> ir.Table:
+    """One row per row given (``by, as_of, as_of_at, end_at``): whether an event of it lies within its window."""
     joined = rows.join(events.select(by, "event_at"), by)
     within = joined.filter(joined.event_at >= joined.as_of_at, joined.event_at < joined.end_at)
     found = within.select(by, "as_of").distinct().mutate(came=True)

@@ -16,7 +16,15 @@ import pyarrow as pa
 from data.calendar import first_instant
 from features.company import Company
 from features.labels import revenue_after, won
-from features.leaving import bought_new, churned, ordered_again, subscription_ended, subscription_grew
+from features.leaving import (
+    bought_new,
+    churned,
+    grew_by_term,
+    ordered_again,
+    renewed,
+    subscription_ended,
+    subscription_grew,
+)
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
 
@@ -41,6 +49,9 @@ class Outcome:
     """The contract table in which the key must still be: a merged or deleted entity has no outcome."""
     model_of: str | None = None
     horizon_days: int | None = None
+    horizon_in: str | None = None
+    """The column that says what each row looks ahead, where rows differ: its ``label`` then reads ``end_at`` of the
+    spine, the end of each row's own window."""
     said: str | None = None
 
     @property
@@ -52,6 +63,11 @@ class Outcome:
     def maker(self) -> str:
         """What the columns of its model and horizon are named by."""
         return self.model_of or self.shown
+
+    @property
+    def horizon_column(self) -> str:
+        """The column that says what it looks ahead, where ``horizon_days`` does not."""
+        return self.horizon_in or f"{self.maker}_horizon_days"
 
 
 def _curve(outcome: Outcome) -> tuple[Outcome, ...]:
@@ -91,6 +107,28 @@ OUTCOMES: tuple[Outcome, ...] = (
             "expansion", "subscription_scores", "subscription_id", "chance", subscription_grew, "grew", "subscriptions"
         )
     ),
+    Outcome(
+        "renewal",
+        "subscription_scores",
+        "subscription_id",
+        "chance",
+        renewed,
+        "renewed",
+        "subscriptions",
+        model_of="churn",
+        horizon_in="term_horizon_days",
+    ),
+    Outcome(
+        "expansion_by_term",
+        "subscription_scores",
+        "subscription_id",
+        "chance",
+        grew_by_term,
+        "grew",
+        "subscriptions",
+        model_of="expansion",
+        horizon_in="term_horizon_days",
+    ),
     Outcome("win", "opportunity_scores", "opportunity_id", "chance", won, "won", "opportunities"),
 )
 
@@ -107,7 +145,7 @@ def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     maker, said = outcome.maker, outcome.shown
     rows = rows[rows[said].notna()].reset_index(drop=True)
     nothing = pd.Series(float("nan"), index=rows.index)
-    horizons = rows[f"{maker}_horizon_days"] if outcome.horizon_days is None else outcome.horizon_days
+    horizons = rows[outcome.horizon_column] if outcome.horizon_days is None else outcome.horizon_days
     told = pd.DataFrame(
         {
             "key": rows[outcome.key].astype("str"),
@@ -122,24 +160,29 @@ def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     return told
 
 
+def windows_differ(score: str) -> bool:
+    """Whether rows of a score look ahead each to a day of its own."""
+    return any(outcome.horizon_in is not None for outcome in OUTCOMES if outcome.score == score)
+
+
 def happened(company: Company, score: str, horizon_days: int, told: pd.DataFrame) -> pd.DataFrame:
-    """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of``): ``outcome`` added.
+    """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of, closes_on``): ``outcome``
+    added. Where ``windows_differ``, ``horizon_days`` is the longest of them.
 
     The outcome is NaN where there is none to be had: the entity is there no more, or could not do what was foretold.
     Raises ``ValueError`` for windows that the company's date does not cover.
     """
     outcome = next(one for one in OUTCOMES if one.score == score)
-    dates = told["as_of"].drop_duplicates()
-    instants = {day: first_instant(day, company.timezone) for day in dates}
-    spine = ibis.memtable(
-        pa.table(
-            {
-                outcome.key: pa.array(told["key"], pa.string()),
-                "as_of": pa.array(told["as_of"], pa.date32()),
-                "as_of_at": pa.array([instants[day] for day in told["as_of"]], pa.timestamp("us")),
-            }
-        )
-    )
+    days = {*told["as_of"], *(told["closes_on"] if outcome.horizon_in is not None else ())}
+    instants = {day: first_instant(day, company.timezone) for day in days}
+    columns = {
+        outcome.key: pa.array(told["key"], pa.string()),
+        "as_of": pa.array(told["as_of"], pa.date32()),
+        "as_of_at": pa.array([instants[day] for day in told["as_of"]], pa.timestamp("us")),
+    }
+    if outcome.horizon_in is not None:
+        columns["end_at"] = pa.array([instants[day] for day in told["closes_on"]], pa.timestamp("us"))
+    spine = ibis.memtable(pa.table(columns))
     there = company.tables[outcome.of].select(outcome.key).distinct()
     spine = spine.semi_join(there, outcome.key).cache()
     label = outcome.label(company, spine, horizon_days, company.as_of_at)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from data.calendar import local_day
 from data.scoring import CHANCES, CONTRACT_CHANCES, SCORES
 from features.company import Company
 from models.lifetime import bought_again, lifetime_scores
@@ -59,7 +60,11 @@ def subscription_scores(
         frame = _with_score(frame, "subscription_id", score, given, said)
         named_so = {"within_30": f"{score}_30", "within_180": f"{score}_180", "by_term": f"{score}_by_term"}
         frame = _with_more(frame, "subscription_id", given.get(score), named_so)
-    return _expiring(frame.assign(renewal=1.0 - frame["churn_by_term"].astype("float64")), company)
+    ends = [None if pd.isna(at) else local_day(at, company.timezone) for at in frame["term_ends_at"]]
+    ahead = pd.Series([None if end is None else (end - company.as_of).days + 1 for end in ends], index=frame.index)
+    told = frame[["churn_by_term", "expansion_by_term"]].notna().any(axis=1)
+    renewal = 1.0 - frame["churn_by_term"].astype("float64")
+    return _expiring(frame.assign(renewal=renewal, term_horizon_days=ahead.where(told)), company)
 
 
 def upsell_scores(

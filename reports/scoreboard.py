@@ -19,7 +19,7 @@ import pandas as pd
 
 from data.scoring import RELIABILITY, SCOREBOARD, conform
 from features.company import Company
-from features.outcomes import OUTCOMES, happened
+from features.outcomes import OUTCOMES, happened, windows_differ
 
 TENTHS = 10
 DRAWS, REACH = 500, 2.576
@@ -40,8 +40,9 @@ def match(company: Company, said: pd.DataFrame) -> pd.DataFrame:
     closed = said[(said["closes_on"] <= company.as_of) & said["score"].isin(known)]
     new = closed["outcome_as_of"].isna()
     parts = [closed[~new].assign(new=False)]
-    for _, rows in closed[new].groupby(["score", "horizon_days"], sort=True):
-        score, horizon = str(rows["score"].iloc[0]), int(rows["horizon_days"].iloc[0])
+    horizons = closed["horizon_days"].where(~closed["score"].map(windows_differ).astype(bool), 0)
+    for _, rows in closed[new].groupby([closed["score"], horizons], sort=True):
+        score, horizon = str(rows["score"].iloc[0]), int(rows["horizon_days"].max())
         parts.append(happened(company, score, horizon, rows.drop(columns="outcome")).assign(new=True))
     return pd.concat(parts, ignore_index=True)
 

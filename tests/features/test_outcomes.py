@@ -26,17 +26,18 @@ def test_every_score_names_columns_that_its_table_has() -> None:
     tables = {table.name: table for table in OUTPUTS}
     for outcome in OUTCOMES:
         wanted = {outcome.key, outcome.shown, f"{outcome.maker}_model"}
-        wanted |= {f"{outcome.maker}_horizon_days"} if outcome.horizon_days is None else set()
+        wanted |= {outcome.horizon_column} if outcome.horizon_days is None else set()
         assert wanted <= set(tables[outcome.table].by_name), outcome.score
     assert len({outcome.score for outcome in OUTCOMES}) == len(OUTCOMES)
 
 
 @pytest.mark.parametrize("table", [ACCOUNT_SCORES, SUBSCRIPTION_SCORES, OPPORTUNITY_SCORES], ids=lambda t: t.name)
 def test_every_chance_with_a_horizon_is_matched_with_what_happens(table: Table) -> None:
-    """A column of 30, 90 or 180 days (all that have a model of their own) has its line."""
+    """A column of 30, 90 or 180 days (all that have a model of their own), or by the end of a term, has its line."""
     matched = {outcome.shown for outcome in OUTCOMES if outcome.table == table.name}
     owned = {name.removesuffix("_model") for name in table.by_name if name.endswith("_model")} - {"lifetime_value"}
-    assert owned | {name for name in table.by_name if name.endswith(("_30", "_180"))} == matched
+    asked = {name for name in table.by_name if name.endswith(("_30", "_180", "_by_term")) or name == "renewal"}
+    assert owned | asked == matched
 
 
 def test_scores_are_told_with_their_maker_and_the_day_their_window_closes() -> None:
@@ -129,3 +130,38 @@ def test_orders_and_subscriptions_are_matched_within_each_horizon(build) -> None
     assert came("expansion", 90, "gone", "grown") == [0.0, 0.0]
     assert came("expansion_180", 180, "gone", "grown") == [0.0, 1.0]
     assert came("churn_30", 30, "A") == [0.0]
+
+
+def test_what_a_term_brings_is_matched_on_the_day_after_it_ends(build) -> None:
+    held = {"account_id": "A", "product_id": "P", "mrr": 10.0, "seats": 1, "started_at": "2023-06-01"}
+    company = build(
+        date(2024, 8, 1),
+        accounts=[{"account_id": "A"}],
+        products=[{"product_id": "P"}, {"product_id": "Q"}, {"product_id": "R"}],
+        subscriptions=[
+            {**held, "subscription_id": "gone", "term_ends_at": "2024-04-01", "ended_at": "2024-04-01"},
+            {**held, "subscription_id": "kept", "product_id": "Q", "term_ends_at": "2024-04-01"},
+            {**held, "subscription_id": "grown", "product_id": "R", "term_ends_at": "2024-05-01",
+             "ended_at": "2024-05-01"},
+            {**held, "subscription_id": "larger", "product_id": "R", "mrr": 20.0, "started_at": "2024-05-01"},
+            {**held, "subscription_id": "later", "account_id": "A", "product_id": "S", "term_ends_at": "2024-05-01",
+             "ended_at": "2024-05-03"},
+        ],
+    )  # fmt: skip
+    closes = [date(2024, 4, 2), date(2024, 4, 2), date(2024, 5, 2), date(2024, 5, 2)]
+    told = said("gone", "kept", "grown", "later").assign(closes_on=closes)
+    assert happened(company, "renewal", 63, told)["outcome"].tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert happened(company, "expansion_by_term", 63, told)["outcome"].tolist() == [0.0, 0.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match="ask once it is over"):
+        happened(company, "renewal", 63, told.assign(closes_on=date(2024, 9, 1)))
+
+
+def test_scores_of_a_term_look_ahead_each_to_its_own_day() -> None:
+    rows = {"subscription_id": ["S", "T", "U"], "renewal": [0.75, 0.5, None], "churn_model": "subscription_churn v1",
+            "churn_horizon_days": 90, "term_horizon_days": [10, 31, None]}  # fmt: skip
+    frame = conform(pd.DataFrame(rows), SUBSCRIPTION_SCORES)
+    told = scores_told({"subscription_scores": frame}, AS_OF).query("score == 'renewal'")
+    assert told[["key", "value", "horizon_days", "closes_on"]].values.tolist() == [
+        ["S", 0.75, 10, date(2024, 3, 11)],
+        ["T", 0.5, 31, date(2024, 4, 1)],
+    ]
