@@ -20,7 +20,7 @@ from features.series import rhythm
 from models.album import Album
 from models.carried import kept
 from models.fan import errors_picture, fan_picture
-from models.forecast_judgement import Judged, held, judged, level_weights
+from models.forecast_judgement import Judged, held, judged, learnt_from, level_weights
 from models.forecaster import POOL, Forecaster
 from models.histories import Numbers
 from models.model import Abstention, Challenger, Champion, Fold, Judgement
@@ -117,7 +117,8 @@ class Revenue:
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the origins and series on which a challenger of this date is judged.
 
-        What it learnt from (periods that were over when it was trained) is NaN; the plain baseline learnt nothing.
+        What it learnt from (periods that were over when it was trained, not the one under way then) is NaN; the plain
+        baseline learnt nothing.
         """
         known = self._known(company)
         if isinstance(known, Abstention):
@@ -136,11 +137,7 @@ class Revenue:
             if plain:
                 tables.append(_as_plain(table))
                 continue
-            ends = made.calendar_.days(np.array([one.ends for one in made.histories_], dtype=np.int64)).max()
-            unit = pd.Timedelta(days=7) if tree.grain == "week" else pd.Timedelta(days=30.4375)
-            over = (pd.Timestamp(champion.trained_as_of) - ends) / unit
-            steps = np.arange(table.lost.shape[2])
-            seen = np.array([[step + 1 - back <= over for step in steps] for back in table.backs])
+            seen = learnt_from(made, table.backs, table.lost.shape[2], champion.trained_as_of)
             tables.append(_unseen(table, seen))
         return _judgement(tables, {})
 

@@ -11,12 +11,15 @@ import pytest
 from data.scoring import REVENUE_FORECAST, conform
 from features.company import Company
 from features.series import takings, under_way
+from models.forecast_judgement import learnt_from
 from models.model import Abstention, Challenger, Champion
 from models.number import Number, put_together
+from models.outlook import MAIN, trees_of
 from models.revenue import Revenue
 from tests.models.living_company import company_of
 
 AS_OF = date(2025, 1, 15)
+GRAINS = ("month", "week")
 PLACES = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
 
 
@@ -218,6 +221,30 @@ def test_the_champion_is_judged_only_on_what_it_had_not_learnt(grown: Company, c
     plain = Revenue().judge(champion_of(challenger, ships="baseline"), grown)
     assert not isinstance(plain, Abstention)
     assert plain.losses == challenger.judgement.baseline_losses
+
+
+def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_was_trained(
+    grown: Company, challenger: Challenger
+) -> None:
+    told = []
+    for grain in GRAINS:
+        tree = next(tree for tree in trees_of(grown) if tree.key == f"{MAIN} {grain}")
+        told.append(tree.forecaster(grown))
+        told[-1].read(tree.long, tree.leaves)
+    # the last complete month is December, the last complete week that of the 6th of January
+    in_december, on_its_first = (
+        learnt_from(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
+    )
+    over = [[True, True, False, False], [True, False, False, False], [False] * 4]
+    assert in_december.tolist() == on_its_first.tolist() == over
+    assert learnt_from(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
+        [True, False, False, False, False, False, False]
+    ]
+    month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
+    judged = Revenue().judge(month_old, grown)
+    assert not isinstance(judged, Abstention)
+    assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
+    assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
 
 
 def test_the_law_facts_from_the_date_on_change_no_forecast(forecast: pd.DataFrame, challenger: Challenger) -> None:
