@@ -87,7 +87,8 @@ def _atoms(
         scored = wide.reindex(index=deals["opportunity_id"], columns=list(EDGES[1:])).to_numpy(dtype=np.float64)
         curves = np.where(np.isnan(scored), curves, scored)
         bring = deals["opportunity_id"].map(frames["win"].set_index("opportunity_id")["expected_amount"])
-        deals = deals.assign(amount=bring.astype("float64").fillna(deals["amount"]))
+        kept = (bring.astype("float64") / deals["amount"]).where(deals["amount"] > 0).fillna(1.0)
+        deals = deals.assign(once=deals["once"] * kept, monthly=deals["monthly"] * kept)
     pending = deal_atoms(deal_rows(deals), curves, pieces)
     past = np.where(pieces.ahead, 0.0, 1.0)
     first, last = pieces.first, pieces.first + pieces.days

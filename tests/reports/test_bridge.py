@@ -21,7 +21,7 @@ from models.revenue import Revenue
 from reports.bridge import CAUSES, MODEL, Side, between
 from tests.features.company_builder import build_company
 from tests.models.living_company import company_of
-from tests.reports.numbers import number_of
+from tests.reports.numbers import number_of, won_by
 
 SINCE, NOW = date(2024, 6, 5), date(2024, 6, 12)
 DEAL = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-05-01"}
@@ -130,6 +130,30 @@ def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
     assert told["lost"] == pytest.approx(-expected * (1 - 0.4), rel=0.05)
     rows = moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN))
     assert rows.loc[rows["cause"] == "lost", "evidence"].iloc[1].startswith("1 of them: D -")
+
+
+def test_what_a_model_thinks_of_a_stage_is_no_change_of_the_amount() -> None:
+    """The deal moves on, so that it is likelier to be won, and then of less of its amount: only the amount of the
+    company's own records is the amount."""
+    late, dearer = (changes("D", "2024-06-10", **change) for change in ({"stage": "late"}, {"amount": 9_000}))
+    before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    for change, brings, cause in ((late, 4_000.0, "deal moved"), (dearer, 9_000.0, "amount changed")):
+        now = company(NOW, opportunities=[DEAL], opportunity_changes=[*BORN, *change])
+        old = number_of(before, won_by("D", 0.3, 5_000.0))
+        new = number_of(now, won_by("D", 0.6 if cause == "deal moved" else 0.3, brings))
+        rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+        adds_up(rows, old, new)
+        told = by_cause(rows[rows["node"] == "total"])
+        assert told[cause] > 100
+        assert set(told.index) & {"deal moved", "amount changed"} == {cause}
+
+
+def test_what_a_deal_would_bring_is_the_models_and_its_amount_the_companys() -> None:
+    then = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    less, whole = (number_of(then, won_by("D", 0.5, brings)).atoms for brings in (4_000.0, 5_000.0))
+    deals = [atoms[atoms["kind"] == "deal"] for atoms in (less, whole)]
+    assert set(deals[0]["amount"]) == {5_000.0}
+    assert deals[0]["open_deals"].to_numpy() == pytest.approx(0.8 * deals[1]["open_deals"].to_numpy())
 
 
 def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
