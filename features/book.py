@@ -9,7 +9,7 @@ import pandas as pd
 from features.clock import Clock
 from features.company import Company
 from features.leaving import FOLLOWS_DAYS
-from features.opportunities import opportunity_values
+from features.opportunities import PRIOR_DEALS, opportunity_values
 from features.places import PLACES, placed
 from features.spine import opportunity_spine
 
@@ -95,6 +95,16 @@ def stages_reached(company: Company) -> pd.DataFrame:
     rows = named.group_by("opportunity_id", stage="new_value").agg(reached=clock.day(named.changed_at.min()))
     frame: pd.DataFrame = rows.order_by("opportunity_id", "stage").execute()
     return frame.assign(reached=pd.to_datetime(frame["reached"]))
+
+
+def share_won_by_stage(closed: pd.DataFrame, reached: pd.DataFrame) -> dict[str, float]:
+    """The share won of ``closed_deals`` that had reached each stage (``stages_reached``), drawn towards that of all
+    (``""``); 0 where none is closed."""
+    every = float(closed["won"].astype(float).mean()) if len(closed) else 0.0
+    ends = reached.merge(closed[["opportunity_id", "won"]], on="opportunity_id")
+    counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
+    rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
+    return {"": every, **{str(stage): float(rate) for stage, rate in rates.items()}}
 
 
 def orders_by_cohort(company: Company) -> pd.DataFrame:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.book import closed_deals, contracts, open_deals, orders_around, orders_by_cohort, stages_reached
+from features.book import (
+    closed_deals,
+    contracts,
+    open_deals,
+    orders_around,
+    orders_by_cohort,
+    share_won_by_stage,
+    stages_reached,
+)
 from features.company import Company
 from features.places import PLACES
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
@@ -24,8 +32,6 @@ from models.pieces import MONTHS, Pieces
 CONTRACT_DAYS, DEAL_DAYS = 365, 730
 WIN_DAYS = 31
 """What an account starts, ends or orders so near to a win is laid to it."""
-PRIOR_DEALS = 10.0
-"""How many deals the company's own win rate weighs in the rate of a stage."""
 MOST_ORIGINS = 18
 MOST_UPLIFT, MOST_SHARE = 2.0, 1.0
 
@@ -138,25 +144,16 @@ class Books:
         closed = closed[closed["closed"] >= at - pd.Timedelta(days=DEAL_DAYS)]
         won = closed[closed["won"].astype(bool)]
         seen = won[won["closed"] < at - pd.Timedelta(days=WIN_DAYS)]
-        every = float(won["won"].count() / len(closed)) if len(closed) else 0.0
         return Rates(
             ends=float(gone["mrr"].sum()) / exposed if exposed else 0.0,
             grows=base / exposed if exposed else 0.0,
             uplift=min(float((grown["next_mrr"] - grown["mrr"]).sum()) / base, MOST_UPLIFT) if base else 0.0,
-            wins={"": every, **self._by_stage(closed, at, every)},
+            wins=share_won_by_stage(closed, self.reached[self.reached["reached"] < at]),
             cycle=float((won["closed"] - won["created"]).dt.days.mean()) if len(won) else 90.0,
             amount=float(won["amount"].median()) if won["amount"].notna().any() else 0.0,
             once=_shares(seen, "more_at_once"),
             monthly=_shares(seen, "more_a_month"),
         )
-
-    def _by_stage(self, closed: pd.DataFrame, at: pd.Timestamp, every: float) -> dict[str, float]:
-        """The share won of the deals that had reached each stage, drawn towards that of all."""
-        reached = self.reached[self.reached["reached"] < at]
-        ends = reached.merge(closed[["opportunity_id", "won"]], on="opportunity_id")
-        counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
-        rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
-        return {str(stage): float(rate) for stage, rate in rates.items()}
 
     def past_atoms(self, day: date, rates: Rates, pieces: Pieces) -> Atoms:
         """What contracts and deals of a date would have been expected to bring by its rates."""

@@ -84,8 +84,7 @@ class Tonight:
     @cached_property
     def forecasts_told(self) -> pd.DataFrame:
         """Tonight's forecasts, and what plain ways say, for the ledger."""
-        atoms = self.scored.frame("number_atoms") if "number_atoms" in self.scored.tables else None
-        return forecasts_told(self.company, self.scored.frame("revenue_forecast"), atoms)
+        return forecasts_told(self.company, self.scored.frame("revenue_forecast"))
 
     @cached_property
     def bands(self) -> list[Band]:
