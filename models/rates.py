@@ -23,6 +23,7 @@ from features.book import (
     stages_reached,
 )
 from features.company import Company
+from features.leaving import SHRINKS_BY
 from features.places import PLACES
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
 from models.closing import EDGES
@@ -138,7 +139,7 @@ class Books:
         exposed = float((held["mrr"] * months).sum())
         over = held[(held["ended"] >= since) & (held["ended"] < at)]
         gone = over[over["next_mrr"].isna()]
-        grown = over[over["next_mrr"] > over["mrr"] * 1.01]
+        grown = over[over["next_mrr"] > over["mrr"] * (1 + SHRINKS_BY)]
         base = float(grown["mrr"].sum())
         closed = self.closed[(self.closed["closed"] < at)]
         closed = closed[closed["closed"] >= at - pd.Timedelta(days=DEAL_DAYS)]

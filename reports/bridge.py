@@ -21,7 +21,7 @@ from data.lake import Step
 from data.scoring import BRIDGE, conform
 from features.book import closed_deals, contracts
 from features.company import Company
-from features.leaving import FOLLOWS_DAYS
+from features.leaving import successors
 from features.number import Numbers, beside
 
 CORRECTED, WON, LOST, NEW, CHURNED, EXPANDED = "data corrected", "won", "lost", "new", "churned", "expanded"
@@ -268,8 +268,8 @@ def _of_deals(company: Company, before: pd.DataFrame, after: pd.DataFrame, since
 def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
     """One row per contract of either night: ``kind, key, cause``.
 
-    One that ended with a successor of its account grew or shrank: what both brought is laid to expansion where the
-    successor brings as much or more, to churn where it brings less.
+    One that ended with successors (``features.leaving``) grew or shrank: what all brought is laid to expansion where
+    the successors bring as much or more, to churn where they bring less.
     """
     old, new = (_firsts(rows, "contract") for rows in (before, after))
     table = contracts(company).set_index("subscription_id")
@@ -284,7 +284,9 @@ def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, s
         | ~(_same(old["mrr"].reindex(keys), known["mrr"]) | ~keys.isin(old.index))
         | (keys.isin(old.index) & keys.isin(new.index) & ~_same(old["leaf"].reindex(keys), new["leaf"].reindex(keys)))
     )
-    follows = _successors(table[table["started"] >= since], table[table["ended"] >= since])
+    follows = _successors(
+        company, set(table.index[table["started"] >= since]), set(table.index[table["ended"] >= since])
+    )
     closed = closed_deals(company)
     winners = set(closed.loc[closed["won"].astype(bool) & (closed["closed"] >= since), "account_id"])
     grew = pd.Series(keys.map(follows), index=keys, dtype=object)
@@ -296,15 +298,18 @@ def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, s
     return pd.DataFrame({"kind": "contract", "key": keys, "cause": cause})
 
 
-def _successors(begun: pd.DataFrame, ended: pd.DataFrame) -> dict[str, str]:
-    """By contract that took another's place, or gave it up: whether that was growth or the opposite."""
-    pairs = ended.reset_index().merge(begun.reset_index(), on="account_id", suffixes=("", "_next"))
-    gap = (pairs["started_next"] - pairs["ended"]).dt.days.abs()
-    same = _same(pairs["family"], pairs["family_next"])
-    pairs = pairs[(gap <= FOLLOWS_DAYS) & same & (pairs["subscription_id"] != pairs["subscription_id_next"])]
-    cause = np.where(pairs["mrr_next"] >= pairs["mrr"], EXPANDED, CHURNED)
-    both = [dict(zip(pairs[name], cause, strict=True)) for name in ("subscription_id", "subscription_id_next")]
-    return {str(key): str(told) for key, told in (both[0] | both[1]).items()}
+def _successors(company: Company, begun: set[str], ended: set[str]) -> dict[str, str]:
+    """By contract that took another's place, or gave it up: whether that was growth or the opposite, by what all of
+    its account and kin brought together that did so."""
+    frame: pd.DataFrame = successors(company).order_by("subscription_id", "next_id").execute()
+    pairs = frame[frame["subscription_id"].isin(ended) & frame["next_id"].isin(begun)]
+    told: dict[str, str] = {}
+    for _, each in pairs.groupby(["account_id", "kin"]):
+        before = each.drop_duplicates("subscription_id").set_index("subscription_id")["mrr"]
+        after = each.drop_duplicates("next_id").set_index("next_id")["next_mrr"]
+        cause = EXPANDED if after.sum() >= before.sum() else CHURNED
+        told |= dict.fromkeys([*before.index, *after.index], cause)
+    return told
 
 
 def _firsts(rows: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -99,6 +99,13 @@ QUIET = {"as time passed", "orders came in", "outlook of the series"}
         ("churned", -1, {"subscriptions": [HELD]},
          {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
                             HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 200.0}]}),
+        ("expanded", 1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            *(HELD | {"subscription_id": key, "started_at": "2024-06-10", "mrr": 200.0}
+                              for key in ("T", "U"))]}),
+        ("churned", -1, {"subscriptions": [HELD, HELD | {"subscription_id": "T"}]},
+         {"subscriptions": [*(HELD | {"subscription_id": key, "ended_at": "2024-06-10"} for key in ("S", "T")),
+                            HELD | {"subscription_id": "U", "started_at": "2024-06-10", "mrr": 400.0}]}),
         ("amount changed", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
          {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", amount=9_000)]}),
         ("deal moved", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
@@ -118,6 +125,18 @@ def test_what_happened_is_the_cause(cause: str, sign: int, before: Any, after: A
     assert set(told.index) <= QUIET | {cause}
     if cause not in QUIET:
         assert told.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(told[cause])
+
+
+def test_a_contract_of_another_product_does_not_follow_one_only_because_neither_has_a_family() -> None:
+    held = HELD | {"product_id": "V"}
+    other = held | {"subscription_id": "T", "product_id": "W", "started_at": "2024-06-10", "mrr": 400.0}
+    then = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other])
+    told = by_cause(moved(company(SINCE, subscriptions=[held]), then))
+    assert told["churned"] < -20
+    assert told["new"] > 20
+    assert "expanded" not in told
+    same = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other | {"product_id": "V"}])
+    assert {"churned", "new"}.isdisjoint(by_cause(moved(company(SINCE, subscriptions=[held]), same)).index)
 
 
 def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
