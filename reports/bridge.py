@@ -22,7 +22,7 @@ from data.scoring import BRIDGE, conform
 from features.book import closed_deals, contracts
 from features.company import Company
 from features.leaving import successors
-from features.number import Numbers, beside
+from features.number import BEFORE, OF_THE_NUMBER, Numbers, beside
 
 CORRECTED, WON, LOST, NEW, CHURNED, EXPANDED = "data corrected", "won", "lost", "new", "churned", "expanded"
 AMOUNT, MOVED, PASSED = "amount changed", "deal moved", "as time passed"
@@ -33,11 +33,8 @@ CAUSES: tuple[str, ...] = (
 )
 """In the order in which facts are replaced."""
 OF_ATOMS = CAUSES[:9]
-BEFORE = "_before"
 NAMED = 3
 """Deals and contracts that a cause names as its evidence, those that moved most first."""
-OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
-"""Models whose scores the number is made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +66,8 @@ def bridge(company: Company, earlier: EarlierNumber | None, scored: Step) -> pd.
         return conform(pd.DataFrame(), BRIDGE)
     told = Side.of(scored)
     again = Side.of(scored, BEFORE) if f"number_grounds{BEFORE}" in scored.tables else None
-    versions = scored.frame("model_results").set_index("model")["version"]
-    unscored = any(earlier.versions.get(name) not in (None, versions.get(name)) for name in OF_THE_NUMBER)
+    versions = scored.frame("model_results").set_index("model")["version"].dropna()
+    unscored = any(earlier.versions.get(name) != versions.get(name) for name in OF_THE_NUMBER)
     rows = between(company, Side.of(earlier.scored), told, again, earlier.as_of, unscored=unscored)
     return conform(rows.assign(previous_run_id=earlier.run_id, previous_as_of=earlier.as_of), BRIDGE)
 
@@ -82,7 +79,7 @@ def between(
     point``; nodes are the total and the leaves of the market.
 
     ``again`` is tonight's number by the versions of the night before; ``None`` where these are tonight's. Where they
-    are not, and yet could not score tonight (``unscored``), what nothing else explains is laid to the model.
+    are not, and yet not all could score tonight (``unscored``), what nothing else explains is laid to the model.
     """
     last = again or now
     months = sorted(set(before.grounds["month"]) & set(now.grounds["month"]))
@@ -136,7 +133,7 @@ def _rows(
     plain = {
         ORDERS: "orders since, beside what was foreseen of these days",
         OUTLOOK: "what the series foresee, by the same version of the model",
-        MODEL: "the model changed, and the earlier version cannot score tonight"
+        MODEL: "the model changed, and the earlier versions cannot all score tonight"
         if unscored
         else "the same facts, scored by tonight's versions",
     }

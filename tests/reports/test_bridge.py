@@ -14,11 +14,12 @@ import pytest
 from data.contract import CONTRACT
 from data.demo import write_demo
 from data.known import as_known
+from data.lake import Lake
 from features.company import Company
 from models.model import Challenger, Champion
 from models.number import Number, put_together
 from models.revenue import Revenue
-from reports.bridge import CAUSES, MODEL, Side, between
+from reports.bridge import CAUSES, MODEL, EarlierNumber, Side, between, bridge
 from tests.features.company_builder import build_company
 from tests.models.living_company import company_of
 from tests.reports.numbers import number_of, won_by
@@ -182,8 +183,7 @@ def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
     quiet = by_cause(moved(before, now))
     told = by_cause(moved(before, now, again=number_of(now), wins=wins))
     assert told[MODEL] == pytest.approx(
-        number_of(now, wins=wins).grounds["point"].iloc[:-1].sum() - number_of(now).grounds["point"].iloc[:-1].sum(),
-        abs=500,
+        number_of(now, wins=wins).grounds["point"].sum() - number_of(now).grounds["point"].sum(), abs=0.02
     )
     assert told[MODEL] > 500
     pd.testing.assert_series_equal(told.drop(MODEL), quiet)
@@ -196,7 +196,31 @@ def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else
     rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE, unscored=True)
     adds_up(rows, old, new)
     assert set(rows["cause"]) <= {"orders came in", MODEL}
-    assert "cannot score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+    assert "cannot all score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [("4", "4", False), ("4", "5", True), (None, "5", True), ("4", None, True), (None, None, False)],
+)
+def test_a_model_that_one_of_both_nights_had_not_is_a_change_of_model(
+    tmp_path: Path, before: str | None, now: str | None, told: bool
+) -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    lake, then = Lake(tmp_path), company(NOW, **deal)
+    for run, one, win in (
+        (SINCE, number_of(company(SINCE, **deal)), before),
+        (NOW, number_of(then, wins={"": 0.9}), now),
+    ):
+        with lake.writing(str(run), "score") as draft:
+            draft.write("number_atoms", one.atoms)
+            draft.write("number_grounds", one.grounds)
+            draft.write("model_results", pd.DataFrame({"model": ["revenue", "win"], "version": ["1", win]}))
+    versions = {"revenue": "1"} | ({} if before is None else {"win": before})
+    earlier = EarlierNumber(str(SINCE), SINCE, versions, lake.step(str(SINCE), "score"))
+    causes = set(bridge(then, earlier, lake.step(str(NOW), "score"))["cause"])
+    assert (MODEL in causes) == told
+    assert ("as time passed" in causes) != told
 
 
 WEEKS = 26
