@@ -23,7 +23,7 @@ from features.book import (
     stages_reached,
 )
 from features.company import Company
-from features.leaving import SHRINKS_BY
+from features.leaving import FOLLOWS_DAYS, SHRINKS_BY
 from features.places import PLACES
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
 from models.closing import EDGES
@@ -137,7 +137,8 @@ class Books:
         )
         months = (ended - began).dt.days.clip(lower=0) / 30
         exposed = float((held["mrr"] * months).sum())
-        over = held[(held["ended"] >= since) & (held["ended"] < at)]
+        settled = at - pd.Timedelta(days=FOLLOWS_DAYS)  # of ends since then it is not known what follows
+        over = held[(held["ended"] >= since) & (held["ended"] < settled)]
         gone = over[over["next_mrr"].isna()]
         grown = over[over["next_mrr"] > over["mrr"] * (1 + SHRINKS_BY)]
         base = float(grown["mrr"].sum())

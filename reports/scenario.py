@@ -78,7 +78,7 @@ def _of_atoms(atoms: pd.DataFrame, more: dict[str, float], as_of: pd.Timestamp) 
     harder = np.power(np.clip(stays, 0.0, 1.0), more["churn"])
     under_way = atoms["month"].min()
     renews = atoms["term"].fillna(under_way) if len(atoms) else atoms["term"]
-    dearer = np.where((atoms["month"] > renews) & (atoms["month"] > under_way), more["price"], 1.0)
+    dearer = np.where((atoms["month"] >= renews) & (atoms["month"] > under_way), more["price"], 1.0)
     recurring = np.where(contract, values["full"] * harder * dearer, values["recurring"])
     lost = np.divide(harder, stays, out=np.ones(len(atoms)), where=stays > 0)
     likelier = np.minimum(values["open_deals"] * more["win"], np.maximum(values["full"], values["open_deals"]))

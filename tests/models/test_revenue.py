@@ -27,7 +27,6 @@ def company(
     months: int = 24,
     growth: float = 1.5,
     as_of: date = AS_OF,
-    late: bool = False,
     windfall: float = 0.0,
     into: str = "north",
 ) -> Company:
@@ -46,8 +45,6 @@ def company(
         orders.append(pd.DataFrame({"account_id": account, "ordered_at": mine, "amount": amounts}))
     lines = pd.concat(orders, ignore_index=True).assign(product_id="P", status="placed", line_id="1")
     lines = lines.assign(order_id=lines.index.astype(str))
-    if late:
-        lines = pd.concat([lines, lines.assign(order_id="x" + lines["order_id"], ordered_at=pd.Timestamp(as_of))])
     if windfall:
         lucky = {"order_id": "W", "account_id": "A5", "ordered_at": pd.Timestamp(as_of) - pd.Timedelta(days=2)}
         lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
@@ -245,10 +242,6 @@ def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_wa
     assert not isinstance(judged, Abstention)
     assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
     assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
-
-
-def test_the_law_facts_from_the_date_on_change_no_forecast(forecast: pd.DataFrame, challenger: Challenger) -> None:
-    pd.testing.assert_frame_equal(number_of(company(late=True), champion_of(challenger)).forecast, forecast)
 
 
 def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:

@@ -189,6 +189,19 @@ def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
     pd.testing.assert_series_equal(told.drop(MODEL), quiet)
 
 
+def test_contracts_that_are_foreseen_to_grow_move_the_number_by_what_they_would_have_grown_too() -> None:
+    grows = {"grows": 0.02, "uplift": 0.5}
+    before, now = company(SINCE, subscriptions=[HELD]), company(NOW, subscriptions=[HELD | {"ended_at": "2024-06-10"}])
+    old, new = number_of(before, **grows), number_of(now, **grows)
+    held = old.atoms[old.atoms["kind"] == "contract"]
+    assert held["expansion"].sum() > 50
+    assert held["ahead"].to_numpy() == pytest.approx((held["recurring"] + held["expansion"]).to_numpy())
+    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+    adds_up(rows, old, new)
+    less = by_cause(moved(before, now))["churned"] - by_cause(rows[rows["node"] == "total"])["churned"]
+    assert less == pytest.approx(held["expansion"].sum() * (1 - 0.4), rel=0.05)
+
+
 def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else_explains() -> None:
     deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
     old, new = number_of(company(SINCE, **deal)), number_of(company(NOW, **deal), wins={"": 0.9})
