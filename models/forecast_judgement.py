@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.conformal import WIDTHS, calibrate
+from data.scoring import WIDTHS
+from models.conformal import calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers
 from models.pool import PLAIN

@@ -218,10 +218,15 @@ class Beside:
         return said
 
 
+def looked_from(months: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The places, among so many months, of those that are looked back from: a year lies before each."""
+    return np.arange(max(12, months - MOST_ORIGINS), months, dtype=np.int64)
+
+
 def look_back(books: Books, months: pd.DatetimeIndex, came: Numbers) -> Beside:
-    """The past of a company whose revenue by month is known; a year lies before each date that is looked back from."""
+    """The past of a company whose revenue by month is known, from the months of ``looked_from``."""
     last = len(months)
-    at = np.array([place for place in range(12, last) if last - place <= MOST_ORIGINS], dtype=np.int64)
+    at = looked_from(last)
     shape = (len(at), MONTHS)
     atoms, repeats, told = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
     cohort = books.cohorts.pivot_table(index="month", columns="first", values="amount", aggfunc="sum")

@@ -28,7 +28,7 @@ from models.outlook import MAIN, Tree, outlook, told_by, trees_of
 from models.pool import PLAIN
 from models.pool_prophet import import_prophet
 from models.pool_trees import FEATURES, PARAMS, ROUNDS, fit_trees
-from models.rates import MOST_ORIGINS, Beside, Books, look_back
+from models.rates import Beside, Books, look_back, looked_from
 
 FEWEST_MONTHS = 18
 """A year to know the seasons, and two quarters of forecasts that can be compared with what came."""
@@ -38,7 +38,6 @@ FEWEST_LOOKS = 6
 """Past dates before one, without which the rates of what comes beside contracts and deals are not known at it."""
 VERSION = 3
 """Goes up when a feature of the trees, or a part of the state, gets another meaning under its old name."""
-WIDTHS = (50, 80, 95)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Revenue:
         made, booster = _fitted(known, company)
         self._made = {key: (one, one.members) for key, one in made.items()}
         months = made[f"{MAIN} month"]
-        books = Books.of(company, [company.as_of, *_origins(known.months)])
+        books = Books.of(company, [month.date() for month in known.months[looked_from(len(known.months))]])
         back = look_back(books, known.months, known.came)
         repeats, fresh = back.rates(len(known.months))
         tables = [judged(one) for name, one in made.items() if name.startswith(MAIN)]
@@ -215,10 +214,6 @@ def _estimator(booster: lgb.Booster | None, months: Forecaster, known: Known) ->
     )
     prophet.fit(pd.DataFrame({"ds": known.months, "y": known.came}), seed=0)
     return prophet, pd.DataFrame({"ds": pd.date_range(known.months[-1], periods=3, freq="MS")})
-
-
-def _origins(months: pd.DatetimeIndex) -> list[Any]:
-    return [month.date() for month in months[12:][-MOST_ORIGINS:]]
 
 
 def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, float], dict[str, float]]:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.number_ledger import NUMBERS, WIDTHS
-from data.scoring import FORECAST_ACCURACY, conform
+from data.number_ledger import NUMBERS
+from data.scoring import FORECAST_ACCURACY, WIDTHS, conform
 from features.book import closed_deals, contracts, open_deals, share_won_by_stage, stages_reached
 from features.company import Company
 from features.series import Grain, first_days, revenue_series

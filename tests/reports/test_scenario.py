@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.scoring import NUMBER_PARTS
 from models.number import Number
-from reports.scenario import PARTS, Changes, scenario
+from reports.scenario import Changes, scenario
 from tests.features.company_builder import build_company
 from tests.reports.numbers import number_of
 
@@ -40,7 +41,7 @@ def told() -> Number:
 def parts(told: Number, **changes: float) -> pd.DataFrame:
     rows = scenario(told.atoms, told.grounds, Changes(**changes), AS_OF).set_index("month")
     assert (rows["changed"] - rows["point"]).to_numpy() == pytest.approx(
-        rows[list(PARTS)].sum(axis=1).to_numpy(), abs=0.02
+        rows[list(NUMBER_PARTS)].sum(axis=1).to_numpy(), abs=0.02
     )
     return rows
 
