@@ -8,9 +8,10 @@ from rich.table import Table as RichTable
 from app.tables import store
 from data.errors import SettingsError, StoreError
 from data.lake import Lake
+from data.scoring import NUMBER_PARTS
 from data.store import published, runs
 from flows.settings import Settings
-from reports.scenario import PARTS, Changes, scenario
+from reports.scenario import Changes, scenario
 
 
 def show(console: Console, settings: Settings, *, price: float, churn: float, win: float, hiring: float) -> None:
@@ -33,14 +34,15 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
     rows = scenario(scored.frame("number_atoms"), scored.frame("number_grounds"), changes, as_of)
     title = f"as of {as_of}, {changes.says}; the parts are differences"
     table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("month", "now", "then", "by", *PARTS):
+    for name in ("month", "now", "then", "by", *NUMBER_PARTS):
         table.add_column(name.replace("_", " "), justify="left" if name == "month" else "right")
     for row in rows.to_dict("records"):
         difference = row["changed"] - row["point"]
-        numbers = (row["point"], row["changed"], difference, *(row[name] for name in PARTS))
+        numbers = (row["point"], row["changed"], difference, *(row[name] for name in NUMBER_PARTS))
         table.add_row(f"{row['month']:%Y-%m}", *(f"{value:,.0f}" for value in numbers))
-    whole = rows[["point", "changed", *PARTS]].sum()
-    sums = (whole["point"], whole["changed"], whole["changed"] - whole["point"], *(whole[name] for name in PARTS))
+    whole = rows[["point", "changed", *NUMBER_PARTS]].sum()
+    parts = (whole[name] for name in NUMBER_PARTS)
+    sums = (whole["point"], whole["changed"], whole["changed"] - whole["point"], *parts)
     table.add_section()
     table.add_row("in all", *(f"{value / 1e6:,.2f}M" if abs(value) >= 1e6 else f"{value:,.0f}" for value in sums))
     console.print(table)

@@ -14,7 +14,8 @@ import pandas as pd
 
 from models.forecaster import Forecaster
 from models.histories import Calendar, Numbers
-from models.pool import Task, ask_all
+from models.pool import ask_all
+from models.task import Task
 
 PERIODS = {"MONTHLY": ("M", 12, 18), "QUARTERLY": ("Q", 4, 8), "YEARLY": ("Y", 1, 6), "OTHER": ("Y", 1, 8)}
 MEMBERS = ("seasonal naive", "drift", "ets", "theta", "dynamic theta", "ces", "arima", "prophet", "lightgbm")

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from data.lake import Step
-from data.nights import LEDGERS, NIGHTS
+from data.nights import LEDGERS, NIGHTS, plain_rows
 from data.number_ledger import FORESEEN, keep_forecasts
 from data.scoring import ALERTS, PUBLISHED_SCORES
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
@@ -138,7 +138,7 @@ def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame, fo
         connection.execute(update(NIGHTS).where(NIGHTS.c.run_id == run_id).values(**night))
         return
     connection.execute(insert(NIGHTS).values(**night))
-    rows = _plain(told.assign(run_id=run_id, outcome=None, outcome_as_of=None)[SCORES.c.keys()])
+    rows = plain_rows(told.assign(run_id=run_id, outcome=None, outcome_as_of=None)[SCORES.c.keys()])
     if rows:
         connection.execute(insert(SCORES), rows)
     if foreseen is not None:
@@ -147,7 +147,7 @@ def _write(connection: Connection, night: dict[str, Any], told: pd.DataFrame, fo
 
 def _settle(connection: Connection, came: pd.DataFrame, as_of: date) -> None:
     """Fill in outcomes that have none yet."""
-    rows = _plain(came[["run_id", "score", "key", "outcome"]].rename(columns=lambda name: f"of_{name}"))
+    rows = plain_rows(came[["run_id", "score", "key", "outcome"]].rename(columns=lambda name: f"of_{name}"))
     statement = (
         update(SCORES)
         .where(
@@ -160,10 +160,3 @@ def _settle(connection: Connection, came: pd.DataFrame, as_of: date) -> None:
     )
     if rows:
         connection.execute(statement, rows)
-
-
-def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as a database takes them: nothing where a value is missing."""
-    values = rows.astype(object)
-    names, values = list(rows.columns), values.where(values.notna(), None)
-    return [dict(zip(names, row, strict=True)) for row in values.itertuples(index=False, name=None)]

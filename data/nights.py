@@ -1,5 +1,8 @@
 """The nights that the ledgers keep: one published night of each week, long after its run's rows are gone."""
 
+from typing import Any
+
+import pandas as pd
 from sqlalchemy import Boolean, Column, Date, DateTime, MetaData, Table, Text
 
 LEDGERS = MetaData()
@@ -13,3 +16,10 @@ NIGHTS = Table(
     Column("withdrawn", Boolean),
 )
 """One row per night; ``withdrawn`` once it was rolled back."""
+
+
+def plain_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as a database takes them: nothing where a value is missing."""
+    values = rows.astype(object)
+    names, values = list(rows.columns), values.where(values.notna(), None)
+    return [dict(zip(names, row, strict=True)) for row in values.itertuples(index=False, name=None)]

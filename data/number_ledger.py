@@ -11,13 +11,13 @@ from datetime import date, timedelta
 import pandas as pd
 from sqlalchemy import Column, Connection, Date, Double, Table, Text, insert, select
 
-from data.nights import LEDGERS, NIGHTS
+from data.nights import LEDGERS, NIGHTS, plain_rows
+from data.scoring import WIDTHS
 from data.store import RUN_RECORDS, Store
 
 FORESEEN = "forecasts_told"
 """The table that the report step writes for the ledger: tonight's forecasts of the larger nodes."""
 WEEK = timedelta(days=7)
-WIDTHS = (50, 80, 95)
 NUMBERS = ("point", *(f"{side}_{width}" for width in WIDTHS for side in ("low", "high")), "naive", "pipeline")
 
 FORECASTS = Table(
@@ -82,8 +82,6 @@ def number_before(store: Store, company: str, as_of: date) -> Published | None:
 
 def keep_forecasts(connection: Connection, run_id: str, told: pd.DataFrame) -> None:
     """Write the forecasts of a night that is kept."""
-    rows = told.assign(run_id=run_id)[[column.name for column in FORECASTS.c]].astype(object)
-    names = list(rows.columns)
-    values = [dict(zip(names, row, strict=True)) for row in rows.where(rows.notna(), None).to_numpy().tolist()]
-    if values:
-        connection.execute(insert(FORECASTS), values)
+    rows = plain_rows(told.assign(run_id=run_id)[FORECASTS.c.keys()])
+    if rows:
+        connection.execute(insert(FORECASTS), rows)

@@ -21,6 +21,12 @@ SCORES: tuple[str, ...] = (*CHANCES, "expected_revenue", "lifetime_value")
 CONTRACT_CHANCES: tuple[str, ...] = ("churn", "expansion")
 """Chances of an active subscription: to end, and to be followed by a larger one."""
 
+NUMBER_PARTS: tuple[str, ...] = ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")
+"""What a forecast of revenue is the sum of."""
+
+WIDTHS: tuple[int, ...] = (50, 80, 95)
+"""Per cent of outcomes that the intervals of a forecast should hold."""
+
 
 def _within(name: str) -> tuple[Column, ...]:
     """The chance within 30 and 180 days, beside the score's own 90."""
@@ -209,12 +215,8 @@ REVENUE_FORECAST = Table(
         Column("grain", required=True, one_of=("week", "month")),
         Column("period", "date", required=True),
         Column("point", "number"),
-        *(Column(f"{side}_{width}", "number") for width in (50, 80, 95) for side in ("low", "high")),
-        Column("recurring", "number"),
-        Column("expansion", "number"),
-        Column("open_deals", "number"),
-        Column("new_deals", "number"),
-        Column("repeat_orders", "number"),
+        *(Column(f"{side}_{width}", "number") for width in WIDTHS for side in ("low", "high")),
+        *(Column(name, "number") for name in NUMBER_PARTS),
         Column("model"),
         Column("notes"),
         Column("abstained"),

@@ -8,8 +8,8 @@ import pandas as pd
 
 from features.clock import Clock
 from features.company import Company
-from features.leaving import FOLLOWS_DAYS
-from features.opportunities import opportunity_values
+from features.leaving import successors
+from features.opportunities import PRIOR_DEALS, opportunity_values
 from features.places import PLACES, placed
 from features.spine import opportunity_spine
 
@@ -19,36 +19,26 @@ AHEAD_DAYS = 1_100
 
 def contracts(company: Company) -> pd.DataFrame:
     """One row per subscription: ``subscription_id, account_id, product_id, mrr``, its places, the days it ``started``,
-    ``ended`` and its term ends (``term``), and ``next_mrr``: what a successor in its family brings, missing without.
+    ``ended`` and its term ends (``term``), and ``next_mrr``: what its successors (``features.leaving``) bring together,
+    missing without.
 
     Days are the company's; an end is known only once it is over.
     """
-    held, clock = company.tables["subscriptions"], _clock(company)
-    families = company.tables["products"].select("product_id", "family")
-    joined = held.left_join(families, "product_id")
+    held, clock, pairs = company.tables["subscriptions"], _clock(company), successors(company)
+    following = pairs.group_by("subscription_id").agg(next_mrr=pairs.next_mrr.sum().cast("float64"))
+    joined = held.left_join(following, "subscription_id")
     rows = joined.select(
         "subscription_id",
         "account_id",
         "product_id",
         "mrr",
+        "next_mrr",
         started=clock.day(joined.started_at),
         ended=clock.day(joined.ended_at),
         term=clock.day(joined.term_ends_at),
-        kin=ibis.coalesce(joined.family, held.product_id, ibis.literal("")),
     )
     frame: pd.DataFrame = placed(rows, company).order_by("subscription_id").execute()
-    for name in ("started", "ended", "term"):
-        frame[name] = pd.to_datetime(frame[name])
-    over = frame[frame["ended"].notna()]
-    after = over[["subscription_id", "account_id", "kin", "ended"]].merge(
-        frame[["subscription_id", "account_id", "kin", "started", "mrr"]],
-        on=["account_id", "kin"],
-        suffixes=("", "_next"),
-    )
-    gap = (after["started"] - after["ended"]).dt.days
-    after = after[(gap.abs() <= FOLLOWS_DAYS) & (after["subscription_id"] != after["subscription_id_next"])]
-    following = after.groupby("subscription_id")["mrr"].sum()
-    return frame.assign(next_mrr=frame["subscription_id"].map(following).astype("float64")).drop(columns="kin")
+    return frame.assign(**{name: pd.to_datetime(frame[name]) for name in ("started", "ended", "term")})
 
 
 def open_deals(company: Company, dates: Sequence[date]) -> pd.DataFrame:
@@ -95,6 +85,16 @@ def stages_reached(company: Company) -> pd.DataFrame:
     rows = named.group_by("opportunity_id", stage="new_value").agg(reached=clock.day(named.changed_at.min()))
     frame: pd.DataFrame = rows.order_by("opportunity_id", "stage").execute()
     return frame.assign(reached=pd.to_datetime(frame["reached"]))
+
+
+def share_won_by_stage(closed: pd.DataFrame, reached: pd.DataFrame) -> dict[str, float]:
+    """The share won of ``closed_deals`` that had reached each stage (``stages_reached``), drawn towards that of all
+    (``""``); 0 where none is closed."""
+    every = float(closed["won"].astype(float).mean()) if len(closed) else 0.0
+    ends = reached.merge(closed[["opportunity_id", "won"]], on="opportunity_id")
+    counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
+    rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
+    return {"": every, **{str(stage): float(rate) for stage, rate in rates.items()}}
 
 
 def orders_by_cohort(company: Company) -> pd.DataFrame:

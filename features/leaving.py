@@ -92,9 +92,9 @@ def leaving_ends(company: Company) -> ir.Table:
     return after.filter(counts).select("account_id", "subscription_id", "event_at")
 
 
-def subscription_ends(company: Company) -> ir.Table:
-    """One row per subscription that ended: ``subscription_id, event_at``, and whether it then ``ends`` (none to its
-    product or family follows), or ``expands`` (one follows that brings more a month)."""
+def successors(company: Company) -> ir.Table:
+    """One row per subscription that ended and one that took its place: ``subscription_id, mrr, next_id, next_mrr``, and
+    what both share, ``account_id`` and ``kin``: the family, without one the product."""
     held = company.tables["subscriptions"]
     families = company.tables["products"].select("product_id", "family")
     named = held.left_join(families, "product_id").select(
@@ -105,19 +105,26 @@ def subscription_ends(company: Company) -> ir.Table:
         "ended_at",
         kin=ibis.coalesce(families.family, held.product_id, ibis.literal("")),
     )
-    ended = named.filter(named.ended_at.notnull())
+    ended = named.filter(named.ended_at.notnull()).drop("started_at")
     following = named.select("account_id", "kin", next_id="subscription_id", next_mrr="mrr", next_at="started_at")
-    joined = ended.left_join(following, ["account_id", "kin"])
+    joined = ended.join(following, ["account_id", "kin"])
     gap = days_between(joined.ended_at, joined.next_at)
     follows = (gap >= -FOLLOWS_DAYS) & (gap <= FOLLOWS_DAYS) & (joined.next_id != joined.subscription_id)
-    after = joined.group_by("subscription_id", "mrr", event_at="ended_at").agg(
-        follows=follows.any().fill_null(False), next_mrr=joined.next_mrr.sum(where=follows).fill_null(0.0)
-    )
+    return joined.filter(follows).select("account_id", "kin", "subscription_id", "mrr", "next_id", "next_mrr")
+
+
+def subscription_ends(company: Company) -> ir.Table:
+    """One row per subscription that ended: ``subscription_id, event_at``, and whether it then ``ends`` (none to its
+    product or family follows), or ``expands`` (one follows that brings more a month)."""
+    held, pairs = company.tables["subscriptions"], successors(company)
+    ended = held.filter(held.ended_at.notnull()).select("subscription_id", "mrr", event_at="ended_at")
+    brings = pairs.group_by("subscription_id").agg(follows=True, next_mrr=pairs.next_mrr.sum().fill_null(0.0))
+    after = ended.left_join(brings, "subscription_id")
     return after.select(
         "subscription_id",
         "event_at",
-        ends=~after.follows,
-        expands=(after.follows & (after.next_mrr > after.mrr * (1 + SHRINKS_BY))).fill_null(False),
+        ends=~after.follows.fill_null(False),
+        expands=(after.next_mrr > after.mrr * (1 + SHRINKS_BY)).fill_null(False),
     )
 
 

@@ -10,6 +10,11 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
+OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
+"""Models whose scores the number is made of."""
+BEFORE = "_before"
+"""Frames so named are those of the versions that made an earlier number: what is new then is not the model."""
+
 
 def beside(outlook: Numbers, atoms: Numbers, repeats: Numbers, fresh: Numbers, weight: float) -> Numbers:
     """What comes beside contracts and deals: repeat orders and deals that are not there yet; all arrays of one shape.

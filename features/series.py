@@ -1,4 +1,4 @@
-"""Revenue over time: one series per node of a hierarchy (total → region → segment), and what the open period holds."""
+"""Revenue over time: one series per node of a hierarchy (total → region → segment)."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ class Takings:
     """What came in by day (rows, from the first sale to the day before the company's date) and place (columns).
 
     ``places`` holds the levels of a hierarchy for each column (``region`` and ``segment``), ``sold`` orders net of
-    returns, ``recurring`` what subscriptions earned, ``running`` the monthly amount of those that run on.
+    returns, ``recurring`` what subscriptions earned.
     """
 
     as_of: date
@@ -34,29 +34,11 @@ class Takings:
     places: pd.DataFrame
     sold: Amounts
     recurring: Amounts
-    running: Amounts
 
     @property
     def amounts(self) -> Amounts:
         """All revenue."""
         return self.sold + self.recurring
-
-
-@dataclass(frozen=True)
-class UnderWay:
-    """The period that the company's date cuts: what its leaves have earned, and how much of it is still to come.
-
-    ``leaves`` has one row per leaf of the hierarchy: ``node, earned, recurring`` (the part of ``earned`` that
-    subscriptions brought), ``running`` (the monthly amount of those that run on). ``left`` is the share of a usual
-    period's revenue that its remaining days bring, ``days_left`` their number. ``levels`` holds the level of every node
-    that has sold, if only in this period.
-    """
-
-    period: date
-    days_left: int
-    left: float
-    leaves: pd.DataFrame
-    levels: dict[str, str]
 
 
 def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
@@ -96,9 +78,8 @@ def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
         return daily
 
     held = np.round(by_day("from", "until").cumsum(axis=0), 6)
-    running = held[-1] if len(days) else np.zeros(len(places))
     recurring = held / days.days_in_month.to_numpy()[:, None]
-    return Takings(company.as_of, days, places, by_day("sold"), recurring, running)
+    return Takings(company.as_of, days, places, by_day("sold"), recurring)
 
 
 def revenue_series(company: Company, grain: Grain) -> pd.DataFrame:
@@ -161,24 +142,6 @@ def leaf_series(came: Takings, grain: Grain) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def under_way(came: Takings, grain: Grain) -> UnderWay:
-    """What is known of the period that the company's date cuts; all of it is left where the date begins it."""
-    first = _first_day(came.as_of, grain)
-    days = pd.date_range(first, _after(first, grain), freq="D", inclusive="left")
-    left = np.asarray(days >= pd.Timestamp(came.as_of))
-    weights = rhythm(came)[days.day_of_week.to_numpy()]
-    levels = _levels(came)
-    now = np.asarray(came.days >= pd.Timestamp(first))
-    by_place = {
-        "earned": came.amounts[now].sum(axis=0),
-        "recurring": came.recurring[now].sum(axis=0),
-        "running": came.running,
-    }
-    leaves = pd.DataFrame({"node": levels[-1][1], **by_place}).groupby("node", sort=True).sum().round(2).reset_index()
-    share = float(weights[left].sum() / weights.sum()) if left.any() and not left.all() else float(left.all())
-    return UnderWay(first, int(left.sum()), share, leaves, {node: level for level, names in levels for node in names})
-
-
 def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]":
     """The first day of the period of each day."""
     if grain not in ("week", "month"):
@@ -226,9 +189,3 @@ def rhythm(came: Takings) -> Amounts:
 def _first_day(day: date, grain: Grain) -> date:
     first: date = first_days(pd.DatetimeIndex([day]), grain)[0].astype(object)
     return first
-
-
-def _after(day: date, grain: Grain) -> date:
-    """The first day of the next period."""
-    step = pd.Timedelta(days=7) if grain == "week" else pd.offsets.MonthBegin(1)
-    return (pd.Timestamp(day) + step).date()

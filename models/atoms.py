@@ -21,7 +21,7 @@ LEAST, MOST = 1e-9, 1 - 1e-6
 
 @dataclass(frozen=True)
 class Atoms:
-    """``rows``: one per contract or deal: ``kind, key``, its places, and for people ``says``. Rows × pieces:
+    """``rows``: one per contract or deal: ``kind, key`` and its places. Rows × pieces:
     ``recurring``, ``expansion``, ``open_deals`` are what is expected; ``full`` is what it would bring if it surely
     stayed (a contract) or were surely won by the expected day (a deal)."""
 

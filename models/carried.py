@@ -73,14 +73,14 @@ def carry_on(
     at = heard.names.index(PLAIN)
     said: Numbers = heard.said[:, :, 0]
     spread = np.broadcast_to(mine.T[:, :, None], said.shape)
-    together = combined(said, spread, "mean" if state["rule"] == "mean" else "median")
+    together = combined(said, spread, state["rule"])
     together = np.where(wins[:, None] | np.isnan(together), said[at], together)
     if fresh.hierarchy_ is not None:
         together = _coherent(state, fresh, borrow(table, together, 0))
     fresh.borrowed_ = reasons(table, [one.unique_id for one in ready])
     shares = np.where(wins[:, None], np.arange(len(heard.names)) == at, mine)
     fresh.left_out_ = {**state["left_out"], **heard.why}
-    fresh.rule_ = Weights(shares, "mean" if state["rule"] == "mean" else "median", 0.0, 0.0)
+    fresh.rule_ = Weights(shares, state["rule"], 0.0, 0.0)
     fresh.weights_ = pd.DataFrame(shares, columns=list(heard.names))
     fresh.weights_.insert(0, "unique_id", [one.unique_id for one in ready])
     fresh._plain_wins, fresh._together = wins, together[:, None, :]

@@ -15,6 +15,13 @@ from models.pieces import Pieces, Places
 YEAR_DAYS = 365
 
 
+def summed(values: Numbers, code: Places, count: int) -> Numbers:
+    """Sums of the rows of values by a code for each, ``count`` in all."""
+    sums = np.zeros((count, *values.shape[1:]))
+    np.add.at(sums, code, values)
+    return sums
+
+
 @dataclass(frozen=True)
 class Sites:
     """Every place where something is sold or may be: ``table`` holds its columns, ``node`` its nodes by level, and
@@ -58,9 +65,7 @@ class Sites:
 
     def by_leaf(self, values: Numbers) -> Numbers:
         """Leaves × …: sums of places."""
-        summed = np.zeros((len(self.leaves), *values.shape[1:]))
-        np.add.at(summed, self.leaf, values)
-        return summed
+        return summed(values, self.leaf, len(self.leaves))
 
 
 @dataclass(frozen=True)
@@ -89,26 +94,20 @@ class Cells:
     ) -> "Cells":
         """The cells of places, from atoms and what they earned, and orders by day."""
         place, count = places.place_of(atoms.rows), len(places.table)
-
-        def summed(values: Numbers) -> Numbers:
-            cells = np.zeros((count, *values.shape[1:]))
-            np.add.at(cells, place, values)
-            return cells
-
         of_orders = places.place_of(orders)
         amounts = orders["amount"].to_numpy(dtype=np.float64)
         piece = pieces.place_of(orders["day"])
         sold = np.zeros((count, len(pieces.days)))
-        now = (piece >= 0) & (orders["day"] >= pd.Timestamp(pieces.first[0])).to_numpy()
+        now = piece >= 0
         np.add.at(sold, (of_orders[now], piece[now]), amounts[now])
         recent = (orders["day"] >= pd.Timestamp(company.as_of) - pd.Timedelta(days=YEAR_DAYS)).to_numpy()
         year = np.zeros(count)
         np.add.at(year, of_orders[recent], amounts[recent])
         mrr = np.nan_to_num(atoms.rows.get("mrr", pd.Series(0.0, index=atoms.rows.index)).to_numpy(dtype=np.float64))
         mrr = np.where(atoms.full.any(axis=1), mrr, 0.0)
-        parts = {name: summed(getattr(atoms, name)) for name in ("recurring", "expansion", "open_deals")}
-        monthly = summed(np.asarray(mrr, dtype=np.float64))
-        return cls(atoms, place, earned, parts, summed(earned), sold, np.maximum(year, 0.0), monthly)
+        parts = {name: summed(getattr(atoms, name), place, count) for name in ("recurring", "expansion", "open_deals")}
+        monthly = summed(np.asarray(mrr, dtype=np.float64), place, count)
+        return cls(atoms, place, earned, parts, summed(earned, place, count), sold, np.maximum(year, 0.0), monthly)
 
     @property
     def ahead(self) -> Numbers:

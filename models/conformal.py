@@ -12,10 +12,9 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from data.scoring import WIDTHS
 from models.histories import Numbers
 
-WIDTHS: tuple[int, ...] = (50, 80, 95)
-"""Per cent of outcomes that the intervals should hold."""
 TOO_FEW = 1.5
 """By how much the widest miss seen is widened where misses are too few for the quantile."""
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from models.forecaster import Forecaster
 from models.histories import Numbers
+from models.ink import GREY, INK, PALE, plain
 from models.pool import PLAIN
 
-WIDTHS = (95, 80, 50)
-INK, PAPER, SHADES = "#1f3d36", "#ffffff", {95: "#dceee6", 80: "#b5dccb", 50: "#82c2a5"}
+SHADES = {95: "#dceee6", 80: PALE, 50: "#82c2a5"}
+"""By what an interval holds, the widest first."""
 SHOWN_MONTHS = 36
 
 
@@ -25,17 +25,15 @@ def fan_picture(history: pd.Series, ahead: pd.DataFrame, currency: str) -> Figur
     shown = history.iloc[-SHOWN_MONTHS:]
     axes.plot(shown.index, shown.to_numpy(), color=INK, linewidth=1.8)
     last, periods = float(shown.iloc[-1]), pd.DatetimeIndex(ahead["period"]).insert(0, shown.index[-1])
-    for width in WIDTHS:
+    for width, shade in SHADES.items():
         low, high = ([last, *ahead[f"{end}_{width}"]] for end in ("low", "high"))
-        axes.fill_between(periods, low, high, color=SHADES[width], linewidth=0, label=f"{width} %")
+        axes.fill_between(periods, low, high, color=shade, linewidth=0, label=f"{width} %")
     axes.plot(periods, [last, *ahead["point"]], color=INK, linewidth=1.8, linestyle=(0, (4, 2)))
-    axes.axvline(date2num(shown.index[-1]), color="#999999", linewidth=0.8)
-    axes.set_title("Revenue by month, and what may come", loc="left", color=INK, fontsize=13)
-    axes.set_ylabel(currency)
+    axes.axvline(date2num(shown.index[-1]), color=GREY, linewidth=0.8)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.legend(title="holds", loc="upper left", frameon=False, ncols=3)
-    _plain(axes)
+    plain(axes, "Revenue by month, and what may come", ylabel=currency, size=13)
     return figure
 
 
@@ -49,17 +47,16 @@ def errors_picture(made: Mapping[str, Forecaster]) -> Figure:
         scale = np.stack([one.table_.scale(one.table_.values.shape[1] - back) for back in heard.backs], axis=1)
         with np.errstate(invalid="ignore"):
             missed = np.abs(heard.said[:, :, :-1] - heard.came[None]) / scale[None, :, :, None]
-        plain = heard.names.index(PLAIN)
+        at = heard.names.index(PLAIN)
         for row, member in enumerate(heard.names):
-            ratios = [_ratio(missed[row][series], missed[plain][series]) for series in (slice(None), slice(0, 1))]
+            ratios = [_ratio(missed[row][series], missed[at][series]) for series in (slice(None), slice(0, 1))]
             axes.plot(ratios, np.arange(2) + (row - len(heard.names) / 2) * 0.07, "o", markersize=6, label=member)
-        axes.axvline(1.0, color="#999999", linewidth=0.8)
+        axes.axvline(1.0, color=GREY, linewidth=0.8)
         axes.set_yticks([0, 1], ["all series", "total"])
         axes.set_ylim(1.5, -0.5)
-        axes.set_title(f"{name}: error ÷ that of the {PLAIN} forecast", loc="left", fontsize=9, color=INK)
         if place == 1:
             axes.legend(frameon=False, fontsize=7)
-        _plain(axes)
+        plain(axes, f"{name}: error ÷ that of the {PLAIN} forecast", size=9)
     return figure
 
 
@@ -68,12 +65,6 @@ def _ratio(missed: Numbers, plain: Numbers) -> float:
     both = ~np.isnan(missed) & ~np.isnan(plain)
     whole = float(plain[both].sum())
     return float(missed[both].sum()) / whole if whole else float("nan")
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="both", color="#eeeeee", linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 def _short(value: float) -> str:

@@ -6,12 +6,15 @@ what it learnt from; so for each origin they are learnt again, from what was ove
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from models.conformal import WIDTHS, calibrate
+from data.scoring import WIDTHS
+from models.conformal import calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers
 from models.pool import PLAIN
@@ -66,6 +69,15 @@ def judged(made: Forecaster, state: dict[str, Any] | None = None) -> Judged:
         np.abs(heard.said[plain, 0, 1:-1] - came),
         came,
     )
+
+
+def learnt_from(made: Forecaster, backs: Sequence[int], steps: int, trained_as_of: date) -> NDArray[np.bool_]:
+    """Origins × steps: whether the period foreseen was over when a model was trained. The one that was under way then
+    is not: no model learns from a period before it is complete."""
+    under_way = int(made.calendar_.ordinals(pd.Series([pd.Timestamp(trained_as_of)]))[0])
+    ends = max(one.ends for one in made.histories_)
+    ahead = np.arange(1, steps + 1)[None, :] - np.array(backs)[:, None]
+    return np.asarray(ends + ahead < under_way, dtype=bool)
 
 
 def held(tables: Sequence[Judged]) -> dict[str, float]:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.scoring import WIDTHS
 from models.borrowing import borrow, reasons
-from models.conformal import WIDTHS, Bounds, calibrate
+from models.conformal import Bounds, calibrate
 from models.histories import FEWEST, Calendar, History, Kind, Numbers, checked, histories
 from models.pool import PLAIN
 from models.pool_backtest import ALL_MEMBERS, Heard, backs_of, hear

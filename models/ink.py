@@ -15,9 +15,9 @@ def sheet(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=100)
 
 
-def plain(axes: Axes, title: str, xlabel: str = "", ylabel: str = "") -> Axes:
+def plain(axes: Axes, title: str, xlabel: str = "", ylabel: str = "", size: int = 11) -> Axes:
     """The axes with a title at the left, a light grid and no frame above or to the right."""
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    axes.set_title(title, loc="left", color=INK, fontsize=size)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="both", color="#eeeeee", linewidth=0.8)

@@ -7,27 +7,25 @@ kept in whole cents of small cells, so that every level, both grains and all par
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.scoring import REVENUE_FORECAST
+from data.scoring import REVENUE_FORECAST, WIDTHS
 from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
-from models.cells import YEAR_DAYS, Cells, Sites
+from models.cells import YEAR_DAYS, Cells, Sites, summed
 from models.closing import EDGES
 from models.histories import Numbers
 from models.outlook import MAIN
-from models.pieces import Pieces, Places
+from models.pieces import Pieces
 from models.rates import Rates, contract_rows, deal_rows
 
-PARTS = ("recurring", "expansion", "open_deals", "repeat_orders", "new_deals")
-WIDTHS = (50, 80, 95)
 ROUNDS = 8
 """How often what comes beside is scaled to products, people and markets in turn; it settles within a few."""
 UNKNOWN_REACH = {50: 0.5, 80: 1.0, 95: 2.0}
@@ -87,7 +85,8 @@ def _atoms(
         scored = wide.reindex(index=deals["opportunity_id"], columns=list(EDGES[1:])).to_numpy(dtype=np.float64)
         curves = np.where(np.isnan(scored), curves, scored)
         bring = deals["opportunity_id"].map(frames["win"].set_index("opportunity_id")["expected_amount"])
-        deals = deals.assign(amount=bring.astype("float64").fillna(deals["amount"]))
+        kept = (bring.astype("float64") / deals["amount"]).where(deals["amount"] > 0).fillna(1.0)
+        deals = deals.assign(once=deals["once"] * kept, monthly=deals["monthly"] * kept)
     pending = deal_atoms(deal_rows(deals), curves, pieces)
     past = np.where(pieces.ahead, 0.0, 1.0)
     first, last = pieces.first, pieces.first + pieces.days
@@ -208,7 +207,7 @@ def _told(
         fresh=fresh,
         point=np.round(point, 2),
         left=np.broadcast_to(left, foreseen.shape),
-        days_left=np.broadcast_to(_days_left(pieces), foreseen.shape),
+        days_left=np.broadcast_to(_days_left(pieces, pieces.by_month), foreseen.shape),
     ).assign(weight=weight, cycle=rates.cycle)
     return Number(forecast, _atoms_told(cells, places, pieces), grounds)
 
@@ -232,15 +231,13 @@ def _spread(
             continue
         code, names = pd.factorize(places.nodes[level], sort=True)
         foreseen = _series(outlook, tree, tuple(map(str, names)), pieces).months * left
-        atoms = np.zeros((len(names), by_month.shape[1]))
-        np.add.at(atoms, code, by_month)
+        atoms = summed(by_month, code, len(names))
         wanted = np.maximum(np.nan_to_num(foreseen) - atoms, 0.0)
         sums = wanted.sum(axis=0)
         margins.append((code, len(names), wanted * np.divide(whole, sums, out=np.zeros_like(whole), where=sums > 0)))
     for _ in range(ROUNDS if margins else 0):
         for code, count, wanted in margins:
-            now = np.zeros((count, spread.shape[1]))
-            np.add.at(now, code, spread)
+            now = summed(spread, code, count)
             scale = np.divide(wanted, now, out=np.ones_like(now), where=(now > LEAST) & (wanted > 0))
             spread = spread * scale[code]
         now = places.by_leaf(spread)
@@ -277,13 +274,13 @@ def _forecast(
         known = known[~known.index.duplicated()]  # the total of every hierarchy; the main one's comes first
         by_cell = {name: by_period(values) for name, values in cents.items()}
         floor_cells = by_period(earned)[:, 0]
-        rest = _rest(pieces, grain)
+        rest = _days_left(pieces, by_period)[0]
         for level, nodes in places.nodes.items():
             code, names = pd.factorize(nodes, sort=True)
-            parts = {name: _sums(values, code, len(names)) for name, values in by_cell.items()}
+            parts = {name: summed(values, code, len(names)) for name, values in by_cell.items()}
             point = np.sum(list(parts.values()), axis=0)
             floor = np.zeros_like(point)
-            floor[:, 0] = np.minimum(_sums(floor_cells[:, None], code, len(names))[:, 0], point[:, 0] / 100)
+            floor[:, 0] = np.minimum(summed(floor_cells, code, len(names)), point[:, 0] / 100)
             index = pd.MultiIndex.from_product([names, periods], names=["node", "period"])
             told = known.reindex(index)
             table = pd.DataFrame({"node": index.get_level_values(0), "period": index.get_level_values(1)})
@@ -306,15 +303,9 @@ def _forecast(
     return every.assign(period=every["period"].dt.date).reindex(columns=list(REVENUE_FORECAST.by_name))
 
 
-def _rest(pieces: Pieces, grain: str) -> float:
-    """The share of the first period's days that lie ahead."""
-    first = pieces.month == 0 if grain == "month" else pieces.week == 0
-    return float(pieces.days[first & pieces.ahead].sum() / pieces.days[first].sum())
-
-
-def _days_left(pieces: Pieces) -> Numbers:
-    """By month, the share of its days that lie ahead."""
-    ahead, whole = (pieces.by_month((pieces.days * inside).astype(float)[None, :])[0] for inside in (pieces.ahead, 1))
+def _days_left(pieces: Pieces, by_period: Callable[[Numbers], Numbers]) -> Numbers:
+    """By month or week, the share of its days that lie ahead."""
+    ahead, whole = (by_period((pieces.days * inside).astype(float)[None, :])[0] for inside in (pieces.ahead, 1))
     share: Numbers = ahead / whole
     return share
 
@@ -323,12 +314,6 @@ def _sold(parts: dict[str, Numbers]) -> NDArray[np.bool_]:
     """Rows (nodes × periods) of nodes that bring anything in any period."""
     alive = np.any([np.any(values != 0, axis=1) for values in parts.values()], axis=0)
     return np.repeat(np.asarray(alive, dtype=bool), next(iter(parts.values())).shape[1])
-
-
-def _sums(values: Numbers, code: Places, count: int) -> Numbers:
-    summed = np.zeros((count, values.shape[1]))
-    np.add.at(summed, code, values)
-    return summed
 
 
 def _atoms_told(cells: Cells, places: Sites, pieces: Pieces) -> pd.DataFrame:

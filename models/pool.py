@@ -10,33 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from models.histories import Calendar, History, Numbers
+from models.histories import Numbers
+from models.pool_prophet import prophetic
+from models.task import LONG_SEASON, Task
 
 PLAIN = "seasonal naive"
-LONG_SEASON = 24
-"""Longer seasons (a year of weeks) are beyond the state space of ETS, ARIMA and CES: they see the rest."""
 FULL_GROWTH = 0.5
 """How much of the last quarter's growth over the year before is carried on: regression to the mean takes the rest."""
 FEWEST = 8
 """Periods without which no model of statsforecast is fitted."""
 FAR = 10.0
 """A forecast further from all that was seen than so many times its range is a failure of arithmetic."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One series, to be forecast from several origins: ``backs`` periods before its end, the furthest first."""
-
-    history: History
-    season: int
-    horizon: int
-    backs: tuple[int, ...]
-    calendar: Calendar
-    countries: tuple[str, ...] = ()
-
-    def seasons(self, known: Numbers) -> int:
-        """The season that a history can tell: 1 where it is shorter than two of them."""
-        return self.season if len(known) >= 2 * self.season + 1 else 1
 
 
 Member = Callable[[Task], Numbers]
@@ -135,13 +119,6 @@ def arima(task: Task) -> Numbers:
     return said
 
 
-def prophet(task: Task) -> Numbers:
-    """Prophet's trend, yearly season and the holidays of the company's countries (Taylor & Letham 2018)."""
-    from models.pool_prophet import prophetic
-
-    return prophetic(task)
-
-
 MEMBERS: Mapping[str, Member] = {
     PLAIN: seasonal_naive,
     "drift": drift,
@@ -151,7 +128,7 @@ MEMBERS: Mapping[str, Member] = {
     "dynamic theta": dynamic_theta,
     "ces": ces,
     "arima": arima,
-    "prophet": prophet,
+    "prophet": prophetic,
 }
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.histories import Calendar, History, Numbers
-from models.pool import MEMBERS, PLAIN, Task, ask_all
+from models.pool import MEMBERS, PLAIN, ask_all
 from models.pool_trees import FAMILY, TREES, Table, trees
+from models.task import Task
 from models.weights import miss
 
 ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)

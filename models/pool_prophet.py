@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from models.histories import Numbers
-from models.pool import LONG_SEASON, Task
+from models.task import LONG_SEASON, Task
 
 FEWEST_SEASONS = 2
 RAMADAN = "Ramadan"
 
 
 def prophetic(task: Task) -> Numbers:
-    """Forecasts of a task, origins × horizon: piecewise trend with few breaks, yearly season, holidays; no sampling.
+    """Forecasts of a task, origins × horizon: piecewise trend with few breaks, yearly season, holidays; no sampling
+    (Taylor & Letham 2018).
 
     The season multiplies where values are all positive. NaN for histories of less than two seasons.
     """

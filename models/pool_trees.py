@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.histories import Calendar, History, Numbers
 from models.pool import FULL_GROWTH
+from models.pool_prophet import RAMADAN, holidays_of
 
 TREES, FAMILY = "lightgbm", "family season"
 PARAMS: dict[str, Any] = {
@@ -229,8 +230,6 @@ def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]
     starts = periods.start_time.to_numpy().astype("datetime64[D]")
     off = fasting = np.zeros(0, dtype="datetime64[D]")
     if countries:
-        from models.pool_prophet import RAMADAN, holidays_of
-
         told = holidays_of(countries, int(periods[0].year), int(periods[-1].year) + 1)
         fasts = told["name"] == RAMADAN
         off, fasting = (

@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.book import closed_deals, contracts, open_deals, orders_around, orders_by_cohort, stages_reached
+from features.book import (
+    closed_deals,
+    contracts,
+    open_deals,
+    orders_around,
+    orders_by_cohort,
+    share_won_by_stage,
+    stages_reached,
+)
 from features.company import Company
+from features.leaving import FOLLOWS_DAYS, SHRINKS_BY
 from features.places import PLACES
 from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
 from models.closing import EDGES
@@ -24,8 +33,6 @@ from models.pieces import MONTHS, Pieces
 CONTRACT_DAYS, DEAL_DAYS = 365, 730
 WIN_DAYS = 31
 """What an account starts, ends or orders so near to a win is laid to it."""
-PRIOR_DEALS = 10.0
-"""How many deals the company's own win rate weighs in the rate of a stage."""
 MOST_ORIGINS = 18
 MOST_UPLIFT, MOST_SHARE = 2.0, 1.0
 
@@ -130,33 +137,25 @@ class Books:
         )
         months = (ended - began).dt.days.clip(lower=0) / 30
         exposed = float((held["mrr"] * months).sum())
-        over = held[(held["ended"] >= since) & (held["ended"] < at)]
+        settled = at - pd.Timedelta(days=FOLLOWS_DAYS)  # of ends since then it is not known what follows
+        over = held[(held["ended"] >= since) & (held["ended"] < settled)]
         gone = over[over["next_mrr"].isna()]
-        grown = over[over["next_mrr"] > over["mrr"] * 1.01]
+        grown = over[over["next_mrr"] > over["mrr"] * (1 + SHRINKS_BY)]
         base = float(grown["mrr"].sum())
         closed = self.closed[(self.closed["closed"] < at)]
         closed = closed[closed["closed"] >= at - pd.Timedelta(days=DEAL_DAYS)]
         won = closed[closed["won"].astype(bool)]
         seen = won[won["closed"] < at - pd.Timedelta(days=WIN_DAYS)]
-        every = float(won["won"].count() / len(closed)) if len(closed) else 0.0
         return Rates(
             ends=float(gone["mrr"].sum()) / exposed if exposed else 0.0,
             grows=base / exposed if exposed else 0.0,
             uplift=min(float((grown["next_mrr"] - grown["mrr"]).sum()) / base, MOST_UPLIFT) if base else 0.0,
-            wins={"": every, **self._by_stage(closed, at, every)},
+            wins=share_won_by_stage(closed, self.reached[self.reached["reached"] < at]),
             cycle=float((won["closed"] - won["created"]).dt.days.mean()) if len(won) else 90.0,
             amount=float(won["amount"].median()) if won["amount"].notna().any() else 0.0,
             once=_shares(seen, "more_at_once"),
             monthly=_shares(seen, "more_a_month"),
         )
-
-    def _by_stage(self, closed: pd.DataFrame, at: pd.Timestamp, every: float) -> dict[str, float]:
-        """The share won of the deals that had reached each stage, drawn towards that of all."""
-        reached = self.reached[self.reached["reached"] < at]
-        ends = reached.merge(closed[["opportunity_id", "won"]], on="opportunity_id")
-        counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
-        rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
-        return {str(stage): float(rate) for stage, rate in rates.items()}
 
     def past_atoms(self, day: date, rates: Rates, pieces: Pieces) -> Atoms:
         """What contracts and deals of a date would have been expected to bring by its rates."""
@@ -219,10 +218,15 @@ class Beside:
         return said
 
 
+def looked_from(months: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """The places, among so many months, of those that are looked back from: a year lies before each."""
+    return np.arange(max(12, months - MOST_ORIGINS), months, dtype=np.int64)
+
+
 def look_back(books: Books, months: pd.DatetimeIndex, came: Numbers) -> Beside:
-    """The past of a company whose revenue by month is known; a year lies before each date that is looked back from."""
+    """The past of a company whose revenue by month is known, from the months of ``looked_from``."""
     last = len(months)
-    at = np.array([place for place in range(12, last) if last - place <= MOST_ORIGINS], dtype=np.int64)
+    at = looked_from(last)
     shape = (len(at), MONTHS)
     atoms, repeats, told = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
     cohort = books.cohorts.pivot_table(index="month", columns="first", values="amount", aggfunc="sum")

@@ -20,7 +20,7 @@ from features.series import rhythm
 from models.album import Album
 from models.carried import kept
 from models.fan import errors_picture, fan_picture
-from models.forecast_judgement import Judged, held, judged, level_weights
+from models.forecast_judgement import Judged, held, judged, learnt_from, level_weights
 from models.forecaster import POOL, Forecaster
 from models.histories import Numbers
 from models.model import Abstention, Challenger, Champion, Fold, Judgement
@@ -28,7 +28,7 @@ from models.outlook import MAIN, Tree, outlook, told_by, trees_of
 from models.pool import PLAIN
 from models.pool_prophet import import_prophet
 from models.pool_trees import FEATURES, PARAMS, ROUNDS, fit_trees
-from models.rates import MOST_ORIGINS, Beside, Books, look_back
+from models.rates import Beside, Books, look_back, looked_from
 
 FEWEST_MONTHS = 18
 """A year to know the seasons, and two quarters of forecasts that can be compared with what came."""
@@ -38,7 +38,6 @@ FEWEST_LOOKS = 6
 """Past dates before one, without which the rates of what comes beside contracts and deals are not known at it."""
 VERSION = 3
 """Goes up when a feature of the trees, or a part of the state, gets another meaning under its old name."""
-WIDTHS = (50, 80, 95)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Revenue:
         made, booster = _fitted(known, company)
         self._made = {key: (one, one.members) for key, one in made.items()}
         months = made[f"{MAIN} month"]
-        books = Books.of(company, [company.as_of, *_origins(known.months)])
+        books = Books.of(company, [month.date() for month in known.months[looked_from(len(known.months))]])
         back = look_back(books, known.months, known.came)
         repeats, fresh = back.rates(len(known.months))
         tables = [judged(one) for name, one in made.items() if name.startswith(MAIN)]
@@ -117,7 +116,8 @@ class Revenue:
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the origins and series on which a challenger of this date is judged.
 
-        What it learnt from (periods that were over when it was trained) is NaN; the plain baseline learnt nothing.
+        What it learnt from (periods that were over when it was trained, not the one under way then) is NaN; the plain
+        baseline learnt nothing.
         """
         known = self._known(company)
         if isinstance(known, Abstention):
@@ -136,11 +136,7 @@ class Revenue:
             if plain:
                 tables.append(_as_plain(table))
                 continue
-            ends = made.calendar_.days(np.array([one.ends for one in made.histories_], dtype=np.int64)).max()
-            unit = pd.Timedelta(days=7) if tree.grain == "week" else pd.Timedelta(days=30.4375)
-            over = (pd.Timestamp(champion.trained_as_of) - ends) / unit
-            steps = np.arange(table.lost.shape[2])
-            seen = np.array([[step + 1 - back <= over for step in steps] for back in table.backs])
+            seen = learnt_from(made, table.backs, table.lost.shape[2], champion.trained_as_of)
             tables.append(_unseen(table, seen))
         return _judgement(tables, {})
 
@@ -218,10 +214,6 @@ def _estimator(booster: lgb.Booster | None, months: Forecaster, known: Known) ->
     )
     prophet.fit(pd.DataFrame({"ds": known.months, "y": known.came}), seed=0)
     return prophet, pd.DataFrame({"ds": pd.date_range(known.months[-1], periods=3, freq="MS")})
-
-
-def _origins(months: pd.DatetimeIndex) -> list[Any]:
-    return [month.date() for month in months[12:][-MOST_ORIGINS:]]
 
 
 def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, float], dict[str, float]]:

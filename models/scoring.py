@@ -18,6 +18,7 @@ from data.scoring import (
     conform,
 )
 from features.company import Company
+from features.number import BEFORE, OF_THE_NUMBER
 from models import MODELS
 from models.model import Abstention, Model
 from models.number import put_together
@@ -32,27 +33,25 @@ from models.scores import (
 )
 from models.tracking import Tracking
 
-BEFORE = "_before"
-"""Frames so named are those of the version that made an earlier number: what is new then is not the model."""
-OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
-"""Models whose scores the number is made of."""
-
 
 def score_one(
     model: Model, company: Company, learnt: Step, tracking: Tracking, draft: Draft, version_before: str | None = None
 ) -> None:
-    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did.
+    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did, and
+    whether what the number is compared with can be told of tonight (``again``).
 
-    Where the number is made of them and another version made the number that tonight's is compared with
-    (``version_before``), that version's frames too, so that the bridge can tell what the change of model did.
+    Where the number is made of the model's frames and another version made the number that tonight's is compared with
+    (``version_before``), that version's frames too, so that the bridge can tell what the change of model did. None can
+    be told where that version is gone, or none scored then and one does now.
     """
     result = learnt.frame("result").iloc[0]
+    version = str(result["version"]) if pd.notna(result["version"]) else None
     label: str | None = None
     why: str | None = None
-    if pd.notna(result["abstained"]):
+    if pd.notna(result["abstained"]) or version is None:
         why = str(result["abstained"])
     else:
-        champion = tracking.load(model.name, str(result["version"]))
+        champion = tracking.load(model.name, version)
         scored = model.score(company, champion)
         if isinstance(scored, Abstention):
             why = scored.why
@@ -60,10 +59,14 @@ def score_one(
             label = champion.label
             for name, frame in scored.items():
                 draft.write(name, frame)
-            if model.name in OF_THE_NUMBER and version_before not in (None, champion.version):
-                for name, frame in _as_before(model, company, tracking, str(version_before)).items():
-                    draft.write(f"{name}{BEFORE}", frame)
-    draft.write("outcome", pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string"))
+    again = model.name not in OF_THE_NUMBER or version_before == version
+    if not again and version_before is not None:
+        frames = _as_before(model, company, tracking, version_before)
+        again = bool(frames)
+        for name, frame in frames.items():
+            draft.write(f"{name}{BEFORE}", frame)
+    told = pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string")
+    draft.write("outcome", told.assign(again=again))
 
 
 def _as_before(model: Model, company: Company, tracking: Tracking, version: str) -> dict[str, pd.DataFrame]:
@@ -82,7 +85,8 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
     """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``,
     ``revenue_forecast`` and ``model_results``, as ``data.scoring`` defines them; and what the number is made of, for
     its bridge: ``number_atoms`` and ``number_grounds`` (``models.number``), those of the earlier versions' scores as
-    well. ``known`` holds today's features, ``learnt`` who scores, ``scored`` what they said, one step per model.
+    well where all of these can be told. ``known`` holds today's features, ``learnt`` who scores, ``scored`` what they
+    said, one step per model.
     """
     frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
     told = pd.concat([step.frame("outcome") for step in scored], ignore_index=True).set_index("model")
@@ -98,22 +102,23 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
         CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
         OPPORTUNITY_SCORES: opportunity_scores(company, known.frame("opportunities"), frames, outcomes),
         RECOMMENDATIONS: labelled(frames.get("recommendations"), outcomes["recommendations"]),
-        REVENUE_FORECAST: _number(company, frames, draft),
+        REVENUE_FORECAST: _number(company, frames, bool(told["again"].all()), draft),
         MODEL_RESULTS: results,
     }
     for table, rows in written.items():
         draft.write(table.name, conform(rows, table))
 
 
-def _number(company: Company, frames: dict[str, pd.DataFrame], draft: Draft) -> pd.DataFrame:
-    """The revenue forecast; what it is made of is written. No rows where nobody foresees anything."""
+def _number(company: Company, frames: dict[str, pd.DataFrame], again: bool, draft: Draft) -> pd.DataFrame:
+    """The revenue forecast; what it is made of is written, and by the earlier versions where all can tell it
+    (``again``). No rows where nobody foresees anything."""
     if "revenue_outlook" not in frames:
         return pd.DataFrame()
     told = put_together(company, frames)
     draft.write("number_atoms", told.atoms)
     draft.write("number_grounds", told.grounds)
     earlier = {name.removesuffix(BEFORE): frame for name, frame in frames.items() if name.endswith(BEFORE)}
-    if earlier:
+    if earlier and again:
         last = put_together(company, {**frames, **earlier})
         draft.write(f"number_atoms{BEFORE}", last.atoms)
         draft.write(f"number_grounds{BEFORE}", last.grounds)

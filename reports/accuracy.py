@@ -6,13 +6,15 @@ its stage, in the period in which its close is expected. Only periods that are o
 ledger keeps count alike.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.number_ledger import NUMBERS, WIDTHS
-from data.scoring import FORECAST_ACCURACY, conform
-from features.book import closed_deals, stages_reached
+from data.number_ledger import NUMBERS
+from data.scoring import FORECAST_ACCURACY, WIDTHS, conform
+from features.book import closed_deals, contracts, open_deals, share_won_by_stage, stages_reached
 from features.company import Company
 from features.series import Grain, first_days, revenue_series
 
@@ -21,23 +23,20 @@ KEPT_LEVELS = ("total", "region", "segment")
 SEASON: dict[Grain, int] = {"month": 12, "week": 52}
 DAYS: dict[Grain, float] = {"month": 365.25 / 12, "week": 7.0}
 GRAINS: tuple[Grain, ...] = ("month", "week")
-PRIOR_DEALS = 10.0
 
 
-def forecasts_told(company: Company, forecast: pd.DataFrame, atoms: pd.DataFrame | None) -> pd.DataFrame:
+def forecasts_told(company: Company, forecast: pd.DataFrame) -> pd.DataFrame:
     """Tonight's forecasts as the ledger keeps them: ``node, level, grain, period`` and ``NUMBERS``."""
     mine = forecast[forecast["level"].isin(KEPT_LEVELS) & forecast["point"].notna()]
-    tables = []
+    plain, tables = _Pipeline.of(company), []
     for grain in GRAINS:
         rows = mine[mine["grain"] == grain]
         history = _wide(company, grain)
         days = pd.DatetimeIndex(pd.to_datetime(rows["period"]))
         before = days - (pd.DateOffset(years=1) if grain == "month" else pd.Timedelta(days=7 * SEASON[grain]))
         told = history.stack().reindex(pd.MultiIndex.from_arrays([before, rows["node"]])).to_numpy(dtype=np.float64)
-        pipeline = pd.Series(np.nan, index=rows.index)
-        if atoms is not None:
-            weighted = _pipeline(company, atoms, grain, pd.DatetimeIndex(days.unique()))
-            pipeline = pd.Series(days.map(weighted).to_numpy(), index=rows.index).where(rows["level"] == "total")
+        weighted = days.map(plain.by_period(grain, days.unique())).to_numpy(dtype=np.float64)
+        pipeline = pd.Series(weighted, index=rows.index).where(rows["level"] == "total")
         tables.append(rows.assign(naive=told, pipeline=pipeline))
     every = pd.concat(tables, ignore_index=True)
     return every[["node", "level", "grain", "period", *NUMBERS]]
@@ -122,31 +121,28 @@ def _wide(company: Company, grain: Grain) -> pd.DataFrame:
     return rows.pivot(index="period", columns="node", values="amount").rename_axis(columns="node")
 
 
-def _pipeline(
-    company: Company, atoms: pd.DataFrame, grain: Grain, periods: pd.DatetimeIndex
-) -> "dict[pd.Timestamp, float]":
-    """By period: contracts if all stay, and open deals at their amount times the share won of their stage, when due."""
-    as_of = pd.Timestamp(company.as_of)
-    firsts = atoms.drop_duplicates(["kind", "key"])
-    held = firsts[(firsts["kind"] == "contract") & ~(firsts["ended"] < as_of)]
-    deals = firsts[firsts["kind"] == "deal"]
-    deals = deals[deals["due"].notna()]
-    due = deals["due"].where(deals["due"] >= as_of, as_of)
-    place = pd.Series(first_days(pd.DatetimeIndex(due), grain), index=deals.index)
-    rates = _stage_rates(company)
-    chance = deals["stage"].map(rates).fillna(rates.get("", 0.0)).astype("float64")
-    weighted = (deals["amount"].astype("float64") * chance).groupby(pd.DatetimeIndex(place)).sum()
-    recurring = float(held["mrr"].sum()) * (1.0 if grain == "month" else 7.0 / DAYS["month"])
-    return {period: recurring + float(weighted.get(period, 0.0)) for period in periods}
+@dataclass(frozen=True, eq=False)
+class _Pipeline:
+    """What contracts bring a month if all stay, and what every open deal would bring at the share won of its stage
+    (``weighted``), by the day it is ``due``, at the earliest the company's date."""
 
+    monthly: float
+    weighted: pd.Series
+    due: pd.DatetimeIndex
 
-def _stage_rates(company: Company) -> dict[str, float]:
-    """The share won of the closed deals that had reached each stage, and (``""``) of all."""
-    closed = closed_deals(company)
-    if closed.empty:
-        return {"": 0.0}
-    every = float(closed["won"].astype(float).mean())
-    ends = stages_reached(company).merge(closed[["opportunity_id", "won"]], on="opportunity_id")
-    counts = ends.assign(won=ends["won"].astype(float)).groupby("stage")["won"].agg(["sum", "count"])
-    rates = (counts["sum"] + PRIOR_DEALS * every) / (counts["count"] + PRIOR_DEALS)
-    return {"": every, **{str(stage): float(rate) for stage, rate in rates.items()}}
+    @classmethod
+    def of(cls, company: Company) -> "_Pipeline":
+        as_of = pd.Timestamp(company.as_of)
+        held, deals = contracts(company), open_deals(company, [company.as_of])
+        running = held[(held["started"] < as_of) & ~(held["ended"] < as_of)]
+        deals = deals[deals["due"].notna()]
+        rates = share_won_by_stage(closed_deals(company), stages_reached(company))
+        chance = deals["stage"].map(rates).fillna(rates[""]).astype("float64")
+        due = pd.DatetimeIndex(deals["due"].where(deals["due"] >= as_of, as_of))
+        return cls(float(running["mrr"].sum()), deals["amount"].astype("float64") * chance, due)
+
+    def by_period(self, grain: Grain, periods: pd.DatetimeIndex) -> "dict[pd.Timestamp, float]":
+        """What comes in each period."""
+        weighted = self.weighted.groupby(first_days(self.due, grain)).sum()
+        recurring = self.monthly * (1.0 if grain == "month" else DAYS["week"] / DAYS["month"])
+        return {period: recurring + float(weighted.get(period, 0.0)) for period in periods}

@@ -21,8 +21,8 @@ from data.lake import Step
 from data.scoring import BRIDGE, conform
 from features.book import closed_deals, contracts
 from features.company import Company
-from features.leaving import FOLLOWS_DAYS
-from features.number import Numbers, beside
+from features.leaving import successors
+from features.number import BEFORE, OF_THE_NUMBER, Numbers, beside
 
 CORRECTED, WON, LOST, NEW, CHURNED, EXPANDED = "data corrected", "won", "lost", "new", "churned", "expanded"
 AMOUNT, MOVED, PASSED = "amount changed", "deal moved", "as time passed"
@@ -33,11 +33,8 @@ CAUSES: tuple[str, ...] = (
 )
 """In the order in which facts are replaced."""
 OF_ATOMS = CAUSES[:9]
-BEFORE = "_before"
 NAMED = 3
 """Deals and contracts that a cause names as its evidence, those that moved most first."""
-OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
-"""Models whose scores the number is made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +66,8 @@ def bridge(company: Company, earlier: EarlierNumber | None, scored: Step) -> pd.
         return conform(pd.DataFrame(), BRIDGE)
     told = Side.of(scored)
     again = Side.of(scored, BEFORE) if f"number_grounds{BEFORE}" in scored.tables else None
-    versions = scored.frame("model_results").set_index("model")["version"]
-    unscored = any(earlier.versions.get(name) not in (None, versions.get(name)) for name in OF_THE_NUMBER)
+    versions = scored.frame("model_results").set_index("model")["version"].dropna()
+    unscored = any(earlier.versions.get(name) != versions.get(name) for name in OF_THE_NUMBER)
     rows = between(company, Side.of(earlier.scored), told, again, earlier.as_of, unscored=unscored)
     return conform(rows.assign(previous_run_id=earlier.run_id, previous_as_of=earlier.as_of), BRIDGE)
 
@@ -82,7 +79,7 @@ def between(
     point``; nodes are the total and the leaves of the market.
 
     ``again`` is tonight's number by the versions of the night before; ``None`` where these are tonight's. Where they
-    are not, and yet could not score tonight (``unscored``), what nothing else explains is laid to the model.
+    are not, and yet not all could score tonight (``unscored``), what nothing else explains is laid to the model.
     """
     last = again or now
     months = sorted(set(before.grounds["month"]) & set(now.grounds["month"]))
@@ -136,7 +133,7 @@ def _rows(
     plain = {
         ORDERS: "orders since, beside what was foreseen of these days",
         OUTLOOK: "what the series foresee, by the same version of the model",
-        MODEL: "the model changed, and the earlier version cannot score tonight"
+        MODEL: "the model changed, and the earlier versions cannot all score tonight"
         if unscored
         else "the same facts, scored by tonight's versions",
     }
@@ -268,8 +265,8 @@ def _of_deals(company: Company, before: pd.DataFrame, after: pd.DataFrame, since
 def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
     """One row per contract of either night: ``kind, key, cause``.
 
-    One that ended with a successor of its account grew or shrank: what both brought is laid to expansion where the
-    successor brings as much or more, to churn where it brings less.
+    One that ended with successors (``features.leaving``) grew or shrank: what all brought is laid to expansion where
+    the successors bring as much or more, to churn where they bring less.
     """
     old, new = (_firsts(rows, "contract") for rows in (before, after))
     table = contracts(company).set_index("subscription_id")
@@ -284,7 +281,9 @@ def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, s
         | ~(_same(old["mrr"].reindex(keys), known["mrr"]) | ~keys.isin(old.index))
         | (keys.isin(old.index) & keys.isin(new.index) & ~_same(old["leaf"].reindex(keys), new["leaf"].reindex(keys)))
     )
-    follows = _successors(table[table["started"] >= since], table[table["ended"] >= since])
+    follows = _successors(
+        company, set(table.index[table["started"] >= since]), set(table.index[table["ended"] >= since])
+    )
     closed = closed_deals(company)
     winners = set(closed.loc[closed["won"].astype(bool) & (closed["closed"] >= since), "account_id"])
     grew = pd.Series(keys.map(follows), index=keys, dtype=object)
@@ -296,15 +295,18 @@ def _of_contracts(company: Company, before: pd.DataFrame, after: pd.DataFrame, s
     return pd.DataFrame({"kind": "contract", "key": keys, "cause": cause})
 
 
-def _successors(begun: pd.DataFrame, ended: pd.DataFrame) -> dict[str, str]:
-    """By contract that took another's place, or gave it up: whether that was growth or the opposite."""
-    pairs = ended.reset_index().merge(begun.reset_index(), on="account_id", suffixes=("", "_next"))
-    gap = (pairs["started_next"] - pairs["ended"]).dt.days.abs()
-    same = _same(pairs["family"], pairs["family_next"])
-    pairs = pairs[(gap <= FOLLOWS_DAYS) & same & (pairs["subscription_id"] != pairs["subscription_id_next"])]
-    cause = np.where(pairs["mrr_next"] >= pairs["mrr"], EXPANDED, CHURNED)
-    both = [dict(zip(pairs[name], cause, strict=True)) for name in ("subscription_id", "subscription_id_next")]
-    return {str(key): str(told) for key, told in (both[0] | both[1]).items()}
+def _successors(company: Company, begun: set[str], ended: set[str]) -> dict[str, str]:
+    """By contract that took another's place, or gave it up: whether that was growth or the opposite, by what all of
+    its account and kin brought together that did so."""
+    frame: pd.DataFrame = successors(company).order_by("subscription_id", "next_id").execute()
+    pairs = frame[frame["subscription_id"].isin(ended) & frame["next_id"].isin(begun)]
+    told: dict[str, str] = {}
+    for _, each in pairs.groupby(["account_id", "kin"]):
+        before = each.drop_duplicates("subscription_id").set_index("subscription_id")["mrr"]
+        after = each.drop_duplicates("next_id").set_index("next_id")["next_mrr"]
+        cause = EXPANDED if after.sum() >= before.sum() else CHURNED
+        told |= dict.fromkeys([*before.index, *after.index], cause)
+    return told
 
 
 def _firsts(rows: pd.DataFrame, kind: str) -> pd.DataFrame:

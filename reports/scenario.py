@@ -16,9 +16,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from data.scoring import NUMBER_PARTS
 from features.number import Numbers, beside, share_of_repeats
 
-PARTS: tuple[str, ...] = ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")
 MONTH_DAYS = 365.25 / 12
 
 
@@ -44,7 +44,7 @@ class Changes:
 
 
 def scenario(atoms: pd.DataFrame, grounds: pd.DataFrame, changes: Changes, as_of: date) -> pd.DataFrame:
-    """One row per month of the total: ``month, point, changed``, by how much, and the change of each of ``PARTS``.
+    """One row per month of the total: ``month, point, changed``, and the change of each of ``NUMBER_PARTS``.
 
     ``atoms`` and ``grounds`` are what a night's number was made of (``models.number``).
     """
@@ -66,7 +66,7 @@ def scenario(atoms: pd.DataFrame, grounds: pd.DataFrame, changes: Changes, as_of
     )
     parts = of_grounds.groupby("month").sum().join(own.groupby("month").sum(), how="outer").fillna(0.0)
     point = grounds.groupby("month")["point"].sum()
-    rows = parts[list(PARTS)].reindex(point.index).fillna(0.0).round(2)
+    rows = parts[list(NUMBER_PARTS)].reindex(point.index).fillna(0.0).round(2)
     return rows.assign(point=point, changed=(point + rows.sum(axis=1)).round(2)).reset_index()
 
 
@@ -78,7 +78,7 @@ def _of_atoms(atoms: pd.DataFrame, more: dict[str, float], as_of: pd.Timestamp) 
     harder = np.power(np.clip(stays, 0.0, 1.0), more["churn"])
     under_way = atoms["month"].min()
     renews = atoms["term"].fillna(under_way) if len(atoms) else atoms["term"]
-    dearer = np.where((atoms["month"] > renews) & (atoms["month"] > under_way), more["price"], 1.0)
+    dearer = np.where((atoms["month"] >= renews) & (atoms["month"] > under_way), more["price"], 1.0)
     recurring = np.where(contract, values["full"] * harder * dearer, values["recurring"])
     lost = np.divide(harder, stays, out=np.ones(len(atoms)), where=stays > 0)
     likelier = np.minimum(values["open_deals"] * more["win"], np.maximum(values["full"], values["open_deals"]))

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from data.lake import Step
-from data.scoring import DRIFT, FORECAST_ACCURACY, conform
+from data.scoring import DRIFT, conform
 from features.company import Company
 from features.outcomes import OUTCOMES, scores_told
 from reports import drift, scoreboard
@@ -15,7 +15,7 @@ from reports.alerts import raise_alerts
 from reports.bands import Band, band
 from reports.bridge import EarlierNumber, bridge
 from reports.flows import daily_flows
-from reports.kpis import NOTHING, key_figures
+from reports.kpis import key_figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +32,13 @@ class Tonight:
     scored: Step
     said: pd.DataFrame
     alerted: pd.DataFrame
-    foreseen: pd.DataFrame | None = None
+    foreseen: pd.DataFrame
     earlier: EarlierNumber | None = None
 
     @cached_property
     def key_figures(self) -> pd.DataFrame:
         """The KPIs, with what models say of customers' worth and what earlier nights forecast."""
-        foreseen = NOTHING if self.foreseen is None else self.foreseen
-        return key_figures(self.company, self.scored.frame("account_scores"), foreseen)
+        return key_figures(self.company, self.scored.frame("account_scores"), self.foreseen)
 
     @cached_property
     def told(self) -> pd.DataFrame:
@@ -75,17 +74,12 @@ class Tonight:
     @cached_property
     def accuracy(self) -> pd.DataFrame:
         """How right past forecasts were."""
-        return (
-            conform(pd.DataFrame(), FORECAST_ACCURACY)
-            if self.foreseen is None
-            else accuracy(self.company, self.foreseen)
-        )
+        return accuracy(self.company, self.foreseen)
 
     @cached_property
     def forecasts_told(self) -> pd.DataFrame:
         """Tonight's forecasts, and what plain ways say, for the ledger."""
-        atoms = self.scored.frame("number_atoms") if "number_atoms" in self.scored.tables else None
-        return forecasts_told(self.company, self.scored.frame("revenue_forecast"), atoms)
+        return forecasts_told(self.company, self.scored.frame("revenue_forecast"))
 
     @cached_property
     def bands(self) -> list[Band]:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from features.series import revenue_series, takings, under_way
+from features.series import revenue_series, rhythm, takings
 from tests.features.random_rows import random_rows
 
 MONDAYS = [(day.month, day.day) for day in pd.date_range("2024-01-01", "2024-04-15", freq="W-MON")]
@@ -89,38 +89,10 @@ def test_an_unknown_grain_is_refused(build: Callable[..., Company]) -> None:
         revenue_series(build(), "day")  # type: ignore[arg-type]
 
 
-def test_the_period_under_way_holds_what_was_earned_and_what_is_to_come(
-    build: Callable[..., Company],
-) -> None:
-    ended = {"subscription_id": "t", "account_id": "a", "ended_at": "2024-04-03"}
-    company = build(
-        date(2024, 4, 11),
-        accounts=[{"account_id": "a", "region": "N"}, {"account_id": "b", "region": "E"}],
-        orders=[line("a", "2024-03-05", 1.0), line("a", "2024-04-05", 7.0), line("b", "2024-04-10", 5.0)],
-        subscriptions=[
-            {"subscription_id": "s", "account_id": "a", "mrr": 300.0, "started_at": "2024-04-02"},
-            {**ended, "mrr": 30.0, "started_at": "2024-03-01"},
-        ],
-    )
-    now = under_way(takings(company), "month")
-    assert (now.period, now.days_left) == (date(2024, 4, 1), 20)
-    assert now.left == pytest.approx(20 / 30)  # too short a history to know its weekdays
-    leaves = now.leaves.set_index("node")
-    assert leaves.loc["region:N"].tolist() == [7.0 + 90.0 + 2.0, 92.0, 300.0]
-    assert leaves.loc["region:E"].tolist() == [5.0, 0.0, 0.0]  # its first sale
-    assert now.levels == {"total": "total", "region:N": "region", "region:E": "region"}
-    week = under_way(takings(company), "week")
-    assert (week.period, week.days_left) == (date(2024, 4, 8), 4)
-
-
-def test_days_to_come_count_by_what_their_weekdays_bring(build: Callable[..., Company]) -> None:
+def test_the_rhythm_is_what_weekdays_bring(build: Callable[..., Company]) -> None:
     mondays = [line("a", f"2024-0{month}-{day:02} 09:00", 10.0) for month, day in MONDAYS]
-    company = build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)
-    assert under_way(takings(company), "week").left == 0.0  # this week's Monday is over
-    assert under_way(takings(company), "month").left == pytest.approx(2 / 5)  # the 22nd and the 29th of April
-
-
-def test_all_is_left_where_the_date_begins_the_period(build: Callable[..., Company]) -> None:
-    company = build(date(2024, 4, 1), accounts=[{"account_id": "a"}], orders=[line("a", "2024-03-05", 1.0)])
-    now = under_way(takings(company), "month")
-    assert (now.period, now.left, now.leaves["earned"].tolist()) == (date(2024, 4, 1), 1.0, [0.0])
+    told = rhythm(takings(build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)))
+    assert told[0] > 0
+    assert told[1:].tolist() == [0.0] * 6
+    young = build(date(2024, 1, 20), accounts=[{"account_id": "a"}], orders=mondays[:2])
+    assert rhythm(takings(young)).tolist() == [1.0] * 7, "too short a history to know its weekdays"

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.conformal import WIDTHS, calibrate
+from data.scoring import WIDTHS
+from models.conformal import calibrate
 from models.histories import Calendar, History
-from models.pool import MEMBERS, PLAIN, Task, ask
+from models.pool import MEMBERS, PLAIN, ask
 from models.pool_prophet import holidays_of
 from models.pool_trees import TREES, Table, trees
 from models.reconciliation import WAYS, Hierarchy, choose, reconcile
+from models.task import Task
 from models.weights import combined, learn, plain_wins, useful
 
 MONTHS = Calendar("M", pd.Timedelta(0))

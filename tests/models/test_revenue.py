@@ -10,13 +10,16 @@ import pytest
 
 from data.scoring import REVENUE_FORECAST, conform
 from features.company import Company
-from features.series import takings, under_way
+from features.series import takings
+from models.forecast_judgement import learnt_from
 from models.model import Abstention, Challenger, Champion
 from models.number import Number, put_together
+from models.outlook import MAIN, trees_of
 from models.revenue import Revenue
 from tests.models.living_company import company_of
 
 AS_OF = date(2025, 1, 15)
+GRAINS = ("month", "week")
 PLACES = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
 
 
@@ -24,7 +27,6 @@ def company(
     months: int = 24,
     growth: float = 1.5,
     as_of: date = AS_OF,
-    late: bool = False,
     windfall: float = 0.0,
     into: str = "north",
 ) -> Company:
@@ -43,8 +45,6 @@ def company(
         orders.append(pd.DataFrame({"account_id": account, "ordered_at": mine, "amount": amounts}))
     lines = pd.concat(orders, ignore_index=True).assign(product_id="P", status="placed", line_id="1")
     lines = lines.assign(order_id=lines.index.astype(str))
-    if late:
-        lines = pd.concat([lines, lines.assign(order_id="x" + lines["order_id"], ordered_at=pd.Timestamp(as_of))])
     if windfall:
         lucky = {"order_id": "W", "account_id": "A5", "ordered_at": pd.Timestamp(as_of) - pd.Timedelta(days=2)}
         lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
@@ -153,8 +153,11 @@ def test_weeks_and_months_tell_one_story(forecast: pd.DataFrame) -> None:
 def test_the_period_under_way_holds_what_is_earned(grown: Company, forecast: pd.DataFrame) -> None:
     cut = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 1, 1))].set_index("node")
     after = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 2, 1))].set_index("node")
-    now = under_way(takings(grown), "month")
-    for node, earned in now.leaves.set_index("node")["earned"].items():
+    came = takings(grown)
+    known = came.amounts[came.days >= pd.Timestamp("2025-01-01")].sum(axis=0)
+    assert (known > 0).all()
+    for (region, segment), earned in zip(came.places.to_numpy(), known, strict=True):
+        node = f"segment:{region}/{segment}"
         assert earned < cut.loc[node, "low_95"] + 0.01
         assert cut.loc[node, "point"] > earned
     for width in (50, 80, 95):
@@ -220,8 +223,28 @@ def test_the_champion_is_judged_only_on_what_it_had_not_learnt(grown: Company, c
     assert plain.losses == challenger.judgement.baseline_losses
 
 
-def test_the_law_facts_from_the_date_on_change_no_forecast(forecast: pd.DataFrame, challenger: Challenger) -> None:
-    pd.testing.assert_frame_equal(number_of(company(late=True), champion_of(challenger)).forecast, forecast)
+def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_was_trained(
+    grown: Company, challenger: Challenger
+) -> None:
+    told = []
+    for grain in GRAINS:
+        tree = next(tree for tree in trees_of(grown) if tree.key == f"{MAIN} {grain}")
+        told.append(tree.forecaster(grown))
+        told[-1].read(tree.long, tree.leaves)
+    # the last complete month is December, the last complete week that of the 6th of January
+    in_december, on_its_first = (
+        learnt_from(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
+    )
+    over = [[True, True, False, False], [True, False, False, False], [False] * 4]
+    assert in_december.tolist() == on_its_first.tolist() == over
+    assert learnt_from(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
+        [True, False, False, False, False, False, False]
+    ]
+    month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
+    judged = Revenue().judge(month_old, grown)
+    assert not isinstance(judged, Abstention)
+    assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
+    assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
 
 
 def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:

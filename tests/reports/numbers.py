@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from features.company import Company
+from models.closing import EDGES
 from models.number import Number, put_together
 from models.pieces import Pieces
 
@@ -41,6 +42,13 @@ def stated(company: Company, month: float = 3_000.0, weight: float = 0.4, **rate
     }
 
 
-def number_of(company: Company, **told: Any) -> Number:
-    """The number of a company by what is stated."""
-    return put_together(company, stated(company, **told))
+def number_of(company: Company, scores: dict[str, pd.DataFrame] | None = None, **told: Any) -> Number:
+    """The number of a company by what is stated; ``scores`` are what other models say."""
+    return put_together(company, {**stated(company, **told), **(scores or {})})
+
+
+def won_by(key: str, chance: float, brings: float) -> dict[str, pd.DataFrame]:
+    """What the model of deals says of one: the chance to be won in the end, evenly, and what it would bring then."""
+    days = EDGES[1:]
+    curve = pd.DataFrame({"opportunity_id": key, "days": days, "won": [chance * day / days[-1] for day in days]})
+    return {"win": pd.DataFrame({"opportunity_id": [key], "expected_amount": [brings]}), "win_curves": curve}

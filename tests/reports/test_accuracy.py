@@ -74,7 +74,7 @@ def test_a_pipeline_without_deals_is_what_contracts_bring() -> None:
     for tables, month in (({"subscriptions": [held]}, 50.0), ({}, 0.0)):
         then = company(NIGHT, **tables)
         number = number_of(then)
-        told = forecasts_told(then, number.forecast, number.atoms)
+        told = forecasts_told(then, number.forecast)
         assert set(told.query("grain == 'month'")["pipeline"]) == {month}
 
 
@@ -91,9 +91,27 @@ def test_the_ledger_keeps_what_plain_ways_said_the_same_night() -> None:
                                                  ("expected_close_at", "2024-05-20 00:00:00"))],
     )  # fmt: skip
     number = number_of(then)
-    told = forecasts_told(then, number.forecast, number.atoms).query("grain == 'month'").set_index("period")
+    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")
     assert told.loc[date(2024, 4, 1), "naive"] == 1_000.0
     assert told.loc[date(2025, 1, 1), "naive"] == 1_250.0 - 0.0
     assert told.loc[date(2024, 4, 1), "pipeline"] == 50.0
     assert told.loc[date(2024, 5, 1), "pipeline"] == 50.0 + 0.5 * 4_000  # half of all deals were won
     assert set(told["level"]) == {"total"}
+
+
+def test_a_deal_of_a_kind_that_brought_nothing_yet_and_one_overdue_are_in_the_pipeline() -> None:
+    deals = [{"opportunity_id": key, "account_id": "a", "kind": kind, "created_at": "2024-03-01"}
+             for key, kind in (("D", "renewal"), ("E", "new"), ("F", "new"))]  # fmt: skip
+    won = {"opportunity_id": "C", "account_id": "a", "kind": "new", "created_at": "2023-05-01",
+           "closed_at": "2023-06-01", "outcome": "won"}  # fmt: skip
+    values = {"D": {"amount": "4000", "expected_close_at": "2024-05-20 00:00:00"},
+              "E": {"amount": "500", "expected_close_at": "2024-02-01 00:00:00"}, "F": {"amount": "9000"}}  # fmt: skip
+    changes = [{"opportunity_id": key, "changed_at": "2024-03-01", "field": name, "new_value": value}
+               for key, mine in values.items() for name, value in mine.items()]  # fmt: skip
+    then = company(NIGHT, opportunities=[*deals, won], opportunity_changes=changes)
+    number = number_of(then, once={"": 0.5, "renewal": 0.0}, monthly={"": 0.05, "renewal": 0.0})
+    assert "D" not in set(number.atoms["key"])
+    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")["pipeline"]
+    assert told[date(2024, 5, 1)] == 4_000.0
+    assert told[date(2024, 4, 1)] == 500.0
+    assert told.sum() == 4_500.0  # of the third nobody said when

@@ -14,14 +14,15 @@ import pytest
 from data.contract import CONTRACT
 from data.demo import write_demo
 from data.known import as_known
+from data.lake import Lake
 from features.company import Company
 from models.model import Challenger, Champion
 from models.number import Number, put_together
 from models.revenue import Revenue
-from reports.bridge import CAUSES, MODEL, Side, between
+from reports.bridge import CAUSES, MODEL, EarlierNumber, Side, between, bridge
 from tests.features.company_builder import build_company
 from tests.models.living_company import company_of
-from tests.reports.numbers import number_of
+from tests.reports.numbers import number_of, won_by
 
 SINCE, NOW = date(2024, 6, 5), date(2024, 6, 12)
 DEAL = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-05-01"}
@@ -99,6 +100,13 @@ QUIET = {"as time passed", "orders came in", "outlook of the series"}
         ("churned", -1, {"subscriptions": [HELD]},
          {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
                             HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 200.0}]}),
+        ("expanded", 1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            *(HELD | {"subscription_id": key, "started_at": "2024-06-10", "mrr": 200.0}
+                              for key in ("T", "U"))]}),
+        ("churned", -1, {"subscriptions": [HELD, HELD | {"subscription_id": "T"}]},
+         {"subscriptions": [*(HELD | {"subscription_id": key, "ended_at": "2024-06-10"} for key in ("S", "T")),
+                            HELD | {"subscription_id": "U", "started_at": "2024-06-10", "mrr": 400.0}]}),
         ("amount changed", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
          {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", amount=9_000)]}),
         ("deal moved", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
@@ -120,6 +128,18 @@ def test_what_happened_is_the_cause(cause: str, sign: int, before: Any, after: A
         assert told.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(told[cause])
 
 
+def test_a_contract_of_another_product_does_not_follow_one_only_because_neither_has_a_family() -> None:
+    held = HELD | {"product_id": "V"}
+    other = held | {"subscription_id": "T", "product_id": "W", "started_at": "2024-06-10", "mrr": 400.0}
+    then = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other])
+    told = by_cause(moved(company(SINCE, subscriptions=[held]), then))
+    assert told["churned"] < -20
+    assert told["new"] > 20
+    assert "expanded" not in told
+    same = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other | {"product_id": "V"}])
+    assert {"churned", "new"}.isdisjoint(by_cause(moved(company(SINCE, subscriptions=[held]), same)).index)
+
+
 def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
     """A lost deal takes its own amount, less what the series, which are believed by two fifths, make up for it."""
     lost = DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}
@@ -132,6 +152,30 @@ def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
     assert rows.loc[rows["cause"] == "lost", "evidence"].iloc[1].startswith("1 of them: D -")
 
 
+def test_what_a_model_thinks_of_a_stage_is_no_change_of_the_amount() -> None:
+    """The deal moves on, so that it is likelier to be won, and then of less of its amount: only the amount of the
+    company's own records is the amount."""
+    late, dearer = (changes("D", "2024-06-10", **change) for change in ({"stage": "late"}, {"amount": 9_000}))
+    before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    for change, brings, cause in ((late, 4_000.0, "deal moved"), (dearer, 9_000.0, "amount changed")):
+        now = company(NOW, opportunities=[DEAL], opportunity_changes=[*BORN, *change])
+        old = number_of(before, won_by("D", 0.3, 5_000.0))
+        new = number_of(now, won_by("D", 0.6 if cause == "deal moved" else 0.3, brings))
+        rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+        adds_up(rows, old, new)
+        told = by_cause(rows[rows["node"] == "total"])
+        assert told[cause] > 100
+        assert set(told.index) & {"deal moved", "amount changed"} == {cause}
+
+
+def test_what_a_deal_would_bring_is_the_models_and_its_amount_the_companys() -> None:
+    then = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    less, whole = (number_of(then, won_by("D", 0.5, brings)).atoms for brings in (4_000.0, 5_000.0))
+    deals = [atoms[atoms["kind"] == "deal"] for atoms in (less, whole)]
+    assert set(deals[0]["amount"]) == {5_000.0}
+    assert deals[0]["open_deals"].to_numpy() == pytest.approx(0.8 * deals[1]["open_deals"].to_numpy())
+
+
 def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
     deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
     before, now = company(SINCE, **deal), company(NOW, **deal)
@@ -139,11 +183,23 @@ def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
     quiet = by_cause(moved(before, now))
     told = by_cause(moved(before, now, again=number_of(now), wins=wins))
     assert told[MODEL] == pytest.approx(
-        number_of(now, wins=wins).grounds["point"].iloc[:-1].sum() - number_of(now).grounds["point"].iloc[:-1].sum(),
-        abs=500,
+        number_of(now, wins=wins).grounds["point"].sum() - number_of(now).grounds["point"].sum(), abs=0.02
     )
     assert told[MODEL] > 500
     pd.testing.assert_series_equal(told.drop(MODEL), quiet)
+
+
+def test_contracts_that_are_foreseen_to_grow_move_the_number_by_what_they_would_have_grown_too() -> None:
+    grows = {"grows": 0.02, "uplift": 0.5}
+    before, now = company(SINCE, subscriptions=[HELD]), company(NOW, subscriptions=[HELD | {"ended_at": "2024-06-10"}])
+    old, new = number_of(before, **grows), number_of(now, **grows)
+    held = old.atoms[old.atoms["kind"] == "contract"]
+    assert held["expansion"].sum() > 50
+    assert held["ahead"].to_numpy() == pytest.approx((held["recurring"] + held["expansion"]).to_numpy())
+    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+    adds_up(rows, old, new)
+    less = by_cause(moved(before, now))["churned"] - by_cause(rows[rows["node"] == "total"])["churned"]
+    assert less == pytest.approx(held["expansion"].sum() * (1 - 0.4), rel=0.05)
 
 
 def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else_explains() -> None:
@@ -153,7 +209,31 @@ def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else
     rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE, unscored=True)
     adds_up(rows, old, new)
     assert set(rows["cause"]) <= {"orders came in", MODEL}
-    assert "cannot score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+    assert "cannot all score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [("4", "4", False), ("4", "5", True), (None, "5", True), ("4", None, True), (None, None, False)],
+)
+def test_a_model_that_one_of_both_nights_had_not_is_a_change_of_model(
+    tmp_path: Path, before: str | None, now: str | None, told: bool
+) -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    lake, then = Lake(tmp_path), company(NOW, **deal)
+    for run, one, win in (
+        (SINCE, number_of(company(SINCE, **deal)), before),
+        (NOW, number_of(then, wins={"": 0.9}), now),
+    ):
+        with lake.writing(str(run), "score") as draft:
+            draft.write("number_atoms", one.atoms)
+            draft.write("number_grounds", one.grounds)
+            draft.write("model_results", pd.DataFrame({"model": ["revenue", "win"], "version": ["1", win]}))
+    versions = {"revenue": "1"} | ({} if before is None else {"win": before})
+    earlier = EarlierNumber(str(SINCE), SINCE, versions, lake.step(str(SINCE), "score"))
+    causes = set(bridge(then, earlier, lake.step(str(NOW), "score"))["cause"])
+    assert (MODEL in causes) == told
+    assert ("as time passed" in causes) != told
 
 
 WEEKS = 26
