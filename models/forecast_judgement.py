@@ -18,7 +18,7 @@ from models.conformal import calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers
 from models.pool import PLAIN
-from models.weights import combined, learn, plain_wins, useful
+from models.weights import RULES, combined, learn, left_out, plain_wins, useful
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ def _known_by(
     plain = names.index(PLAIN)
     spoke = [place for place in range(len(names)) if not np.isnan(cells[place]).all()]
     if np.isnan(flat).all() or not spoke:
-        return combined(said[:, :, row], np.ones(said[:, :, row].shape), "median")
+        return combined(said[:, :, row], np.ones(said[:, :, row].shape), RULES[0])
     kept, _ = useful(cells[spoke], flat, [names[place] for place in spoke])
     used = [spoke[place] for place in kept]
-    found = learn(cells[used], flat)
+    found = learn(past[used], actual)
     together = found.combine(said[used][:, :, row])
-    tried = found.combine(cells[used])
+    tried = left_out(found, past[used], actual)
     with np.errstate(invalid="ignore"):
-        missed, missed_plain = np.abs(tried - flat), np.abs(cells[plain] - flat)
+        missed, missed_plain = np.abs(tried - actual), np.abs(past[plain] - actual)
     wins = plain_wins(missed, missed_plain)
     if np.nansum(missed_plain) <= np.nansum(np.where(np.isnan(missed_plain), np.nan, missed)):
         wins[:] = True

@@ -19,7 +19,7 @@ from models.pool import PLAIN
 from models.pool_backtest import ALL_MEMBERS, Heard, backs_of, hear
 from models.pool_trees import Table
 from models.reconciliation import Chosen, Hierarchy, choose, reconcile, within_parts
-from models.weights import Weights, learn, plain_wins, useful
+from models.weights import RULES, Weights, learn, left_out, plain_wins, useful
 
 POOL = "pool"
 SHORT_WIDENS = 1.5
@@ -115,23 +115,25 @@ class Forecaster:
         """Weights by the backtest, the plain forecast where it wins, and bounds by what was missed."""
         ends = self.table_.values.shape[1]
         scale = np.stack([self.table_.scale(ends - back) for back in heard.backs], axis=1)[:, :, None]
-        past = heard.cells(heard.said[:, :, :-1] / scale)
-        came = heard.cells(heard.came / scale)
+        units = heard.came / scale
+        past, came = heard.cells(heard.said[:, :, :-1] / scale), heard.cells(units)
         plain = heard.names.index(PLAIN)
         if not np.isnan(came).all() and not np.isnan(past).all():
             kept, why = useful(past, came, heard.names)
             heard = heard.kept(sorted({plain, *kept}), why)
-            past, plain = heard.cells(heard.said[:, :, :-1] / scale), heard.names.index(PLAIN)
+            plain = heard.names.index(PLAIN)
             judged = [place for place, name in enumerate(heard.names) if name not in why]
-            found = learn(past[judged], came)
+            heard_of = heard.said[judged]
+            found = learn(heard_of[:, :, :-1] / scale, units)
             values = np.zeros((len(scale), len(heard.names)))
             values[:, judged] = found.values
             weights = Weights(values, found.rule, found.blend, found.power)
+            before = left_out(found, heard_of[:, :, :-1] / scale, units) * scale
+            together = np.concatenate([before, found.combine(heard_of[:, :, -1:])], axis=1)
         else:
-            weights = Weights(np.full((len(scale), len(heard.names)), 1 / len(heard.names)), "median", 0.0, 0.0)
-        together = weights.combine(heard.said)
-        missed = np.abs(heard.cells(together[:, :-1] / scale) - came)
-        missed_plain = np.abs(past[plain] - came)
+            weights = Weights(np.full((len(scale), len(heard.names)), 1 / len(heard.names)), RULES[0], 0.0, 0.0)
+            together = weights.combine(heard.said)
+        missed, missed_plain = (np.abs(said / scale - units) for said in (together[:, :-1], heard.said[plain, :, :-1]))
         wins: NDArray[np.bool_] = plain_wins(missed, missed_plain)
         if np.nanmean(missed_plain) <= np.nanmean(missed) if not np.isnan(missed).all() else True:
             wins[:] = True

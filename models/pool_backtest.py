@@ -14,7 +14,7 @@ from models.task import Task
 from models.weights import miss
 
 ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
-DEAR: tuple[str, ...] = ("arima", "prophet")
+DEAR: tuple[str, ...] = ("prophet",)
 """Members that cost the most: of a large table they are first tried on a sample of its series."""
 SAMPLE = 80
 DEAR_GAIN = 0.01

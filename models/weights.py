@@ -2,9 +2,9 @@
 
 A series tells little about which member suits it: a handful of origins, their errors alike. All series of a table
 together tell more. So each member's miss on a series is blended with its miss on all of them, weights fall with a power
-of that blend, and both the power and the blend are those that did best where they were not estimated: weights of one
-half of the steps of the backtest are tried on the other (Smith & Wallis 2009 on why equal weights are hard to beat;
-Montero-Manso et al. 2020 on learning them over many series).
+of that blend, and both the power and the blend are those that did best where they were not estimated: weights of other
+origins, or of other series, are tried on each (Smith & Wallis 2009 on why equal weights are hard to beat; Montero-Manso
+et al. 2020 on learning them over many series).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from models.histories import Numbers
 
-Rule = Literal["mean", "median"]
+Rule = Literal["middle", "mean", "median"]
+RULES: tuple[Rule, ...] = ("middle", "mean", "median")
+"""The middle lies halfway between the weighted mean and the weighted median: a mean of all that hardly heeds who is far
+off. It is what is done unless another is shown to do better."""
 
 BLENDS = (0.0, 0.25, 0.5)
 """How far a series' own misses count; the rest is what all series missed."""
@@ -47,16 +50,21 @@ class Weights:
 
 
 def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
-    """The weighted mean or median over the first axis, without NaN; NaN where nothing was said."""
+    """The weighted mean, median or middle over the first axis, without NaN; NaN where nothing was said."""
     known = ~np.isnan(said)
     held = np.where(known, weights, 0.0)
     whole = held.sum(axis=0)
     held = np.where(whole > 0, held, np.where(known, 1.0, 0.0))  # only members without weight spoke: equally
     whole = held.sum(axis=0)
-    if rule == "mean":
-        summed = (held * np.where(known, said, 0.0)).sum(axis=0)
-        means: Numbers = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
-        return means
+    if rule == "median":
+        return _median(said, known, held, whole)
+    summed = (held * np.where(known, said, 0.0)).sum(axis=0)
+    means: Numbers = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return means if rule == "mean" else (means + _median(said, known, held, whole)) / 2
+
+
+def _median(said: Numbers, known: NDArray[np.bool_], held: Numbers, whole: Numbers) -> Numbers:
+    """The value at half of the weight, between the two that lie about it."""
     order = np.argsort(np.where(known, said, np.inf), axis=0)
     sorted_said = np.take_along_axis(np.where(known, said, 0.0), order, axis=0)
     sorted_held = np.take_along_axis(held, order, axis=0)
@@ -72,32 +80,48 @@ def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
 
 
 def learn(said: Numbers, came: Numbers) -> Weights:
-    """The weights and rule of members (members × series × cells) by what came (series × cells).
+    """The weights and rule of members (members × series × origins × steps) by what came (series × origins × steps).
 
-    Both are in units of each series' usual change, so that series count alike. Cells are the steps of all origins of
-    the backtest, NaN where nothing came. The rule is chosen by weights of every other cell tried on the rest, both
-    ways; the plain median is kept unless that saves ``WORTH``.
+    Both are in units of each series' usual change, so that series count alike; NaN where nothing came. A rule is tried
+    where its weights were not learnt: on each origin by those of the others, or where all is seen from one, on each
+    half of the series by the other. There a series' own misses count for nothing: neighbouring steps of one forecast
+    miss alike, and would vouch for each other. The middle of all alike is kept unless a rule saves
+    ``WORTH``.
     """
     with np.errstate(invalid="ignore"):
         missed = np.abs(said - came)
-    even = np.arange(came.shape[1]) % 2 == 0
-    best = (_miss_of("median", 0.0, 0.0, said, came, missed, even), "median", 0.0, 0.0)
-    for rule in ("mean", "median"):
-        for blend in BLENDS:
+    parts = _parts(missed)
+    own = BLENDS if len(_seen(missed)) > 1 else BLENDS[:1]
+    best: tuple[float, Rule, float, float] = (_miss_of("middle", 0.0, 0.0, said, came, parts), "middle", 0.0, 0.0)
+    for rule in RULES:
+        for blend in own:
             for power in POWERS:
                 if power == 0.0 and blend > 0.0:
                     continue
-                miss = _miss_of(rule, blend, power, said, came, missed, even)
+                miss = _miss_of(rule, blend, power, said, came, parts)
                 if miss < best[0] * (1 - WORTH):
                     best = (miss, rule, blend, power)
-    _, rule, blend, power = best
-    return Weights(_weights(missed, blend, power), "mean" if rule == "mean" else "median", blend, power)
+    _, kept, blend, power = best
+    every = missed.reshape(*missed.shape[:2], -1)
+    return Weights(_weights(every, blend, power), kept, blend, power)
+
+
+def left_out(found: Weights, said: Numbers, came: Numbers) -> Numbers:
+    """Series × origins × steps: what the rule says with weights that were learnt elsewhere, as ``learn`` tries it. What
+    it misses so is what it will miss; by the found weights it would miss less, having learnt from what it is held to.
+    """
+    told = found.combine(said)
+    with np.errstate(invalid="ignore"):
+        parts = _parts(np.abs(said - came))
+    for part in parts:
+        told[np.ix_(part.series, part.origins)] = part.said(found.rule, found.blend, found.power, said)
+    return told
 
 
 def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
     """Places of the members that a combination is better with, and why each other is left out.
 
-    Backward: as long as the median of the rest misses less without one, the worst one goes. By how much it must be
+    Backward: as long as the middle of the rest misses less without one, the worst one goes. By how much it must be
     less falls with the number of series, since a few of them tell little; ``FEWEST_MEMBERS`` are always kept.
     """
     gain = 1 - max(LEAST_GAIN, 0.05 / np.sqrt(max(1, said.shape[1])))
@@ -117,42 +141,80 @@ def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int
 
 
 def miss(said: Numbers, came: Numbers, places: Sequence[int]) -> float:
-    """Mean miss of the plain median of some members."""
-    together = combined(said[list(places)], np.ones_like(said[list(places)]), "median")
+    """Mean miss of the middle of some members, all alike."""
+    together = combined(said[list(places)], np.ones_like(said[list(places)]), RULES[0])
     return float(np.nanmean(np.abs(together - came)))
 
 
 def plain_wins(missed: Numbers, plain: Numbers) -> NDArray[np.bool_]:
-    """Series (series × cells of misses) for which the plain forecast missed less by more than chance would have it.
+    """Series (series × origins × steps of misses) for which the plain forecast missed less by more than chance would
+    have it. Seen from one origin it may have been lucky once: two or more are asked.
 
     Its mean advantage over the cells, in units of the pool's miss, must exceed ``PLAIN_BEATS`` and twice its standard
     error, counting four neighbouring cells as one, since their errors are alike.
     """
+    several = (~np.isnan(missed - plain)).any(axis=2).sum(axis=1) > 1
+    missed, plain = (part.reshape(len(part), -1) for part in (missed, plain))
     saved = missed - plain
     cells = (~np.isnan(saved)).sum(axis=1)
     mean = np.divide(np.nansum(saved, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
     whole = np.divide(np.nansum(missed, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
     apart = np.where(np.isnan(saved), 0.0, saved - mean[:, None])
     error = np.sqrt((apart**2).sum(axis=1) / np.maximum(cells - 1, 1) / np.maximum(cells / 4, 1))
-    wins: NDArray[np.bool_] = (cells >= 4) & (mean > PLAIN_BEATS * whole) & (mean > 2 * error)
+    wins: NDArray[np.bool_] = several & (cells >= 4) & (mean > PLAIN_BEATS * whole) & (mean > 2 * error)
     return wins
 
 
-def _miss_of(
-    rule: str,
-    blend: float,
-    power: float,
-    said: Numbers,
-    came: Numbers,
-    missed: Numbers,
-    even: NDArray[np.bool_],
-) -> float:
-    """Mean miss of a rule on the cells that its weights were not learnt from."""
+@dataclass(frozen=True)
+class _Part:
+    """Series and origins that a rule is tried on, and misses (members × those series × cells) from elsewhere to learn
+    its weights from."""
+
+    series: NDArray[np.intp]
+    origins: NDArray[np.intp]
+    learnt: Numbers
+
+    def of(self, values: Numbers) -> Numbers:
+        """The part of values that end with series × origins × steps."""
+        return values[..., self.series, :, :][..., self.origins, :]
+
+    def said(self, rule: Rule, blend: float, power: float, said: Numbers) -> Numbers:
+        """What the rule says of the part."""
+        weights = _weights(self.learnt, blend, power)
+        return Weights(weights, rule, blend, power).combine(self.of(said))
+
+
+def _seen(missed: Numbers) -> NDArray[np.intp]:
+    """Origins after which anything came that was foreseen."""
+    return np.flatnonzero(~np.isnan(missed).all(axis=(0, 1, 3)))
+
+
+def _parts(missed: Numbers) -> list[_Part]:
+    """What rules are tried on, apart from what their weights are learnt from."""
+    members, series, origins, _ = missed.shape
+    seen = _seen(missed)
+    every = np.arange(series)
+    if len(seen) > 1:
+        rest = [seen[seen != origin] for origin in seen]
+        return [
+            _Part(every, seen[[place]], missed[:, :, others].reshape(members, series, -1))
+            for place, others in enumerate(rest)
+        ]
+    parts = []
+    for half in (every[::2], every[1::2]):
+        others = missed[:, np.setdiff1d(every, half)].reshape(members, -1)
+        if len(half) and not np.isnan(others).all():
+            mean = _nanmean(others, axis=1)
+            mean = np.where(np.isnan(others).all(axis=1), np.nan, mean)
+            parts.append(_Part(half, np.arange(origins), np.tile(mean[:, None, None], (1, len(half), 1))))
+    return parts
+
+
+def _miss_of(rule: Rule, blend: float, power: float, said: Numbers, came: Numbers, parts: Sequence[_Part]) -> float:
+    """Mean miss of a rule on cells that its weights were not learnt from."""
     total, count = 0.0, 0
-    for learnt in (even, ~even):
-        weights = _weights(missed[:, :, learnt], blend, power)
-        tried = Weights(weights, "mean" if rule == "mean" else "median", blend, power).combine(said[:, :, ~learnt])
-        errors = np.abs(tried - came[:, ~learnt])
+    for part in parts:
+        errors = np.abs(part.said(rule, blend, power, said) - part.of(came))
         total += float(np.nansum(errors))
         count += int((~np.isnan(errors)).sum())
     return total / max(count, 1)

@@ -12,7 +12,7 @@ from models.pool_prophet import holidays_of
 from models.pool_trees import TREES, Table, trees
 from models.reconciliation import WAYS, Hierarchy, choose, reconcile
 from models.task import Task
-from models.weights import combined, learn, plain_wins, useful
+from models.weights import Weights, combined, learn, left_out, plain_wins, useful
 
 MONTHS = Calendar("M", pd.Timedelta(0))
 
@@ -23,28 +23,46 @@ def history(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", floor: 
 
 def test_a_member_that_always_hits_gets_nearly_all_the_weight_and_noise_leaves_weights_equal() -> None:
     rng = np.random.default_rng(0)
-    came = rng.normal(0, 1, (40, 12))
+    came = rng.normal(0, 1, (40, 1, 12))
     right = learn(np.stack([came + 1e-3 * rng.normal(0, 1, came.shape), came + 1.0, came + 2.0]), came)
     assert right.values[:, 0].min() > 0.9
-    alike = learn(came + rng.normal(0, 1, (3, 40, 12)), came)
+    alike = learn(came + rng.normal(0, 1, (3, 40, 1, 12)), came)
     np.testing.assert_allclose(alike.values, 1 / 3, atol=0.06)
     np.testing.assert_allclose(alike.values.sum(axis=1), 1.0)
 
 
 def test_weights_follow_each_series_where_series_differ() -> None:
     rng = np.random.default_rng(1)
-    came = rng.normal(0, 1, (60, 24))
-    off = np.where(np.arange(60)[:, None] < 30, 0.05, 3.0) * rng.choice([-1, 1], came.shape)
+    came = rng.normal(0, 1, (60, 2, 12))
+    off = np.where(np.arange(60)[:, None, None] < 30, 0.05, 3.0) * rng.choice([-1, 1], came.shape)
     found = learn(np.stack([came + off, came + off[::-1]]), came)
     assert found.blend > 0
     assert (found.values[:30, 0] > 0.8).all()
     assert (found.values[30:, 1] > 0.8).all()
 
 
+def test_from_one_origin_a_series_own_misses_count_for_nothing() -> None:
+    """Each series' steps miss alike, for one member or the other: what looks like skill is one stroke of luck."""
+    rng = np.random.default_rng(6)
+    came = rng.normal(0, 1, (80, 1, 12))
+    luck = rng.choice([0.05, 1.0], (2, 80, 1, 1)) * rng.choice([-1, 1], (2, 80, 1, 1))
+    assert learn(came + luck, came).blend == 0.0
+
+
+def test_what_a_rule_is_judged_by_was_not_learnt_from() -> None:
+    """Which member is right changes from origin to origin: learnt from all of them, each looks better than it is."""
+    came = np.zeros((1, 2, 8))
+    said = np.stack([np.array([[[0.0] * 8, [4.0] * 8]]), np.array([[[4.0] * 8, [0.0] * 8]])])
+    found = Weights(np.array([[0.5, 0.5]]), "mean", 0.5, 4.0)
+    np.testing.assert_allclose(left_out(found, said, came), 4.0, atol=0.02)
+    np.testing.assert_allclose(found.combine(said), 2.0)
+
+
 def test_the_weighted_median_is_the_middle_and_skips_who_says_nothing() -> None:
     said = np.array([[1.0, 1.0], [2.0, np.nan], [90.0, 5.0]])
     np.testing.assert_allclose(combined(said, np.ones_like(said), "median"), [2.0, 3.0])
     np.testing.assert_allclose(combined(said, np.ones_like(said), "mean"), [31.0, 3.0])
+    np.testing.assert_allclose(combined(said, np.ones_like(said), "middle"), [16.5, 3.0])
     heavy = np.array([[0.1, 1.0], [0.1, 1.0], [9.8, 1.0]])
     assert combined(said, heavy, "median")[0] == pytest.approx(90.0, rel=0.02)
     assert np.isnan(combined(np.full((2, 1), np.nan), np.ones((2, 1)), "median")).all()
@@ -62,9 +80,10 @@ def test_a_member_that_harms_is_left_out_and_told_why() -> None:
 
 def test_the_plain_forecast_wins_only_beyond_chance() -> None:
     rng = np.random.default_rng(3)
-    missed = np.abs(rng.normal(0, 1, (3, 24)))
-    plain = missed * np.array([[0.5], [1.0], [1.5]])
+    missed = np.abs(rng.normal(0, 1, (3, 2, 12)))
+    plain = missed * np.array([0.5, 1.0, 1.5])[:, None, None]
     assert plain_wins(missed, plain).tolist() == [True, False, False]
+    assert not plain_wins(missed[:, :1], plain[:, :1]).any()  # it was better once
 
 
 def test_bounds_are_the_order_statistics_of_what_was_missed() -> None:
