@@ -3,7 +3,8 @@
 import pandas as pd
 
 from actions.consent import PROOF
-from data.scoring import CAMPAIGN_TARGETS, conform
+from data.conform import conform
+from data.scoring import CAMPAIGN_TARGETS
 from features.channels import is_mail
 from features.company import Company
 

@@ -18,8 +18,9 @@ from actions.offers import offers
 from actions.open_deals import open_deals, undiscussed
 from actions.worth import worth
 from data.calendar import first_instant
+from data.conform import conform
 from data.lake import Draft, Step
-from data.scoring import NEXT_BEST_ACTIONS, conform
+from data.scoring import NEXT_BEST_ACTIONS
 from features.company import Company
 
 EXPIRES_AFTER_DAYS = 7

@@ -10,7 +10,8 @@ from rich.table import Table as RichTable
 
 from app.tables import cell, store
 from data.lake import Lake
-from data.scoring import MODEL_RESULTS, OUTPUTS
+from data.score_tables import MODEL_RESULTS
+from data.scoring import OUTPUTS
 from data.store import Store, published, view
 from flows.settings import Settings
 

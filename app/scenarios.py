@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from app.tables import store
 from data.errors import SettingsError, StoreError
 from data.lake import Lake
-from data.scoring import NUMBER_PARTS
+from data.score_tables import NUMBER_PARTS
 from data.store import published, runs
 from flows.settings import Settings
 from reports.scenario import Changes, scenario

@@ -25,12 +25,13 @@ import pandas as pd
 
 from bench.result import say
 from data.calendar import first_instant
+from data.conform import conform
 from data.contract import TABLES
 from data.demo import write_demo
 from data.demo.regime import SIGNS
 from data.known import as_known
 from data.lake import connect
-from data.scoring import SCOREBOARD, conform
+from data.report_tables import SCOREBOARD
 from features.company import Company
 from reports.alerts import raise_alerts
 from reports.bands import NIGHTS, Band, band

@@ -11,15 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, fun
 
 from data.contract import Column
 from data.contract import Table as Output
-from data.scoring import (
-    ACCOUNT_SCORES,
-    CAMPAIGN_TARGETS,
-    CONTRACT_CHANCES,
-    NEXT_BEST_ACTIONS,
-    OUTPUTS,
-    REVENUE_FORECAST,
-    SCORES,
-)
+from data.score_tables import ACCOUNT_SCORES, CONTRACT_CHANCES, REVENUE_FORECAST, SCORES
+from data.scoring import CAMPAIGN_TARGETS, NEXT_BEST_ACTIONS, OUTPUTS
 
 EXAMPLES = 3
 HALF_A_CENT = 0.005

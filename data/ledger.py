@@ -28,7 +28,8 @@ from sqlalchemy import (
 from data.lake import Step
 from data.nights import LEDGERS, NIGHTS, plain_rows
 from data.number_ledger import FORESEEN, keep_forecasts
-from data.scoring import ALERTS, PUBLISHED_SCORES
+from data.report_tables import ALERTS
+from data.scoring import PUBLISHED_SCORES
 from data.store import BASES, RUN_RECORDS, VIEWS, Store
 
 TOLD, CAME = "scores_told", "outcomes"

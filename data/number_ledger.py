@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Column, Connection, Date, Double, Table, Text, insert, select
 
 from data.nights import LEDGERS, NIGHTS, plain_rows
-from data.scoring import WIDTHS
+from data.score_tables import WIDTHS
 from data.store import RUN_RECORDS, Store
 
 FORESEEN = "forecasts_told"

@@ -4,7 +4,7 @@ import pandas as pd
 
 from data.contract import Table
 from data.lake import Draft, Step
-from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, REVENUE_FORECAST
+from data.score_tables import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, REVENUE_FORECAST
 from data.store import Store, rows_of_run
 
 MISSING = "\0"

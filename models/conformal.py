@@ -12,7 +12,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from data.scoring import WIDTHS
+from data.score_tables import WIDTHS
 from models.histories import Numbers
 
 TOO_FEW = 1.5

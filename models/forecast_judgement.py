@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.scoring import WIDTHS
+from data.score_tables import WIDTHS
 from models.conformal import calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.scoring import WIDTHS
+from data.score_tables import WIDTHS
 from models.borrowing import borrow, reasons
 from models.conformal import Bounds, calibrate
 from models.histories import FEWEST, Calendar, History, Kind, Numbers, checked, histories

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.errors import TrackingError
 from data.lake import Draft
-from data.scoring import MODEL_RESULTS
+from data.score_tables import MODEL_RESULTS
 from features.company import Company
 from models.evidence import mean_interval
 from models.model import Abstention, Challenger, Champion, Judgement, Model

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.scoring import REVENUE_FORECAST, WIDTHS
+from data.score_tables import REVENUE_FORECAST, WIDTHS
 from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
@@ -37,7 +37,7 @@ LEAST = 1e-9
 
 @dataclass(frozen=True)
 class Number:
-    """``forecast``: as ``data.scoring.REVENUE_FORECAST``. ``atoms``: one row per contract or deal and month:
+    """``forecast``: as ``data.score_tables.REVENUE_FORECAST``. ``atoms``: one row per contract or deal and month:
     ``kind, key, leaf, month, earned, ahead, full`` and what is known of it. ``grounds``: one row per leaf and month:
     ``earned`` by orders, ``outlook, repeats, fresh, weight`` (``features.number``), the ``point`` that is told, and how
     much of the month lies ahead: ``left`` by what its weekdays bring, ``days_left`` by days; ``cycle`` is the mean days

@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from data.scoring import RECOMMENDATIONS
+from data.score_tables import RECOMMENDATIONS
 from features.company import Company
 from features.feature import features_hash
 from features.labels import bought_products

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 
 from data.calendar import local_day
-from data.scoring import CHANCES, CONTRACT_CHANCES, SCORES
+from data.score_tables import CHANCES, CONTRACT_CHANCES, SCORES
 from features.company import Company
 from models.lifetime import bought_again, lifetime_scores
 

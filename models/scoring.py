@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from data.conform import conform
 from data.errors import TrackingError
 from data.lake import Draft, Step
-from data.scoring import (
+from data.score_tables import (
     ACCOUNT_SCORES,
     CONTACT_SCORES,
     MODEL_RESULTS,
@@ -15,7 +16,6 @@ from data.scoring import (
     REVENUE_FORECAST,
     SUBSCRIPTION_SCORES,
     UPSELL_SCORES,
-    conform,
 )
 from features.company import Company
 from features.number import BEFORE, OF_THE_NUMBER

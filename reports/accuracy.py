@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.conform import conform
 from data.number_ledger import NUMBERS
-from data.scoring import FORECAST_ACCURACY, WIDTHS, conform
+from data.report_tables import FORECAST_ACCURACY
+from data.score_tables import WIDTHS
 from features.book import closed_deals, contracts, open_deals, share_won_by_stage, stages_reached
 from features.company import Company
 from features.series import Grain, first_days, revenue_series
@@ -43,7 +45,7 @@ def forecasts_told(company: Company, forecast: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy(company: Company, foreseen: pd.DataFrame) -> pd.DataFrame:
-    """``data.scoring.FORECAST_ACCURACY`` of past forecasts (``data.number_ledger.forecasts_before``)."""
+    """``data.report_tables.FORECAST_ACCURACY`` of past forecasts (``data.number_ledger.forecasts_before``)."""
     tables = []
     for grain in GRAINS:
         judged = matched(company, foreseen[foreseen["grain"] == grain], grain)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from data.scoring import ALERTS, conform
+from data.conform import conform
+from data.report_tables import ALERTS
 from reports.bands import HOLD_NIGHTS, Band, Reading, began, reading
 
 OFF = 0.03
@@ -43,7 +44,7 @@ class Alert:
 def raise_alerts(
     as_of: date, bands: Sequence[Band], drift: pd.DataFrame, board: pd.DataFrame, earlier: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row per alert that is up as of a date, what calls for action first: ``data.scoring.ALERTS``.
+    """One row per alert that is up as of a date, what calls for action first: ``data.report_tables.ALERTS``.
 
     ``earlier`` holds the alerts of the night before (``data.ledger.alerts_before``): what was up then keeps its name.
     """

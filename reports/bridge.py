@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.conform import conform
 from data.lake import Step
-from data.scoring import BRIDGE, conform
+from data.report_tables import BRIDGE
 from features.book import closed_deals, contracts
 from features.company import Company
 from features.leaving import successors
@@ -61,7 +62,7 @@ class Side:
 
 
 def bridge(company: Company, earlier: EarlierNumber | None, scored: Step) -> pd.DataFrame:
-    """``data.scoring.BRIDGE``; no rows where there is no earlier number, or none tonight."""
+    """``data.report_tables.BRIDGE``; no rows where there is no earlier number, or none tonight."""
     if earlier is None or "number_grounds" not in scored.tables:
         return conform(pd.DataFrame(), BRIDGE)
     told = Side.of(scored)

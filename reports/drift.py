@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 
-from data.scoring import DRIFT, conform
+from data.conform import conform
+from data.report_tables import DRIFT
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
 from reports.bands import Band, reading

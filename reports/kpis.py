@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from data.scoring import KPI_DEFINITIONS, KPIS, conform
+from data.conform import conform
+from data.report_tables import KPI_DEFINITIONS, KPIS
 from features.company import Company
 from reports.kpi import DIGITS, By, Kpi, Ledger
 from reports.recurring_kpis import RECURRING
@@ -16,7 +17,7 @@ NOTHING = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period"
 
 
 def key_figures(company: Company, lifetimes: pd.DataFrame = NOTHING, forecasts: pd.DataFrame = NOTHING) -> pd.DataFrame:
-    """One row per KPI, month (its first day) and slice where there is anything to say: ``data.scoring.KPIS``.
+    """One row per KPI, month (its first day) and slice where there is anything to say: ``data.report_tables.KPIS``.
 
     Money is in the reporting currency, rounded to cents; shares are between 0 and 1 (retention may be more).
     ``lifetimes`` and ``forecasts`` are those of ``reports.kpi.Ledger``.
@@ -27,7 +28,7 @@ def key_figures(company: Company, lifetimes: pd.DataFrame = NOTHING, forecasts: 
 
 
 def definitions(currency: str) -> pd.DataFrame:
-    """One row per KPI: ``data.scoring.KPI_DEFINITIONS``."""
+    """One row per KPI: ``data.report_tables.KPI_DEFINITIONS``."""
     rows = [
         {
             "kpi": kpi.name,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from data.scoring import LEAKS, conform
+from data.conform import conform
+from data.report_tables import LEAKS
 from features.company import Company
 from reports import detectors
 from reports.prices import discounts_beyond_policy, prices_after_promotion
@@ -88,7 +89,7 @@ DETECTORS: tuple[Detector, ...] = (
 
 
 def find_leaks(company: Company) -> pd.DataFrame:
-    """One row per leak, the most money first: ``data.scoring.LEAKS``. ``leak_id`` is the same night after night."""
+    """One row per leak, the most money first: ``data.report_tables.LEAKS``. ``leak_id`` stays, night after night."""
     frames = [
         detector.find(company).assign(detector=detector.name, formula=detector.formula, suggestion=detector.suggestion)
         for detector in DETECTORS

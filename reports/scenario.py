@@ -16,7 +16,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from data.scoring import NUMBER_PARTS
+from data.score_tables import NUMBER_PARTS
 from features.number import Numbers, beside, share_of_repeats
 
 MONTH_DAYS = 365.25 / 12

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.scoring import RELIABILITY, SCOREBOARD, conform
+from data.conform import conform
+from data.report_tables import RELIABILITY, SCOREBOARD
 from features.company import Company
 from features.outcomes import OUTCOMES, happened, windows_differ
 
@@ -48,7 +49,7 @@ def match(company: Company, said: pd.DataFrame) -> pd.DataFrame:
 
 
 def scoreboard(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """One row per score, month in which it was given and model version: ``data.scoring.SCOREBOARD``."""
+    """One row per score, month in which it was given and model version: ``data.report_tables.SCOREBOARD``."""
     rows = [
         {**name, "nights": part["as_of"].nunique(), "matched": len(part), **_figures(part, kind, seed)}
         for name, kind, part in _parts(matched)
@@ -57,7 +58,7 @@ def scoreboard(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def reliability(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """One row per score, month, version and tenth of the scores: ``data.scoring.RELIABILITY``."""
+    """One row per score, month, version and tenth of the scores: ``data.report_tables.RELIABILITY``."""
     frames = [
         pd.concat([pd.DataFrame([name] * TENTHS), _tenths(part, kind, seed)], axis=1)
         for name, kind, part in _parts(matched)

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import pandas as pd
 
+from data.conform import conform
 from data.lake import Step
-from data.scoring import DRIFT, conform
+from data.report_tables import DRIFT
 from features.company import Company
 from features.outcomes import OUTCOMES, scores_told
 from reports import drift, scoreboard

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from actions.choose import decide
+from data.conform import conform
 from data.lake import Lake
-from data.scoring import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, conform
+from data.score_tables import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS
 from features.company import Company
 from features.contacts import contact_features
 from features.orders import order_features

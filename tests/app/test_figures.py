@@ -9,7 +9,7 @@ import pytest
 from app.figures import figure
 from data.errors import SettingsError
 from data.publish import publish
-from data.scoring import KPI_DEFINITIONS, KPIS, LEAKS
+from data.report_tables import KPI_DEFINITIONS, KPIS, LEAKS
 from data.store import open_store
 from flows.settings import load
 from tests.command_line import gelir

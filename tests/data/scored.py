@@ -8,7 +8,8 @@ import pandas as pd
 
 from data.lake import Lake, Step
 from data.publish import RunRecord
-from data.scoring import OUTPUTS, SCORES
+from data.score_tables import SCORES
+from data.scoring import OUTPUTS
 
 AS_OF = date(2026, 3, 2)
 STARTED_AT = datetime(2026, 3, 2, 1, 30)

@@ -8,7 +8,7 @@ import pandas as pd
 from data.lake import Lake, Step
 from data.publish import publish
 from data.replayed import compare
-from data.scoring import ACCOUNT_SCORES, RECOMMENDATIONS
+from data.score_tables import ACCOUNT_SCORES, RECOMMENDATIONS
 from data.store import Store, open_store, rows_of_run, runs
 from tests.data.scored import outputs, record, write
 

@@ -5,8 +5,10 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from data.conform import conform
 from data.contract import Table
-from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, OUTPUTS, SUBSCRIPTION_SCORES, conform
+from data.score_tables import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES
+from data.scoring import OUTPUTS
 from features.outcomes import OUTCOMES, happened, scores_told
 
 AS_OF = date(2024, 3, 1)

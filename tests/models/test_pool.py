@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.scoring import WIDTHS
+from data.score_tables import WIDTHS
 from models.conformal import calibrate
 from models.histories import Calendar, History
 from models.pool import MEMBERS, PLAIN, ask

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.scoring import REVENUE_FORECAST, conform
+from data.conform import conform
+from data.score_tables import REVENUE_FORECAST
 from features.company import Company
 from features.series import takings
 from models.forecast_judgement import learnt_from

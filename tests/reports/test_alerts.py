@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.scoring import ALERTS, DRIFT, SCOREBOARD, conform
+from data.conform import conform
+from data.report_tables import ALERTS, DRIFT, SCOREBOARD
 from reports.alerts import raise_alerts
 from reports.bands import band
 from reports.flows import Daily, Flow

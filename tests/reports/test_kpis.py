@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data.contract import CONTRACT
-from data.scoring import KPIS, LEAKS
+from data.report_tables import KPIS, LEAKS
 from features.company import Company
 from features.series import revenue_series
 from reports.kpis import DEFINITIONS, key_figures

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.scoring import NUMBER_PARTS
+from data.score_tables import NUMBER_PARTS
 from models.number import Number
 from reports.scenario import Changes, scenario
 from tests.features.company_builder import build_company

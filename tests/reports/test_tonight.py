@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from data.conform import conform
 from data.lake import Lake, Step
 from data.ledger import alerts_before, said_before
 from data.number_ledger import forecasts_before
 from data.publish import publish
-from data.scoring import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES, conform
+from data.score_tables import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES
 from data.store import Store, open_store, view
 from features.engineer import engineer
 from features.outcomes import OUTCOMES

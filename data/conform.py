@@ -1,0 +1,30 @@
+"""Frames as the tables of the scoring table hold them."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from data.contract import Column, Kind, Table
+
+_PANDAS_TYPES: dict[Kind, Any] = {
+    "text": "string",
+    "integer": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "date": pd.ArrowDtype(pa.date32()),
+    "timestamp": "datetime64[us]",
+}
+
+
+def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The frame with exactly the table's columns, in its order and types, so that empty columns keep theirs too."""
+    typed = {column.name: _typed(frame, column) for column in table.columns}
+    return pd.DataFrame(typed, index=frame.index)
+
+
+def _typed(frame: pd.DataFrame, column: Column) -> pd.Series:
+    if column.name not in frame:
+        return pd.Series([None] * len(frame), index=frame.index, dtype=_PANDAS_TYPES[column.kind])
+    values = frame[column.name].astype(object)
+    return values.where(values.notna(), None).astype(_PANDAS_TYPES[column.kind])

@@ -1,0 +1,193 @@
+"""What models say, of accounts, contracts, contacts, deals and the revenue to come: one table each.
+
+``reasons``, ``send_windows`` and ``why_not`` (and what ends in ``_reasons``) are JSON lists, so that a CRM can take
+them apart.
+"""
+
+from data.contract import Column, Table
+
+CHANCES: tuple[str, ...] = ("churn", "upsell", "repeat")
+"""Chances of an account: to leave, to buy something new, to order again; within 90 days, and within 30 and 180."""
+
+SCORES: tuple[str, ...] = (*CHANCES, "expected_revenue", "lifetime_value")
+"""What an account is scored for: three probabilities, then two amounts of money."""
+
+CONTRACT_CHANCES: tuple[str, ...] = ("churn", "expansion")
+"""Chances of an active subscription: to end, and to be followed by a larger one."""
+
+NUMBER_PARTS: tuple[str, ...] = ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")
+"""What a forecast of revenue is the sum of."""
+
+WIDTHS: tuple[int, ...] = (50, 80, 95)
+"""Per cent of outcomes that the intervals of a forecast should hold."""
+
+
+def _within(name: str) -> tuple[Column, ...]:
+    """The chance within 30 and 180 days, beside the score's own 90."""
+    return tuple(Column(f"{name}_{days}", "number", minimum=0.0, maximum=1.0) for days in (30, 180))
+
+
+def _score(name: str) -> tuple[Column, ...]:
+    """The columns of one score: value, interval, reasons, who made it, how far it looks, or why there is none."""
+    probability = {"minimum": 0.0, "maximum": 1.0} if name in (*CHANCES, *CONTRACT_CHANCES, "win") else {}
+    return (
+        Column(name, "number", **probability),  # type: ignore[arg-type]  # minimum and maximum only
+        Column(f"{name}_low", "number"),
+        Column(f"{name}_high", "number"),
+        Column(f"{name}_reasons"),
+        Column(f"{name}_model"),
+        Column(f"{name}_horizon_days", "integer"),
+        Column(f"{name}_abstained"),
+    )
+
+
+ACCOUNT_SCORES = Table(
+    "account_scores",
+    "One row per account.",
+    ("account_id",),
+    (
+        Column("account_id", required=True),
+        Column("name"),
+        *(column for name in SCORES for column in _score(name)),
+        *(column for name in CHANCES for column in _within(name)),
+        Column("next_order", "date"),
+        Column("next_order_low", "date"),
+        Column("next_order_high", "date"),
+        Column("lifetime_value_12", "number"),
+        Column("lifetime_value_bgnbd", "number"),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+SUBSCRIPTION_SCORES = Table(
+    "subscription_scores",
+    "One row per active subscription.",
+    ("subscription_id",),
+    (
+        Column("subscription_id", required=True),
+        Column("account_id"),
+        Column("product_id"),
+        Column("mrr", "number"),
+        Column("term_ends_at", "timestamp"),
+        *(column for name in CONTRACT_CHANCES for column in _score(name)),
+        *(column for name in CONTRACT_CHANCES for column in _within(name)),
+        Column("renewal", "number", minimum=0.0, maximum=1.0),
+        Column("expansion_by_term", "number", minimum=0.0, maximum=1.0),
+        Column("term_horizon_days", "integer"),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+UPSELL_SCORES = Table(
+    "upsell_scores",
+    "One row per account and product that it never had: the ten likeliest of each account.",
+    ("account_id", "product_id"),
+    (
+        Column("account_id", required=True),
+        Column("product_id", required=True),
+        Column("upsell", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("upsell_30", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("upsell_180", "number", required=True, minimum=0.0, maximum=1.0),
+        Column("likely_month", "date", required=True),
+        Column("upsell_model", required=True),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+CONTACT_SCORES = Table(
+    "contact_scores",
+    "One row per contact.",
+    ("contact_id",),
+    (
+        Column("contact_id", required=True),
+        Column("account_id"),
+        Column("send_at", "timestamp"),
+        Column("send_local"),
+        Column("send_windows"),
+        Column("send_timezone"),
+        Column("send_timezone_source"),
+        Column("send_model"),
+        Column("send_abstained"),
+        Column("engagement", "number", minimum=0, maximum=1),
+        Column("email_status", one_of=("valid", "invalid", "missing", "bounced", "unsubscribed")),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+OPPORTUNITY_SCORES = Table(
+    "opportunity_scores",
+    "One row per open opportunity.",
+    ("opportunity_id",),
+    (
+        Column("opportunity_id", required=True),
+        Column("account_id"),
+        Column("owner_id"),
+        *_score("win"),
+        Column("win_eventually", "number", minimum=0, maximum=1),
+        Column("win_eventually_low", "number"),
+        Column("win_eventually_high", "number"),
+        Column("expected_close", "date"),
+        Column("close_earliest", "date"),
+        Column("close_latest", "date"),
+        Column("expected_amount", "number"),
+        Column("expires_at", "date", required=True),
+    ),
+)
+
+RECOMMENDATIONS = Table(
+    "recommendations",
+    "One row per customer (account or contact), kind (a repeat, or something never had to explore) and rank within it. "
+    "The first place also says why other products were excluded.",
+    ("customer_kind", "customer_id", "kind", "rank"),
+    (
+        Column("customer_kind", required=True, one_of=("account", "contact")),
+        Column("customer_id", required=True),
+        Column("account_id", required=True),
+        Column("kind", required=True, one_of=("repeat", "explore")),
+        Column("rank", "integer", required=True, minimum=1),
+        Column("place", "integer", required=True, minimum=1),
+        Column("product_id"),
+        Column("probability", "number", minimum=0, maximum=1),
+        Column("expected_margin", "number"),
+        Column("why"),
+        Column("why_not"),
+        Column("abstained"),
+        Column("model"),
+    ),
+)
+
+REVENUE_FORECAST = Table(
+    "revenue_forecast",
+    "One row per node of the hierarchy, grain and period.",
+    ("node", "grain", "period"),
+    (
+        Column("node", required=True),
+        Column("level", required=True),
+        Column("grain", required=True, one_of=("week", "month")),
+        Column("period", "date", required=True),
+        Column("point", "number"),
+        *(Column(f"{side}_{width}", "number") for width in WIDTHS for side in ("low", "high")),
+        *(Column(name, "number") for name in NUMBER_PARTS),
+        Column("model"),
+        Column("notes"),
+        Column("abstained"),
+    ),
+)
+
+MODEL_RESULTS = Table(
+    "model_results",
+    "One row per model: the version that scored, how it was judged out of time, or why it abstained.",
+    ("model",),
+    (
+        Column("model", required=True),
+        Column("version"),
+        Column("ships", one_of=("model", "baseline")),
+        Column("metric"),
+        Column("value", "number"),
+        Column("baseline"),
+        Column("baseline_value", "number"),
+        Column("trained_as_of", "date"),
+        Column("verdict"),
+        Column("abstained"),
+    ),
+)
