@@ -122,9 +122,9 @@ def _known_by(
         return combined(said[:, :, row], np.ones(said[:, :, row].shape), RULES[0])
     kept, _ = useful(cells[spoke], flat, [names[place] for place in spoke])
     used = [spoke[place] for place in kept]
-    found = learn(past[used], actual)
+    found = learn(past[used], actual, backs[:row])
     together = found.combine(said[used][:, :, row])
-    tried = left_out(found, past[used], actual)
+    tried = left_out(found, past[used], actual, backs[:row])
     with np.errstate(invalid="ignore"):
         missed, missed_plain = np.abs(tried - actual), np.abs(past[plain] - actual)
     wins = plain_wins(missed, missed_plain)

@@ -124,11 +124,11 @@ class Forecaster:
             plain = heard.names.index(PLAIN)
             judged = [place for place, name in enumerate(heard.names) if name not in why]
             heard_of = heard.said[judged]
-            found = learn(heard_of[:, :, :-1] / scale, units)
+            found = learn(heard_of[:, :, :-1] / scale, units, heard.backs)
             values = np.zeros((len(scale), len(heard.names)))
             values[:, judged] = found.values
             weights = Weights(values, found.rule, found.blend, found.power)
-            before = left_out(found, heard_of[:, :, :-1] / scale, units) * scale
+            before = left_out(found, heard_of[:, :, :-1] / scale, units, heard.backs) * scale
             together = np.concatenate([before, found.combine(heard_of[:, :, -1:])], axis=1)
         else:
             weights = Weights(np.full((len(scale), len(heard.names)), 1 / len(heard.names)), RULES[0], 0.0, 0.0)
@@ -181,6 +181,7 @@ class Forecaster:
             [said[:, row, :steps] for row, steps in enumerate(over)],
             [came[:, row, :steps] for row, steps in enumerate(over)],
             [units[:, row] for row in range(len(over))],
+            heard.backs,
         )
         apart = [came[:, row, :steps] - said[:, row, :steps] for row, steps in enumerate(over)]
         misses = np.nan_to_num(np.concatenate(apart, axis=1))

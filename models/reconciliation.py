@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models.histories import Numbers
+from models.weights import foreseen_elsewhere
 
 WAYS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
 TOTAL = "total"
@@ -107,15 +108,22 @@ class Chosen:
     failed: Mapping[str, str]
 
 
-def choose(hierarchy: Hierarchy, said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers]) -> Chosen:
+def choose(
+    hierarchy: Hierarchy,
+    said: Sequence[Numbers],
+    came: Sequence[Numbers],
+    scale: Sequence[Numbers],
+    backs: Sequence[int],
+) -> Chosen:
     """The way to reconcile by forecasts and outcomes (nodes × steps) of past origins, every level counting alike.
 
-    ``scale`` (nodes × 1) is each node's usual change at each origin; NaN leaves the node out.
+    ``scale`` (nodes × 1) is each node's usual change at each origin; NaN leaves the node out; ``backs`` are periods
+    from each origin to the end.
 
-    Where there are two origins or more, an origin's covariance is that of the others; with one, of its odd steps for
-    its even ones and the other way round.
+    Where there are two origins or more, an origin's covariance is that of the others, but for periods that it foresees
+    too; with one, of its odd steps for its even ones and the other way round.
     """
-    folds = _folds(said, came, scale)
+    folds = _folds(said, came, scale, backs)
     levels = np.array(hierarchy.levels)
     missed: dict[str, float] = {}
     failed: dict[str, str] = {}
@@ -147,19 +155,18 @@ def within_parts(hierarchy: Hierarchy, reach: Numbers) -> Numbers:
 
 
 def _folds(
-    said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers]
+    said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers], backs: Sequence[int]
 ) -> list[tuple[Numbers, Numbers, Numbers, Numbers]]:
     """Forecasts, outcomes, the misses that were learnt from elsewhere, and scales."""
     if len(said) > 1:
-        return [
-            (
-                said[at],
-                came[at],
-                np.nan_to_num(np.concatenate([came[o] - said[o] for o in range(len(said)) if o != at], axis=1)),
-                scale[at],
-            )
-            for at in range(len(said))
-        ]
+        apart = foreseen_elsewhere(backs, max(part.shape[1] for part in said))
+        folds = []
+        for at in range(len(said)):
+            others = [
+                (came[other] - said[other])[:, apart[at, other, : said[other].shape[1]]] for other in range(len(said))
+            ]
+            folds.append((said[at], came[at], np.nan_to_num(np.concatenate(others, axis=1)), scale[at]))
+        return folds
     odd = np.arange(said[0].shape[1]) % 2 == 1
     return [
         (said[0][:, part], came[0][:, part], np.nan_to_num(came[0] - said[0])[:, ~part], scale[0])

@@ -79,18 +79,19 @@ def _median(said: Numbers, known: NDArray[np.bool_], held: Numbers, whole: Numbe
     return np.where(known.any(axis=0), medians, np.nan)
 
 
-def learn(said: Numbers, came: Numbers) -> Weights:
-    """The weights and rule of members (members × series × origins × steps) by what came (series × origins × steps).
+def learn(said: Numbers, came: Numbers, backs: Sequence[int]) -> Weights:
+    """The weights and rule of members (members × series × origins × steps) by what came (series × origins × steps);
+    ``backs`` are periods from each origin to the end.
 
     Both are in units of each series' usual change, so that series count alike; NaN where nothing came. A rule is tried
-    where its weights were not learnt: on each origin by those of the others, or where all is seen from one, on each
-    half of the series by the other. There a series' own misses count for nothing: neighbouring steps of one forecast
-    miss alike, and would vouch for each other. The middle of all alike is kept unless a rule saves
-    ``WORTH``.
+    where its weights were not learnt: on each origin by what others missed in periods that it does not foresee; where
+    all is seen from one, on each half of the series by the other. There a series' own misses count for nothing:
+    neighbouring steps of one forecast miss alike, and would vouch for each other. The middle of all alike is kept
+    unless a rule saves ``WORTH``.
     """
     with np.errstate(invalid="ignore"):
         missed = np.abs(said - came)
-    parts = _parts(missed)
+    parts = _parts(missed, backs)
     own = BLENDS if len(_seen(missed)) > 1 else BLENDS[:1]
     best: tuple[float, Rule, float, float] = (_miss_of("middle", 0.0, 0.0, said, came, parts), "middle", 0.0, 0.0)
     for rule in RULES:
@@ -106,13 +107,13 @@ def learn(said: Numbers, came: Numbers) -> Weights:
     return Weights(_weights(every, blend, power), kept, blend, power)
 
 
-def left_out(found: Weights, said: Numbers, came: Numbers) -> Numbers:
+def left_out(found: Weights, said: Numbers, came: Numbers, backs: Sequence[int]) -> Numbers:
     """Series × origins × steps: what the rule says with weights that were learnt elsewhere, as ``learn`` tries it. What
     it misses so is what it will miss; by the found weights it would miss less, having learnt from what it is held to.
     """
     told = found.combine(said)
     with np.errstate(invalid="ignore"):
-        parts = _parts(np.abs(said - came))
+        parts = _parts(np.abs(said - came), backs)
     for part in parts:
         told[np.ix_(part.series, part.origins)] = part.said(found.rule, found.blend, found.power, said)
     return told
@@ -184,21 +185,30 @@ class _Part:
         return Weights(weights, rule, blend, power).combine(self.of(said))
 
 
+def foreseen_elsewhere(backs: Sequence[int], steps: int) -> NDArray[np.bool_]:
+    """Origins × origins × steps: for each origin, the cells of others whose period it does not foresee itself."""
+    ends = np.array(backs)
+    periods = np.arange(steps)[None, :] - ends[:, None]
+    first, last = -ends[:, None, None], steps - 1 - ends[:, None, None]
+    elsewhere: NDArray[np.bool_] = (periods[None] < first) | (periods[None] > last)
+    return elsewhere
+
+
 def _seen(missed: Numbers) -> NDArray[np.intp]:
     """Origins after which anything came that was foreseen."""
     return np.flatnonzero(~np.isnan(missed).all(axis=(0, 1, 3)))
 
 
-def _parts(missed: Numbers) -> list[_Part]:
+def _parts(missed: Numbers, backs: Sequence[int]) -> list[_Part]:
     """What rules are tried on, apart from what their weights are learnt from."""
     members, series, origins, _ = missed.shape
     seen = _seen(missed)
     every = np.arange(series)
     if len(seen) > 1:
-        rest = [seen[seen != origin] for origin in seen]
+        apart = foreseen_elsewhere(backs, missed.shape[3])
         return [
-            _Part(every, seen[[place]], missed[:, :, others].reshape(members, series, -1))
-            for place, others in enumerate(rest)
+            _Part(every, np.array([origin]), np.where(apart[origin], missed, np.nan).reshape(members, series, -1))
+            for origin in seen
         ]
     parts = []
     for half in (every[::2], every[1::2]):

@@ -12,7 +12,7 @@ from models.pool_prophet import holidays_of
 from models.pool_trees import TREES, Table, trees
 from models.reconciliation import WAYS, Hierarchy, choose, reconcile
 from models.task import Task
-from models.weights import Weights, combined, learn, left_out, plain_wins, useful
+from models.weights import Weights, combined, foreseen_elsewhere, learn, left_out, plain_wins, useful
 
 MONTHS = Calendar("M", pd.Timedelta(0))
 
@@ -24,9 +24,9 @@ def history(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", floor: 
 def test_a_member_that_always_hits_gets_nearly_all_the_weight_and_noise_leaves_weights_equal() -> None:
     rng = np.random.default_rng(0)
     came = rng.normal(0, 1, (40, 1, 12))
-    right = learn(np.stack([came + 1e-3 * rng.normal(0, 1, came.shape), came + 1.0, came + 2.0]), came)
+    right = learn(np.stack([came + 1e-3 * rng.normal(0, 1, came.shape), came + 1.0, came + 2.0]), came, (12,))
     assert right.values[:, 0].min() > 0.9
-    alike = learn(came + rng.normal(0, 1, (3, 40, 1, 12)), came)
+    alike = learn(came + rng.normal(0, 1, (3, 40, 1, 12)), came, (12,))
     np.testing.assert_allclose(alike.values, 1 / 3, atol=0.06)
     np.testing.assert_allclose(alike.values.sum(axis=1), 1.0)
 
@@ -35,7 +35,7 @@ def test_weights_follow_each_series_where_series_differ() -> None:
     rng = np.random.default_rng(1)
     came = rng.normal(0, 1, (60, 2, 12))
     off = np.where(np.arange(60)[:, None, None] < 30, 0.05, 3.0) * rng.choice([-1, 1], came.shape)
-    found = learn(np.stack([came + off, came + off[::-1]]), came)
+    found = learn(np.stack([came + off, came + off[::-1]]), came, (24, 12))
     assert found.blend > 0
     assert (found.values[:30, 0] > 0.8).all()
     assert (found.values[30:, 1] > 0.8).all()
@@ -46,7 +46,7 @@ def test_from_one_origin_a_series_own_misses_count_for_nothing() -> None:
     rng = np.random.default_rng(6)
     came = rng.normal(0, 1, (80, 1, 12))
     luck = rng.choice([0.05, 1.0], (2, 80, 1, 1)) * rng.choice([-1, 1], (2, 80, 1, 1))
-    assert learn(came + luck, came).blend == 0.0
+    assert learn(came + luck, came, (12,)).blend == 0.0
 
 
 def test_what_a_rule_is_judged_by_was_not_learnt_from() -> None:
@@ -54,8 +54,14 @@ def test_what_a_rule_is_judged_by_was_not_learnt_from() -> None:
     came = np.zeros((1, 2, 8))
     said = np.stack([np.array([[[0.0] * 8, [4.0] * 8]]), np.array([[[4.0] * 8, [0.0] * 8]])])
     found = Weights(np.array([[0.5, 0.5]]), "mean", 0.5, 4.0)
-    np.testing.assert_allclose(left_out(found, said, came), 4.0, atol=0.02)
+    np.testing.assert_allclose(left_out(found, said, came, (16, 8)), 4.0, atol=0.02)
     np.testing.assert_allclose(found.combine(said), 2.0)
+
+
+def test_a_period_that_two_origins_foresee_is_not_learnt_from_for_either() -> None:
+    apart = foreseen_elsewhere((12, 8), 8)
+    assert apart[0].tolist() == [[False] * 8, [False] * 4 + [True] * 4]  # the first sees to four before the end
+    assert apart[1].tolist() == [[True] * 4 + [False] * 4, [False] * 8]
 
 
 def test_the_weighted_median_is_the_middle_and_skips_who_says_nothing() -> None:
@@ -130,7 +136,7 @@ def test_good_wholes_and_bad_leaves_are_not_added_bottom_up(tree: Hierarchy) -> 
     came = [tree.summing @ rng.uniform(5, 10, (3, 12)) for _ in range(4)]
     wild = np.array([0.01, 0.01, 0.01, 3.0, 3.0, 3.0])[:, None]
     said = [actual + wild * rng.normal(0, 1, actual.shape) for actual in came]
-    chosen = choose(tree, said, came, [np.ones((6, 1))] * 4)
+    chosen = choose(tree, said, came, [np.ones((6, 1))] * 4, (48, 36, 24, 12))
     assert chosen.way in ("wls_var", "mint_shrink")
     assert chosen.missed[chosen.way] < chosen.missed["bottom up"]
     assert not chosen.failed
