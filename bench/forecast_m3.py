@@ -82,7 +82,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     """One frequency, forecast from what the competitors were given."""
     frequency, season, horizon = PERIODS[period]
     train, test = (table[table["part"] == name] for name in ("train", "test"))
-    long = pd.DataFrame({"unique_id": train["sn"], "ds": _days(train["t"], frequency), "y": train["y"]})
+    long = pd.DataFrame({"unique_id": train["sn"], "ds": days(train["t"], frequency), "y": train["y"]})
     began = perf_counter()
     made = Forecaster(horizon, season=season, frequency=frequency, kind="level", members=MEMBERS, jobs=jobs).fit(long)
     told = made.predict()
@@ -110,7 +110,7 @@ def part(table: pd.DataFrame, period: str, jobs: int) -> Part:
     return Part(said, came, scale, {w: v.astype(np.float64) for w, v in held.items()}, seconds, dict(made.left_out_))
 
 
-def _days(places: pd.Series, frequency: str) -> pd.DatetimeIndex:
+def days(places: pd.Series, frequency: str) -> pd.DatetimeIndex:
     """Days for series that come undated: the first period is that of 1900."""
     first = pd.Period("1900-01-01", freq=frequency).ordinal
     return Calendar(frequency, pd.Timedelta(0)).days(first + places.to_numpy(dtype=np.int64) - 1)
