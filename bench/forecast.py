@@ -1,8 +1,8 @@
 """The forecaster on four public tables, each held out as its bar was set, and how long it takes.
 
 ``python -m bench.forecast [m3] [tourism_quarterly] [walmart] [online_retail] [speed] [--data FOLDER] [--jobs N]``; all
-of them without an argument. No choice was made on what is held out: members, weights, ways to reconcile and widths come from
-the forecaster's own backtest inside each training part.
+of them without an argument. No choice was made on what is held out: members, weights, ways to reconcile and widths come
+from the forecaster's own backtest inside each training part.
 """
 
 import argparse
