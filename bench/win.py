@@ -8,7 +8,7 @@ when none is named.
 - *xeducation*: leads, five folds: will it convert? "Select" is an empty field. The columns that were written after the
   outcome are those that ``models.hindsight`` finds **in the rows learnt from**, anew in each fold; none is named here.
 - *maven*: deals that closed until 2017-09-30 are learnt, those of the fourth quarter judged, on what is known at their
-  creation. There is nothing to be learnt; passing is not to claim that there is. ``brier_excess`` is over the Brier
+  creation; rows are in the order in which their outcome was known. There is nothing to be learnt; passing is not to claim that there is. ``brier_excess`` is over the Brier
   score of the judged deals' own rate. The win model's word on the same company is told beside.
 - *demo*: open deals of new business at four dates, the win model learnt anew as of each, against the planted chance.
 - *hindsight*: columns named on tables in which honest columns are known: how many of them are named for nothing. The
@@ -145,13 +145,13 @@ def maven(place: Place) -> Part:
     deals = deals.merge(pd.read_csv(folder / "products.csv"), on="product", how="left")
     deals = deals.merge(pd.read_csv(folder / "sales_teams.csv"), on="sales_agent", how="left")
     outcome = np.asarray(deals["deal_stage"] == "Won", dtype=np.float64)
-    begun = (deals["engage_date"] - deals["engage_date"].min()).dt.days.to_numpy(dtype=np.float64)
+    closed = (deals["close_date"] - deals["close_date"].min()).dt.days.to_numpy(dtype=np.float64)
     at_creation = deals.drop(columns=["opportunity_id", "deal_stage", "engage_date", "close_date", "close_value"])
     at_creation["month"] = deals["engage_date"].dt.month
     before = (deals["close_date"] <= pd.Timestamp("2017-09-30")).to_numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AbstainedWarning)
-        model = ChanceClassifier().fit(at_creation[before], outcome[before], when=begun[before])
+        model = ChanceClassifier().fit(at_creation[before], outcome[before], when=closed[before])
     said, happened = model.predict_proba(at_creation[~before])[:, 1], outcome[~before]
     place.draw("maven", "Maven: deals closed in the fourth quarter", said, happened)
     excess = _brier(said, happened) - _brier(np.full(len(happened), happened.mean()), happened)
