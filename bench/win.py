@@ -7,9 +7,10 @@ when none is named.
   protocol of the data leaves out are left out; what ``models.hindsight`` finds in the table as it came is told beside.
 - *xeducation*: leads, five folds: will it convert? "Select" is an empty field. The columns that were written after the
   outcome are those that ``models.hindsight`` finds **in the rows learnt from**, anew in each fold; none is named here.
-- *maven*: deals that closed until 2017-09-30 are learnt, those of the fourth quarter judged, on what is known at their
-  creation; rows are in the order in which their outcome was known. There is nothing to be learnt; passing is not to claim that there is. ``brier_excess`` is over the Brier
-  score of the judged deals' own rate. The win model's word on the same company is told beside.
+- *maven*: deals that closed until 2017-09-30 are learnt, in the order in which they closed; those of the fourth quarter
+  judged, on what is known at their creation. There is nothing to be learnt; passing is not to claim that there is.
+  ``brier_excess`` is over the Brier score of the judged deals' own rate. The win model's word on the same company is
+  told beside.
 - *demo*: open deals of new business at four dates, the win model learnt anew as of each, against the planted chance.
 - *hindsight*: columns named on tables in which honest columns are known: how many of them are named for nothing. The
   thresholds were set while looking at X Education, telco, bank and hotel; Hillstrom and the e-mail table were only

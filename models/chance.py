@@ -81,8 +81,8 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, when: Any = None) -> "ChanceClassifier":
-        """The classifier, fitted. ``when``: the time at which each row's outcome was known, as a number, where rows come
-        in order of time: what is learnt is tried on rows whose outcome was known later.
+        """The classifier, fitted. ``when``: the time at which each row's outcome was known, as a number, where rows
+        come in order of time: what is learnt is tried on rows whose outcome was known later.
 
         ValueError: one class only, more than two, infinite or huge numbers, dates, no rows that count.
         AbstainedWarning: too few rows of a class, or no column that tells anything.

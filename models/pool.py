@@ -4,6 +4,7 @@ Simple ways belong to it as of right: over many series they are hard to beat (Ma
 medians of ETS, Theta, ARIMA and CES beat each of them (Petropoulos & Svetunkov 2020).
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,16 @@ def ces(task: Task) -> Numbers:
 
 
 def arima(task: Task) -> Numbers:
-    """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each."""
+    """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each.
+
+    A search for parameters that ends early warns of it; what it found is judged by the backtest as any other.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "possible convergence problem", UserWarning)
+        return _arima(task)
+
+
+def _arima(task: Task) -> Numbers:
     from statsforecast.models import ARIMA, AutoARIMA
 
     found: Any = None
