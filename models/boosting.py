@@ -64,7 +64,7 @@ class Encoding:
     def restored(cls, state: dict[str, Any]) -> "Encoding":
         """What ``state()`` wrote."""
         categories = {name: tuple(values) for name, values in state["categories"].items()}
-        return cls(tuple(state["numbers"]), categories, due=state["due"])
+        return cls(tuple(state["numbers"]), categories, due=state.get("due"))
 
     def state(self) -> dict[str, Any]:
         """As JSON."""

@@ -18,7 +18,7 @@ from models.conformal import calibrate
 from models.forecaster import Forecaster
 from models.histories import Numbers
 from models.pool import PLAIN
-from models.weights import RULES, combined, learn, left_out, plain_wins, useful
+from models.weights import RULES, combined, judged_apart, learn, plain_wins, useful
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _known_by(
     used = [spoke[place] for place in kept]
     found = learn(past[used], actual, backs[:row])
     together = found.combine(said[used][:, :, row])
-    tried = left_out(found, past[used], actual, backs[:row])
+    tried = judged_apart(found, past[used], actual, backs[:row])
     with np.errstate(invalid="ignore"):
         missed, missed_plain = np.abs(tried - actual), np.abs(past[plain] - actual)
     wins = plain_wins(missed, missed_plain)

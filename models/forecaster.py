@@ -19,7 +19,7 @@ from models.pool import PLAIN
 from models.pool_backtest import ALL_MEMBERS, Heard, backs_of, hear
 from models.pool_trees import Table
 from models.reconciliation import Chosen, Hierarchy, choose, reconcile, within_parts
-from models.weights import RULES, Weights, learn, left_out, plain_wins, useful
+from models.weights import RULES, Weights, judged_apart, learn, plain_wins, useful
 
 POOL = "pool"
 SHORT_WIDENS = 1.5
@@ -128,7 +128,7 @@ class Forecaster:
             values = np.zeros((len(scale), len(heard.names)))
             values[:, judged] = found.values
             weights = Weights(values, found.rule, found.blend, found.power)
-            before = left_out(found, heard_of[:, :, :-1] / scale, units, heard.backs) * scale
+            before = judged_apart(found, heard_of[:, :, :-1] / scale, units, heard.backs) * scale
             together = np.concatenate([before, found.combine(heard_of[:, :, -1:])], axis=1)
         else:
             weights = Weights(np.full((len(scale), len(heard.names)), 1 / len(heard.names)), RULES[0], 0.0, 0.0)

@@ -20,6 +20,8 @@ FULL_GROWTH = 0.5
 """How much of the last quarter's growth over the year before is carried on: regression to the mean takes the rest."""
 FEWEST = 8
 """Periods without which no model of statsforecast is fitted."""
+ORDERS = {"max_p": 2, "max_q": 2, "max_P": 1, "max_Q": 1, "start_p": 1, "start_q": 1, "start_P": 0, "start_Q": 0}
+"""Orders of ARIMA that are searched, and where the search starts: larger ones take longer and forecast no better."""
 FAR = 10.0
 """A forecast further from all that was seen than so many times its range is a failure of arithmetic."""
 
@@ -112,7 +114,7 @@ def _arima(task: Task) -> Numbers:
         if len(known) < FEWEST or task.season > LONG_SEASON:
             continue
         if found is None:
-            search = AutoARIMA(season_length=season, max_p=2, max_q=2, max_P=1, max_Q=1, approximation=True).fit(known)
+            search = AutoARIMA(season_length=season, approximation=True, **ORDERS).fit(known)
             p, q, P, Q, m, d, D = search.model_["arma"]  # noqa: N806 (the letters of Box and Jenkins)
             names = search.model_["coef"].keys()
             found = ARIMA(

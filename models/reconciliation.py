@@ -17,6 +17,8 @@ from models.weights import foreseen_elsewhere
 
 WAYS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
 TOTAL = "total"
+FEWEST_MISSES = 2
+"""Cells of the backtest without which there is no variance."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,9 @@ def choose(
     ``scale`` (nodes × 1) is each node's usual change at each origin; NaN leaves the node out; ``backs`` are periods
     from each origin to the end.
 
-    Where there are two origins or more, an origin's covariance is that of the others, but for periods that it foresees
-    too; with one, of its odd steps for its even ones and the other way round.
+    An origin's covariance is that of others, but for periods that it foresees too; origins without such others are left
+    out. Where all are (there is one, or they lie close together), it is that of an origin's odd steps for its even
+    ones, and the other way round.
     """
     folds = _folds(said, came, scale, backs)
     levels = np.array(hierarchy.levels)
@@ -132,6 +135,8 @@ def choose(
         try:
             for forecast, actual, misses, unit in folds:
                 told = reconcile(hierarchy, forecast, way, misses)
+                if not np.isfinite(told).all():
+                    raise ValueError(f"{misses.shape[1]} misses of the backtest make no covariance")
                 losses.append(np.square((told - actual) / unit))
         except Exception as error:  # noqa: BLE001 - a covariance that cannot be inverted is raised as many things
             failed[way] = f"{type(error).__name__}: {error}"[:200]
@@ -165,10 +170,14 @@ def _folds(
             others = [
                 (came[other] - said[other])[:, apart[at, other, : said[other].shape[1]]] for other in range(len(said))
             ]
-            folds.append((said[at], came[at], np.nan_to_num(np.concatenate(others, axis=1)), scale[at]))
-        return folds
-    odd = np.arange(said[0].shape[1]) % 2 == 1
+            misses = np.nan_to_num(np.concatenate(others, axis=1))
+            if misses.shape[1] >= FEWEST_MISSES:
+                folds.append((said[at], came[at], misses, scale[at]))
+        if folds:
+            return folds
     return [
-        (said[0][:, part], came[0][:, part], np.nan_to_num(came[0] - said[0])[:, ~part], scale[0])
+        (forecast[:, part], actual[:, part], np.nan_to_num(actual - forecast)[:, ~part], unit)
+        for forecast, actual, unit in zip(said, came, scale, strict=True)
+        for odd in [np.arange(forecast.shape[1]) % 2 == 1]
         for part in (odd, ~odd)
     ]

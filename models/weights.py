@@ -85,14 +85,14 @@ def learn(said: Numbers, came: Numbers, backs: Sequence[int]) -> Weights:
 
     Both are in units of each series' usual change, so that series count alike; NaN where nothing came. A rule is tried
     where its weights were not learnt: on each origin by what others missed in periods that it does not foresee; where
-    all is seen from one, on each half of the series by the other. There a series' own misses count for nothing:
-    neighbouring steps of one forecast miss alike, and would vouch for each other. The middle of all alike is kept
-    unless a rule saves ``WORTH``.
+    that leaves nothing (all is seen from one), on each half of the series by the other. There a series' own misses
+    count for nothing: neighbouring steps of one forecast miss alike, and would vouch for each other. The middle of all
+    alike is kept unless a rule saves ``WORTH``.
     """
     with np.errstate(invalid="ignore"):
         missed = np.abs(said - came)
     parts = _parts(missed, backs)
-    own = BLENDS if len(_seen(missed)) > 1 else BLENDS[:1]
+    own = BLENDS[:1] if all(part.others for part in parts) else BLENDS
     best: tuple[float, Rule, float, float] = (_miss_of("middle", 0.0, 0.0, said, came, parts), "middle", 0.0, 0.0)
     for rule in RULES:
         for blend in own:
@@ -107,7 +107,7 @@ def learn(said: Numbers, came: Numbers, backs: Sequence[int]) -> Weights:
     return Weights(_weights(every, blend, power), kept, blend, power)
 
 
-def left_out(found: Weights, said: Numbers, came: Numbers, backs: Sequence[int]) -> Numbers:
+def judged_apart(found: Weights, said: Numbers, came: Numbers, backs: Sequence[int]) -> Numbers:
     """Series × origins × steps: what the rule says with weights that were learnt elsewhere, as ``learn`` tries it. What
     it misses so is what it will miss; by the found weights it would miss less, having learnt from what it is held to.
     """
@@ -168,12 +168,13 @@ def plain_wins(missed: Numbers, plain: Numbers) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Part:
-    """Series and origins that a rule is tried on, and misses (members × those series × cells) from elsewhere to learn
-    its weights from."""
+    """Series and origins that a rule is tried on, and misses (members × series × cells) from elsewhere to learn its
+    weights from: of the same series, or of ``others``."""
 
     series: NDArray[np.intp]
     origins: NDArray[np.intp]
     learnt: Numbers
+    others: bool
 
     def of(self, values: Numbers) -> Numbers:
         """The part of values that end with series × origins × steps."""
@@ -181,7 +182,9 @@ class _Part:
 
     def said(self, rule: Rule, blend: float, power: float, said: Numbers) -> Numbers:
         """What the rule says of the part."""
-        weights = _weights(self.learnt, blend, power)
+        weights = _weights(self.learnt, 0.0 if self.others else blend, power)
+        if self.others:  # where a series' own misses count for nothing, all have the same weights
+            weights = np.tile(weights[:1], (len(self.series), 1))
         return Weights(weights, rule, blend, power).combine(self.of(said))
 
 
@@ -194,29 +197,26 @@ def foreseen_elsewhere(backs: Sequence[int], steps: int) -> NDArray[np.bool_]:
     return elsewhere
 
 
-def _seen(missed: Numbers) -> NDArray[np.intp]:
-    """Origins after which anything came that was foreseen."""
-    return np.flatnonzero(~np.isnan(missed).all(axis=(0, 1, 3)))
-
-
 def _parts(missed: Numbers, backs: Sequence[int]) -> list[_Part]:
-    """What rules are tried on, apart from what their weights are learnt from."""
-    members, series, origins, _ = missed.shape
-    seen = _seen(missed)
+    """What rules are tried on, apart from what their weights are learnt from.
+
+    An origin by others, as far as these foresee other periods; origins of which that leaves nothing, on each half of
+    the series by the other half.
+    """
+    members, series, _, steps = missed.shape
     every = np.arange(series)
-    if len(seen) > 1:
-        apart = foreseen_elsewhere(backs, missed.shape[3])
-        return [
-            _Part(every, np.array([origin]), np.where(apart[origin], missed, np.nan).reshape(members, series, -1))
-            for origin in seen
-        ]
-    parts = []
+    apart = foreseen_elsewhere(backs, steps)
+    parts, alone = [], []
+    for origin in np.flatnonzero(~np.isnan(missed).all(axis=(0, 1, 3))):
+        learnt = np.where(apart[origin], missed, np.nan).reshape(members, series, -1)
+        if np.isnan(learnt).all():
+            alone.append(origin)
+        else:
+            parts.append(_Part(every, np.array([origin]), learnt, others=False))
     for half in (every[::2], every[1::2]):
-        others = missed[:, np.setdiff1d(every, half)].reshape(members, -1)
-        if len(half) and not np.isnan(others).all():
-            mean = _nanmean(others, axis=1)
-            mean = np.where(np.isnan(others).all(axis=1), np.nan, mean)
-            parts.append(_Part(half, np.arange(origins), np.tile(mean[:, None, None], (1, len(half), 1))))
+        learnt = missed[:, np.setdiff1d(every, half)]
+        if alone and len(half) and learnt.size and not np.isnan(learnt).all():
+            parts.append(_Part(half, np.array(alone), learnt.reshape(members, learnt.shape[1], -1), others=True))
     return parts
 
 
@@ -237,7 +237,7 @@ def _weights(missed: Numbers, blend: float, power: float) -> Numbers:
     own = np.divide(np.nansum(missed, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
     own = np.log(np.maximum(own, TINY))
     own -= _nanmean(own, axis=0)  # a series that all members miss is no worse for any of them
-    every = _nanmean(own, axis=1)[:, None]
+    every = np.where(said.any(axis=(1, 2)), _nanmean(own, axis=1), np.nan)[:, None]
     blended = np.where(np.isnan(own), every, blend * np.nan_to_num(own) + (1 - blend) * every)
     raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
     weights: Numbers = (raw / np.maximum(raw.sum(axis=0), TINY)).T

@@ -12,7 +12,7 @@ from models.pool_prophet import holidays_of
 from models.pool_trees import TREES, Table, trees
 from models.reconciliation import WAYS, Hierarchy, choose, reconcile
 from models.task import Task
-from models.weights import Weights, combined, foreseen_elsewhere, learn, left_out, plain_wins, useful
+from models.weights import Weights, combined, foreseen_elsewhere, judged_apart, learn, plain_wins, useful
 
 MONTHS = Calendar("M", pd.Timedelta(0))
 
@@ -54,7 +54,7 @@ def test_what_a_rule_is_judged_by_was_not_learnt_from() -> None:
     came = np.zeros((1, 2, 8))
     said = np.stack([np.array([[[0.0] * 8, [4.0] * 8]]), np.array([[[4.0] * 8, [0.0] * 8]])])
     found = Weights(np.array([[0.5, 0.5]]), "mean", 0.5, 4.0)
-    np.testing.assert_allclose(left_out(found, said, came, (16, 8)), 4.0, atol=0.02)
+    np.testing.assert_allclose(judged_apart(found, said, came, (16, 8)), 4.0, atol=0.02)
     np.testing.assert_allclose(found.combine(said), 2.0)
 
 
@@ -62,6 +62,25 @@ def test_a_period_that_two_origins_foresee_is_not_learnt_from_for_either() -> No
     apart = foreseen_elsewhere((12, 8), 8)
     assert apart[0].tolist() == [[False] * 8, [False] * 4 + [True] * 4]  # the first sees to four before the end
     assert apart[1].tolist() == [[True] * 4 + [False] * 4, [False] * 8]
+
+
+def test_weights_that_are_tried_are_of_the_kind_that_ships() -> None:
+    """One member is far off on a tenth of the series and near on the rest: by halves it gets what it will get."""
+    rng = np.random.default_rng(7)
+    came = rng.normal(0, 1, (40, 1, 12))
+    far = np.where(np.arange(40)[:, None, None] % 10 < 1, 20.0, 0.5)
+    said = np.stack([came + far, came + 1.2, came - 1.0])
+    found = learn(said, came, (12,))
+    ships = np.abs(found.combine(said) - came).mean()
+    tried = np.abs(judged_apart(found, said, came, (12,)) - came).mean()
+    assert tried == pytest.approx(ships, rel=0.2)
+    assert ships < 1.0
+
+
+def test_a_member_that_was_silent_in_the_backtest_gets_no_weight_beside_others() -> None:
+    came = np.zeros((6, 1, 4))
+    said = np.stack([came + 1.0, came - 1.0, np.full_like(came, np.nan)])
+    np.testing.assert_allclose(learn(said, came, (4,)).values, [[0.5, 0.5, 0.0]] * 6)
 
 
 def test_the_weighted_median_is_the_middle_and_skips_who_says_nothing() -> None:
@@ -140,6 +159,17 @@ def test_good_wholes_and_bad_leaves_are_not_added_bottom_up(tree: Hierarchy) -> 
     assert chosen.way in ("wls_var", "mint_shrink")
     assert chosen.missed[chosen.way] < chosen.missed["bottom up"]
     assert not chosen.failed
+
+
+def test_origins_that_lie_close_together_leave_every_way_to_be_tried(tree: Hierarchy) -> None:
+    rng = np.random.default_rng(8)
+    came = [tree.summing @ rng.uniform(5, 10, (3, steps)) for steps in (12, 8, 4)]
+    wild = np.array([0.01, 0.01, 0.01, 3.0, 3.0, 3.0])[:, None]
+    said = [actual + wild * rng.normal(0, 1, actual.shape) for actual in came]
+    chosen = choose(tree, said, came, [np.ones((6, 1))] * 3, (12, 8, 4))
+    assert not chosen.failed
+    assert set(chosen.missed) == set(WAYS)
+    assert chosen.way != "bottom up"
 
 
 def test_a_leaf_named_like_a_node_is_refused() -> None:
