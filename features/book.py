@@ -19,13 +19,13 @@ AHEAD_DAYS = 1_100
 
 def contracts(company: Company) -> pd.DataFrame:
     """One row per subscription: ``subscription_id, account_id, product_id, mrr``, its places, the days it ``started``,
-    ``ended`` and its term ends (``term``), and ``next_mrr``: what its successors (``features.leaving``) bring together,
+    ``ended`` and its term ends (``term``), and ``next_mrr``: what its successors (``features.leaving``) bring for it,
     missing without.
 
     Days are the company's; an end is known only once it is over.
     """
     held, clock, pairs = company.tables["subscriptions"], _clock(company), successors(company)
-    following = pairs.group_by("subscription_id").agg(next_mrr=pairs.next_mrr.sum().cast("float64"))
+    following = pairs.group_by("subscription_id").agg(next_mrr=pairs.brings.sum().cast("float64"))
     joined = held.left_join(following, "subscription_id")
     rows = joined.select(
         "subscription_id",

@@ -4,12 +4,13 @@ Departures are instants, so that every horizon is counted from one of them: who 
 This file looks past a date, as labels do.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from features.clock import Clock
 from features.company import Company
 from features.labels import at_risk, first_purchases, silence_days, windows
 from features.past import days_between
@@ -93,8 +94,12 @@ def leaving_ends(company: Company) -> ir.Table:
 
 
 def successors(company: Company) -> ir.Table:
-    """One row per subscription that ended and one that took its place: ``subscription_id, mrr, next_id, next_mrr``, and
-    what both share, ``account_id`` and ``kin``: the family, without one the product."""
+    """One row per subscription that ended and one that took its place: ``subscription_id, mrr, next_id, next_mrr``,
+    ``brings`` (of what the next one brings, the part that is this one's, where it took the place of several: by what
+    they brought) and what both share, ``account_id`` and ``kin``: the family, without one the product.
+
+    One takes another's place that begins on the day on which it ended, or ``FOLLOWS_DAYS`` before or after.
+    """
     held = company.tables["subscriptions"]
     families = company.tables["products"].select("product_id", "family")
     named = held.left_join(families, "product_id").select(
@@ -108,9 +113,25 @@ def successors(company: Company) -> ir.Table:
     ended = named.filter(named.ended_at.notnull()).drop("started_at")
     following = named.select("account_id", "kin", next_id="subscription_id", next_mrr="mrr", next_at="started_at")
     joined = ended.join(following, ["account_id", "kin"])
-    gap = days_between(joined.ended_at, joined.next_at)
+    clock = _clock(company)
+    ended_on, next_on = clock.day(joined.ended_at), clock.day(joined.next_at)
+    gap = next_on.delta(ended_on, unit="day")
     follows = (gap >= -FOLLOWS_DAYS) & (gap <= FOLLOWS_DAYS) & (joined.next_id != joined.subscription_id)
-    return joined.filter(follows).select("account_id", "kin", "subscription_id", "mrr", "next_id", "next_mrr")
+    pairs = joined.filter(follows)
+    of_next = ibis.window(group_by=["account_id", "next_id"])
+    replaced = pairs.mrr.sum().over(of_next)
+    share = ibis.ifelse(replaced > 0, pairs.mrr.fill_null(0.0) / replaced, 1 / pairs.count().over(of_next))
+    return pairs.select(
+        "account_id", "kin", "subscription_id", "mrr", "next_id", "next_mrr", brings=pairs.next_mrr * share
+    )
+
+
+def _clock(company: Company) -> Clock:
+    """The clock of the zone from the first subscription to the last that is known to begin."""
+    held = company.tables["subscriptions"]
+    first, last = held.started_at.min().execute(), held.started_at.max().execute()
+    began, begins = (company.as_of_at if pd.isna(at) else at.to_pydatetime() for at in (first, last))
+    return Clock(company.timezone, began - timedelta(days=2), max(company.as_of_at, begins) + timedelta(days=2))
 
 
 def subscription_ends(company: Company) -> ir.Table:
@@ -118,13 +139,13 @@ def subscription_ends(company: Company) -> ir.Table:
     product or family follows), or ``expands`` (one follows that brings more a month)."""
     held, pairs = company.tables["subscriptions"], successors(company)
     ended = held.filter(held.ended_at.notnull()).select("subscription_id", "mrr", event_at="ended_at")
-    brings = pairs.group_by("subscription_id").agg(follows=True, next_mrr=pairs.next_mrr.sum().fill_null(0.0))
+    brings = pairs.group_by("subscription_id").agg(follows=True, brings=pairs.brings.sum().fill_null(0.0))
     after = ended.left_join(brings, "subscription_id")
     return after.select(
         "subscription_id",
         "event_at",
         ends=~after.follows.fill_null(False),
-        expands=(after.next_mrr > after.mrr * (1 + SHRINKS_BY)).fill_null(False),
+        expands=(after.brings > after.mrr * (1 + SHRINKS_BY)).fill_null(False),
     )
 
 
@@ -143,19 +164,10 @@ def subscription_grew(company: Company, spine: ir.Table, horizon_days: int, cove
 
 
 def renewed(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per subscription and date of the spine: ``subscription_id, as_of, renewed``: it had not ended, with none
-    that followed, by ``end_at``, the end of the day on which its term ended as the spine has it."""
-    ends = subscription_ends(company)
-    rows = _until(spine, covered_until)
-    came = _within(rows, ends.filter(ends.ends), "subscription_id", "ended")
+    """One row per subscription and date of the spine: ``subscription_id, as_of, renewed``: it went on, or another took
+    its place, until the horizon's end."""
+    came = subscription_ended(company, spine, horizon_days, covered_until)
     return came.select("subscription_id", "as_of", renewed=~came.ended)
-
-
-def grew_by_term(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
-    """One row per subscription and date of the spine: ``subscription_id, as_of, grew``: one that brings more followed
-    by ``end_at``, the end of the day on which its term ended as the spine has it."""
-    ends = subscription_ends(company)
-    return _within(_until(spine, covered_until), ends.filter(ends.expands), "subscription_id", "grew")
 
 
 def ordered_again(company: Company, spine: ir.Table, horizon_days: int, covered_until: datetime) -> ir.Table:
@@ -195,21 +207,6 @@ def _came(
 ) -> ir.Table:
     """One row per case and date of the spine: ``by, as_of`` and whether an event of it lies within the horizon."""
     rows = windows(company, spine.select(by, "as_of", "as_of_at"), horizon_days, covered_until)
-    return _within(rows, events, by, name)
-
-
-def _until(spine: ir.Table, covered_until: datetime) -> ir.Table:
-    """The spine, whose rows' own windows (``end_at``) must be over."""
-    last = spine.end_at.max().execute()
-    if not pd.isna(last) and last > covered_until:
-        raise ValueError(
-            f"the data covers what happened before {covered_until} UTC; a term ends at {last}: ask once it is over"
-        )
-    return spine
-
-
-def _within(rows: ir.Table, events: ir.Table, by: str, name: str) -> ir.Table:
-    """One row per row given (``by, as_of, as_of_at, end_at``): whether an event of it lies within its window."""
     joined = rows.join(events.select(by, "event_at"), by)
     within = joined.filter(joined.event_at >= joined.as_of_at, joined.event_at < joined.end_at)
     found = within.select(by, "as_of").distinct().mutate(came=True)

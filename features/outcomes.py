@@ -17,9 +17,9 @@ from data.calendar import first_instant
 from features.company import Company
 from features.labels import revenue_after, won
 from features.leaving import (
+    FOLLOWS_DAYS,
     bought_new,
     churned,
-    grew_by_term,
     ordered_again,
     renewed,
     subscription_ended,
@@ -50,8 +50,7 @@ class Outcome:
     model_of: str | None = None
     horizon_days: int | None = None
     horizon_in: str | None = None
-    """The column that says what each row looks ahead, where rows differ: its ``label`` then reads ``end_at`` of the
-    spine, the end of each row's own window."""
+    """The column that says what it looks ahead, where that is not its model's."""
     said: str | None = None
 
     @property
@@ -84,6 +83,9 @@ def _curve(outcome: Outcome) -> tuple[Outcome, ...]:
     ]
     return outcome, *others
 
+
+SETTLES_DAYS = FOLLOWS_DAYS
+"""A contract that takes another's place may begin so long after: before that is over, nobody knows what came."""
 
 OUTCOMES: tuple[Outcome, ...] = (
     *_curve(Outcome("churn", "account_scores", "account_id", "chance", churned, "churned", "accounts")),
@@ -123,7 +125,7 @@ OUTCOMES: tuple[Outcome, ...] = (
         "subscription_scores",
         "subscription_id",
         "chance",
-        grew_by_term,
+        subscription_grew,
         "grew",
         "subscriptions",
         model_of="expansion",
@@ -160,28 +162,20 @@ def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     return told
 
 
-def windows_differ(score: str) -> bool:
-    """Whether rows of a score look ahead each to a day of its own."""
-    return any(outcome.horizon_in is not None for outcome in OUTCOMES if outcome.score == score)
-
-
 def happened(company: Company, score: str, horizon_days: int, told: pd.DataFrame) -> pd.DataFrame:
-    """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of, closes_on``): ``outcome``
-    added. Where ``windows_differ``, ``horizon_days`` is the longest of them.
+    """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of``): ``outcome`` added.
 
     The outcome is NaN where there is none to be had: the entity is there no more, or could not do what was foretold.
     Raises ``ValueError`` for windows that the company's date does not cover.
     """
     outcome = next(one for one in OUTCOMES if one.score == score)
-    days = {*told["as_of"], *(told["closes_on"] if outcome.horizon_in is not None else ())}
+    days = told["as_of"].drop_duplicates()
     instants = {day: first_instant(day, company.timezone) for day in days}
     columns = {
         outcome.key: pa.array(told["key"], pa.string()),
         "as_of": pa.array(told["as_of"], pa.date32()),
         "as_of_at": pa.array([instants[day] for day in told["as_of"]], pa.timestamp("us")),
     }
-    if outcome.horizon_in is not None:
-        columns["end_at"] = pa.array([instants[day] for day in told["closes_on"]], pa.timestamp("us"))
     spine = ibis.memtable(pa.table(columns))
     there = company.tables[outcome.of].select(outcome.key).distinct()
     spine = spine.semi_join(there, outcome.key).cache()

@@ -95,12 +95,14 @@ class Contract:
         return Contract(self.kind, params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """One row per active subscription: as ``hazard.score``, and ``by_term``, the chance that the event comes
-        with the end of the term, or before; missing where no term ends within half a year."""
+        """One row per active subscription: as ``hazard.score``; ``by_term``, the chance that the event comes with the
+        end of the term, or before; and ``term_days``, the days of the periods that this speaks of. Both are missing
+        where no term ends within half a year."""
         rows = contract_rows(company, (company.as_of,))
         scored = hazard.score(self.asked, champion, rows, company.currency)
         curve = hazard.chances(self.asked, champion, rows)
-        scored["by_term"] = by_due(curve, rows["contract_days_to_term"].to_numpy(dtype=np.float64)).round(6)
+        periods = due_periods(rows["contract_days_to_term"].to_numpy(dtype=np.float64))
+        scored["by_term"], scored["term_days"] = by_period(curve, periods).round(6), PERIOD_DAYS * periods
         return {self.name: scored}
 
     def _lives(self, company: Company) -> pd.DataFrame:
@@ -119,13 +121,19 @@ def contract_rows(company: Company, dates: "tuple[object, ...]") -> pd.DataFrame
     return rows.merge(account_rows(company, dates), on=["account_id", "as_of"])  # type: ignore[arg-type]
 
 
-def by_due(curve: Numbers, days: Numbers) -> Numbers:
-    """The chance that the event comes before, or with, the day that is due in so many days, on each row's curve (rows ×
-    periods of 30 days). NaN where no day is due, or later than the curve reaches.
-
-    The period of that day counts whole: what comes in it comes on that day, but for little.
-    """
+def due_periods(days: Numbers) -> Numbers:
+    """The period of 30 days (1, 2, …) in which the day lies that is due in so many days; NaN where none is, or it lies
+    beyond the last period."""
     with np.errstate(invalid="ignore"):
-        known = (days >= 0) & (days < PERIOD_DAYS * PERIODS)
-    period = np.where(known, days, 0.0).astype(int) // PERIOD_DAYS
-    return np.where(known, curve[np.arange(len(curve)), period], np.nan)
+        within = (days >= 0) & (days < PERIOD_DAYS * PERIODS)
+    return np.where(within, np.floor(days / PERIOD_DAYS) + 1, np.nan)
+
+
+def by_period(curve: Numbers, periods: Numbers) -> Numbers:
+    """The chance that the event comes within so many periods, on each row's curve (rows × periods); NaN for NaN.
+
+    The period of a term's end counts whole: what comes in it comes with that day, but for little.
+    """
+    known = ~np.isnan(periods)
+    place = np.where(known, periods, 1).astype(int) - 1
+    return np.where(known, curve[np.arange(len(curve)), place], np.nan)

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pandas as pd
 
-from data.calendar import local_day
 from data.score_tables import CHANCES, CONTRACT_CHANCES, SCORES
 from features.company import Company
 from models.lifetime import bought_again, lifetime_scores
@@ -58,13 +57,12 @@ def subscription_scores(
     said = {name: outcomes[of] for name, of in _CONTRACT_FRAMES.items()}
     for score in CONTRACT_CHANCES:
         frame = _with_score(frame, "subscription_id", score, given, said)
-        named_so = {"within_30": f"{score}_30", "within_180": f"{score}_180", "by_term": f"{score}_by_term"}
+        more = {"within_30": "30", "within_180": "180", "by_term": "by_term", "term_days": "term_days"}
+        named_so = {name: f"{score}_{here}" for name, here in more.items()}
         frame = _with_more(frame, "subscription_id", given.get(score), named_so)
-    ends = [None if pd.isna(at) else local_day(at, company.timezone) for at in frame["term_ends_at"]]
-    ahead = pd.Series([None if end is None else (end - company.as_of).days + 1 for end in ends], index=frame.index)
-    told = frame[["churn_by_term", "expansion_by_term"]].notna().any(axis=1)
+    churn, expansion = (frame[f"{score}_term_days"].astype("float64") for score in CONTRACT_CHANCES)
     renewal = 1.0 - frame["churn_by_term"].astype("float64")
-    return _expiring(frame.assign(renewal=renewal, term_horizon_days=ahead.where(told)), company)
+    return _expiring(frame.assign(renewal=renewal, term_horizon_days=churn.fillna(expansion)), company)
 
 
 def upsell_scores(

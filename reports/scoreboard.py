@@ -10,7 +10,7 @@ same draws for every figure of a month.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import pandas as pd
 from data.conform import conform
 from data.report_tables import RELIABILITY, SCOREBOARD
 from features.company import Company
-from features.outcomes import OUTCOMES, happened, windows_differ
+from features.outcomes import OUTCOMES, SETTLES_DAYS, happened
 
 TENTHS = 10
 DRAWS, REACH = 500, 2.576
@@ -38,12 +38,12 @@ def match(company: Company, said: pd.DataFrame) -> pd.DataFrame:
     known before. ``said`` is ``data.ledger.said_before``; scores without a line in ``OUTCOMES`` are left out.
     """
     known = {outcome.score for outcome in OUTCOMES}
-    closed = said[(said["closes_on"] <= company.as_of) & said["score"].isin(known)]
+    settled = company.as_of - timedelta(days=SETTLES_DAYS)
+    closed = said[(said["closes_on"] <= settled) & said["score"].isin(known)]
     new = closed["outcome_as_of"].isna()
     parts = [closed[~new].assign(new=False)]
-    horizons = closed["horizon_days"].where(~closed["score"].map(windows_differ).astype(bool), 0)
-    for _, rows in closed[new].groupby([closed["score"], horizons], sort=True):
-        score, horizon = str(rows["score"].iloc[0]), int(rows["horizon_days"].max())
+    for _, rows in closed[new].groupby(["score", "horizon_days"], sort=True):
+        score, horizon = str(rows["score"].iloc[0]), int(rows["horizon_days"].iloc[0])
         parts.append(happened(company, score, horizon, rows.drop(columns="outcome")).assign(new=True))
     return pd.concat(parts, ignore_index=True)
 

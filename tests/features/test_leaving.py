@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from features.company import LEAVINGS, Leaving
-from features.leaving import bought_new, churned
+from features.leaving import bought_new, churned, subscription_ends, successors
 from features.spine import account_spine
 
 AS_OF = date(2024, 3, 1)
@@ -90,3 +90,44 @@ def test_a_product_or_a_higher_tier_that_it_never_had_is_new_to_an_account(build
     label = bought_new(company, account_spine(company, [AS_OF]), 90, company.as_of_at).execute()
     assert sorted(label.loc[label["bought"], "account_id"]) == ["higher", "other"]
     assert set(label["account_id"]) == set(bought)
+
+
+def ends(company: Any) -> dict[str, tuple[bool, bool]]:
+    """By subscription: whether it ends, and whether it expands."""
+    rows = subscription_ends(company).execute()
+    return {row.subscription_id: (bool(row.ends), bool(row.expands)) for row in rows.itertuples()}
+
+
+@pytest.mark.parametrize(
+    ("began", "follows"),
+    [("2024-10-25 22:00", True), ("2024-10-27 15:00", True), ("2024-10-27 23:00", True), ("2024-10-29 00:00", False)],
+)
+def test_a_contract_follows_that_begins_within_a_day_of_the_company(build: Any, began: str, follows: bool) -> None:
+    """It ended on 27 October, the day of 25 hours, in Berlin."""
+    company = build(
+        date(2025, 1, 1),
+        timezone="Europe/Berlin",
+        accounts=[{"account_id": "A"}],
+        products=[{"product_id": "P"}],
+        subscriptions=[
+            {"account_id": "A", "subscription_id": "S", **HELD, "ended_at": "2024-10-26 22:00"},
+            {"account_id": "A", "subscription_id": "T", **HELD, "started_at": began},
+        ],
+    )
+    assert ends(company)["S"][0] is not follows
+
+
+def test_what_one_contract_brings_in_place_of_several_is_shared_by_what_they_brought(build: Any) -> None:
+    gone = {**HELD, "account_id": "A", "ended_at": "2024-02-01"}
+    rows = [
+        {**gone, "subscription_id": "S"},
+        {**gone, "subscription_id": "T", "mrr": 50.0},
+        {**HELD, "account_id": "A", "subscription_id": "U", "started_at": "2024-02-01", "mrr": 120.0},
+    ]
+    company = build(AS_OF, accounts=[{"account_id": "A"}], products=[{"product_id": "P"}], subscriptions=rows)
+    pairs = successors(company).execute().set_index("subscription_id")
+    assert pairs["brings"].to_dict() == pytest.approx({"S": 80.0, "T": 40.0})
+    assert ends(company) == {"S": (False, False), "T": (False, False)}
+    rows[2]["mrr"] = 180.0
+    larger = build(AS_OF, accounts=[{"account_id": "A"}], products=[{"product_id": "P"}], subscriptions=rows)
+    assert ends(larger) == {"S": (False, True), "T": (False, True)}

@@ -134,28 +134,27 @@ def test_orders_and_subscriptions_are_matched_within_each_horizon(build) -> None
     assert came("churn_30", 30, "A") == [0.0]
 
 
-def test_what_a_term_brings_is_matched_on_the_day_after_it_ends(build) -> None:
+def test_what_a_term_brings_is_matched_within_the_months_that_were_spoken_of(build) -> None:
     held = {"account_id": "A", "product_id": "P", "mrr": 10.0, "seats": 1, "started_at": "2023-06-01"}
     company = build(
         date(2024, 8, 1),
         accounts=[{"account_id": "A"}],
         products=[{"product_id": "P"}, {"product_id": "Q"}, {"product_id": "R"}],
         subscriptions=[
-            {**held, "subscription_id": "gone", "term_ends_at": "2024-04-01", "ended_at": "2024-04-01"},
+            {**held, "subscription_id": "gone", "term_ends_at": "2024-04-01", "ended_at": "2024-04-03"},
             {**held, "subscription_id": "kept", "product_id": "Q", "term_ends_at": "2024-04-01"},
-            {**held, "subscription_id": "grown", "product_id": "R", "term_ends_at": "2024-05-01",
-             "ended_at": "2024-05-01"},
-            {**held, "subscription_id": "larger", "product_id": "R", "mrr": 20.0, "started_at": "2024-05-01"},
-            {**held, "subscription_id": "later", "account_id": "A", "product_id": "S", "term_ends_at": "2024-05-01",
-             "ended_at": "2024-05-03"},
+            {**held, "subscription_id": "grown", "product_id": "R", "term_ends_at": "2024-04-01",
+             "ended_at": "2024-04-01"},
+            {**held, "subscription_id": "larger", "product_id": "R", "mrr": 20.0, "started_at": "2024-04-02"},
         ],
     )  # fmt: skip
-    closes = [date(2024, 4, 2), date(2024, 4, 2), date(2024, 5, 2), date(2024, 5, 2)]
-    told = said("gone", "kept", "grown", "later").assign(closes_on=closes)
-    assert happened(company, "renewal", 63, told)["outcome"].tolist() == [0.0, 1.0, 1.0, 1.0]
-    assert happened(company, "expansion_by_term", 63, told)["outcome"].tolist() == [0.0, 0.0, 1.0, 0.0]
-    with pytest.raises(ValueError, match="ask once it is over"):
-        happened(company, "renewal", 63, told.assign(closes_on=date(2024, 9, 1)))
+
+    def came(score: str, days: int) -> list[float]:
+        return list(happened(company, score, days, said("gone", "kept", "grown"))["outcome"])
+
+    assert came("renewal", 60) == [0.0, 1.0, 1.0]
+    assert came("renewal", 30) == [1.0, 1.0, 1.0]
+    assert came("expansion_by_term", 60) == [0.0, 0.0, 1.0]
 
 
 def test_scores_of_a_term_look_ahead_each_to_its_own_day() -> None:

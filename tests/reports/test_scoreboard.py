@@ -146,6 +146,7 @@ def test_closed_windows_are_matched_once_and_open_ones_wait() -> None:
                 said("A", april, 90),
                 said("B", april, 30, outcome=3.0, outcome_as_of=date(2026, 5, 2)),
                 said("A", date(2026, 6, 8), 30),
+                said("A", date(2026, 4, 2), 90),  # closes today: what takes a contract's place may begin tomorrow
                 said("A", april, 30, score="of another time"),
             ]
         ),
