@@ -12,6 +12,7 @@ from features.company import Company
 from features.feature import Feature
 from features.past import days_between, ratio, with_product
 from features.spine import spine_days
+from features.terms import term_ends
 
 CONTRACT_FEATURES: tuple[Feature, ...] = (
     Feature("contract_mrr", "contract", "what the subscription brings a month", "money"),
@@ -53,7 +54,8 @@ def contract_features(company: Company, spine: ir.Table) -> ir.Table:
     )
     rows = spine.select("subscription_id", "account_id", "as_of", "as_of_at").join(held, "subscription_id")
     rows = with_product(company, rows, "family", "tier")
-    left = days_between(rows.as_of_at, rows.term_ends_at)
+    term = term_ends(company, rows)
+    left = days_between(rows.as_of_at, term)
     paid = rows.mrr.sum().over(ibis.window(group_by=["account_id", "as_of"]))
     return rows.select(
         "subscription_id",
@@ -63,7 +65,7 @@ def contract_features(company: Company, spine: ir.Table) -> ir.Table:
         contract_seats=rows.seats.cast("float64"),
         contract_age=days_between(rows.started_at, rows.as_of_at),
         contract_days_to_term=ibis.ifelse(left >= 0, left, ibis.null("float64")),
-        contract_term=days_between(rows.started_at, rows.term_ends_at),
+        contract_term=days_between(rows.started_at, term),
         contract_renews_itself=rows.auto_renew.cast("float64"),
         contract_share=ratio(rows.mrr, paid),
         contract_tier=rows.tier.cast("float64"),

@@ -6,6 +6,7 @@ import ibis.expr.types as ir
 from features.company import Company
 from features.feature import Change, Feature
 from features.past import days_between, past, ratio
+from features.terms import term_ends
 
 TABLE = "subscriptions"
 
@@ -66,7 +67,7 @@ def subscription_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known subscription: the columns of ``FEATURES``."""
     held = past(company, spine, "subscriptions")
     ended_age = days_between(held.ended_at, held.as_of_at)
-    held = held.mutate(ended_age=ended_age, left=days_between(held.as_of_at, held.term_ends_at))
+    held = held.mutate(ended_age=ended_age, left=days_between(held.as_of_at, term_ends(company, held)))
     active = held.ended_at.isnull()
     year_ago = (held.age > 365) & (active | (held.ended_age <= 365))
     quarter_ago = (held.age > 90) & (active | (held.ended_age <= 90))

@@ -12,6 +12,7 @@ from features.contracts import CONTRACT_CATEGORIES, CONTRACT_FEATURES, contract_
 from features.feature import features_hash
 from features.leaving import subscription_ends
 from features.lives import PERIOD_DAYS, PERIODS, lives
+from features.terms import terms_move
 from models import hazard
 from models.baseline import Bands
 from models.calibration import Numbers
@@ -80,7 +81,11 @@ class Contract:
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on subscriptions that were active at past dates, a month apart."""
-        return hazard.learn(self.asked, self._lives(company), company.as_of, company.seed, self.params)
+        challenger = hazard.learn(self.asked, self._lives(company), company.as_of, company.seed, self.params)
+        if isinstance(challenger, Challenger):
+            moved = "not read: the source moves the term of a contract that goes on" if terms_move(company) else "read"
+            challenger.params["ends of terms"] = moved
+        return challenger
 
     def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
         """The champion on the dates that judge a challenger."""

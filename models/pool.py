@@ -96,10 +96,10 @@ def ces(task: Task) -> Numbers:
 def arima(task: Task) -> Numbers:
     """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each.
 
-    A search for parameters that ends early warns of it; what it found is judged by the backtest as any other.
+    It warns of searches that end early and of orders that are seldom wise; what they say is judged by the backtest.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "possible convergence problem", UserWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module="statsforecast")
         return _arima(task)
 
 

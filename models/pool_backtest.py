@@ -1,7 +1,7 @@
 """What every member of the pool foresaw of every series at past origins and foresees now, and what came."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import lightgbm as lgb
 import numpy as np
@@ -77,7 +77,7 @@ def hear(
     jobs: int,
     booster: lgb.Booster | None = None,
 ) -> Heard:
-    """All members at all origins and now. Dear ones prove their worth on a sample of a large table first.
+    """All members at all origins and now. Dear ones of a large table prove their worth on a sample of it first.
 
     ``booster``: trees that were fitted before, to be asked now as they are.
     """
@@ -99,15 +99,21 @@ def hear(
                 except ValueError as error:
                     why[name] = str(error)
     came = outcomes(table, backs)
-    if len(ready) > LARGE and set(DEAR) & set(alone):
-        alone, tried = _tried(tasks, alone, came, table, seed, jobs)
-        why |= tried
     failures: dict[str, list[str]] = {}
-    for row, told in enumerate(ask_all(tasks, alone, jobs)):
-        for at, name in enumerate(alone):
-            said[names.index(name), row] = told.values[at]
-        for name, reason in told.failed.items():
-            failures.setdefault(name, []).append(reason)
+
+    def asked(members: Sequence[str]) -> None:
+        for row, told in enumerate(ask_all(tasks, members, jobs)):
+            for at, name in enumerate(members):
+                said[names.index(name), row] = told.values[at]
+            for name, reason in told.failed.items():
+                failures.setdefault(name, []).append(reason)
+
+    dear = [name for name in alone if name in DEAR and len(ready) > LARGE]
+    asked([name for name in alone if name not in dear])
+    if dear:
+        worth, tried = _tried(tasks, dear, said[:, :, 0], came, table, seed, jobs)
+        asked(worth)
+        why |= tried
     why |= {name: f"left out of {len(reasons)} series: {reasons[0]}" for name, reasons in failures.items()}
     floors = np.array([one.floor for one in ready])
     heard = Heard(tuple(names), np.maximum(said, floors[None, :, None, None]), came, backs, why)
@@ -128,29 +134,40 @@ def outcomes(table: Table, backs: tuple[int, ...]) -> Numbers:
 
 
 def _tried(
-    tasks: Sequence[Task], names: Sequence[str], came: Numbers, table: Table, seed: int, jobs: int
+    tasks: Sequence[Task],
+    dear: Sequence[str],
+    said: Numbers,
+    came: Numbers,
+    table: Table,
+    seed: int,
+    jobs: int,
 ) -> tuple[list[str], dict[str, str]]:
-    """Members that are worth their cost, by the nearest whole past origin of a sample of series; why others are not."""
+    """Dear members that are worth their cost, by the furthest past origin of a sample of series; why others are not.
+
+    ``said``: what all others foresaw from that origin, members × series × steps.
+    """
     long_enough = np.flatnonzero(~np.isnan(came[:, 0]).any(axis=1))
     size = min(SAMPLE, len(long_enough))
     sample = np.sort(np.random.default_rng(seed).choice(long_enough, size, replace=False))
-    some = [
-        Task(t.history, t.season, t.horizon, t.backs[:1], t.calendar, t.countries) for t in (tasks[p] for p in sample)
-    ]
-    said = np.stack([told.values[:, 0] for told in ask_all(some, names, jobs)], axis=1)
+    some = [replace(tasks[place], backs=tasks[place].backs[:1]) for place in sample]
     scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample][:, None]
-    said, actual = said / scale, came[sample, 0] / scale
-    kept, out = [place for place, name in enumerate(names) if name not in DEAR], {}
-    missed = miss(said, actual, kept)
-    for place, name in enumerate(names):
-        if name not in DEAR:
+    told = np.stack([one.values[:, 0] for one in ask_all(some, dear, jobs)], axis=1) / scale
+    spoke = ~np.isnan(said).all(axis=(1, 2))
+    pool, actual = said[spoke][:, sample] / scale, came[sample, 0] / scale
+    worth: list[str] = []
+    out: dict[str, str] = {}
+    missed = miss(pool, actual, range(len(pool)))
+    for name, values in zip(dear, told, strict=True):
+        if np.isnan(values).all():
+            out[name] = f"tried on {size} series: no history is long enough"
             continue
-        with_it = miss(said, actual, [*kept, place]) if not np.isnan(said[place]).all() else np.nan
-        if with_it < missed * (1 - DEAR_GAIN):
-            kept, missed = [*kept, place], with_it
+        with_it = np.concatenate([pool, values[None]])
+        saves = 1 - miss(with_it, actual, range(len(with_it))) / missed
+        if saves > DEAR_GAIN:
+            worth, pool, missed = [*worth, name], with_it, missed * (1 - saves)
             continue
-        saves = (
-            f"it saves {100 * (1 - with_it / missed):.1f} % of what the pool misses, {100 * DEAR_GAIN:.0f} % are asked"
+        out[name] = (
+            f"tried on {size} series: it saves {100 * saves:.1f} % of what the pool misses,"
+            f" {100 * DEAR_GAIN:.0f} % are asked"
         )
-        out[name] = f"tried on {size} series: " + ("no history is long enough" if np.isnan(with_it) else saves)
-    return [names[place] for place in sorted(kept)], out
+    return worth, out

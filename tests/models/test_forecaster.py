@@ -132,6 +132,23 @@ def test_a_new_leaf_is_forecast_and_everything_still_adds_up() -> None:
     np.testing.assert_allclose(wide["total"], wide[["n1", "n2", "s1", "s2"]].sum(axis=1), rtol=1e-12)
 
 
+def test_of_many_series_a_dear_member_is_tried_on_some_and_told_why_it_is_left_out() -> None:
+    rng = np.random.default_rng(4)
+    walks = np.cumsum(rng.normal(0, 1, (301, 30)), axis=1) + 50
+    long = pd.DataFrame(
+        {
+            "unique_id": np.repeat([f"s{n:03}" for n in range(301)], 30),
+            "ds": np.tile(pd.date_range("2022-01-01", periods=30, freq="MS"), 301),
+            "y": walks.ravel(),
+        }
+    )
+    made = Forecaster(3, season=1, kind="level", members=("drift", "prophet")).fit(long)
+    assert made.left_out_["prophet"].startswith("tried on 80 series: it saves ")
+    assert made.left_out_["prophet"].endswith("1 % are asked")
+    assert "prophet" not in made.weights_.columns
+    assert len(made.predict()) == 903
+
+
 def test_bad_series_abstain_or_are_mended_and_say_which() -> None:
     good = season(36)
     bad = pd.concat(
