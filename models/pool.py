@@ -99,7 +99,7 @@ def arima(task: Task) -> Numbers:
     It warns of searches that end early and of orders that are seldom wise; what they say is judged by the backtest.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="statsforecast")
+        warnings.filterwarnings("ignore", module="statsforecast")
         return _arima(task)
 
 
