@@ -17,6 +17,9 @@ from models.weights import foreseen_elsewhere
 
 WAYS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
 TOTAL = "total"
+PLAIN_WAY, SURE = "bottom up", 2.0
+"""Leaves are left as they are unless another way misses less by so many standard errors over nodes: ways that move all
+leaves alike are hard on small ones and on those too young to be judged."""
 FEWEST_MISSES = 2
 """Cells of the backtest without which there is no variance."""
 
@@ -103,7 +106,7 @@ def reconcile(
 
 @dataclass(frozen=True)
 class Chosen:
-    """The way that missed least, and what each missed: root mean square per node, scaled, mean over levels."""
+    """The way that was chosen, and what each missed: root mean square per node, scaled, mean over levels."""
 
     way: str
     missed: Mapping[str, float]
@@ -117,7 +120,8 @@ def choose(
     scale: Sequence[Numbers],
     backs: Sequence[int],
 ) -> Chosen:
-    """The way to reconcile by forecasts and outcomes (nodes × steps) of past origins, every level counting alike.
+    """The way to reconcile by forecasts and outcomes (nodes × steps) of past origins, every level counting alike: the
+    one that missed least, or ``PLAIN_WAY`` where that may be chance.
 
     ``scale`` (nodes × 1) is each node's usual change at each origin; NaN leaves the node out; ``backs`` are periods
     from each origin to the end.
@@ -128,7 +132,7 @@ def choose(
     """
     folds = _folds(said, came, scale, backs)
     levels = np.array(hierarchy.levels)
-    missed: dict[str, float] = {}
+    by_node: dict[str, Numbers] = {}
     failed: dict[str, str] = {}
     for way in WAYS:
         losses = []
@@ -143,10 +147,14 @@ def choose(
             continue
         every = np.concatenate(losses, axis=1)
         alive = ~np.isnan(every).all(axis=1)
-        by_node = np.sqrt(np.nanmean(every[alive], axis=1))
-        of = [by_node[levels[alive] == level] for level in dict.fromkeys(levels[alive])]
-        missed[way] = float(np.mean([values.mean() for values in of]))
-    return Chosen(min(missed, key=lambda way: missed[way]), missed, failed)
+        by_node[way] = np.sqrt(np.nanmean(every[alive], axis=1))
+    of = levels[alive]
+    weights = np.array([1.0 / (of == level).sum() for level in of]) / len(set(of))
+    missed = {way: float(weights @ values) for way, values in by_node.items()}
+    least = min(missed, key=lambda way: missed[way])
+    saved = by_node[PLAIN_WAY] - by_node[least]
+    scatter = float(np.sqrt(np.square(weights * (saved - weights @ saved)).sum()))
+    return Chosen(least if weights @ saved > SURE * scatter else PLAIN_WAY, missed, failed)
 
 
 def within_parts(hierarchy: Hierarchy, reach: Numbers) -> Numbers:
