@@ -3,6 +3,7 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
+from actions.chances import likely
 from actions.hours import call_costs
 from actions.worth import with_margin_rate
 from features.company import Company
@@ -37,7 +38,7 @@ class AdvanceDeal:
             expected_value=LIFTS_ODDS * win * (1 - win) * margin,
             cost=call_costs(company, self.minutes),
             reasons=sentences(
-                [f"{value:.0%} likely to be won" for value in win],
+                [f"{likely(value)} likely to be won" for value in win],
                 [f"winning would bring {value:,.0f} {company.currency} of margin" for value in margin],
                 ["" if pd.isna(day) else f"expected to close {day:%Y-%m-%d}" for day in rows["expected_close"]],
                 [f"assumes that a next step raises the odds of winning by {LIFTS_ODDS:.0%}"] * len(rows),

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
+from actions.chances import likely
 from features.company import Company
 
 LIFTS_ODDS = 0.08
@@ -35,7 +36,7 @@ class CrossSellEmail:
                 cost=company.costs.email,
                 reasons=sentences(
                     [
-                        f"{value:.0%} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
+                        f"{likely(value)} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
                         for value, product, margin in zip(chance, rows["product"], rows["margin"], strict=True)
                     ],
                     rows["why"],

@@ -5,6 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
+from actions.chances import likely
 from actions.hours import call_costs
 from data.calendar import local_day
 from features.company import Company
@@ -37,7 +38,7 @@ class RenewalCall:
                 expected_value=rows["churn"].astype(float) * SAVES * at_stake,
                 cost=call_costs(company, self.minutes),
                 reasons=sentences(
-                    [f"{churn:.0%} likely to leave" for churn in rows["churn"]],
+                    [f"{likely(churn)} likely to leave" for churn in rows["churn"]],
                     [f"{margin:,.0f} {company.currency} of margin a year at stake" for margin in at_stake],
                     ["" if pd.isna(end) else _term(end.to_pydatetime(), company) for end in rows["term_ends_at"]],
                     [f"assumes that a call keeps {SAVES:.0%} of those who would leave"] * len(rows),

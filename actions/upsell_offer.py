@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
+from actions.chances import likely
 from actions.hours import call_costs
 from features.company import Company
 
@@ -39,7 +40,7 @@ class UpsellOffer:
             cost=call_costs(company, self.minutes),
             reasons=sentences(
                 [
-                    f"{value:.0%} likely to buy {product}"
+                    f"{likely(value)} likely to buy {product}"
                     for value, product in zip(chance, rows["product"], strict=True)
                 ],
                 [f"it would bring {margin:,.0f} {company.currency} of margin" for margin in rows["margin"]],

@@ -6,6 +6,7 @@ import ibis
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
+from actions.chances import likely
 from features.company import Company
 
 BRINGS_BACK = 0.02
@@ -51,9 +52,9 @@ class WinBackEmail:
         away = rows["churn"].astype(float).fillna(1 - comes_back)
         money = rows["orders_margin"].where(scored_here, rows["order_margin"]).fillna(0.0)
         says = [
-            f"{value:.0%} likely to stay away, with {margin:,.0f} {company.currency} of margin in the last year"
+            f"{likely(value)} likely to stay away, with {margin:,.0f} {company.currency} of margin in the last year"
             if known
-            else f"bought nothing for {days} days; {1 - value:.0%} of such customers come back by themselves,"
+            else f"bought nothing for {days} days; {likely(1 - value)} of such customers come back by themselves,"
             f" and a usual order brings {margin:,.0f} {company.currency} of margin"
             for known, value, margin, days in zip(scored_here, away, money, silent, strict=True)
         ]
@@ -63,7 +64,9 @@ class WinBackEmail:
             reasons=sentences(
                 says,
                 [
-                    "" if pd.isna(times) else f"silent for {times:.1f} times its usual days between orders"
+                    ""
+                    if pd.isna(times)
+                    else f"silent for {times:,.{0 if times >= 10 else 1}f} times its usual days between orders"
                     for times in overdue
                 ],
                 "may be mailed: " + rows["consent_evidence"].astype(str),
@@ -99,3 +102,7 @@ def return_rate(company: Company) -> float:
     gone = rows.filter(~rows.active.fill_null(False), days >= SILENT_DAYS, days < FORGOTTEN_DAYS)
     counts = gone.agg(customers=gone.count(), returned=gone.returned.sum().fill_null(0)).execute().iloc[0]
     return float(counts["returned"]) / (float(counts["customers"]) + 20)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
