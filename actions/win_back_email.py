@@ -64,9 +64,7 @@ class WinBackEmail:
             reasons=sentences(
                 says,
                 [
-                    ""
-                    if pd.isna(times)
-                    else f"silent for {times:,.{0 if times >= 10 else 1}f} times its usual days between orders"
+                    "" if pd.isna(times) else f"silent for {_times(times)} its usual days between orders"
                     for times in overdue
                 ],
                 "may be mailed: " + rows["consent_evidence"].astype(str),
