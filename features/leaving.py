@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from features.clock import Clock
 from features.company import Company
 from features.labels import at_risk, first_purchases, silence_days, windows
-from features.past import days_between
+from features.past import days_between, earliest
 
 SILENCE_DAYS = 90
 """Who only orders has not left before it was silent for so long, whatever is usual."""
@@ -127,11 +126,9 @@ def successors(company: Company) -> ir.Table:
 
 
 def _clock(company: Company) -> Clock:
-    """The clock of the zone from the first subscription to the last that is known to begin."""
-    held = company.tables["subscriptions"]
-    first, last = held.started_at.min().execute(), held.started_at.max().execute()
-    began, begins = (company.as_of_at if pd.isna(at) else at.to_pydatetime() for at in (first, last))
-    return Clock(company.timezone, began - timedelta(days=2), max(company.as_of_at, begins) + timedelta(days=2))
+    """The clock of the zone from the first subscription to the company's date."""
+    began = earliest(company.tables["subscriptions"].started_at) or company.as_of_at
+    return Clock(company.timezone, began - timedelta(days=2), company.as_of_at + timedelta(days=2))
 
 
 def subscription_ends(company: Company) -> ir.Table:

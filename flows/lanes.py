@@ -173,7 +173,7 @@ def _live(pipe: Connection, module: str, filters: list[Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts a night stops the leader, which ends its lanes
     Thread(target=_end_with_leader, daemon=True).start()
     # What the leader forbids is forbidden here. (The type says that filters are only read; at a start they are set so.)
-    warnings.filters[:] = filters  # type: ignore[index]
+    warnings.filters[:] = filters  # type: ignore[index]  # typed as read only; at a start they are set so
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -4,7 +4,6 @@ Simple ways belong to it as of right: over many series they are hard to beat (Ma
 medians of ETS, Theta, ARIMA and CES beat each of them (Petropoulos & Svetunkov 2020).
 """
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ def arima(task: Task) -> Numbers:
     It warns of searches that end early and of orders that are seldom wise; what they say is judged by the backtest.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="statsforecast")
+        warnings.filterwarnings("ignore", module="statsforecast")  # the backtest judges what it warns of
         return _arima(task)
 
 
@@ -175,7 +174,6 @@ def ask(task: Task, names: Sequence[str]) -> Said:
 
 def ask_all(tasks: Sequence[Task], names: Sequence[str], jobs: int) -> list[Said]:
     """What each member foresees of each series, over ``jobs`` processes; in this one where the series are few."""
-    os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")  # CES is compiled once a machine, not for half a minute a process
     if jobs == 1 or len(tasks) < 50:
         return [ask(task, names) for task in tasks]
     from joblib import Parallel, delayed

@@ -11,7 +11,7 @@ from models.histories import Calendar, History, Numbers
 from models.pool import MEMBERS, PLAIN, ask_all
 from models.pool_trees import FAMILY, TREES, Table, trees
 from models.task import Task
-from models.weights import miss
+from models.weights import TINY, miss
 
 ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
 DEAR: tuple[str, ...] = ("prophet",)
@@ -162,7 +162,7 @@ def _tried(
             out[name] = f"tried on {size} series: no history is long enough"
             continue
         with_it = np.concatenate([pool, values[None]])
-        saves = 1 - miss(with_it, actual, range(len(with_it))) / missed
+        saves = 1 - miss(with_it, actual, range(len(with_it))) / max(missed, TINY)
         if saves > DEAR_GAIN:
             worth, pool, missed = [*worth, name], with_it, missed * (1 - saves)
             continue

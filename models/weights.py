@@ -135,7 +135,7 @@ def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int
         place = min(without, key=lambda key: without[key])
         if without[place] >= now * gain:
             break
-        why[names[place]] = f"the pool misses {100 * (now / without[place] - 1):.1f} % more with it"
+        why[names[place]] = f"the pool misses {100 * (now / max(without[place], TINY) - 1):.1f} % more with it"
         now = without[place]
         kept.remove(place)
     return kept, why

@@ -46,7 +46,7 @@ def dataset() -> Callable[[str], Path]:
     def folder(name: str) -> Path:
         there = DATA / name
         if not there.is_dir():
-            pytest.skip(f"the data set is not here: {there}")
+            pytest.skip(f"the data set is not here: {there}")  # a checkout has none: they are never committed
         return there
 
     return folder
