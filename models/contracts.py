@@ -73,7 +73,7 @@ class Contract:
             features=FEATURES,
             categories=CATEGORIES,
             features_hash=HASH,
-            bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends"),
+            bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends", counts_down=True),
             raises=f"raises the chance {of_what}",
             lowers=f"lowers the chance {of_what}",
             due="contract_days_to_term",

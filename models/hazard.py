@@ -5,12 +5,12 @@ have come, and trees learn whether it came. What is not over yet counts as far a
 teach too. The chance within 30, 90 and 180 days follows from one curve, and can only rise with time.
 
 A life is cut at the date before which something is learnt: what happened later is not known to it. A calibration,
-fitted out of time, puts the hazards right; the plain baseline (a constant hazard per band) learns from the same lives
-and is judged on the same ones.
+fitted out of time, puts the hazards right; the plain baseline (``models.plain_hazards``) learns from the same lives and
+is judged on the same ones.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -47,12 +47,12 @@ from models.known_lives import (
     split,
 )
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.plain_hazards import PlainHazards, best_plain
 from models.reasons import Voice, as_json, middle, reasons
 from models.study import Fitted, Range, Study
 
 HORIZONS: tuple[int, ...] = (1, 3, 6)
 """Periods within which a chance is published: 30, 90 and 180 days."""
-RECENT_DATES = 3
 
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
@@ -79,7 +79,7 @@ class Question:
     categories: tuple[Feature, ...]
     features_hash: str
     bands: Bands
-    """The plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
+    """Of the plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
     raises: str
     lowers: str
     due: str | None = None
@@ -111,7 +111,7 @@ def learn(
     made, early = _calibrated(question, lives, parts, seed, tuned)
     came, _ = happened(judged, JUDGED)
     said = made.chances(judged)
-    plain = _baseline(question, learnt, judged, float(said[:, JUDGED - 1].mean()))
+    plain = best_plain(question.bands, learnt, judged, float(said[:, JUDGED - 1].mean()))
     judgement = _judgement(judged, said, plain)
     whose = judged[question.keys[0]].to_numpy()
     judgement = replace(judgement, intervals=intervals(said[:, JUDGED - 1], came, seed, groups=whose))
@@ -125,7 +125,7 @@ def learn(
         "encoding": final.encoding.state(),
         "calibration": calibrated.state(),
         "bounds": {str(ahead): _bounds(outs, calibrated, ahead, moved).state() for ahead in HORIZONS},
-        "baseline": _hazards(plain[0], lives),
+        "baseline": PlainHazards.of(plain[0], lives).state,
         "usual": middle(lives, question.features),
     }
     title = f"{question.model}: said as of {' and '.join(map(str, parts.judge))},\nand within {HORIZON_DAYS} days"
@@ -169,7 +169,8 @@ def judge(question: Question, champion: Champion, lives: pd.DataFrame) -> Judgem
     learnt, judged = cut(lives, parts.judge[0]), lives_at(lives, parts.judge)
     said = chances(question, champion, judged)
     seen = np.array([at < champion.trained_as_of for at in judged["as_of"]], dtype=bool)
-    return _judgement(judged, said, _baseline(question, learnt, judged, float(said[:, JUDGED - 1].mean())), seen)
+    plain = best_plain(question.bands, learnt, judged, float(said[:, JUDGED - 1].mean()))
+    return _judgement(judged, said, plain, seen)
 
 
 def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstention:
@@ -199,7 +200,7 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
         fit=fitted,
         losses=lambda said, judged: log_losses(said, happened(judged, JUDGED)[0]),
         metrics=lambda said, judged: {"auc": auc(said, happened(judged, JUDGED)[0])},
-        plain=lambda learnt, judged: _constant(Bands(), _hazards(Bands(), learnt), judged)[0][:, JUDGED - 1],
+        plain=lambda learnt, judged: PlainHazards.of(Bands(), learnt).chances(judged)[0][:, JUDGED - 1],
         space=SPACE,
         words=question.words,
     )
@@ -210,8 +211,7 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
     bounds, ``reasons``, ``horizon_days``, ``abstained``."""
     said = chances(question, champion, rows)
     if champion.ships == "baseline" or rows.empty:
-        state = champion.state["baseline"]
-        why = Bands.restored(state).reasons(rows, state, f"{question.outcome} within {PERIOD_DAYS} days")
+        why = PlainHazards.restored(champion.state["baseline"]).reasons(rows, question.outcome)
     else:
         encoding = Encoding.restored(champion.state["encoding"])
         voice, usual = question.voice(currency), champion.state["usual"]
@@ -243,7 +243,7 @@ def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbe
     champion.check(question.features_hash)
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
-        return _constant(Bands.restored(state["baseline"]), state["baseline"], rows)[0]
+        return PlainHazards.restored(state["baseline"]).chances(rows)[0]
     curve = Curve(champion.estimator, Encoding.restored(state["encoding"]), Calibration.of(state["calibration"]))
     return curve.chances(rows)
 
@@ -294,44 +294,9 @@ def _bounds(
 
 def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -> tuple[Numbers, Numbers]:
     if champion.ships == "baseline" or rows.empty:
-        state = champion.state["baseline"]
-        _, low, high = _constant(Bands.restored(state), state, rows)
+        _, low, high = PlainHazards.restored(champion.state["baseline"]).chances(rows)
         return low[:, ahead - 1], high[:, ahead - 1]
     return Calibration.of(champion.state["bounds"][str(ahead)]).interval(said)
-
-
-def _hazards(plain: Bands, lives: pd.DataFrame) -> dict[str, Any]:
-    """A baseline's state: the hazard of all, and periods and events of each band."""
-    if plain.recent:
-        lives = lives[lives["as_of"].isin(sorted(lives["as_of"].unique())[-RECENT_DATES:])]
-    periods, event = lives["periods"].astype(float), lives["event"].astype(float)
-    grouped = pd.DataFrame({"n": periods, "came": event}).groupby(plain.of(lives)).sum()
-    counts = {str(band): [float(n), float(came)] for band, n, came in grouped.itertuples()}
-    return {**asdict(plain), "rate": float(event.sum() / max(1.0, periods.sum())), "counts": counts}
-
-
-def _constant(plain: Bands, state: dict[str, Any], rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
-    """Rows × periods: chances, low and high, of each row's constant hazard."""
-    ahead = np.arange(1, PERIODS + 1)[None, :]
-    value, low, high = plain.predict(rows, state)
-    made = [1.0 - (1.0 - np.asarray(hazard)[:, None]) ** ahead for hazard in (value, low, high)]
-    return made[0], made[1], made[2]
-
-
-def _baseline(question: Question, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:
-    """The plain baseline that did best on the judged lives, and what it said for the judged periods.
-
-    Flat rates stand beside the bands, one of them at the ``level`` of the model's own mean: so a model wins by telling
-    cases apart, never because bands are noise or because the rate has moved.
-    """
-    came = happened(judged, JUDGED)[0]
-    rivals = dict.fromkeys((question.bands, Bands(), Bands(recent=True)))
-    said = {plain: _constant(plain, _hazards(plain, learnt), judged)[0][:, JUDGED - 1] for plain in rivals}
-    level_said = np.full(len(judged), level)
-    if log_losses(level_said, came).mean() < log_losses(said[Bands(recent=True)], came).mean():
-        said[Bands(recent=True)] = level_said
-    best = min(said, key=lambda plain: float(log_losses(said[plain], came).mean()))
-    return best, said[best]
 
 
 def _judgement(
