@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 
 from features.feature import Feature
 from features.lives import PERIOD_DAYS, PERIODS
-from models.boosting import PARAMS, TREES, Encoding
+from models.boosting import PARAMS as USUAL
+from models.boosting import TREES, Encoding
 from models.calibration import Calibration, Numbers
+
+PARAMS: dict[str, Any] = {**USUAL, "num_leaves": 8, "trees": TREES}
+"""Smaller trees than others have: a life is seen at up to half a year of dates and in as many months of each, so that
+its one event is there to be remembered up to six times."""
 
 PERIOD = Feature("period", "time", "the month ahead", "months")
 CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
@@ -70,7 +75,7 @@ def fit_curve(
     if _seen_days(lives) < YEAR_DAYS:
         rows[CALENDAR.name] = np.nan  # of a part of the year it would tell the trend, and lead astray in the rest
     terms = {**PARAMS, "seed": seed, "objective": "binary", **params}
-    trees = int(terms.pop("trees", TREES))
+    trees = int(terms.pop("trees"))
     terms["feature_contri"] = [1.0] * (rows.shape[1] - 1) + [SEASON_WEIGHT]
     data = lgb.Dataset(
         rows,

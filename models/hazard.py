@@ -20,7 +20,7 @@ import pandas as pd
 from features.feature import Feature
 from features.lives import PERIOD_DAYS, PERIODS
 from models.baseline import Bands
-from models.boosting import PARAMS, TREES, Encoding
+from models.boosting import Encoding
 from models.calibration import (
     UNCALIBRATED,
     Calibration,
@@ -31,19 +31,16 @@ from models.calibration import (
     lift,
     log_losses,
 )
-from models.curve import CALENDAR, DUE, PERIOD, Curve, fit_curve, long, when, with_period
+from models.curve import CALENDAR, DUE, PARAMS, PERIOD, Curve, fit_curve, long, when, with_period
 from models.evidence import chance_evidence, importance, intervals
 from models.known_lives import (
-    FEWEST_EVENTS,
     FEWEST_LIVES,
     HORIZON_DAYS,
     JUDGED,
-    Parts,
     closed,
     cut,
     happened,
     lives_at,
-    of_each,
     split,
 )
 from models.model import Abstention, Challenger, Champion, Judgement
@@ -53,6 +50,11 @@ from models.study import Fitted, Range, Study
 
 HORIZONS: tuple[int, ...] = (1, 3, 6)
 """Periods within which a chance is published: 30, 90 and 180 days."""
+HELD_OUT_PARTS = 3
+"""Parts of the accounts, each told by trees that learnt from the others."""
+
+Outs = list[tuple[Curve, pd.DataFrame]]
+"""Curves, each with lives that it has not learnt from."""
 
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
@@ -82,6 +84,8 @@ class Question:
     """Of the plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
     raises: str
     lowers: str
+    account: str = "account_id"
+    """The column that says whose life it is: what is learnt of an account is not tried on itself."""
     due: str | None = None
     """The feature that counts the days to what is due, where the event may fall on that day."""
 
@@ -108,23 +112,25 @@ def learn(
     if isinstance(parts, Abstention):
         return parts
     learnt, judged = cut(lives, parts.judge[0]), lives_at(lives, parts.judge)
-    made, early = _calibrated(question, lives, parts, seed, tuned)
+    made, outs = _calibrated(question, learnt, seed, tuned)
     came, _ = happened(judged, JUDGED)
     said = made.chances(judged)
     plain = best_plain(question.bands, learnt, judged, float(said[:, JUDGED - 1].mean()))
     judgement = _judgement(judged, said, plain)
-    whose = judged[question.keys[0]].to_numpy()
+    whose = judged[question.account].to_numpy()
     judgement = replace(judgement, intervals=intervals(said[:, JUDGED - 1], came, seed, groups=whose))
 
     final = _fit(question, lives, seed, UNCALIBRATED, tuned)
-    outs = [(made, judged), *([(early, lives_at(cut(lives, parts.judge[0]), parts.calibrate))] if early else [])]
-    calibrated = _calibration(outs)
+    calibrated = _calibration([(made, judged), *outs])
+    apart = [(curve, lives_at(told, parts.apart)) for curve, told in outs]
     moved = level_moved(said[:, JUDGED - 1], came)
     state = {
         "horizon_days": HORIZON_DAYS,
         "encoding": final.encoding.state(),
         "calibration": calibrated.state(),
-        "bounds": {str(ahead): _bounds(outs, calibrated, ahead, moved).state() for ahead in HORIZONS},
+        "bounds": {
+            str(ahead): _bounds([(made, judged), *apart], calibrated, ahead, moved).state() for ahead in HORIZONS
+        },
         "baseline": PlainHazards.of(plain[0], lives).state,
         "usual": middle(lives, question.features),
     }
@@ -139,7 +145,6 @@ def learn(
         example=long(final.encoding, lives.head(5).assign(periods=1))[0],
         params={
             **PARAMS,
-            "trees": TREES,
             **tuned,
             "seed": seed,
             "period_days": PERIOD_DAYS,
@@ -248,17 +253,25 @@ def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbe
     return curve.chances(rows)
 
 
-def _calibrated(
-    question: Question, lives: pd.DataFrame, parts: Parts, seed: int, params: dict[str, Any]
-) -> tuple[Curve, Curve | None]:
-    """The curve learnt before the judged dates, put right by what an earlier one said of lives that followed it."""
-    learnt = cut(lives, parts.judge[0])
-    before = cut(learnt, parts.calibrate[0]) if parts.calibrate else learnt[:0]
-    if of_each(before["event"]) < FEWEST_EVENTS:
-        return _fit(question, learnt, seed, UNCALIBRATED, params), None
-    early = _fit(question, before, seed, UNCALIBRATED, params)
-    calibration = _calibration([(early, lives_at(learnt, parts.calibrate))])
-    return _fit(question, learnt, seed, calibration, params), early
+def _calibrated(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> tuple[Curve, Outs]:
+    """The curve learnt from lives, put right by what curves that know nothing of an account said of its lives.
+
+    Trees that learn from a few hundred events remember some of them, and say too little of others and too much of a
+    few: by how much is seen where each part of the accounts is told by trees that learnt from the other parts. Trees
+    of an earlier date would show it too, but having learnt from less, they remember more, and put too much right.
+    """
+    outs = _held_out(question, lives, seed, params)
+    return _fit(question, lives, seed, _calibration(outs), params), outs
+
+
+def _held_out(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> Outs:
+    """Curves that learnt without a part of the accounts, each with the lives of that part."""
+    accounts = pd.factorize(lives[question.account], sort=True)[0]
+    parts = np.random.default_rng(seed).permutation(np.arange(accounts.max() + 1) % HELD_OUT_PARTS)[accounts]
+    return [
+        (_fit(question, lives[parts != part], seed, UNCALIBRATED, params), lives[parts == part])
+        for part in range(HELD_OUT_PARTS)
+    ]
 
 
 def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
@@ -266,8 +279,8 @@ def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibr
     return fit_curve(encoding, lives, seed, calibration, params)
 
 
-def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
-    """What puts hazards right, from those that were said of later lives, period by period."""
+def _calibration(outs: Outs) -> Calibration:
+    """What puts hazards right, from those that were said of lives not learnt from, period by period."""
     raws, came = [], []
     for curve, lives in outs:
         periods = lives["periods"].to_numpy(dtype=np.int64)
@@ -278,9 +291,7 @@ def _calibration(outs: "list[tuple[Curve, pd.DataFrame]]") -> Calibration:
     return Calibration.fit(raw, events) if 0 < events.sum() < len(events) else UNCALIBRATED
 
 
-def _bounds(
-    outs: "list[tuple[Curve, pd.DataFrame]]", calibration: Calibration, ahead: int, moved: float
-) -> Calibration:
+def _bounds(outs: Outs, calibration: Calibration, ahead: int, moved: float) -> Calibration:
     """Bounds of the chance within so many periods, from lives for which it is known; else those of the judged ones."""
     said, came = [], []
     for curve, lives in outs:

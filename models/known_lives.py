@@ -1,4 +1,4 @@
-"""What was known of lives on a day, and which dates judge and calibrate what is learnt from those before."""
+"""What was known of lives on a day, and which dates judge what is learnt from those before."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,15 +21,15 @@ FEWEST_EVENTS = 20
 JUDGED_OF_EACH = 10
 MOST_JUDGED = 3
 """The judged part is one date, or up to three where one holds too few events."""
-CALIBRATING_DATES = 2
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Dates that judge, before which is learnt; and dates that calibrate, before which the first trees learnt."""
+    """Dates that judge, before which is learnt; and earlier ones, latest first, whose judged periods lie apart from
+    those of each other."""
 
     judge: tuple[date, ...]
-    calibrate: tuple[date, ...]
+    apart: tuple[date, ...]
 
 
 def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
 
 
 def split(model: str, outcome: str, lives: pd.DataFrame) -> Parts | Abstention:
-    """The dates that judge and that calibrate, or what the lives lack; ``outcome`` completes "past cases that …"."""
+    """The dates that judge, or what the lives lack; ``outcome`` completes "past cases that …"."""
     came = lives["event"].to_numpy(dtype=bool)
     found = f"found {int(came.sum())} of {len(lives)} past cases at {lives['as_of'].nunique()} dates"
     needs = f"needs {FEWEST_EVENTS} past cases that {outcome}, and {FEWEST_EVENTS} that did not"
@@ -72,16 +72,10 @@ def split(model: str, outcome: str, lives: pd.DataFrame) -> Parts | Abstention:
         if of_each(learnt["event"]) >= FEWEST_EVENTS and (
             of_each(pd.Series(happened(lives_at(lives, days), JUDGED)[0] > 0)) >= JUDGED_OF_EACH
         ):
-            return Parts(days, _calibrating(whole, days[0]))
+            earlier = [day for day in whole if day + timedelta(days=HORIZON_DAYS) <= days[0]]
+            return Parts(days, tuple(earlier[::-JUDGED]))
     why = f"before a later date with {JUDGED_OF_EACH} of each to be judged on"
     return Abstention(model, f"{needs}, {why}; {found}")
-
-
-def _calibrating(days: list[date], judge: date) -> tuple[date, ...]:
-    """The latest dates whose judged periods had closed before the judged date, and which have earlier ones to learn
-    from; none in a short history."""
-    before = [day for day in days if day + timedelta(days=HORIZON_DAYS) <= judge]
-    return tuple(before[-CALIBRATING_DATES:]) if len(before) > CALIBRATING_DATES else ()
 
 
 def lives_at(lives: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:

@@ -12,13 +12,16 @@ from features.feature import Feature
 from features.lives import PERIODS
 from models import hazard
 from models.baseline import Bands
+from models.calibration import jeffreys
 from models.known_lives import closed, cut, happened
 from models.model import Abstention, Challenger, Champion
+from models.plain_hazards import PlainHazards
 
 AS_OF = date(2025, 6, 1)
 QUESTION = hazard.Question(
     model="leaving",
     keys=("case",),
+    account="case",
     outcome="left",
     features=(Feature("x", "planted", "the planted number", "count"), Feature("noise", "planted", "noise", "count")),
     categories=(),
@@ -270,3 +273,82 @@ def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
     scored = hazard.score(asked, champion(made), later, "EUR")
     told = [json.loads(reasons) for reasons in scored["reasons"]]
     assert sum("Days until the term ends" in " ".join(each) for each in told) > 0.9 * len(told)
+
+
+TERM = Bands("x", (30, 90), "Days until the term ends", counts_down=True)
+
+
+def test_the_plain_baseline_counts_days_down_as_months_go_by() -> None:
+    """Three of ten end in the month of a day that is due: before it and after it, hardly any."""
+    plain = PlainHazards.of(TERM, due_lives(4_000, seed=3, dates=8))
+    asked = pd.DataFrame({"x": [5.0, 40.0, 100.0, np.nan]})
+    value, low, high = plain.chances(asked)
+    assert value[0] == pytest.approx([0.3] * PERIODS, abs=0.03)
+    assert value[1] == pytest.approx([0.0] + [0.3] * 5, abs=0.03)
+    assert value[2] == pytest.approx([0.0] * 3 + [0.3] * 3, abs=0.03)
+    assert value[3, 0] == pytest.approx(plain.state["rate"])
+    assert ((low <= value) & (value <= high)).all()
+    assert (np.diff(value, axis=1) >= 0).all()
+    told = plain.reasons(asked, "left")
+    assert told[0] == ["Days until the term ends: 0 to 30; 30% of such cases left within 30 days; then below 0: 0%"]
+    assert told[1][0].endswith("30 to 90; 0% of such cases left within 30 days; then 0 to 30: 30%; then below 0: 0%")
+    assert "then" not in told[3][0]
+
+
+def test_what_the_plain_baseline_is_said_to_be_is_what_a_champion_ships() -> None:
+    asked = replace(QUESTION, bands=TERM, features=(Feature("x", "term", "days until the term ends", "days"),))
+    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    shipped = Champion("leaving", "1", "baseline", made.estimator, json.loads(json.dumps(made.state)), "planted", AS_OF)
+    scored = hazard.score(asked, shipped, pd.DataFrame({"case": ["a"], "x": [40.0]}), "EUR")
+    assert scored["within_30"][0] < 0.02
+    assert scored["value"][0] == pytest.approx(0.3, abs=0.05)
+    assert scored["within_180"][0] == pytest.approx(scored["value"][0], abs=0.02)
+
+
+def test_a_month_of_a_life_counts_once_in_bounds_however_many_dates_see_it() -> None:
+    one = pd.DataFrame({"as_of": AS_OF, "periods": 1, "event": [True] * 30 + [False] * 270})
+    seen = pd.concat([one] * PERIODS, ignore_index=True)
+    _, low, high = PlainHazards.of(Bands(), seen).chances(one.head(1))
+    least, most = jeffreys(30 + 20 * 0.1 / PERIODS, 300 + 20 / PERIODS)
+    assert (low[0, 0], high[0, 0]) == pytest.approx((least, most))
+
+
+def remembered(cases: int, *, dates: int, seed: int) -> pd.DataFrame:
+    """Lives with twenty numbers that tell an account from all others, and nothing of whether it leaves: one in twenty
+    a month does."""
+    rng = np.random.default_rng(seed)
+    leaves = rng.geometric(0.05, cases)
+    marks = pd.DataFrame(rng.normal(size=(cases, 20)), columns=[f"mark_{n}" for n in range(20)])
+    parts = []
+    for back in range(dates, 0, -1):
+        alive = leaves > dates - back
+        last, seen = leaves[alive] - (dates - back), min(back, PERIODS)
+        parts.append(
+            marks[alive].assign(
+                case=[f"c{seed}-{n}" for n in np.flatnonzero(alive)],
+                as_of=AS_OF - timedelta(days=30 * back),
+                periods=np.minimum(last, seen),
+                event=last <= seen,
+                ended=last <= seen,
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_trees_that_remember_accounts_are_put_right_by_accounts_that_they_do_not_know(seed: int) -> None:
+    marks = tuple(Feature(f"mark_{n}", "planted", f"mark {n}", "count") for n in range(20))
+    asked = replace(QUESTION, features=marks)
+    lives = remembered(400, dates=14, seed=seed)
+    made, outs = hazard._calibrated(asked, lives, seed, {})
+    assert made.calibration.slope < 0.2  # nothing of what the trees tell apart is believed
+    strangers = remembered(2_000, dates=1, seed=100 + seed)
+    assert made.chances(strangers)[:, 0].mean() == pytest.approx(0.05, abs=0.015)
+    for curve, told in outs:
+        assert len(told) > 0
+        assert curve.calibration.slope == 1.0
+    assert sum(len(told) for _, told in outs) == len(lives)
+    assert all(
+        not set(one["case"]) & set(two["case"]) for place, (_, one) in enumerate(outs) for _, two in outs[:place]
+    )
