@@ -12,11 +12,11 @@ from features.leaving import SILENCE_DAYS, departures
 from features.lives import lives
 from features.spine import account_spine
 from models import hazard
-from models.baseline import Bands
 from models.curve import DUE
 from models.history import account_rows, dated, labels, life_dates, past_spine
 from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.plain_hazards import Bands
 from models.study import Params, Study
 
 HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES, DUE))

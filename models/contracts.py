@@ -14,11 +14,11 @@ from features.leaving import subscription_ends
 from features.lives import PERIOD_DAYS, PERIODS, lives
 from features.terms import terms_move
 from models import hazard
-from models.baseline import Bands
 from models.calibration import Numbers
 from models.curve import DUE
 from models.history import account_rows, dated, labels, life_dates
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.plain_hazards import Bands
 from models.study import Params, Study
 
 FEATURES = (*CONTRACT_FEATURES, *ACCOUNT_FEATURES)

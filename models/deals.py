@@ -25,10 +25,9 @@ from models.boosting import PARAMS, Encoding, fit
 from models.calibration import Calibration, Numbers, auc, level_moved, log_losses
 from models.closing import LOST, OPEN, PERIODS, WON, Curves, person_periods
 from models.deal_parts import HORIZON_DAYS, OUTCOME, Split, split, won_within
-from models.evidence import chance_evidence, importance, intervals
+from models.evidence import chance_evidence, importance, intervals, judged_chances
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.pooled import Pooled
-from models.propensity import judgement
 from models.reasons import MOST, Voice, as_json, middle, sentences
 from models.study import Fitted, Range, Study
 
@@ -98,7 +97,7 @@ def learn(
         "shares": Pooled.of(rows, shares).state(),
         "usual": middle(rows, NUMBERS),
     }
-    judged_by = judgement(won, said, named, plain)
+    judged_by = judged_chances(won, said, named, plain)
     whose = judged["opportunity_id"].to_numpy()
     return Challenger(
         model="win",
@@ -125,7 +124,7 @@ def judge(champion: Champion, rows: pd.DataFrame) -> Judgement | Abstention:
     said = curves(champion, judged).within(HORIZON_DAYS)
     _, named, plain = _baseline(parts, float(said.mean()))
     seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
-    return judgement(won_within(judged), said, named, plain, seen)
+    return judged_chances(won_within(judged), said, named, plain, seen)
 
 
 def study(rows: pd.DataFrame, seed: int) -> Study | Abstention:

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.album import Album
-from models.calibration import Numbers, auc, lift, log_losses, reliability_picture
+from models.calibration import Numbers, auc, calibration_error, lift, log_losses, reliability_picture
+from models.model import Judgement
 from models.pictures import gain_picture, importance_picture, shares_picture
 
 SURE = 0.95
@@ -74,6 +75,33 @@ def stable_evidence(
     table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
     return {"importance stability": stability(table)}, Album(
         {"importance": lambda: importance_picture(table, words or {})}
+    )
+
+
+def judged_chances(
+    came: Numbers, said: Numbers, named: str, baseline: Numbers, seen: "NDArray[np.bool_] | None" = None
+) -> Judgement:
+    """How chances did on judged rows, beside those of a plain baseline of that name; NaN losses for rows ``seen``."""
+    losses, plain_losses = log_losses(said, came), log_losses(baseline, came)
+    marked = losses if seen is None else np.where(seen, np.nan, losses)
+    return Judgement(
+        metric="log loss",
+        value=float(losses.mean()),
+        baseline=named,
+        baseline_value=float(plain_losses.mean()),
+        losses=tuple(marked.tolist()),
+        baseline_losses=tuple(plain_losses.tolist()),
+        metrics={
+            "auc": auc(said, came),
+            "baseline auc": auc(baseline, came),
+            "brier": float(np.mean((said - came) ** 2)),
+            "baseline brier": float(np.mean((baseline - came) ** 2)),
+            "calibration error": calibration_error(said, came),
+            "lift of top tenth": lift(said, came),
+            "mean said": float(said.mean()),
+            "mean happened": float(came.mean()),
+            "judged rows": float(len(came)),
+        },
     )
 
 

@@ -31,18 +31,7 @@ def folds(dates: Sequence[date], horizon_days: int, judged: int = 1) -> Folds | 
     days = sorted(set(dates))
     judge = tuple(days[-judged:])
     learn = closed_before(days, judge, horizon_days)
-    return Folds(*calibrating_parts(learn, horizon_days), learn, judge) if learn else None
-
-
-def calibrating_parts(learn: Sequence[date], horizon_days: int) -> tuple[tuple[date, ...], tuple[date, ...]]:
-    """Of the dates to learn from: those to learn from ``first``, and later ones to ``calibrate``; both empty where too
-    few are left."""
-    for calibrating in range(CALIBRATING_DATES, 0, -1):
-        calibrate = tuple(learn[-calibrating:])
-        first = closed_before(learn, calibrate, horizon_days)
-        if len(first) >= calibrating:
-            return first, calibrate
-    return (), ()
+    return Folds(*_calibrating_parts(learn, horizon_days), learn, judge) if learn else None
 
 
 def rolling(dates: Sequence[date], horizon_days: int, most: int) -> list[tuple[tuple[date, ...], date]]:
@@ -57,3 +46,14 @@ def closed_before(days: Sequence[date], following: Sequence[date], horizon_days:
     if not following:
         return ()
     return tuple(day for day in days if day + timedelta(days=horizon_days) <= following[0])
+
+
+def _calibrating_parts(learn: Sequence[date], horizon_days: int) -> tuple[tuple[date, ...], tuple[date, ...]]:
+    """Of the dates to learn from: those to learn from ``first``, and later ones to ``calibrate``; both empty where too
+    few are left."""
+    for calibrating in range(CALIBRATING_DATES, 0, -1):
+        calibrate = tuple(learn[-calibrating:])
+        first = closed_before(learn, calibrate, horizon_days)
+        if len(first) >= calibrating:
+            return first, calibrate
+    return (), ()

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.feature import Feature
 from features.lives import PERIOD_DAYS, PERIODS
-from models.baseline import Bands
 from models.boosting import Encoding
 from models.calibration import (
     UNCALIBRATED,
@@ -28,11 +28,10 @@ from models.calibration import (
     auc,
     calibration_error,
     level_moved,
-    lift,
     log_losses,
 )
 from models.curve import CALENDAR, DUE, PARAMS, PERIOD, Curve, fit_curve, long, when, with_period
-from models.evidence import chance_evidence, importance, intervals
+from models.evidence import chance_evidence, importance, intervals, judged_chances
 from models.known_lives import (
     FEWEST_LIVES,
     HORIZON_DAYS,
@@ -44,7 +43,7 @@ from models.known_lives import (
     split,
 )
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.plain_hazards import PlainHazards, best_plain
+from models.plain_hazards import Bands, PlainHazards, best_plain
 from models.reasons import Voice, as_json, middle, reasons
 from models.study import Fitted, Range, Study
 
@@ -131,7 +130,7 @@ def learn(
         "bounds": {
             str(ahead): _bounds([(made, judged), *apart], calibrated, ahead, moved).state() for ahead in HORIZONS
         },
-        "baseline": PlainHazards.of(plain[0], lives).state,
+        "baseline": PlainHazards.of(plain[0], lives).state(),
         "usual": middle(lives, question.features),
     }
     title = f"{question.model}: said as of {' and '.join(map(str, parts.judge))},\nand within {HORIZON_DAYS} days"
@@ -311,31 +310,12 @@ def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -
 
 
 def _judgement(
-    judged: pd.DataFrame, curve: Numbers, plain: tuple[Bands, Numbers], seen: "np.ndarray[Any, Any] | None" = None
+    judged: pd.DataFrame, curve: Numbers, plain: tuple[Bands, Numbers], seen: "NDArray[np.bool_] | None" = None
 ) -> Judgement:
-    said = curve[:, JUDGED - 1]
-    came = happened(judged, JUDGED)[0]
-    losses, plain_losses = log_losses(said, came), log_losses(plain[1], came)
-    marked = losses if seen is None else np.where(seen, np.nan, losses)
+    made = judged_chances(happened(judged, JUDGED)[0], curve[:, JUDGED - 1], plain[0].named, plain[1], seen)
     first = happened(judged, 1)[0]
-    return Judgement(
-        metric="log loss",
-        value=float(losses.mean()),
-        baseline=plain[0].named,
-        baseline_value=float(plain_losses.mean()),
-        losses=tuple(marked.tolist()),
-        baseline_losses=tuple(plain_losses.tolist()),
-        metrics={
-            "auc": auc(said, came),
-            "baseline auc": auc(plain[1], came),
-            "auc within 30 days": auc(curve[:, 0], first),
-            "brier": float(np.mean((said - came) ** 2)),
-            "baseline brier": float(np.mean((plain[1] - came) ** 2)),
-            "calibration error": calibration_error(said, came),
-            "calibration error within 30 days": calibration_error(curve[:, 0], first),
-            "lift of top tenth": lift(said, came),
-            "mean said": float(said.mean()),
-            "mean happened": float(came.mean()),
-            "judged rows": float(len(judged)),
-        },
-    )
+    soon = {
+        "auc within 30 days": auc(curve[:, 0], first),
+        "calibration error within 30 days": calibration_error(curve[:, 0], first),
+    }
+    return replace(made, metrics={**made.metrics, **soon})

@@ -1,7 +1,7 @@
-"""The plain baselines of a hazard: the rate of the coming month in each band, told of every month ahead.
+"""The plain baselines of a hazard, which a model must beat: what came in a month among past rows of the same band.
 
-A band's rate is what came in the months that lives of it were seen, by those alive in them. Where bands count down to
-a day that is due (``Bands.counts_down``), each month is of the band in which it begins: a contract that is due in 40
+A band's hazard is the share of the months that lives were seen in it in which the event came. Where bands count down
+to a day that is due (``Bands.counts_down``), each month is of the band in which it begins: a contract that is due in 40
 days is in the month of its term only in the second of the coming months, and past it in the third.
 """
 
@@ -12,66 +12,121 @@ import numpy as np
 import pandas as pd
 
 from features.lives import PERIOD_DAYS, PERIODS
-from models.baseline import Bands
-from models.calibration import Numbers, log_losses
+from features.places import UNKNOWN
+from models.calibration import Numbers, jeffreys, log_losses
 from models.curve import within
 from models.known_lives import JUDGED, happened
 
 RECENT_DATES = 3
+PRIOR_MONTHS = 20.0
+"""A band's hazard is pulled towards that of all as if this many more months had shown it."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How rows are parted: by ``cuts`` of a number, each band with its lower bound, or not at all (no column).
+
+    ``says`` names the bands for people: "Days since the last order". ``recent``: learnt from the latest dates alone.
+    ``counts_down``: the column counts the days to a day that is due, and is below 0 when that is over.
+    """
+
+    column: str | None = None
+    cuts: tuple[float, ...] = ()
+    says: str = ""
+    recent: bool = False
+    counts_down: bool = False
+
+    @property
+    def named(self) -> str:
+        """What people call this baseline."""
+        if self.column is None:
+            return "recent rate of all" if self.recent else "rate of all"
+        return f"rate by {self.says[0].lower()}{self.says[1:]}"
+
+    def of(self, rows: pd.DataFrame, ahead: int = 0) -> "pd.Series[str]":
+        """The band of each row; where they count down, of the row as it stands so many months ahead."""
+        if self.column is None:
+            return pd.Series("all", index=rows.index, dtype=object)
+        names = [
+            "below 0",
+            *(f"{low:g} to {high:g}" for low, high in zip((0.0, *self.cuts), self.cuts, strict=False)),
+            f"over {self.cuts[-1]:g}",
+        ]
+        number = rows[self.column].astype("float64") - (PERIOD_DAYS * ahead if self.counts_down else 0)
+        places = np.searchsorted(np.array([0.0, *self.cuts]), number.fillna(0).to_numpy(), side="right")
+        named = pd.Series([names[place] for place in places], index=rows.index, dtype=object)
+        return named.where(number.notna(), UNKNOWN)
 
 
 @dataclass(frozen=True)
 class PlainHazards:
-    """Bands, and the months and events that were seen in each; a band never seen has the rate of all."""
+    """The hazard of all, and the months and events that were seen in each band."""
 
     bands: Bands
-    state: dict[str, Any]
+    hazard: float
+    seen: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, bands: Bands, lives: pd.DataFrame) -> "PlainHazards":
-        """The months and events of lives (the bands' column, ``as_of``, ``periods``, ``event``)."""
+        """What lives show (the bands' column, ``as_of``, ``periods``, ``event``)."""
         if bands.recent:
             lives = lives[lives["as_of"].isin(sorted(lives["as_of"].unique())[-RECENT_DATES:])]
-        months, rates = [], {}
-        for ahead in range(PERIODS):
-            alive = lives[lives["periods"] > ahead]
-            came = (alive["event"] & (alive["periods"] == ahead + 1)).astype(float)
-            months.append(pd.DataFrame({"band": bands.of(alive, PERIOD_DAYS * ahead), "came": came}))
-        seen = pd.concat(months)
-        for band, came in seen.groupby("band")["came"]:
-            rates[str(band)] = [float(len(came)), float(came.sum())]
-        state = {**asdict(bands), "rate": float(seen["came"].mean()) if len(seen) else 0.0, "counts": rates}
-        return cls(bands, state)
+        alive = [lives[lives["periods"] > ahead] for ahead in range(PERIODS)]
+        came = [part["event"] & (part["periods"] == ahead + 1) for ahead, part in enumerate(alive)]
+        band = [bands.of(part, ahead) for ahead, part in enumerate(alive)]
+        months = pd.DataFrame({"band": pd.concat(band), "came": pd.concat(came).astype(float)})
+        counts = months.groupby("band")["came"].agg(["size", "sum"])
+        seen = {str(name): (float(size), float(events)) for name, size, events in counts.itertuples()}
+        return cls(bands, float(months["came"].mean()), seen)
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "PlainHazards":
-        """What a champion's state holds."""
-        return cls(Bands.restored(state), state)
+        """What ``state()`` wrote."""
+        bands = Bands(**{**state["bands"], "cuts": tuple(state["bands"]["cuts"])})
+        return cls(bands, state["hazard"], {band: (months, came) for band, (months, came) in state["seen"].items()})
+
+    def state(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
 
     def chances(self, rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
         """Rows × periods: the chance that the event comes within so many, its low and its high (80 %)."""
-        months = [self._rates(rows, ahead) for ahead in range(PERIODS)]
+        months = [self.hazards(rows, ahead) for ahead in range(PERIODS)]
         value, low, high = (within(np.column_stack([month[side] for month in months])) for side in range(3))
         return value, low, high
 
-    def reasons(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
-        """One sentence per row: how frequent the event has been in a month of its band, and of those that it comes to
-        within the judged days. ``outcome``: "left"."""
-        told = self.bands.reasons(rows, self.state, f"{outcome} within {PERIOD_DAYS} days")
-        if not self.bands.counts_down:
-            return told
-        later = [self.bands.of(rows, PERIOD_DAYS * ahead).tolist() for ahead in range(JUDGED)]
-        rates = [self._rates(rows, ahead)[0] for ahead in range(JUDGED)]
-        for row, sentences in enumerate(told):
-            for ahead in range(1, JUDGED):
-                if later[ahead][row] != later[ahead - 1][row]:
-                    sentences[0] += f"; then {later[ahead][row]}: {rates[ahead][row]:.0%}"
-        return told
+    def hazards(self, rows: pd.DataFrame, ahead: int) -> tuple[Numbers, Numbers, Numbers]:
+        """The hazard of the month so many ahead, low and high (80 %); that of all in a band never seen.
 
-    def _rates(self, rows: pd.DataFrame, ahead: int) -> tuple[Numbers, Numbers, Numbers]:
-        """The hazard of the month that begins so many later. A month of a life is seen from as many dates as there are
-        periods, and counts once in bounds."""
-        return self.bands.predict(rows, self.state, days_later=PERIOD_DAYS * ahead, seen=PERIODS)
+        A month of a life is seen from as many dates as there are periods, and counts once in bounds.
+        """
+        bands = self.bands.of(rows, ahead)
+        known: dict[str, tuple[float, float, float]] = {}
+        for band in pd.unique(bands):
+            months, came = self.seen.get(band, (0.0, 0.0))
+            months, came = months + PRIOR_MONTHS, came + PRIOR_MONTHS * self.hazard
+            low, high = jeffreys(came / PERIODS, months / PERIODS)
+            hazard = came / months
+            known[band] = (hazard, min(low, hazard), max(high, hazard))
+        table = np.array([known[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
+        return table[:, 0], table[:, 1], table[:, 2]
+
+    def reasons(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
+        """One sentence per row: how frequently the event comes in a month of its band, and of those that it comes to
+        in the judged months. ``outcome``: "left"."""
+        hazards = [self.hazards(rows, ahead)[0] for ahead in range(JUDGED)]
+        often = f"{outcome} within {PERIOD_DAYS} days"
+        if self.bands.column is None:
+            return [[f"{hazard:.0%} of all {often}; nothing known tells them apart better"] for hazard in hazards[0]]
+        bands = [self.bands.of(rows, ahead).tolist() for ahead in range(JUDGED)]
+        told = []
+        for row in range(len(rows)):
+            sentence = f"{self.bands.says}: {bands[0][row]}; {hazards[0][row]:.0%} of such cases {often}"
+            for ahead in range(1, JUDGED):
+                if bands[ahead][row] != bands[ahead - 1][row]:
+                    sentence += f"; then {bands[ahead][row]}: {hazards[ahead][row]:.0%}"
+            told.append([sentence])
+        return told
 
 
 def best_plain(bands: Bands, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:

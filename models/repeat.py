@@ -11,11 +11,11 @@ from features.company import Company
 from features.leaving import orders_again
 from features.lives import PERIOD_DAYS, PERIODS, lives
 from models import hazard
-from models.baseline import Bands
 from models.calibration import Numbers
 from models.history import ACCOUNT_HASH, account_rows, labels, life_dates, past_spine
 from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.plain_hazards import Bands
 from models.study import Params, Study
 
 NEVER_ORDERED = "it has never ordered"

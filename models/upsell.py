@@ -13,11 +13,11 @@ from features.lives import lives
 from features.owned import owned
 from features.spine import account_spine
 from models import hazard, offers
-from models.baseline import Bands
 from models.calibration import Numbers
 from models.eligibility import exclusions
 from models.history import ACCOUNT_HASH, account_rows, dated, labels, life_dates, past_spine
 from models.model import Abstention, Challenger, Champion, Judgement
+from models.plain_hazards import Bands
 from models.study import Params, Study
 
 QUESTION = hazard.Question(

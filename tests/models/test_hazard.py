@@ -11,11 +11,12 @@ import pytest
 from features.feature import Feature
 from features.lives import PERIODS
 from models import hazard
-from models.baseline import Bands
 from models.calibration import jeffreys
 from models.known_lives import closed, cut, happened
 from models.model import Abstention, Challenger, Champion
-from models.plain_hazards import PlainHazards
+from models.plain_hazards import Bands, PlainHazards
+from models.study import studied
+from models.tuning import Budget, Tuned, tune
 
 AS_OF = date(2025, 6, 1)
 QUESTION = hazard.Question(
@@ -286,7 +287,7 @@ def test_the_plain_baseline_counts_days_down_as_months_go_by() -> None:
     assert value[0] == pytest.approx([0.3] * PERIODS, abs=0.03)
     assert value[1] == pytest.approx([0.0] + [0.3] * 5, abs=0.03)
     assert value[2] == pytest.approx([0.0] * 3 + [0.3] * 3, abs=0.03)
-    assert value[3, 0] == pytest.approx(plain.state["rate"])
+    assert value[3, 0] == pytest.approx(plain.hazard)
     assert ((low <= value) & (value <= high)).all()
     assert (np.diff(value, axis=1) >= 0).all()
     told = plain.reasons(asked, "left")
@@ -352,3 +353,62 @@ def test_trees_that_remember_accounts_are_put_right_by_accounts_that_they_do_not
     assert all(
         not set(one["case"]) & set(two["case"]) for place, (_, one) in enumerate(outs) for _, two in outs[:place]
     )
+
+
+def test_an_outcome_turned_at_random_within_each_date_leaves_nothing_to_learn() -> None:
+    rows = lives(300)
+    fates = ["periods", "event", "ended"]
+    drawn = rows.groupby("as_of", group_keys=False)[fates].apply(lambda part: part.sample(frac=1, random_state=3))
+    made = hazard.learn(QUESTION, rows.assign(**{name: drawn[name].to_numpy() for name in fates}), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    assert made.judgement.ships == "baseline"
+
+
+def test_the_same_lives_and_seed_give_the_same_bytes(learnt: Challenger) -> None:
+    again = hazard.learn(QUESTION, lives(300), AS_OF, seed=1)
+    assert isinstance(again, Challenger)
+    assert again.estimator.model_to_string() == learnt.estimator.model_to_string()
+    assert json.dumps(again.state) == json.dumps(learnt.state)
+
+
+def test_a_champion_is_judged_on_the_lives_of_its_challenger_and_on_none_that_it_learnt(learnt: Challenger) -> None:
+    older = replace(champion(learnt), trained_as_of=AS_OF - timedelta(days=120))
+    told = hazard.judge(QUESTION, older, lives(300))
+    assert not isinstance(told, Abstention)
+    assert len(told.losses) == len(learnt.judgement.losses)
+    assert not np.isnan(told.losses).any()
+    itself = hazard.judge(QUESTION, champion(learnt), lives(300))
+    assert not isinstance(itself, Abstention)
+    assert np.isnan(itself.losses).all()
+
+
+def test_no_lives_have_no_scores_and_no_error(learnt: Challenger) -> None:
+    scored = hazard.score(QUESTION, champion(learnt), lives(2, dates=1).head(0), "EUR")
+    assert scored.empty
+    assert {"case", "value", "low", "high", "within_30", "within_180", "reasons", "abstained"} <= set(scored.columns)
+
+
+def test_a_training_shows_its_intervals_pictures_folds_and_learning_curve(learnt: Challenger) -> None:
+    assert set(learnt.pictures) == {"reliability", "gain", "shap summary"}
+    for name in ("auc", "brier"):
+        low, high = learnt.judgement.intervals[name]
+        assert low < learnt.judgement.metrics[name] < high
+    study = hazard.study(QUESTION, lives(300), seed=1)
+    assert not isinstance(study, Abstention)
+    more = studied(study, learnt, seed=1)
+    assert more.folds[-1].judged == study.judged
+    assert more.judgement.metrics["importance stability"] > 0.5
+    assert set(more.pictures) == {*learnt.pictures, "importance", "folds", "learning curve"}
+
+
+def test_tuned_parameters_are_tried_learnt_with_and_kept(learnt: Challenger) -> None:
+    study = hazard.study(QUESTION, lives(100), seed=1)
+    assert not isinstance(study, Abstention)
+    found = tune(study, Budget(trials=2), seed=1)
+    assert isinstance(found, Tuned)
+    assert set(found.trials[1].params) == set(hazard.SPACE)
+    tuned = hazard.learn(QUESTION, lives(300), AS_OF, 1, {"trees": 10, "num_leaves": 4})
+    assert isinstance(tuned, Challenger)
+    assert tuned.estimator.num_trees() == 10
+    assert (tuned.params["trees"], tuned.tuned) == (10, {"trees": 10, "num_leaves": 4})
+    assert learnt.estimator.num_trees() == learnt.params["trees"] != 10
