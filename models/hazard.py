@@ -192,11 +192,11 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     rows = known.assign(periods=periods, event=known["event"] & same, ended=known["ended"] & same)
 
     def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
-        curve = _fit(question, learnt, seed, UNCALIBRATED, dict(params))
+        curve, _ = _calibrated(question, learnt, seed, dict(params))
         return Fitted(lambda judged: curve.chances(judged)[:, JUDGED - 1], importance(curve.booster))
 
     return Study(
-        key=question.keys[0],
+        key=question.account,
         rows=rows,
         horizon_days=HORIZON_DAYS,
         judged=parts.judge,

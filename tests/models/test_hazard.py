@@ -12,10 +12,11 @@ from features.feature import Feature
 from features.lives import PERIODS
 from models import hazard
 from models.calibration import jeffreys
+from models.folds import closed_before
 from models.known_lives import closed, cut, happened
 from models.model import Abstention, Challenger, Champion
 from models.plain_hazards import Bands, PlainHazards
-from models.study import studied
+from models.study import judged_fold, studied
 from models.tuning import Budget, Tuned, tune
 
 AS_OF = date(2025, 6, 1)
@@ -397,6 +398,9 @@ def test_a_training_shows_its_intervals_pictures_folds_and_learning_curve(learnt
     assert not isinstance(study, Abstention)
     more = studied(study, learnt, seed=1)
     assert more.folds[-1].judged == study.judged
+    learn = closed_before(study.dates, study.judged, hazard.HORIZON_DAYS)
+    fold, _ = judged_fold(study, learn, study.judged[-1], {})
+    assert np.mean(fold.losses) == pytest.approx(learnt.judgement.value, rel=0.05)  # of lives cut a little earlier
     assert more.judgement.metrics["importance stability"] > 0.5
     assert set(more.pictures) == {*learnt.pictures, "importance", "folds", "learning curve"}
 
