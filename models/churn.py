@@ -6,20 +6,16 @@ import pandas as pd
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
-from features.feature import features_hash
 from features.labels import at_risk
 from features.leaving import SILENCE_DAYS, departures
 from features.lives import lives
 from features.spine import account_spine
 from models import hazard
-from models.curve import DUE
 from models.history import account_rows, dated, labels, life_dates, past_spine
 from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.plain_hazards import Bands
 from models.study import Params, Study
-
-HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES, DUE))
 
 QUESTION = hazard.Question(
     model="churn",
@@ -27,7 +23,6 @@ QUESTION = hazard.Question(
     outcome="left",
     features=ACCOUNT_FEATURES,
     categories=ACCOUNT_CATEGORIES,
-    features_hash=HASH,
     bands=Bands("days_since_order", (30, 60, 90, 180), "Days since the last order"),
     raises="raises the risk of leaving",
     lowers="lowers the risk of leaving",
@@ -46,7 +41,7 @@ class Churn:
     question = "Who will leave within 30, 90 and 180 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("churn",)
-    features_hash = HASH
+    features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on accounts that could have left, at past dates; each date a month from the next."""

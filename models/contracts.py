@@ -9,13 +9,11 @@ import pandas as pd
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.contracts import CONTRACT_CATEGORIES, CONTRACT_FEATURES, contract_features, contract_spine
-from features.feature import features_hash
 from features.leaving import subscription_ends
 from features.lives import PERIOD_DAYS, PERIODS, lives
 from features.terms import terms_move
 from models import hazard
 from models.calibration import Numbers
-from models.curve import DUE
 from models.history import account_rows, dated, labels, life_dates
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.plain_hazards import Bands
@@ -23,7 +21,6 @@ from models.study import Params, Study
 
 FEATURES = (*CONTRACT_FEATURES, *ACCOUNT_FEATURES)
 CATEGORIES = (*CONTRACT_CATEGORIES, *ACCOUNT_CATEGORIES)
-HASH = features_hash((*FEATURES, *CATEGORIES, DUE))
 
 Kind = Literal["ends", "expands"]
 
@@ -45,7 +42,6 @@ class Contract:
     kind: Kind
     params: Params = field(default_factory=dict)
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("subscriptions",))
-    features_hash: str = HASH
 
     @property
     def name(self) -> str:
@@ -56,6 +52,11 @@ class Contract:
     def question(self) -> str:
         """What it answers."""
         return QUESTIONS[self.kind]
+
+    @property
+    def features_hash(self) -> str:
+        """What it is made on."""
+        return self.asked.features_hash
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -72,7 +73,6 @@ class Contract:
             outcome=outcome,
             features=FEATURES,
             categories=CATEGORIES,
-            features_hash=HASH,
             bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends", counts_down=True),
             raises=f"raises the chance {of_what}",
             lowers=f"lowers the chance {of_what}",

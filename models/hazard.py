@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.feature import Feature
+from features.feature import Feature, features_hash
 from features.lives import PERIOD_DAYS, PERIODS
 from models.boosting import Encoding
 from models.calibration import (
@@ -55,6 +55,9 @@ HELD_OUT_PARTS = 3
 Outs = list[tuple[Curve, pd.DataFrame]]
 """Curves, each with lives that it has not learnt from."""
 
+FORM = Feature("form", "time", "the form of what a version keeps beside its trees", "count", version=2)
+"""Raised when ``learn`` keeps its state in another form: a champion of another one is not read, but trained again."""
+
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
     "learning_rate": Range(0.01, 0.15, by_ratio=True),
@@ -78,7 +81,6 @@ class Question:
     outcome: str
     features: tuple[Feature, ...]
     categories: tuple[Feature, ...]
-    features_hash: str
     bands: Bands
     """Of the plain baseline, beside the flat hazard of all: the better one on the judged lives is the one to beat."""
     raises: str
@@ -87,6 +89,12 @@ class Question:
     """The column that says whose life it is: what is learnt of an account is not tried on itself."""
     due: str | None = None
     """The feature that counts the days to what is due, where the event may fall on that day."""
+
+    @property
+    def features_hash(self) -> str:
+        """Changes with all that a version is made on: features, the times of its months, the form of its state."""
+        due = () if self.due is None else (DUE,)
+        return features_hash((*self.features, *self.categories, PERIOD, *due, CALENDAR, FORM))
 
     @property
     def words(self) -> dict[str, str]:

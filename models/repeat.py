@@ -12,7 +12,7 @@ from features.leaving import orders_again
 from features.lives import PERIOD_DAYS, PERIODS, lives
 from models import hazard
 from models.calibration import Numbers
-from models.history import ACCOUNT_HASH, account_rows, labels, life_dates, past_spine
+from models.history import account_rows, labels, life_dates, past_spine
 from models.known_lives import HORIZON_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.plain_hazards import Bands
@@ -28,7 +28,6 @@ QUESTION = hazard.Question(
     outcome="ordered again",
     features=ACCOUNT_FEATURES,
     categories=ACCOUNT_CATEGORIES,
-    features_hash=ACCOUNT_HASH,
     bands=Bands("days_since_order", (7, 14, 30, 60, 90, 180, 365), "Days since the last order"),
     raises="raises the chance to order soon",
     lowers="lowers the chance to order soon",
@@ -44,7 +43,7 @@ class Repeat:
     question = "Who will order again, and when?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders",))
     tables: tuple[str, ...] = ("repeat",)
-    features_hash = ACCOUNT_HASH
+    features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on accounts that had ordered before past dates, a month apart."""

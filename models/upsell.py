@@ -15,7 +15,7 @@ from features.spine import account_spine
 from models import hazard, offers
 from models.calibration import Numbers
 from models.eligibility import exclusions
-from models.history import ACCOUNT_HASH, account_rows, dated, labels, life_dates, past_spine
+from models.history import account_rows, dated, labels, life_dates, past_spine
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.plain_hazards import Bands
 from models.study import Params, Study
@@ -26,7 +26,6 @@ QUESTION = hazard.Question(
     outcome="bought something new",
     features=ACCOUNT_FEATURES,
     categories=ACCOUNT_CATEGORIES,
-    features_hash=ACCOUNT_HASH,
     bands=Bands(),
     raises="raises the chance of buying something new",
     lowers="lowers the chance of buying something new",
@@ -45,7 +44,7 @@ class Upsell:
     question = "Who will buy something new, and when?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("upsell", "upsell_products")
-    features_hash = ACCOUNT_HASH
+    features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on every customer of past dates, a month apart."""

@@ -27,7 +27,6 @@ QUESTION = hazard.Question(
     outcome="left",
     features=(Feature("x", "planted", "the planted number", "count"), Feature("noise", "planted", "noise", "count")),
     categories=(),
-    features_hash="planted",
     bands=Bands(),
     raises="raises the risk",
     lowers="lowers the risk",
@@ -301,7 +300,9 @@ def test_what_the_plain_baseline_is_said_to_be_is_what_a_champion_ships() -> Non
     asked = replace(QUESTION, bands=TERM, features=(Feature("x", "term", "days until the term ends", "days"),))
     made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
     assert isinstance(made, Challenger)
-    shipped = Champion("leaving", "1", "baseline", made.estimator, json.loads(json.dumps(made.state)), "planted", AS_OF)
+    shipped = Champion(
+        "leaving", "1", "baseline", made.estimator, json.loads(json.dumps(made.state)), made.features_hash, AS_OF
+    )
     scored = hazard.score(asked, shipped, pd.DataFrame({"case": ["a"], "x": [40.0]}), "EUR")
     assert scored["within_30"][0] < 0.02
     assert scored["value"][0] == pytest.approx(0.3, abs=0.05)
@@ -416,3 +417,15 @@ def test_tuned_parameters_are_tried_learnt_with_and_kept(learnt: Challenger) -> 
     assert tuned.estimator.num_trees() == 10
     assert (tuned.params["trees"], tuned.tuned) == (10, {"trees": 10, "num_leaves": 4})
     assert learnt.estimator.num_trees() == learnt.params["trees"] != 10
+
+
+def test_a_version_of_another_form_is_trained_again_and_not_read(learnt: Challenger) -> None:
+    """Who changes what a version keeps raises ``hazard.FORM``, and then this."""
+    assert hazard.FORM.version == 2
+    assert {name: sorted(part) for name, part in learnt.state.items() if isinstance(part, dict)} == {
+        "encoding": ["categories", "due", "numbers"],
+        "calibration": ["at", "high", "intercept", "low", "slope"],
+        "bounds": ["1", "3", "6"],
+        "baseline": ["bands", "hazard", "seen"],
+        "usual": ["noise", "x"],
+    }
