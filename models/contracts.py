@@ -114,7 +114,7 @@ class Contract:
         dates = life_dates(company)
         spine = contract_spine(company, dates)
         ends = subscription_ends(company)
-        events = ends.select("subscription_id", "event_at", counts=ends[self.kind])
+        events = ends.filter(ends[self.kind])
         seen = labels(lives(spine, events, ("subscription_id",), company.as_of_at), "subscription_id")
         return contract_rows(company, dates).merge(seen, on=["subscription_id", "as_of"])
 

@@ -1,12 +1,12 @@
 """When something happens: the chance of an event in each coming month, given that it has not come before.
 
-Discrete-time hazards (Singer & Willett 1993): every case is a row for each period of 30 days in which its event could
-have come, and trees learn whether it came. What is not over yet counts as far as it goes, so that the latest months
-teach too. The chance within 30, 90 and 180 days follows from one curve, and can only rise with time.
+Discrete-time hazards (Singer & Willett 1993): every case is a row for each period of 30 days until its event, and trees
+learn whether it came. What is not over yet counts as far as it goes, so that the latest months teach too. The chance
+within 30, 90 and 180 days follows from one curve, and can only rise with time.
 
-A life is cut at the date before which something is learnt: what happened later is not known to it. A calibration,
-fitted out of time, puts the hazards right; the plain baseline (``models.plain_hazards``) learns from the same lives and
-is judged on the same ones.
+A life is cut at the date before which something is learnt: what happened later is not known to it. A calibration puts
+the hazards right by what trees said of accounts that they had not learnt from; all of it is judged on later dates, and
+so is the plain baseline (``models.plain_hazards``), which learns from the same lives.
 """
 
 from collections.abc import Mapping
@@ -109,7 +109,7 @@ class Question:
 def learn(
     question: Question, lives: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
 ) -> Challenger | Abstention:
-    """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` in the last, ``ended``),
+    """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` in the last),
     judged on the latest that are known for three periods; or why they are too few.
 
     ``params`` stand in place of the usual ones of the trees: those that a tuning found.
@@ -197,7 +197,7 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     known = closed(lives, JUDGED)
     periods = known["periods"].clip(upper=JUDGED)
     same = periods == known["periods"]
-    rows = known.assign(periods=periods, event=known["event"] & same, ended=known["ended"] & same)
+    rows = known.assign(periods=periods, event=known["event"] & same)
 
     def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
         curve, _ = _calibrated(question, learnt, seed, dict(params))

@@ -37,20 +37,20 @@ def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
     closed = np.array([(day - at).days // PERIOD_DAYS for at in lives["as_of"]], dtype=np.int64)
     periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
     same = periods == lives["periods"].to_numpy()
-    event, ended = (lives[name].to_numpy(dtype=bool) & same for name in ("event", "ended"))
-    known: pd.DataFrame = lives.assign(periods=periods, event=event, ended=ended)[periods > 0]
+    event = lives["event"].to_numpy(dtype=bool) & same
+    known: pd.DataFrame = lives.assign(periods=periods, event=event)[periods > 0]
     return known
 
 
 def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:
     """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
     seen = lives["periods"].to_numpy(dtype=np.int64)
-    event, ended = (lives[name].to_numpy(dtype=bool) for name in ("event", "ended"))
-    return (event & (seen <= periods)).astype(np.float64), ended | (seen >= periods)
+    event = lives["event"].to_numpy(dtype=bool)
+    return (event & (seen <= periods)).astype(np.float64), event | (seen >= periods)
 
 
 def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The lives of dates after which so many periods are over: of later dates, only what ended would be known."""
+    """The lives of dates after which so many periods are over: of later dates, only events would be known."""
     known = pd.Series(happened(lives, periods)[1], index=lives.index).groupby(lives["as_of"]).transform("all")
     over: pd.DataFrame = lives[known.astype(bool)]
     return over

@@ -13,7 +13,7 @@ from features.lives import PERIODS
 from models import hazard
 from models.calibration import jeffreys
 from models.folds import closed_before
-from models.known_lives import closed, cut, happened
+from models.known_lives import closed, cut
 from models.model import Abstention, Challenger, Champion
 from models.plain_hazards import Bands, PlainHazards
 from models.study import judged_fold, studied
@@ -52,7 +52,6 @@ def lives(cases: int, *, skill: float = 1.5, level: float = -2.5, seed: int = 3,
                     "chance": chance,
                     "periods": np.minimum(came, seen),
                     "event": came <= seen,
-                    "ended": came <= seen,
                 }
             )
         )
@@ -98,7 +97,6 @@ def test_a_life_is_cut_at_the_day_before_which_is_learnt() -> None:
             "as_of": [AS_OF - timedelta(days=120)] * 3,
             "periods": [2, 3, 4],
             "event": [True, True, False],
-            "ended": [True, True, False],
         }
     )
     seen = cut(rows, AS_OF - timedelta(days=60))
@@ -128,12 +126,6 @@ def test_dates_that_are_not_over_tell_no_rate() -> None:
     kept = closed(rows, 3)
     assert kept["as_of"].max() == AS_OF - timedelta(days=90)
     assert len(kept) == 50 * 12
-
-
-def test_a_life_that_ended_otherwise_has_no_event_and_is_known() -> None:
-    rows = pd.DataFrame({"as_of": [AS_OF], "periods": [1], "event": [False], "ended": [True]})
-    came, known = happened(rows, 3)
-    assert (came[0], known[0]) == (0.0, True)
 
 
 def test_no_skill_ships_the_constant_hazard_and_says_so() -> None:
@@ -178,7 +170,6 @@ def seasonal(dates: int, cases: int = 150) -> pd.DataFrame:
                     "noise": rng.normal(size=cases),
                     "periods": first,
                     "event": came.any(axis=1),
-                    "ended": came.any(axis=1),
                 }
             )
         )
@@ -204,7 +195,7 @@ def test_a_part_of_a_year_says_nothing_of_seasons() -> None:
 def test_one_kind_of_outcome_only_abstains_and_says_so() -> None:
     rows = lives(200)
     for event in (False, True):
-        made = hazard.learn(QUESTION, rows.assign(event=event, ended=event), AS_OF, seed=1)
+        made = hazard.learn(QUESTION, rows.assign(event=event), AS_OF, seed=1)
         assert isinstance(made, Abstention)
         assert "needs 20 past cases that left, and 20 that did not" in made.why
 
@@ -250,7 +241,6 @@ def due_lives(cases: int, *, seed: int, dates: int) -> pd.DataFrame:
                     "noise": rng.normal(size=cases),
                     "periods": np.minimum(came, seen),
                     "event": came <= seen,
-                    "ended": came <= seen,
                 }
             )
         )
@@ -333,7 +323,6 @@ def remembered(cases: int, *, dates: int, seed: int) -> pd.DataFrame:
                 as_of=AS_OF - timedelta(days=30 * back),
                 periods=np.minimum(last, seen),
                 event=last <= seen,
-                ended=last <= seen,
             )
         )
     return pd.concat(parts, ignore_index=True)
@@ -359,7 +348,7 @@ def test_trees_that_remember_accounts_are_put_right_by_accounts_that_they_do_not
 
 def test_an_outcome_turned_at_random_within_each_date_leaves_nothing_to_learn() -> None:
     rows = lives(300)
-    fates = ["periods", "event", "ended"]
+    fates = ["periods", "event"]
     drawn = rows.groupby("as_of", group_keys=False)[fates].apply(lambda part: part.sample(frac=1, random_state=3))
     made = hazard.learn(QUESTION, rows.assign(**{name: drawn[name].to_numpy() for name in fates}), AS_OF, seed=1)
     assert isinstance(made, Challenger)
