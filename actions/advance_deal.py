@@ -3,9 +3,9 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.chances import likely
 from actions.hours import call_costs
 from actions.worth import with_margin_rate
+from features.chances import likely
 from features.company import Company
 
 LIFTS_ODDS = 0.15

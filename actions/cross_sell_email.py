@@ -3,7 +3,7 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.chances import likely
+from features.chances import likely
 from features.company import Company
 
 LIFTS_ODDS = 0.08

@@ -5,9 +5,9 @@ from datetime import datetime
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.chances import likely
 from actions.hours import call_costs
 from data.calendar import local_day
+from features.chances import likely
 from features.company import Company
 
 SAVES = 0.12

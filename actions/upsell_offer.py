@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.chances import likely
 from actions.hours import call_costs
+from features.chances import likely
 from features.company import Company
 
 LIFTS_ODDS = 0.25

@@ -6,7 +6,7 @@ import ibis
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.chances import likely
+from features.chances import likely
 from features.company import Company
 
 BRINGS_BACK = 0.02

@@ -18,6 +18,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from features.chances import likely
 from features.feature import Feature, features_hash
 from features.opportunities import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
 from features.places import UNKNOWN
@@ -298,17 +299,17 @@ def _end_losses(said: Curves, judged: pd.DataFrame) -> Numbers:
 
 def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Numbers) -> list[list[str]]:
     if not pooled.levels:
-        return [[f"{rate:.0%} of all {OUTCOME}; nothing known tells them apart better"] for rate in value]
+        return [[f"{likely(rate)} of all {OUTCOME}; nothing known tells them apart better"] for rate in value]
     named = _named(pooled, rows)
-    return [[f"{cell}: {rate:.0%} of such deals {OUTCOME}"] for cell, rate in zip(named, value, strict=True)]
+    return [[f"{cell}: {likely(rate)} of such deals {OUTCOME}"] for cell, rate in zip(named, value, strict=True)]
 
 
 def _who_wins(pooled: Pooled, rows: pd.DataFrame, ever: Numbers) -> list[str]:
     """What is said first of each deal where won is told from lost by pooled rates alone."""
     if not pooled.levels:
-        return [f"{rate:.0%} of all are won in the end; nothing known tells won from lost better" for rate in ever]
+        return [f"{likely(rate)} of all are won in the end; nothing known tells won from lost better" for rate in ever]
     named = _named(pooled, rows)
-    return [f"{cell}: {rate:.0%} of such deals are won in the end" for cell, rate in zip(named, ever, strict=True)]
+    return [f"{cell}: {likely(rate)} of such deals are won in the end" for cell, rate in zip(named, ever, strict=True)]
 
 
 def _named(pooled: Pooled, rows: pd.DataFrame) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.chances import likely
 from models.buying import BuyingModel, SpendModel
 from models.calibration import Numbers
 from models.reasons import as_json
@@ -125,7 +126,10 @@ def _reasons(expected: Numbers, stays: Numbers, gone: NDArray[np.bool_], currenc
             *(
                 ["It has left already: only what it may bring in these days counts"]
                 if left
-                else [f"Stays for a year with {one:.0%}, for three with {all_:.0%}", counts[0].upper() + counts[1:]]
+                else [
+                    f"Stays for a year with {likely(one)}, for three with {likely(all_)}",
+                    counts[0].upper() + counts[1:],
+                ]
             ),
         ]
         for value, left, one, all_ in zip(expected, gone, np.nan_to_num(year), np.nan_to_num(three), strict=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.chances import likely
 from features.lives import PERIOD_DAYS, PERIODS
 from features.places import UNKNOWN
 from models.calibration import Numbers, jeffreys, log_losses
@@ -117,14 +118,16 @@ class PlainHazards:
         hazards = [self.hazards(rows, ahead)[0] for ahead in range(JUDGED)]
         often = f"{outcome} within {PERIOD_DAYS} days"
         if self.bands.column is None:
-            return [[f"{hazard:.0%} of all {often}; nothing known tells them apart better"] for hazard in hazards[0]]
+            return [
+                [f"{likely(hazard)} of all {often}; nothing known tells them apart better"] for hazard in hazards[0]
+            ]
         bands = [self.bands.of(rows, ahead).tolist() for ahead in range(JUDGED)]
         told = []
         for row in range(len(rows)):
-            sentence = f"{self.bands.says}: {bands[0][row]}; {hazards[0][row]:.0%} of such cases {often}"
+            sentence = f"{self.bands.says}: {bands[0][row]}; {likely(hazards[0][row])} of such cases {often}"
             for ahead in range(1, JUDGED):
                 if bands[ahead][row] != bands[ahead - 1][row]:
-                    sentence += f"; then {bands[ahead][row]}: {hazards[ahead][row]:.0%}"
+                    sentence += f"; then {bands[ahead][row]}: {likely(hazards[ahead][row])}"
             told.append([sentence])
         return told
 

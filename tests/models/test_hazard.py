@@ -281,8 +281,10 @@ def test_the_plain_baseline_counts_days_down_as_months_go_by() -> None:
     assert ((low <= value) & (value <= high)).all()
     assert (np.diff(value, axis=1) >= 0).all()
     told = plain.reasons(asked, "left")
-    assert told[0] == ["Days until the term ends: 0 to 30; 30% of such cases left within 30 days; then below 0: 0%"]
-    assert told[1][0].endswith("30 to 90; 0% of such cases left within 30 days; then 0 to 30: 30%; then below 0: 0%")
+    assert told[0] == [
+        "Days until the term ends: 0 to 30; 30% of such cases left within 30 days; then below 0: under 0.1%"
+    ]
+    assert told[1][0].endswith("; then 0 to 30: 30%; then below 0: under 0.1%")
     assert "then" not in told[3][0]
 
 
