@@ -119,17 +119,14 @@ def bought_again(accounts: pd.DataFrame) -> "pd.Series[float]":
 
 def _reasons(expected: Numbers, stays: Numbers, gone: NDArray[np.bool_], currency: str) -> list[list[str]]:
     year, three = stays_for(stays, 365.0), stays_for(stays, 1095.0)
-    counts = f"counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}"
+    counts = f"Counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}"
     return [
         [
             f"Expected {value:,.0f} {currency} in the next {WINDOW_DAYS} days",
             *(
                 ["It has left already: only what it may bring in these days counts"]
                 if left
-                else [
-                    f"Stays for a year with {likely(one)}, for three with {likely(all_)}",
-                    counts[0].upper() + counts[1:],
-                ]
+                else [f"Stays for a year with {likely(one)}, for three with {likely(all_)}", counts]
             ),
         ]
         for value, left, one, all_ in zip(expected, gone, np.nan_to_num(year), np.nan_to_num(three), strict=True)
