@@ -42,3 +42,11 @@ def features_hash(features: Iterable[Feature]) -> str:
     """Sixteen hex digits that change when a feature is added, removed, renamed, reordered or given a new meaning."""
     text = "\n".join(f"{f.name} {f.unit} {f.zero_from} {f.version}" for f in features)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def form(version: int) -> Feature:
+    """What a model hashes among its features for the form of what its versions keep beside their trees.
+
+    Whoever keeps it in another form raises ``version``: a champion of another form is then trained again, and not read.
+    """
+    return Feature("form", "state", "the form of what a version keeps beside its trees", "count", version=version)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.feature import Feature, features_hash
+from features.feature import Feature, features_hash, form
 from features.lives import PERIOD_DAYS, PERIODS
 from models.boosting import Encoding
 from models.calibration import (
@@ -55,8 +55,7 @@ HELD_OUT_PARTS = 3
 Outs = list[tuple[Curve, pd.DataFrame]]
 """Curves, each with lives that it has not learnt from."""
 
-FORM = Feature("form", "time", "the form of what a version keeps beside its trees", "count", version=2)
-"""Raised when ``learn`` keeps its state in another form: a champion of another one is not read, but trained again."""
+FORM = form(2)
 
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),

@@ -7,9 +7,8 @@ from hashlib import sha256
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES, account_features
+from features.accounts import account_features
 from features.company import Company
-from features.feature import features_hash
 from features.spine import account_spine, past_dates
 
 EVERY_DAYS = 30
@@ -19,8 +18,6 @@ LATER_DATES = 2
 
 MOST_ROWS = 120_000
 """Enough to learn from: of a larger company a part of the accounts is learnt from, at all dates, drawn once."""
-
-ACCOUNT_HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES))
 
 
 def learning_dates(company: Company, horizon_days: int) -> tuple[date, ...]:

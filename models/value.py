@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
+from features.feature import features_hash, form
 from features.labels import at_risk, revenue_after
 from features.leaving import SILENCE_DAYS
 from features.spine import account_spine
@@ -28,7 +29,7 @@ from models.boosting import PARAMS, TREES, Encoding, fit
 from models.calibration import Numbers
 from models.evidence import importance
 from models.folds import Folds, folds
-from models.history import ACCOUNT_HASH, account_rows, dated, labels, learning_dates
+from models.history import account_rows, dated, labels, learning_dates
 from models.lifetime import WINDOW_DAYS
 from models.model import Abstention, Challenger, Champion, Judgement
 from models.reasons import Voice, as_json, middle, reasons
@@ -52,6 +53,10 @@ SPACE: dict[str, Range] = {
 FLOOR_SHARE = 0.01
 """Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
 
+GONE_ALIKE = 0.5
+"""How much of what is expected of an account that is gone is the mean of all that are: few come back, nobody knows
+which, and what one of them brings is lost on trees that were sure it would bring nothing."""
+
 PRIOR_RETURNS = 10
 """How many accounts that came back as was expected weigh in what is measured of those that did."""
 
@@ -67,6 +72,8 @@ FEWEST_PAYING = 20
 
 METRIC = "Tweedie deviance"
 
+HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES, form(2)))
+
 
 @dataclass(frozen=True)
 class Value:
@@ -77,7 +84,7 @@ class Value:
     question = "What will each account bring in 90 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("expected_revenue",)
-    features_hash = ACCOUNT_HASH
+    features_hash = HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:
         """A challenger on every customer of past dates, judged on the latest."""
@@ -96,6 +103,7 @@ class Value:
             "encoding": final.encoding.state(),
             "floor": final.floor,
             "gone_share": final.gone_share,
+            "gone_mean": final.gone_mean,
             "spread": _spreads(outs, final.gone_share).state(),
             "baseline_spread": _spreads([(plain.expect(judged), judged)], 1.0).state(),
             "usual": middle(rows, ACCOUNT_FEATURES),
@@ -107,7 +115,7 @@ class Value:
             estimator=final.booster,
             state=state,
             judgement=_judgement(judged, expected, plain, _held(expected, judged, before)),
-            features_hash=ACCOUNT_HASH,
+            features_hash=HASH,
             example=final.encoding.encode(rows.head(5)),
             params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
             pictures=Album({"expected and came": lambda: _picture(expected, _came(judged), company.currency)}),
@@ -194,13 +202,15 @@ def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
 class _Made:
     """Trees that move an account's trailing revenue, or nothing that moves it (the baseline).
 
-    What trees expect of accounts that are gone is put right by ``gone_share``.
+    What trees expect of accounts that are gone is drawn to their mean, ``gone_mean`` (none where none was learnt from),
+    and put right by ``gone_share``.
     """
 
     booster: lgb.Booster | None
     encoding: Encoding
     floor: float
     gone_share: float = 1.0
+    gone_mean: float | None = None
 
     @classmethod
     def of(cls, rows: pd.DataFrame, seed: int, params: Params) -> "_Made":
@@ -209,7 +219,9 @@ class _Made:
         encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
         terms = {**PARAMETERS, **params}
         trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
-        return cls(trees, encoding, plain.floor)
+        made = cls(trees, encoding, plain.floor)
+        gone = rows[rows["gone"]]
+        return made if gone.empty else replace(made, gone_mean=float(made.expect(gone).mean()))
 
     def begin(self, rows: pd.DataFrame) -> Numbers:
         """Where each account begins: its trailing revenue, never zero."""
@@ -222,6 +234,9 @@ class _Made:
             return begin
         moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
         said = np.minimum(begin * np.exp(moved), np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE))
+        if self.gone_mean is not None:
+            alike = (1 - GONE_ALIKE) * said + GONE_ALIKE * self.gone_mean
+            said = np.where(rows["gone"], alike, said)
         return _share_of_gone(said, rows, self.gone_share)
 
     def put_right(self, outs: "_Outs") -> "_Made":
@@ -257,10 +272,11 @@ def _gone_share(outs: _Outs) -> float:
 
 def _champions(champion: Champion) -> _Made:
     """The champion as it ships. Raises ``ValueError`` when it was made on other features than today's."""
-    champion.check(ACCOUNT_HASH)
+    champion.check(HASH)
     state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
-    return _Made(booster, Encoding.restored(state["encoding"]), state["floor"], state["gone_share"])
+    encoding = Encoding.restored(state["encoding"])
+    return _Made(booster, encoding, state["floor"], state["gone_share"], state["gone_mean"])
 
 
 def _past(company: Company) -> pd.DataFrame:
