@@ -1,8 +1,9 @@
-"""Probabilities that mean what they say: raw scores, put right by what happened to later rows that scored like them.
+"""Probabilities that mean what they say: raw scores, put right by what happened to rows that scored like them.
 
-Platt's scaling (a logistic curve through the log-odds of the raw score, two numbers), fitted out of time, with a
-slope that may shrink to zero where the score tells nothing. The interval is that of a rate: among past rows with such
-a score, between which bounds the share with the outcome lies, at 80 % (Jeffreys' interval per bin of equal counts).
+Platt's scaling (a logistic curve through the log-odds of the raw score, two numbers), fitted on rows that the scores
+were not learnt from (later ones, or those of other accounts), with a slope that may shrink to zero where the score
+tells nothing. The interval is that of a rate: among past rows with such a score, between which bounds the share with
+the outcome lies, at 80 % (Jeffreys' interval per bin of equal counts).
 It is widened by how far the level of all had moved, out of time, from what was said: seasons and trends move it.
 It says how sure the probability is, not what will become of the one row, which is yes or no.
 """
@@ -42,18 +43,16 @@ class Calibration:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
-        """The curve through out-of-time raw probabilities and what became of them (0 or 1).
-
-        ``moved`` is the distance in log-odds by which bounds are widened (see ``level_moved``).
-        """
+    def fit(cls, raw: Numbers, outcomes: Numbers) -> "Calibration":
+        """The curve through raw probabilities of rows that were not learnt from, and what became of them (0 or 1)."""
         slope, intercept = _platt(_log_odds(raw), outcomes)
         curve = cls(slope, intercept, (), (), ())
-        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, moved))
+        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, 0.0))
 
     @classmethod
     def as_said(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
-        """Raw probabilities left as they are, with the bounds that out-of-time outcomes give them.
+        """Raw probabilities left as they are, with the bounds that out-of-time outcomes give them, widened by
+        ``moved`` in log-odds (see ``level_moved``).
 
         For scores that were fitted by likelihood on many dates: the season of a few judged ones would only move them.
         """
@@ -81,7 +80,7 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration(1.0, 0.0, (0.0,), (0.0,), (0.0,))
-"""Raw scores as they are: in a history too short to calibrate before it is judged."""
+"""Raw scores as they are: before they are put right, or where nothing is left to put them right by."""
 
 
 def level_moved(probabilities: Numbers, outcomes: Numbers) -> float:

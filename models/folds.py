@@ -26,10 +26,10 @@ class Folds:
     judge: tuple[date, ...]
 
 
-def folds(dates: Sequence[date], horizon_days: int, judged: int = 1) -> Folds | None:
-    """The parts of a history, its latest ``judged`` dates judging; ``None`` when no date is left to learn from."""
+def folds(dates: Sequence[date], horizon_days: int) -> Folds | None:
+    """The parts of a history, its latest date judging; ``None`` when no date is left to learn from."""
     days = sorted(set(dates))
-    judge = tuple(days[-judged:])
+    judge = tuple(days[-1:])
     learn = closed_before(days, judge, horizon_days)
     return Folds(*_calibrating_parts(learn, horizon_days), learn, judge) if learn else None
 

@@ -271,12 +271,13 @@ def _calibrated(question: Question, lives: pd.DataFrame, seed: int, params: dict
 
 
 def _held_out(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> Outs:
-    """Curves that learnt without a part of the accounts, each with the lives of that part."""
-    accounts = pd.factorize(lives[question.account], sort=True)[0]
-    parts = np.random.default_rng(seed).permutation(np.arange(accounts.max() + 1) % HELD_OUT_PARTS)[accounts]
+    """Curves that learnt without a part of the accounts, each with the lives of that part; none of a single account."""
+    accounts, known = pd.factorize(lives[question.account], sort=True)
+    parts = min(HELD_OUT_PARTS, len(known))
+    drawn = np.random.default_rng(seed).permutation(np.arange(len(known)) % max(parts, 1))[accounts]
     return [
-        (_fit(question, lives[parts != part], seed, UNCALIBRATED, params), lives[parts == part])
-        for part in range(HELD_OUT_PARTS)
+        (_fit(question, lives[drawn != part], seed, UNCALIBRATED, params), lives[drawn == part])
+        for part in range(parts if parts > 1 else 0)
     ]
 
 
@@ -287,7 +288,7 @@ def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibr
 
 def _calibration(outs: Outs) -> Calibration:
     """What puts hazards right, from those that were said of lives not learnt from, period by period."""
-    raws, came = [], []
+    raws, came = [np.zeros(0)], [np.zeros(0)]
     for curve, lives in outs:
         periods = lives["periods"].to_numpy(dtype=np.int64)
         seen = np.arange(PERIODS)[None, :] < periods[:, None]
@@ -298,10 +299,12 @@ def _calibration(outs: Outs) -> Calibration:
 
 
 def _bounds(outs: Outs, calibration: Calibration, ahead: int, moved: float) -> Calibration:
-    """Bounds of the chance within so many periods, from lives for which it is known; else those of the judged ones."""
+    """Bounds of the chance within so many periods, from lives of dates of which it is known; where they are few, those
+    of the judged periods, widened once more."""
+    dates = tuple(closed(pd.concat([lives for _, lives in outs]), ahead)["as_of"].unique())
     said, came = [], []
     for curve, lives in outs:
-        known = closed(lives, ahead)
+        known = lives_at(lives, dates)
         said.append(replace(curve, calibration=calibration).chances(known)[:, ahead - 1])
         came.append(happened(known, ahead)[0])
     if sum(map(len, came)) < FEWEST_LIVES:

@@ -27,7 +27,7 @@ class Terms:
     """When a champion meets a challenger: at once when ``always``, otherwise once it is older than ``retrain_days``.
 
     With ``always`` a challenger is also studied: rolling folds, the stability of its importance and a learning curve;
-    a night, which has less time, logs the folds that its calibration needs anyway, and one picture. ``replays`` names a
+    a night, which has less time, logs the folds that it has anyway, and one picture. ``replays`` names a
     run whose ``versions`` (by model) score, whatever is champion now.
     """
 

@@ -9,7 +9,7 @@ on top (``models.lifetime``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -53,9 +53,8 @@ SPACE: dict[str, Range] = {
 FLOOR_SHARE = 0.01
 """Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
 
-GONE_ALIKE = 0.5
-"""How much of what is expected of an account that is gone is the mean of all that are: few come back, nobody knows
-which, and what one of them brings is lost on trees that were sure it would bring nothing."""
+ALIKE = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""How much of what is expected of an account that is gone may be what all that are bring on the mean."""
 
 PRIOR_RETURNS = 10
 """How many accounts that came back as was expected weigh in what is measured of those that did."""
@@ -102,10 +101,9 @@ class Value:
             "horizon_days": HORIZON_DAYS,
             "encoding": final.encoding.state(),
             "floor": final.floor,
-            "gone_share": final.gone_share,
-            "gone_mean": final.gone_mean,
-            "spread": _spreads(outs, final.gone_share).state(),
-            "baseline_spread": _spreads([(plain.expect(judged), judged)], 1.0).state(),
+            "gone": asdict(final.gone),
+            "spread": _spreads(outs, final.gone).state(),
+            "baseline_spread": _spreads([(plain.expect(judged), judged)], Gone()).state(),
             "usual": middle(rows, ACCOUNT_FEATURES),
         }
         expected = made.expect(judged)
@@ -198,19 +196,57 @@ def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
     return np.asarray(deviance)
 
 
+_Outs = Sequence[tuple[Numbers, pd.DataFrame]]
+"""What was expected of rows, and these rows, later than those learnt from."""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What puts right what is expected of accounts that are gone: drawn to ``mean`` by the share ``alike``, since trees
+    may be too sure of who does not come back, and then multiplied by ``share``, for the total."""
+
+    mean: float = 0.0
+    alike: float = 0.0
+    share: float = 1.0
+
+    @classmethod
+    def of(cls, outs: _Outs) -> "Gone":
+        """What loses least where outcomes are known; nothing is changed where no account was gone.
+
+        The share is that of a few more accounts that had come back just as expected: few do, and one of them brings
+        much.
+        """
+        expected = np.concatenate([np.zeros(0), *(expected[rows["gone"]] for expected, rows in outs)])
+        came = np.concatenate([np.zeros(0), *(_came(rows[rows["gone"]]) for _, rows in outs)])
+        if not (came > 0).any():
+            return cls(share=PRIOR_RETURNS / (PRIOR_RETURNS + len(came)))
+        mean, more = float(came.mean()), PRIOR_RETURNS * float(came[came > 0].mean())
+        tried = []
+        for alike in ALIKE:
+            drawn = float(((1 - alike) * expected + alike * mean).sum())
+            tried.append(cls(mean, alike, (float(came.sum()) + more) / (drawn + more)))
+        return min(tried, key=lambda gone: float(tweedie_losses(gone.of_all(expected), came).mean()))
+
+    def of_all(self, expected: Numbers) -> Numbers:
+        """What is expected of accounts all of which are gone."""
+        return np.maximum(self.share * ((1 - self.alike) * expected + self.alike * self.mean), LEAST)
+
+    def right(self, expected: Numbers, rows: pd.DataFrame) -> Numbers:
+        """What is expected of rows, those that are ``gone`` among them."""
+        return np.asarray(np.where(rows["gone"], self.of_all(expected), np.maximum(expected, LEAST)))
+
+
 @dataclass(frozen=True)
 class _Made:
     """Trees that move an account's trailing revenue, or nothing that moves it (the baseline).
 
-    What trees expect of accounts that are gone is drawn to their mean, ``gone_mean`` (none where none was learnt from),
-    and put right by ``gone_share``.
+    What trees expect of accounts that are gone is put right by ``gone``.
     """
 
     booster: lgb.Booster | None
     encoding: Encoding
     floor: float
-    gone_share: float = 1.0
-    gone_mean: float | None = None
+    gone: Gone = Gone()
 
     @classmethod
     def of(cls, rows: pd.DataFrame, seed: int, params: Params) -> "_Made":
@@ -219,9 +255,7 @@ class _Made:
         encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
         terms = {**PARAMETERS, **params}
         trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
-        made = cls(trees, encoding, plain.floor)
-        gone = rows[rows["gone"]]
-        return made if gone.empty else replace(made, gone_mean=float(made.expect(gone).mean()))
+        return cls(trees, encoding, plain.floor)
 
     def begin(self, rows: pd.DataFrame) -> Numbers:
         """Where each account begins: its trailing revenue, never zero."""
@@ -234,40 +268,16 @@ class _Made:
             return begin
         moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
         said = np.minimum(begin * np.exp(moved), np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE))
-        if self.gone_mean is not None:
-            alike = (1 - GONE_ALIKE) * said + GONE_ALIKE * self.gone_mean
-            said = np.where(rows["gone"], alike, said)
-        return _share_of_gone(said, rows, self.gone_share)
+        return self.gone.right(said, rows)
 
-    def put_right(self, outs: "_Outs") -> "_Made":
-        """With the share that makes the total of gone accounts right, out of time."""
-        return replace(self, gone_share=_gone_share(outs))
-
-
-_Outs = Sequence[tuple[Numbers, pd.DataFrame]]
-"""What was expected of rows, and these rows, later than those learnt from."""
+    def put_right(self, outs: _Outs) -> "_Made":
+        """With what puts accounts that are gone right, out of time; ``outs`` were expected before it."""
+        return replace(self, gone=Gone.of(outs))
 
 
 def _plain(rows: pd.DataFrame) -> _Made:
     """The baseline as past rows make it."""
     return _Made(None, Encoding((), {}), FLOOR_SHARE * max(1.0, float(trailing(rows).mean())))
-
-
-def _share_of_gone(expected: Numbers, rows: pd.DataFrame, share: float) -> Numbers:
-    return np.asarray(np.maximum(np.where(rows["gone"], expected * share, expected), LEAST), dtype=np.float64)
-
-
-def _gone_share(outs: _Outs) -> float:
-    """What accounts that are gone brought, over what was expected of them.
-
-    As if a few more of them had come back just as expected, since few do, and one of them brings much.
-    """
-    expected = np.concatenate([np.zeros(0), *(expected[rows["gone"]] for expected, rows in outs)])
-    came = np.concatenate([np.zeros(0), *(_came(rows[rows["gone"]]) for _, rows in outs)])
-    if not (came > 0).any():
-        return PRIOR_RETURNS / (PRIOR_RETURNS + len(came))
-    more = PRIOR_RETURNS * float(came[came > 0].mean())
-    return (float(came.sum()) + more) / (float(expected.sum()) + more)
 
 
 def _champions(champion: Champion) -> _Made:
@@ -276,7 +286,7 @@ def _champions(champion: Champion) -> _Made:
     state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
     encoding = Encoding.restored(state["encoding"])
-    return _Made(booster, encoding, state["floor"], state["gone_share"], state["gone_mean"])
+    return _Made(booster, encoding, state["floor"], Gone(**state["gone"]))
 
 
 def _past(company: Company) -> pd.DataFrame:
@@ -324,10 +334,10 @@ def _came(rows: pd.DataFrame) -> Numbers:
     return rows["came"].to_numpy(dtype=np.float64)
 
 
-def _spreads(outs: _Outs, gone_share: float) -> Spreads:
-    """Of what came around what was expected, once what was expected of gone accounts is put right by the share."""
+def _spreads(outs: _Outs, gone: Gone) -> Spreads:
+    """Of what came around what was expected, once what was expected of accounts that are gone is put right."""
     rows = pd.concat([rows for _, rows in outs], ignore_index=True)
-    expected = _share_of_gone(np.concatenate([expected for expected, _ in outs]), rows, gone_share)
+    expected = gone.right(np.concatenate([expected for expected, _ in outs]), rows)
     return Spreads.of(expected, _came(rows), rows["gone"].to_numpy(dtype=bool))
 
 
@@ -336,7 +346,7 @@ def _held(expected: Numbers, judged: pd.DataFrame, before: _Outs) -> dict[str, f
     if not before:
         return {}
     came, gone = _came(judged), judged["gone"].to_numpy(dtype=bool)
-    low, high = _spreads(before, _gone_share(before)).around(expected, gone)
+    low, high = _spreads(before, Gone.of(before)).around(expected, gone)
     return {"coverage of 80": float(np.mean((low <= came) & (came <= high)))}
 
 
