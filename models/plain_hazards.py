@@ -1,8 +1,10 @@
 """The plain baselines of a hazard, which a model must beat: what came in a month among past rows of the same band.
 
-A band's hazard is the share of the months that lives were seen in it in which the event came. Where bands count down
-to a day that is due (``Bands.counts_down``), each month is of the band in which it begins: a contract that is due in 40
-days is in the month of its term only in the second of the coming months, and past it in the third.
+A band's hazard in the first of the coming months, the second, … is the share of the lives seen in that month in which
+the event came, drawn to that of all its months: what cannot have the event any more (``features.lives``) is more of the
+later ones. Where bands count down to a day that is due (``Bands.counts_down``), each month is of the band in which it
+begins: a contract that is due in 40 days is in the month of its term only in the second of the coming months, and past
+it in the third.
 """
 
 from dataclasses import asdict, dataclass
@@ -20,7 +22,8 @@ from models.known_lives import JUDGED, happened
 
 RECENT_DATES = 3
 PRIOR_MONTHS = 20.0
-"""A band's hazard is pulled towards that of all as if this many more months had shown it."""
+"""A band's hazard is drawn to that of all as if this many more months had shown it, and that of one of its months to
+that of them all."""
 
 
 @dataclass(frozen=True)
@@ -61,30 +64,33 @@ class Bands:
 
 @dataclass(frozen=True)
 class PlainHazards:
-    """The hazard of all, and the months and events that were seen in each band."""
+    """The hazard of all, and the lives that were seen in each band and month ahead, with their events."""
 
     bands: Bands
     hazard: float
-    seen: dict[str, tuple[float, float]]
+    seen: dict[str, list[list[float]]]
+    """By band: lives and events, for each month ahead."""
 
     @classmethod
     def of(cls, bands: Bands, lives: pd.DataFrame) -> "PlainHazards":
         """What lives show (the bands' column, ``as_of``, ``periods``, ``event``)."""
         if bands.recent:
             lives = lives[lives["as_of"].isin(sorted(lives["as_of"].unique())[-RECENT_DATES:])]
-        alive = [lives[lives["periods"] > ahead] for ahead in range(PERIODS)]
-        came = [part["event"] & (part["periods"] == ahead + 1) for ahead, part in enumerate(alive)]
-        band = [bands.of(part, ahead) for ahead, part in enumerate(alive)]
-        months = pd.DataFrame({"band": pd.concat(band), "came": pd.concat(came).astype(float)})
-        counts = months.groupby("band")["came"].agg(["size", "sum"])
-        seen = {str(name): (float(size), float(events)) for name, size, events in counts.itertuples()}
-        return cls(bands, float(months["came"].mean()), seen)
+        seen: dict[str, list[list[float]]] = {}
+        for ahead in range(PERIODS):
+            alive = lives[lives["periods"] > ahead]
+            came = (alive["event"] & (alive["periods"] == ahead + 1)).astype(float)
+            for band, events in came.groupby(bands.of(alive, ahead)):
+                months = seen.setdefault(str(band), [[0.0, 0.0] for _ in range(PERIODS)])
+                months[ahead] = [float(len(events)), float(events.sum())]
+        all_lives, all_events = np.array(list(seen.values())).sum(axis=(0, 1))
+        return cls(bands, float(all_events / all_lives), seen)
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> "PlainHazards":
         """What ``state()`` wrote."""
         bands = Bands(**{**state["bands"], "cuts": tuple(state["bands"]["cuts"])})
-        return cls(bands, state["hazard"], {band: (months, came) for band, (months, came) in state["seen"].items()})
+        return cls(bands, state["hazard"], state["seen"])
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
@@ -97,20 +103,20 @@ class PlainHazards:
         return value, low, high
 
     def hazards(self, rows: pd.DataFrame, ahead: int) -> tuple[Numbers, Numbers, Numbers]:
-        """The hazard of the month so many ahead, low and high (80 %); that of all in a band never seen.
-
-        A month of a life is seen from as many dates as there are periods, and counts once in bounds.
-        """
+        """The hazard of the month so many ahead, low and high (80 %); that of all in a band never seen."""
         bands = self.bands.of(rows, ahead)
-        known: dict[str, tuple[float, float, float]] = {}
-        for band in pd.unique(bands):
-            months, came = self.seen.get(band, (0.0, 0.0))
-            months, came = months + PRIOR_MONTHS, came + PRIOR_MONTHS * self.hazard
-            low, high = jeffreys(came / PERIODS, months / PERIODS)
-            hazard = came / months
-            known[band] = (hazard, min(low, hazard), max(high, hazard))
+        known = {band: self._hazard(str(band), ahead) for band in pd.unique(bands)}
         table = np.array([known[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
         return table[:, 0], table[:, 1], table[:, 2]
+
+    def _hazard(self, band: str, ahead: int) -> tuple[float, float, float]:
+        months = np.array(self.seen.get(band, [[0.0, 0.0]] * PERIODS))
+        lives, events = months.sum(axis=0)
+        whole = (events + PRIOR_MONTHS * self.hazard) / (lives + PRIOR_MONTHS)
+        lives, events = months[ahead] + PRIOR_MONTHS * np.array([1.0, whole])
+        low, high = jeffreys(float(events), float(lives))
+        hazard = float(events / lives)
+        return hazard, min(low, hazard), max(high, hazard)
 
     def reasons(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
         """One sentence per row: how frequently the event comes in a month of its band, and of those that it comes to
