@@ -14,8 +14,10 @@ from models.closing import EDGES
 from models.histories import Numbers
 from models.pieces import Pieces
 
-KNOTS = (0.0, 30.0, 90.0, 180.0)
+KNOTS = (0.0, 30.0, 90.0, 180.0, 365.0)
 """Days within which the chances of contracts are told; after the last, the hazard of the last stretch goes on."""
+TOLD = 3
+"""Of these, how many days after the first the models tell."""
 LEAST, MOST = 1e-9, 1 - 1e-6
 
 
@@ -51,8 +53,28 @@ def chances_by_rate(monthly: float, rows: int) -> Numbers:
     return chances
 
 
+def of_income(told: Numbers, monthly: float, replaced: float, at_term: float, term: Numbers) -> Numbers:
+    """Rows × knots after the first: the chance that the event comes to what a contract brings, or what follows it.
+
+    ``told`` (rows × ``TOLD``) says whether it comes to the contract itself, which it cannot once another has taken its
+    place: from then on, and after the last of these days, the company's own ``monthly`` hazard goes on. Contracts are
+    replaced with their ``term`` (days from now; ``at_term``: the share), or, where they have none (NaN), by a constant
+    monthly hazard.
+    """
+    days = np.array(KNOTS[1:])
+    after = -np.log1p(-min(monthly, MOST)) / 30
+    gone_on = np.where(term[:, None] <= days, at_term * -np.expm1(-after * (days - term[:, None])), 0.0)
+    leaves = -np.log1p(-min(replaced, MOST)) / 30
+    steps = np.arange(days[-1]) + 0.5  # day by day: replaced on one of them, and the event has come since
+    pace = leaves * np.exp(-leaves * steps) * -np.expm1(-after * np.maximum(days[:, None] - steps, 0.0))
+    after_it = np.where(np.isnan(term)[:, None], pace.sum(axis=1), gone_on)[:, :TOLD]
+    by_then = 1 - (1 - np.maximum.accumulate(told, axis=1)) * (1 - after_it)
+    later = 1 - (1 - by_then[:, -1:]) * np.exp(-after * (days[TOLD:] - days[TOLD - 1]))
+    return np.asarray(np.hstack([by_then, later]), dtype=np.float64)
+
+
 def within(chances: Numbers, days: Numbers) -> Numbers:
-    """Rows × days: the chance of an event within so many days, by the chances (rows × 3) within those of ``KNOTS``."""
+    """Rows × days: the chance of an event within so many days, by the chances within those of ``KNOTS``."""
     knots = np.array(KNOTS)
     hazard = -np.log1p(-np.clip(np.maximum.accumulate(chances, axis=1), 0.0, MOST))
     hazard = np.hstack([np.zeros((len(hazard), 1)), hazard])

@@ -18,7 +18,7 @@ from data.score_tables import REVENUE_FORECAST, WIDTHS
 from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
-from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms
+from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms, of_income
 from models.cells import YEAR_DAYS, Cells, Sites, summed
 from models.closing import EDGES
 from models.histories import Numbers
@@ -73,8 +73,8 @@ def _atoms(
     start, now = pd.Timestamp(pieces.first[0]), pd.Timestamp(company.as_of)
     mine = held[(held["started"] < now) & ~(held["ended"] <= start)].reset_index(drop=True)
     runs = ~(mine["ended"] < now).to_numpy()
-    ends = _chances(mine["subscription_id"], frames.get("subscription_churn"), rates.ends)
-    grows = _chances(mine["subscription_id"], frames.get("expansion"), rates.grows)
+    ends = _chances(mine, now, frames.get("subscription_churn"), rates.ends, rates)
+    grows = _chances(mine, now, frames.get("expansion"), rates.grows, rates)
     running = contract_atoms(contract_rows(mine).assign(ended=mine["ended"]), ends, grows, rates.uplift, pieces)
     for amounts in (running.recurring, running.expansion, running.full):
         amounts[~runs] = 0.0
@@ -98,14 +98,20 @@ def _atoms(
     return Atoms.together(running, pending), np.vstack([earned, np.zeros((len(deals), len(past)))])
 
 
-def _chances(keys: pd.Series, scored: pd.DataFrame | None, monthly: float) -> Numbers:
-    """Chances within 30, 90 and 180 days: the scored ones, past rates where there are none."""
-    plain = chances_by_rate(monthly, len(keys))
+def _chances(
+    contracts: pd.DataFrame, now: pd.Timestamp, scored: pd.DataFrame | None, monthly: float, rates: Rates
+) -> Numbers:
+    """Contracts × ``KNOTS`` after the first: chances of what they bring, by the scored ones of the contracts; by past
+    rates where there are none."""
+    plain = chances_by_rate(monthly, len(contracts))
     if scored is None:
         return plain
     told = scored.drop_duplicates("subscription_id").set_index("subscription_id")
-    wide = told.reindex(keys)[["within_30", "value", "within_180"]].to_numpy(dtype=np.float64)
-    return np.where(np.isnan(wide), plain, wide)
+    wide = told.reindex(contracts["subscription_id"])[["within_30", "value", "within_180"]].to_numpy(dtype=np.float64)
+    term = np.array((contracts["term"] - now).dt.days, dtype=np.float64)
+    term[term < 0] = np.nan  # it went on past its term: as one that has none
+    chances = of_income(wide, monthly, rates.replaced, rates.replaced_at_term, term)
+    return np.where(np.isnan(chances), plain, chances)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,11 @@ MOST_UPLIFT, MOST_SHARE = 2.0, 1.0
 
 @dataclass(frozen=True)
 class Rates:
-    """What is known by a date. ``ends`` and ``grows`` are monthly hazards of contracts, ``uplift`` what one that grows
-    brings more; ``wins`` the share won in the end by stage (``""``: of all), ``cycle`` its mean days from creation,
-    ``amount`` the middle of won deals; ``once`` and ``monthly``, by kind, the shares of its amount that a win brings.
+    """What is known by a date. ``ends`` and ``grows`` are monthly hazards of contracts and of what follows them,
+    ``uplift`` what one that grows brings more; ``replaced`` is the monthly hazard of one without a term to be followed
+    by another, ``replaced_at_term`` the share that was, of those due that did not leave. ``wins`` is the share won in
+    the end by stage (``""``: of all), ``cycle`` its mean days from creation, ``amount`` the middle of won deals;
+    ``once`` and ``monthly``, by kind, the shares of its amount that a win brings.
 
     ``repeats`` and ``fresh`` hold, for each month ahead, orders of customers of the date over mean monthly orders of
     the year before, and what came besides over mean monthly revenue.
@@ -57,6 +59,8 @@ class Rates:
     monthly: dict[str, float]
     repeats: tuple[float, ...] = (0.0,) * MONTHS
     fresh: tuple[float, ...] = (0.0,) * MONTHS
+    replaced: float = 0.0
+    replaced_at_term: float = 0.0
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
@@ -137,11 +141,16 @@ class Books:
         )
         months = (ended - began).dt.days.clip(lower=0) / 30
         exposed = float((held["mrr"] * months).sum())
+        without = float((held["mrr"] * months)[held["term"].isna()].sum())
         settled = at - pd.Timedelta(days=FOLLOWS_DAYS)  # of ends since then it is not known what follows
         over = held[(held["ended"] >= since) & (held["ended"] < settled)]
         gone = over[over["next_mrr"].isna()]
         grown = over[over["next_mrr"] > over["mrr"] * (1 + SHRINKS_BY)]
         base = float(grown["mrr"].sum())
+        followed = over[over["next_mrr"].notna()]
+        due = held[(held["term"] >= since) & (held["term"] < settled)]
+        went_on = float(due.loc[~(due["ended"] < settled), "mrr"].sum())
+        at_term = float(due.loc[due["subscription_id"].isin(followed["subscription_id"]), "mrr"].sum())
         closed = self.closed[(self.closed["closed"] < at)]
         closed = closed[closed["closed"] >= at - pd.Timedelta(days=DEAL_DAYS)]
         won = closed[closed["won"].astype(bool)]
@@ -155,6 +164,8 @@ class Books:
             amount=float(won["amount"].median()) if won["amount"].notna().any() else 0.0,
             once=_shares(seen, "more_at_once"),
             monthly=_shares(seen, "more_a_month"),
+            replaced=float(followed.loc[followed["term"].isna(), "mrr"].sum()) / without if without else 0.0,
+            replaced_at_term=at_term / (at_term + went_on) if at_term else 0.0,
         )
 
     def past_atoms(self, day: date, rates: Rates, pieces: Pieces) -> Atoms:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.atoms import EDGES, chances_by_rate, contract_atoms, deal_atoms, within
+from models.atoms import EDGES, chances_by_rate, contract_atoms, deal_atoms, of_income, within
 from models.pieces import MONTHS, WEEKS, Pieces
 
 
@@ -34,8 +34,26 @@ def test_a_day_is_found_in_its_piece() -> None:
 def test_chances_go_on_at_their_last_pace() -> None:
     told = within(chances_by_rate(0.1, 1), np.array([0.0, 15.0, 30.0, 90.0, 180.0, 360.0]))[0]
     assert told.tolist() == pytest.approx([0.0, 1 - 0.9**0.5, 0.1, 1 - 0.9**3, 1 - 0.9**6, 1 - 0.9**12])
-    bent = within(np.array([[0.5, 0.5, 0.5]]), np.array([30.0, 90.0, 1_000.0]))[0]
+    bent = within(np.full((1, 4), 0.5), np.array([30.0, 90.0, 1_000.0]))[0]
     assert bent.tolist() == pytest.approx([0.5] * 3)  # it ends in the first month or never
+
+
+def test_what_follows_a_contract_may_leave_too_when_the_contract_itself_cannot_any_more() -> None:
+    """Contracts of a month, each followed by the next but for five in a hundred: of the income half is gone in a year,
+    though nothing comes to a contract after its month."""
+    told, days = np.full((2, 3), 0.05), np.array([30.0, 90.0, 180.0, 365.0])
+    chances = of_income(told, 0.05, 0.95, 1.0, np.array([29.0, np.nan]))
+    assert chances == pytest.approx(np.tile(1 - 0.95 ** (days / 30), (2, 1)), abs=0.04)
+
+
+def test_a_contract_that_nothing_replaces_goes_on_at_its_own_pace_and_then_at_the_company_s() -> None:
+    told = np.array([[0.01, 0.03, 0.06]])
+    for term in (np.nan, 20.0, 300.0):
+        own = of_income(told, 0.02, 0.0, 0.0, np.array([term]))[0]
+        assert own[:3] == pytest.approx(told[0])
+        assert own[3] == pytest.approx(1 - 0.94 * 0.98 ** (185 / 30))
+    replaced = of_income(told, 0.02, 0.0, 1.0, np.array([20.0]))[0]
+    assert replaced[:3] == pytest.approx(1 - (1 - told[0]) * 0.98 ** (np.array([10, 70, 160]) / 30))
 
 
 def test_a_contract_that_surely_stays_brings_its_amount_and_one_that_may_end_less() -> None:

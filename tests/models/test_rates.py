@@ -61,6 +61,24 @@ def flat(rates: Rates) -> dict[str, float]:
     return {f"{name} {part}": value for name, told in kept for part, value in told.items()}
 
 
+def test_it_is_counted_how_contracts_are_followed_with_their_term_and_without_one() -> None:
+    """Of ten contracts due, six are followed, two go on and two leave; of ten without a term three are followed."""
+    held = []
+    for place in range(20):
+        name, due = f"S{place}", place < 10
+        own = {"account_id": name, "product_id": "P", "mrr": 100.0, "started_at": "2023-03-01"}
+        leaves, follows = due and place >= 8, place < 6 or 10 <= place < 13
+        ended = "2024-03-01" if leaves or follows else None
+        held.append(own | {"subscription_id": name, "term_ends_at": "2024-03-01" if due else None, "ended_at": ended})
+        if follows:
+            held.append(own | {"subscription_id": f"T{place}", "started_at": "2024-03-01", "mrr": 100.0})
+    company = build_company(LATER, accounts=[{"account_id": f"S{place}"} for place in range(20)], subscriptions=held)
+    rates = Books.of(company, [LATER]).rates(LATER)
+    assert rates.replaced_at_term == pytest.approx(6 / 8)
+    followed, going_on, after = 3 * 244 / 30, 7 * 366 / 30, 9 * 122 / 30  # months since a year before
+    assert rates.replaced == pytest.approx(3 / (followed + going_on + after), rel=0.02)
+
+
 @pytest.mark.parametrize("back", range(6))
 def test_the_law_what_came_after_a_date_changes_no_rate_of_it(later: Company, back: int) -> None:
     day = THEN - timedelta(days=back)
