@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 PERIOD_DAYS = 30
 PERIODS = 6
-"""Half a year in months of 30 days: what lies beyond is said by the last hazard going on."""
+"""Half a year in months of 30 days."""
 
 PERIOD_SECONDS = float(PERIOD_DAYS * 86400)
 

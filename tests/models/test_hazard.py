@@ -3,17 +3,19 @@
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from features.feature import Feature
+from features.feature import Feature, features_hash, form
 from features.lives import PERIODS
 from models import hazard
 from models.calibration import jeffreys
+from models.curve import CALENDAR, PERIOD
 from models.folds import closed_before
-from models.known_lives import closed, cut
+from models.known_lives import closed, cut, split
 from models.model import Abstention, Challenger, Champion
 from models.plain_hazards import Bands, PlainHazards
 from models.study import judged_fold, studied
@@ -411,8 +413,12 @@ def test_tuned_parameters_are_tried_learnt_with_and_kept(learnt: Challenger) -> 
 
 
 def test_a_version_of_another_form_is_trained_again_and_not_read(learnt: Challenger) -> None:
-    """Who changes what a version keeps raises ``hazard.FORM``, and then this."""
-    assert hazard.FORM.version == 2
+    """Who changes what a version keeps raises ``hazard.FORM``, and changes this."""
+    made_on = (*QUESTION.features, PERIOD, CALENDAR)
+    assert QUESTION.features_hash == features_hash((*made_on, form(2)))
+    older = replace(champion(learnt), features_hash=features_hash((*made_on, form(1))))
+    with pytest.raises(ValueError, match="train it again"):
+        hazard.score(QUESTION, older, lives(2, dates=1), "EUR")
     assert {name: sorted(part) for name, part in learnt.state.items() if isinstance(part, dict)} == {
         "encoding": ["categories", "due", "numbers"],
         "calibration": ["at", "high", "intercept", "low", "slope"],
@@ -420,3 +426,22 @@ def test_a_version_of_another_form_is_trained_again_and_not_read(learnt: Challen
         "baseline": ["bands", "hazard", "seen"],
         "usual": ["noise", "x"],
     }
+
+
+def test_dates_whose_outcomes_bound_chances_share_no_day_of_their_judged_periods() -> None:
+    parts = split("leaving", "left", lives(300))
+    assert not isinstance(parts, Abstention)
+    days = [*parts.judge, *parts.apart]
+    assert len(days) == 4  # of fourteen dates a month apart
+    assert all((later - earlier).days >= hazard.HORIZON_DAYS for later, earlier in pairwise(days))
+
+
+@pytest.mark.parametrize("accounts", [1, 2, 8])
+def test_few_accounts_with_many_contracts_are_learnt_from_and_studied(accounts: int) -> None:
+    asked = replace(QUESTION, account="whose")
+    rows = lives(60).assign(whose=lambda rows: rows["case"].str[1:].astype(int) % accounts)
+    made = hazard.learn(asked, rows, AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    study = hazard.study(asked, rows, seed=1)
+    assert not isinstance(study, Abstention)
+    assert studied(study, made, seed=1).folds
