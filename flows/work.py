@@ -1,6 +1,6 @@
 """What is heavy in a night: plain functions that a process of ``flows.lanes`` can be asked for, by their names.
 
-Models that learn from the same features are a group: it shares one company, and what was made of it.
+Models that learn from the same rows are a group: it shares one company, and what was made of it.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from models.tracking import Tracking, import_mlflow
 from models.tuning import Budget
 
 Group = tuple[str, ...]
-"""Names of models that learn from the same features."""
+"""Names of models that learn from the same rows."""
 
 
 def get_ready() -> None:
@@ -33,13 +33,13 @@ def engineer(run: Run, golden: Step) -> Step:
 
 
 def groups(run: Run) -> list[Group]:
-    """Names of models, together where they learn from the same features. The model store is made where there is none:
+    """Names of models, together where they learn from the same rows. The model store is made where there is none:
     two groups that make it at once would break it.
     """
     _tracking(run).get_ready()
     together: dict[str, list[str]] = {}
     for model in MODELS:
-        together.setdefault(model.features_hash, []).append(model.name)
+        together.setdefault(model.rows, []).append(model.name)
     return [tuple(names) for names in together.values()]
 
 

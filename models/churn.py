@@ -41,6 +41,7 @@ class Churn:
     question = "Who will leave within 30, 90 and 180 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("churn",)
+    rows = "accounts"
     features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:

@@ -42,6 +42,7 @@ class Contract:
     kind: Kind
     params: Params = field(default_factory=dict)
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("subscriptions",))
+    rows: str = "contracts"
 
     @property
     def name(self) -> str:

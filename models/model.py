@@ -181,6 +181,11 @@ class Model(Protocol):
         ...
 
     @property
+    def rows(self) -> str:
+        """What a row is of: models of the same rows are led together, so that what they read is made once."""
+        ...
+
+    @property
     def features_hash(self) -> str:
         """Of the features it is fed today; a champion made on others cannot score."""
         ...

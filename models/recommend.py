@@ -59,6 +59,7 @@ class Recommend:
     question = "Which product should each account and person be offered?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("recommendations",)
+    rows = "offers"
     features_hash = features_hash(CANDIDATE_FEATURES)
 
     def learn(self, company: Company) -> Challenger | Abstention:

@@ -43,6 +43,7 @@ class Repeat:
     question = "Who will order again, and when?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders",))
     tables: tuple[str, ...] = ("repeat",)
+    rows = "accounts"
     features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:

@@ -56,6 +56,7 @@ class Revenue:
     question = "How much revenue will come in over the next 12 months and 26 weeks?"
     needs: tuple[tuple[str, ...], ...] = (("orders", "subscriptions"),)
     tables: tuple[str, ...] = ("revenue_outlook", "revenue_rates")
+    rows = "series"
     features_hash = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
 
     def __init__(self) -> None:

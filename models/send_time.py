@@ -61,6 +61,7 @@ class SendTime:
     question = "When does each person answer mail?"
     needs: tuple[tuple[str, ...], ...] = (("contacts",), ("touches",))
     tables: tuple[str, ...] = ("send_times",)
+    rows = "hours"
     features_hash = hashlib.sha256(f"{INPUTS} 1".encode()).hexdigest()[:16]
 
     def learn(self, company: Company) -> Challenger | Abstention:

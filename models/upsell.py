@@ -44,6 +44,7 @@ class Upsell:
     question = "Who will buy something new, and when?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("products",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("upsell", "upsell_products")
+    rows = "accounts"
     features_hash = QUESTION.features_hash
 
     def learn(self, company: Company) -> Challenger | Abstention:

@@ -83,6 +83,7 @@ class Value:
     question = "What will each account bring in 90 days?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("expected_revenue",)
+    rows = "accounts"
     features_hash = HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:

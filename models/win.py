@@ -37,6 +37,7 @@ class Win:
     question = "Which open deals will be won within 90 days, and in the end, when, and for how much?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("opportunities",))
     tables: tuple[str, ...] = ("win", "win_curves")
+    rows = "deals"
     features_hash = HASH
 
     def learn(self, company: Company) -> Challenger | Abstention:

@@ -38,6 +38,7 @@ class Guess:
     question = "What is it?"
     needs: tuple[tuple[str, ...], ...] = (("accounts",),)
     tables: tuple[str, ...] = ()
+    rows = "cases"
     features_hash = "abc"
 
     def __init__(
