@@ -35,9 +35,9 @@ from features.lives import PERIOD_DAYS, PERIODS
 from flows.settings import Settings
 from models import hazard
 from models.calibration import Numbers, auc
-from models.curve import within
 from models.history import account_rows
 from models.model import Abstention
+from models.plain_hazards import within
 from models.upsell import QUESTION, Upsell
 
 UNTIL = datetime(2026, 6, 30, 15, 0)

@@ -43,11 +43,14 @@ class Calibration:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, raw: Numbers, outcomes: Numbers) -> "Calibration":
-        """The curve through raw probabilities of rows that were not learnt from, and what became of them (0 or 1)."""
-        slope, intercept = _platt(_log_odds(raw), outcomes)
+    def fit(cls, raw: Numbers, outcomes: Numbers, starts: Numbers | None = None) -> "Calibration":
+        """The curve through raw probabilities of rows that were not learnt from, and what became of them (0 or 1).
+
+        ``starts`` are log-odds that were known before: added to those of the raw ones, and believed as they are.
+        """
+        slope, intercept = _platt(_log_odds(raw), outcomes, starts)
         curve = cls(slope, intercept, (), (), ())
-        return cls(slope, intercept, *_bounds(curve.apply(raw), outcomes, 0.0))
+        return cls(slope, intercept, *_bounds(curve.apply(raw, starts), outcomes, 0.0))
 
     @classmethod
     def as_said(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
@@ -67,9 +70,10 @@ class Calibration:
         """As JSON."""
         return asdict(self)
 
-    def apply(self, raw: Numbers) -> Numbers:
-        """Calibrated probabilities of raw ones."""
-        return np.asarray(np.clip(expit(self.intercept + self.slope * _log_odds(raw)), FLOOR, 1 - FLOOR))
+    def apply(self, raw: Numbers, starts: Numbers | None = None) -> Numbers:
+        """Calibrated probabilities of raw ones, ``starts`` added to their log-odds."""
+        odds = self.intercept + self.slope * _log_odds(raw) + (0.0 if starts is None else starts)
+        return np.asarray(np.clip(expit(odds), FLOOR, 1 - FLOOR))
 
     def interval(self, probabilities: Numbers) -> tuple[Numbers, Numbers]:
         """Bounds of the rate at each calibrated probability; they include it."""
@@ -150,14 +154,15 @@ def jeffreys(events: float, rows: float) -> tuple[float, float]:
     return float(bounds[0]), float(bounds[1])
 
 
-def _platt(odds: Numbers, outcomes: Numbers) -> tuple[float, float]:
-    """Slope and intercept of a logistic curve, by Newton's method; flat where the slope is within its error of 0.
+def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | None = None) -> tuple[float, float]:
+    """Slope and intercept of a logistic curve, by Newton's method; flat where the slope is within its error of 0, and
+    then at the rate of all, or at what is known before (``starts``).
 
     A weak prior (slope 1, deviation 2) keeps the curve finite where a score parts the outcomes without error.
     """
     slope, intercept = 1.0, 0.0
     for _ in range(50):
-        p = expit(intercept + slope * odds)
+        p = expit(intercept + slope * odds + (0.0 if starts is None else starts))
         weight = np.maximum(p * (1 - p), 1e-9)
         gradient = np.array([np.sum((p - outcomes) * odds) + (slope - 1) / 4, np.sum(p - outcomes) + intercept * 1e-3])
         curvature = np.array(
@@ -172,6 +177,8 @@ def _platt(odds: Numbers, outcomes: Numbers) -> tuple[float, float]:
         if np.abs(step).max() < 1e-8:
             break
     deviation = float(np.sqrt(np.linalg.inv(curvature)[0, 0]))
+    if slope < deviation and starts is not None:
+        return 0.0, 0.0
     if slope < deviation:
         rate = (outcomes.sum() + 0.5) / (len(outcomes) + 1)
         return 0.0, float(logit(rate))

@@ -12,12 +12,14 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from features.feature import Feature
 from features.lives import PERIOD_DAYS, PERIODS
 from models.boosting import PARAMS as USUAL
 from models.boosting import TREES, Encoding
 from models.calibration import Calibration, Numbers
+from models.plain_hazards import PlainHazards, within
 
 PARAMS: dict[str, Any] = {**USUAL, "num_leaves": 8, "trees": TREES}
 """Smaller trees than others have: a life is seen at up to half a year of dates and in as many months of each, so that
@@ -35,25 +37,31 @@ SEASON_WEIGHT = 0.3
 
 @dataclass(frozen=True)
 class Curve:
-    """Trees, and what turns their raw hazards into chances."""
+    """Trees, and what turns their raw hazards into chances; where there is a ``plain`` baseline, trees begin at its
+    hazards, and say only what moves a row away from them."""
 
     booster: lgb.Booster
     encoding: Encoding
     calibration: Calibration
+    plain: PlainHazards | None = None
 
     def raw(self, rows: pd.DataFrame) -> Numbers:
-        """Rows × periods: hazards as the trees say them."""
+        """Rows × periods: hazards as the trees say them, a half for what moves nothing away from the plain ones."""
         if rows.empty:
             return np.zeros((0, PERIODS))
         encoded = np.repeat(self.encoding.encode(rows).to_numpy(dtype=np.float64), PERIODS, axis=0)
         ahead = np.tile(np.arange(1.0, PERIODS + 1), len(rows))
         times = _times(self.encoding, rows, np.repeat(np.arange(len(rows)), PERIODS), ahead)
-        said = np.asarray(self.booster.predict(np.hstack([encoded, times])), dtype=np.float64)
-        return said.reshape(len(rows), PERIODS)
+        odds = np.asarray(self.booster.predict(np.hstack([encoded, times]), raw_score=True), dtype=np.float64)
+        return np.asarray(expit(odds.reshape(len(rows), PERIODS)))
+
+    def starts(self, rows: pd.DataFrame) -> Numbers | None:
+        """Rows × periods: log-odds at which the trees begin; none where they begin at nothing."""
+        return None if self.plain is None else self.plain.log_odds(rows)
 
     def chances(self, rows: pd.DataFrame) -> Numbers:
         """Rows × periods: the chance that the event comes within so many."""
-        return within(self.calibration.apply(self.raw(rows).ravel()).reshape(len(rows), PERIODS))
+        return within(self.calibration.apply(self.raw(rows), self.starts(rows)))
 
 
 def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
@@ -62,15 +70,15 @@ def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
     return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
 
 
-def within(hazards: Numbers) -> Numbers:
-    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
-    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
-
-
 def fit_curve(
-    encoding: Encoding, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]
+    encoding: Encoding,
+    lives: pd.DataFrame,
+    seed: int,
+    calibration: Calibration,
+    params: dict[str, Any],
+    plain: PlainHazards | None = None,
 ) -> Curve:
-    """The curve that trees learn from all lives as far as they were seen."""
+    """The curve that trees learn from all lives as far as they were seen, from ``plain`` hazards on."""
     rows, came = long(encoding, lives)
     if _seen_days(lives) < YEAR_DAYS:
         rows[CALENDAR.name] = np.nan  # of a part of the year it would tell the trend, and lead astray in the rest
@@ -80,10 +88,17 @@ def fit_curve(
     data = lgb.Dataset(
         rows,
         came,
+        init_score=None if plain is None else plain.log_odds(lives)[months_seen(lives)],
         categorical_feature=list(encoding.categories),
         params={"max_bin": terms["max_bin"], "verbosity": -1},
     )
-    return Curve(lgb.train(terms, data, num_boost_round=trees), encoding, calibration)
+    return Curve(lgb.train(terms, data, num_boost_round=trees), encoding, calibration, plain)
+
+
+def months_seen(lives: pd.DataFrame) -> "NDArray[np.bool_]":
+    """Lives × periods: those that were seen, until the event."""
+    periods = lives["periods"].to_numpy(dtype=np.int64)
+    return np.asarray(np.arange(PERIODS)[None, :] < periods[:, None])
 
 
 def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from features.feature import Feature, features_hash, form
 from features.lives import PERIOD_DAYS, PERIODS
 from models.boosting import Encoding
 from models.calibration import (
+    FLOOR,
     UNCALIBRATED,
     Calibration,
     Numbers,
@@ -30,7 +32,7 @@ from models.calibration import (
     level_moved,
     log_losses,
 )
-from models.curve import CALENDAR, DUE, PARAMS, PERIOD, Curve, fit_curve, long, when, with_period
+from models.curve import CALENDAR, DUE, PARAMS, PERIOD, Curve, fit_curve, long, months_seen, when, with_period
 from models.evidence import chance_evidence, importance, intervals, judged_chances
 from models.known_lives import (
     FEWEST_LIVES,
@@ -138,6 +140,7 @@ def learn(
             str(ahead): _bounds([(made, judged), *apart], calibrated, ahead, moved).state() for ahead in HORIZONS
         },
         "baseline": PlainHazards.of(plain[0], lives).state(),
+        "starts": None if final.plain is None else final.plain.state(),
         "usual": middle(lives, question.features),
     }
     title = f"{question.model}: said as of {' and '.join(map(str, parts.judge))},\nand within {HORIZON_DAYS} days"
@@ -229,7 +232,8 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
         asked = rows.assign(**when(encoding, rows, JUDGED))
         named = (*question.features, *question.categories)
         same = {} if encoding.due is None else {DUE.name: encoding.due}
-        why = reasons(champion.estimator, with_period(encoding), asked, named, usual, voice, same)
+        begins, scale = _begins(champion, rows, asked[PERIOD.name].to_numpy(dtype=np.int64))
+        why = reasons(champion.estimator, with_period(encoding), asked, named, usual, voice, same, scale, begins)
     frame: dict[str, Any] = {key: rows[key].to_numpy() for key in question.keys}
     names = dict(zip(HORIZONS, ("within_30", "value", "within_180"), strict=True))
     for ahead, name in names.items():
@@ -255,8 +259,24 @@ def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbe
     state = champion.state
     if champion.ships == "baseline" or rows.empty:
         return PlainHazards.restored(state["baseline"]).chances(rows)[0]
-    curve = Curve(champion.estimator, Encoding.restored(state["encoding"]), Calibration.of(state["calibration"]))
-    return curve.chances(rows)
+    encoding, calibration = Encoding.restored(state["encoding"]), Calibration.of(state["calibration"])
+    return Curve(champion.estimator, encoding, calibration, _plain(state)).chances(rows)
+
+
+def _plain(state: dict[str, Any]) -> PlainHazards | None:
+    """Where the trees of a champion begin."""
+    return None if state["starts"] is None else PlainHazards.restored(state["starts"])
+
+
+def _begins(champion: Champion, rows: pd.DataFrame, month: "NDArray[np.int64]") -> tuple[dict[str, Numbers], float]:
+    """How far where the trees begin, in one month of each row (1, 2, …), lies from what is usual, by the feature that
+    says it; and how much of the trees is believed beside it."""
+    plain = _plain(champion.state)
+    if plain is None or plain.bands.column is None:
+        return {}, 1.0
+    usual = float(logit(np.clip(plain.hazard, FLOOR, 1 - FLOOR)))
+    share = plain.log_odds(rows)[np.arange(len(rows)), month - 1] - usual
+    return {plain.bands.column: share}, float(champion.state["calibration"]["slope"])
 
 
 def _calibrated(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> tuple[Curve, Outs]:
@@ -283,19 +303,22 @@ def _held_out(question: Question, lives: pd.DataFrame, seed: int, params: dict[s
 
 def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibration, params: dict[str, Any]) -> Curve:
     encoding = Encoding.of(question.features, question.categories, lives, question.due)
-    return fit_curve(encoding, lives, seed, calibration, params)
+    plain = PlainHazards.of(question.bands, lives) if question.bands.counts_down else None
+    return fit_curve(encoding, lives, seed, calibration, params, plain)
 
 
 def _calibration(outs: Outs) -> Calibration:
     """What puts hazards right, from those that were said of lives not learnt from, period by period."""
-    raws, came = [np.zeros(0)], [np.zeros(0)]
+    raws, came, begins = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for curve, lives in outs:
-        periods = lives["periods"].to_numpy(dtype=np.int64)
-        seen = np.arange(PERIODS)[None, :] < periods[:, None]
+        seen, starts = months_seen(lives), curve.starts(lives)
         raws.append(curve.raw(lives)[seen])
         came.append(long(curve.encoding, lives)[1])
+        begins += [] if starts is None else [starts[seen]]
     raw, events = np.concatenate(raws), np.concatenate(came)
-    return Calibration.fit(raw, events) if 0 < events.sum() < len(events) else UNCALIBRATED
+    if not 0 < events.sum() < len(events):
+        return UNCALIBRATED
+    return Calibration.fit(raw, events, np.concatenate(begins) if len(begins) > 1 else None)
 
 
 def _bounds(outs: Outs, calibration: Calibration, ahead: int, moved: float) -> Calibration:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from features.chances import likely
 from features.lives import PERIOD_DAYS, PERIODS
 from features.places import UNKNOWN
-from models.calibration import Numbers, jeffreys, log_losses
-from models.curve import within
+from models.calibration import FLOOR, Numbers, jeffreys, log_losses
 from models.known_lives import JUDGED, happened
 
 RECENT_DATES = 3
@@ -118,6 +118,11 @@ class PlainHazards:
         hazard = float(events / lives)
         return hazard, min(low, hazard), max(high, hazard)
 
+    def log_odds(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: log-odds of the hazards of the coming months."""
+        hazards = np.column_stack([self.hazards(rows, ahead)[0] for ahead in range(PERIODS)])
+        return np.asarray(logit(np.clip(hazards, FLOOR, 1 - FLOOR)))
+
     def reasons(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
         """One sentence per row: how frequently the event comes in a month of its band, and of those that it comes to
         in the judged months. ``outcome``: "left"."""
@@ -136,6 +141,11 @@ class PlainHazards:
                     sentence += f"; then {bands[ahead][row]}: {likely(hazards[ahead][row])}"
             told.append([sentence])
         return told
+
+
+def within(hazards: Numbers) -> Numbers:
+    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
+    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
 
 
 def best_plain(bands: Bands, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:

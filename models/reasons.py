@@ -42,9 +42,12 @@ def reasons(
     usual: dict[str, Any],
     voice: Voice,
     same: Mapping[str, str] = MappingProxyType({}),
+    scale: float = 1.0,
+    known_before: Mapping[str, "np.ndarray[Any, Any]"] = MappingProxyType({}),
 ) -> list[list[str]]:
     """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave; ``same`` names columns
-    that say in other words what a feature does: their shares are the feature's.
+    that say in other words what a feature does: their shares are the feature's. Of the trees so much is believed as
+    ``scale`` says; ``known_before`` are shares of features in where the trees began.
 
     Features of one family say nearly the same, so they speak once: their shares add up, and the one of them that moved
     the row most in their common direction is told. A change is told with both its sides.
@@ -53,10 +56,12 @@ def reasons(
     it, or of which nothing is known.
     """
     known = {feature.name for feature in features}
-    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1]
+    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1] * scale
     told = {name: share for name, share in zip(encoding.columns, shares.T, strict=True) if name in known}
     for other, name in same.items():
         told[name] = told[name] + shares[:, encoding.columns.index(other)]
+    for name, share in known_before.items():
+        told[name] = told[name] + share
     return sentences(told, rows, features, usual, voice)
 
 

@@ -302,6 +302,28 @@ def test_what_the_plain_baseline_is_said_to_be_is_what_a_champion_ships() -> Non
     assert scored["within_180"][0] == pytest.approx(scored["value"][0], abs=0.02)
 
 
+def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -> None:
+    """Three in ten leave in the month of their term and nobody at other times; a number tells nothing more."""
+    features = (Feature("x", "term", "days until the term ends", "days"), QUESTION.features[1])
+    asked = replace(QUESTION, bands=TERM, due="x", features=features)
+    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    assert isinstance(made, Challenger)
+    later = due_lives(500, seed=8, dates=1)
+    curve = hazard.chances(asked, champion(made), later)
+    period, rows = later["x"].to_numpy().astype(int) // 30, np.arange(len(later))
+    before = np.where(period > 0, curve[rows, np.maximum(period - 1, 0)], 0.0)
+    at_term = curve[rows, period]
+    assert before.max() < 0.01
+    assert at_term == pytest.approx(np.full(len(later), 0.3), abs=0.08)
+    assert curve[:, -1] == pytest.approx(at_term, abs=0.01)
+    told = [json.loads(reasons) for reasons in hazard.score(asked, champion(made), later, "EUR")["reasons"]]
+    named = np.array(["Days until the term ends" in " ".join(each) for each in told])
+    assert named[period < 3].mean() > 0.9
+    rises = np.array(["raises" in " ".join(each) for each in told])
+    assert rises[period < 3].all()  # the term lies within the judged months
+    assert not rises[period >= 3].any()
+
+
 def test_lives_to_which_nothing_comes_any_more_thin_out_the_later_months_only() -> None:
     """Three in ten leave in their first month; whoever does not is renewed, and seen to stay for half a year."""
     seen = pd.DataFrame({"as_of": AS_OF, "periods": [1] * 300 + [PERIODS] * 700, "event": [True] * 300 + [False] * 700})
