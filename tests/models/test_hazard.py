@@ -320,7 +320,7 @@ def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -
     named = np.array(["Days until the term ends" in " ".join(each) for each in told])
     assert named[period < 3].mean() > 0.9
     rises = np.array(["raises" in " ".join(each) for each in told])
-    assert rises[period < 3].all()  # the term lies within the judged months
+    assert rises[period < 3].mean() > 0.9  # the term lies within the judged months; a usual one is no reason
     assert not rises[period >= 3].any()
 
 
