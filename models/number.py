@@ -18,7 +18,7 @@ from data.score_tables import REVENUE_FORECAST, WIDTHS
 from features.book import contracts, open_deals, orders_of, places_of_orders
 from features.company import Company
 from features.number import beside, share_of_repeats
-from models.atoms import Atoms, chances_by_rate, contract_atoms, deal_atoms, of_income
+from models.atoms import LEAST, MOST, Atoms, chances_by_rate, contract_atoms, deal_atoms, of_income
 from models.cells import YEAR_DAYS, Cells, Sites, summed
 from models.closing import EDGES
 from models.histories import Numbers
@@ -32,7 +32,6 @@ UNKNOWN_REACH = {50: 0.5, 80: 1.0, 95: 2.0}
 """Half-widths of nodes that nothing is known of, over their point: all that they bring may be missed."""
 YOUNG = "its pace so far: it began in the period under way"
 UNSOLD = "its parts alone: nothing has been sold there yet"
-LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,10 @@ def _atoms(
     start, now = pd.Timestamp(pieces.first[0]), pd.Timestamp(company.as_of)
     mine = held[(held["started"] < now) & ~(held["ended"] <= start)].reset_index(drop=True)
     runs = ~(mine["ended"] < now).to_numpy()
-    ends = _chances(mine, now, frames.get("subscription_churn"), rates.ends, rates)
-    grows = _chances(mine, now, frames.get("expansion"), rates.grows, rates)
+    leaves, expands = (_scored(mine, frames.get(name)) for name in ("subscription_churn", "expansion"))
+    staying = np.maximum(1.0 - np.nan_to_num(leaves), LEAST)
+    ends = _of_income(mine, now, leaves, rates.ends, rates)
+    grows = _of_income(mine, now, np.minimum(expands / staying, MOST), rates.grows, rates)
     running = contract_atoms(contract_rows(mine).assign(ended=mine["ended"]), ends, grows, rates.uplift, pieces)
     for amounts in (running.recurring, running.expansion, running.full):
         amounts[~runs] = 0.0
@@ -98,20 +99,22 @@ def _atoms(
     return Atoms.together(running, pending), np.vstack([earned, np.zeros((len(deals), len(past)))])
 
 
-def _chances(
-    contracts: pd.DataFrame, now: pd.Timestamp, scored: pd.DataFrame | None, monthly: float, rates: Rates
-) -> Numbers:
-    """Contracts × ``KNOTS`` after the first: chances of what they bring, by the scored ones of the contracts; by past
-    rates where there are none."""
-    plain = chances_by_rate(monthly, len(contracts))
+def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Numbers:
+    """Contracts × days that models tell: the scored chances; NaN where there are none."""
+    names = ["within_30", "value", "within_180"]
     if scored is None:
-        return plain
+        return np.full((len(contracts), len(names)), np.nan)
     told = scored.drop_duplicates("subscription_id").set_index("subscription_id")
-    wide = told.reindex(contracts["subscription_id"])[["within_30", "value", "within_180"]].to_numpy(dtype=np.float64)
+    return np.asarray(told.reindex(contracts["subscription_id"])[names].to_numpy(dtype=np.float64))
+
+
+def _of_income(contracts: pd.DataFrame, now: pd.Timestamp, told: Numbers, monthly: float, rates: Rates) -> Numbers:
+    """Contracts × ``KNOTS`` after the first: chances of what they bring, by those told of the contracts (of growing: of
+    one that stays); by the ``monthly`` rate of the past where there are none."""
     term = np.array((contracts["term"] - now).dt.days, dtype=np.float64)
     term[term < 0] = np.nan  # it went on past its term: as one that has none
-    chances = of_income(wide, monthly, rates.replaced, rates.replaced_at_term, term)
-    return np.where(np.isnan(chances), plain, chances)
+    chances = of_income(told, monthly, rates.replaced, rates.replaced_at_term, term)
+    return np.where(np.isnan(chances), chances_by_rate(monthly, len(contracts)), chances)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,10 @@ def account_scores(
 def subscription_scores(
     company: Company, frames: Mapping[str, pd.DataFrame], outcomes: Mapping[str, Outcome]
 ) -> pd.DataFrame:
-    """One row per active subscription of an account: the chance that it ends, is renewed at its term, and grows."""
+    """One row per active subscription of an account: the chance that it ends, is renewed at its term, and grows.
+
+    What ends cannot grow: two models say the one and the other, and growing is said to be no likelier than not ending.
+    """
     held = company.tables["subscriptions"]
     active = held.filter(held.ended_at.isnull(), held.started_at < company.as_of_at)
     named = active.semi_join(company.tables["accounts"], "account_id")
@@ -60,6 +63,10 @@ def subscription_scores(
         more = {"within_30": "30", "within_180": "180", "by_term": "by_term", "term_days": "term_days"}
         named_so = {name: f"{score}_{here}" for name, here in more.items()}
         frame = _with_more(frame, "subscription_id", given.get(score), named_so)
+    for when in ("", "_30", "_180", "_by_term"):
+        stays = 1.0 - frame[f"churn{when}"].astype("float64")
+        for name in (f"expansion{when}", *(("expansion_low", "expansion_high") if not when else ())):
+            frame[name] = frame[name].astype("float64").clip(upper=stays)
     churn, expansion = (frame[f"{score}_term_days"].astype("float64") for score in CONTRACT_CHANCES)
     renewal = 1.0 - frame["churn_by_term"].astype("float64")
     return _expiring(frame.assign(renewal=renewal, term_horizon_days=churn.fillna(expansion)), company)
