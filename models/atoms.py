@@ -61,15 +61,15 @@ def of_income(told: Numbers, monthly: float, replaced: float, at_term: float, te
     replaced with their ``term`` (days from now; ``at_term``: the share), or, where they have none (NaN), by a constant
     monthly hazard.
     """
-    days = np.array(KNOTS[1:])
+    days, last = np.array(KNOTS[1 : TOLD + 1]), KNOTS[TOLD]
     after = -np.log1p(-min(monthly, MOST)) / 30
     gone_on = np.where(term[:, None] <= days, at_term * -np.expm1(-after * (days - term[:, None])), 0.0)
     leaves = -np.log1p(-min(replaced, MOST)) / 30
-    steps = np.arange(days[-1]) + 0.5  # day by day: replaced on one of them, and the event has come since
+    steps = np.arange(last) + 0.5  # day by day: replaced on one of them, and the event has come since
     pace = leaves * np.exp(-leaves * steps) * -np.expm1(-after * np.maximum(days[:, None] - steps, 0.0))
-    after_it = np.where(np.isnan(term)[:, None], pace.sum(axis=1), gone_on)[:, :TOLD]
+    after_it = np.where(np.isnan(term)[:, None], pace.sum(axis=1), gone_on)
     by_then = 1 - (1 - np.maximum.accumulate(told, axis=1)) * (1 - after_it)
-    later = 1 - (1 - by_then[:, -1:]) * np.exp(-after * (days[TOLD:] - days[TOLD - 1]))
+    later = 1 - (1 - by_then[:, -1:]) * np.exp(-after * (np.array(KNOTS[TOLD + 1 :]) - last))
     return np.asarray(np.hstack([by_then, later]), dtype=np.float64)
 
 

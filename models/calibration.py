@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import beta
 
@@ -28,6 +29,8 @@ FEWEST_IN_POINT = 25
 """Rows of a point in a picture, which shows how sure it is."""
 
 MOST_BINS = 10
+FARTHEST = 30.0
+"""No level that a rate asks for lies farther off, in log-odds."""
 FLOOR = 1e-4
 """No probability is nearer to 0 or 1 than this: no history here is long enough to know better."""
 
@@ -43,7 +46,7 @@ class Calibration:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, raw: Numbers, outcomes: Numbers, starts: Numbers | None = None) -> "Calibration":
+    def fit(cls, raw: Numbers, outcomes: Numbers, starts: Numbers | float = 0.0) -> "Calibration":
         """The curve through raw probabilities of rows that were not learnt from, and what became of them (0 or 1).
 
         ``starts`` are log-odds that were known before: added to those of the raw ones, and believed as they are.
@@ -70,10 +73,9 @@ class Calibration:
         """As JSON."""
         return asdict(self)
 
-    def apply(self, raw: Numbers, starts: Numbers | None = None) -> Numbers:
+    def apply(self, raw: Numbers, starts: Numbers | float = 0.0) -> Numbers:
         """Calibrated probabilities of raw ones, ``starts`` added to their log-odds."""
-        odds = self.intercept + self.slope * _log_odds(raw) + (0.0 if starts is None else starts)
-        return np.asarray(np.clip(expit(odds), FLOOR, 1 - FLOOR))
+        return np.asarray(np.clip(expit(self.intercept + self.slope * _log_odds(raw) + starts), FLOOR, 1 - FLOOR))
 
     def interval(self, probabilities: Numbers) -> tuple[Numbers, Numbers]:
         """Bounds of the rate at each calibrated probability; they include it."""
@@ -154,15 +156,15 @@ def jeffreys(events: float, rows: float) -> tuple[float, float]:
     return float(bounds[0]), float(bounds[1])
 
 
-def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | None = None) -> tuple[float, float]:
+def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | float) -> tuple[float, float]:
     """Slope and intercept of a logistic curve, by Newton's method; flat where the slope is within its error of 0, and
-    then at the rate of all, or at what is known before (``starts``).
+    then at the rate of all.
 
     A weak prior (slope 1, deviation 2) keeps the curve finite where a score parts the outcomes without error.
     """
     slope, intercept = 1.0, 0.0
     for _ in range(50):
-        p = expit(intercept + slope * odds + (0.0 if starts is None else starts))
+        p = expit(intercept + slope * odds + starts)
         weight = np.maximum(p * (1 - p), 1e-9)
         gradient = np.array([np.sum((p - outcomes) * odds) + (slope - 1) / 4, np.sum(p - outcomes) + intercept * 1e-3])
         curvature = np.array(
@@ -177,11 +179,9 @@ def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | None = None) -> t
         if np.abs(step).max() < 1e-8:
             break
     deviation = float(np.sqrt(np.linalg.inv(curvature)[0, 0]))
-    if slope < deviation and starts is not None:
-        return 0.0, 0.0
     if slope < deviation:
-        rate = (outcomes.sum() + 0.5) / (len(outcomes) + 1)
-        return 0.0, float(logit(rate))
+        known, events = np.broadcast_to(starts, odds.shape), len(odds) * (outcomes.sum() + 0.5) / (len(outcomes) + 1)
+        return 0.0, float(brentq(lambda level: expit(level + known).sum() - events, -FARTHEST, FARTHEST))
     return float(slope), float(intercept)
 
 

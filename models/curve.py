@@ -55,9 +55,9 @@ class Curve:
         odds = np.asarray(self.booster.predict(np.hstack([encoded, times]), raw_score=True), dtype=np.float64)
         return np.asarray(expit(odds.reshape(len(rows), PERIODS)))
 
-    def starts(self, rows: pd.DataFrame) -> Numbers | None:
-        """Rows × periods: log-odds at which the trees begin; none where they begin at nothing."""
-        return None if self.plain is None else self.plain.log_odds(rows)
+    def starts(self, rows: pd.DataFrame) -> Numbers:
+        """Rows × periods: log-odds at which the trees begin."""
+        return np.zeros((len(rows), PERIODS)) if self.plain is None else self.plain.log_odds(rows)
 
     def chances(self, rows: pd.DataFrame) -> Numbers:
         """Rows × periods: the chance that the event comes within so many."""

@@ -309,16 +309,12 @@ def _fit(question: Question, lives: pd.DataFrame, seed: int, calibration: Calibr
 
 def _calibration(outs: Outs) -> Calibration:
     """What puts hazards right, from those that were said of lives not learnt from, period by period."""
-    raws, came, begins = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    parts = [np.zeros((3, 0))]
     for curve, lives in outs:
-        seen, starts = months_seen(lives), curve.starts(lives)
-        raws.append(curve.raw(lives)[seen])
-        came.append(long(curve.encoding, lives)[1])
-        begins += [] if starts is None else [starts[seen]]
-    raw, events = np.concatenate(raws), np.concatenate(came)
-    if not 0 < events.sum() < len(events):
-        return UNCALIBRATED
-    return Calibration.fit(raw, events, np.concatenate(begins) if len(begins) > 1 else None)
+        seen = months_seen(lives)
+        parts.append(np.array([curve.raw(lives)[seen], curve.starts(lives)[seen], long(curve.encoding, lives)[1]]))
+    raw, starts, events = np.hstack(parts)
+    return Calibration.fit(raw, events, starts) if 0 < events.sum() < len(events) else UNCALIBRATED
 
 
 def _bounds(outs: Outs, calibration: Calibration, ahead: int, moved: float) -> Calibration:

@@ -127,7 +127,7 @@ def test_dates_that_are_not_over_tell_no_rate() -> None:
     assert len(kept) == 50 * 12
 
 
-def test_no_skill_ships_the_constant_hazard_and_says_so() -> None:
+def test_no_skill_ships_the_flat_hazard_and_says_so() -> None:
     made = hazard.learn(QUESTION, lives(150, skill=0.0), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     assert made.judgement.ships == "baseline"
