@@ -1,19 +1,14 @@
 """What an account will bring in 90 days, and what it is worth over three years.
 
-Trees learn by how much the coming window differs from what the account brings now (a Tweedie loss through a log link,
-which estimates a mean and allows for many zeros); the trailing mean is both where they begin and the baseline. The
-interval holds the revenue of eight out of ten past accounts that were expected to bring about as much, measured out
-of time. Accounts that are gone are put right apart: few of them come back, and what trees make of the many that begin
-at a floor, because a logarithm has no zero, is put to what such accounts brought in all. A lifetime value is a formula
-on top (``models.lifetime``).
+Trees move what an account brings now (``models.expectation``); the trailing mean is both where they begin and the
+baseline. The interval holds the revenue of eight out of ten past accounts that were expected to bring about as much,
+measured out of time. A lifetime value is a formula on top (``models.lifetime``).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,9 +20,10 @@ from features.labels import at_risk, revenue_after
 from features.leaving import SILENCE_DAYS
 from features.spine import account_spine
 from models.album import Album
-from models.boosting import PARAMS, TREES, Encoding, fit
+from models.boosting import PARAMS, TREES, Encoding
 from models.calibration import Numbers
 from models.evidence import importance
+from models.expectation import PARAMETERS, Expectation, Gone, Outs, trailing, trailing_mean, tweedie_losses, what_came
 from models.folds import Folds, folds
 from models.history import account_rows, dated, labels, learning_dates
 from models.lifetime import WINDOW_DAYS
@@ -37,10 +33,6 @@ from models.spread import Spreads
 from models.study import Fitted, Params, Range, Study
 
 HORIZON_DAYS = WINDOW_DAYS
-POWER = 1.5
-"""Of the Tweedie loss: between Poisson (1) and gamma (2), as sums of purchases are."""
-
-PARAMETERS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
 SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, by_ratio=True, whole=True),
     "learning_rate": Range(0.01, 0.1, by_ratio=True),
@@ -49,21 +41,6 @@ SPACE: dict[str, Range] = {
     "trees": Range(40, 300, by_ratio=True, whole=True),
 }
 """What a tuning may change."""
-
-FLOOR_SHARE = 0.01
-"""Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
-
-ALIKE = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How much of what is expected of an account that is gone may be what all that are bring on the mean."""
-
-PRIOR_RETURNS = 10
-"""How many accounts that came back as was expected weigh in what is measured of those that did."""
-
-LEAST = 0.01
-"""Nothing less is expected, a cent: what was expected divides, and has a logarithm."""
-
-MOST_TIMES = 3.0
-"""No account is expected to bring more than this many times what it brings, unless that is less than the mean one."""
 
 FEWEST_ROWS = 50
 FEWEST_PAYING = 20
@@ -93,11 +70,13 @@ class Value:
         if isinstance(parts, Abstention):
             return parts
         judged, seed, tuned = _at(rows, parts.judge), company.seed, dict(self.params)
-        made, plain = _Made.of(_at(rows, parts.learn), seed, tuned), _plain(_at(rows, parts.learn))
-        calibrate = _at(rows, parts.calibrate)
-        before = [(_Made.of(_at(rows, parts.first), seed, tuned).expect(calibrate), calibrate)] if parts.first else []
+        made, plain = Expectation.of(_at(rows, parts.learn), seed, tuned), trailing_mean(_at(rows, parts.learn))
+        before = []
+        if parts.first:
+            later = _at(rows, parts.calibrate)
+            before = [(Expectation.of(_at(rows, parts.first), seed, tuned).expect(later), later)]
         outs = [*before, (made.expect(judged), judged)]
-        made, final = made.put_right(before), _Made.of(rows, seed, tuned).put_right(outs)
+        made, final = made.put_right(before), Expectation.of(rows, seed, tuned).put_right(outs)
         state = {
             "horizon_days": HORIZON_DAYS,
             "encoding": final.encoding.state(),
@@ -117,7 +96,7 @@ class Value:
             features_hash=HASH,
             example=final.encoding.encode(rows.head(5)),
             params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
-            pictures=Album({"expected and came": lambda: _picture(expected, _came(judged), company.currency)}),
+            pictures=Album({"expected and came": lambda: _picture(expected, what_came(judged), company.currency)}),
             trained_as_of=company.as_of,
             rows=len(rows),
             tuned=tuned,
@@ -131,7 +110,7 @@ class Value:
             return parts
 
         def fitted(learnt: pd.DataFrame, params: Params) -> Fitted:
-            made = _Made.of(learnt, company.seed, params)
+            made = Expectation.of(learnt, company.seed, params)
             return Fitted(made.expect, {} if made.booster is None else importance(made.booster))
 
         return Study(
@@ -141,9 +120,9 @@ class Value:
             judged=parts.judge,
             metric=METRIC,
             fit=fitted,
-            losses=lambda said, judged: tweedie_losses(said, _came(judged)),
-            metrics=lambda said, judged: {"mean absolute error": float(np.abs(said - _came(judged)).mean())},
-            plain=lambda learnt, judged: _plain(learnt).expect(judged),
+            losses=lambda said, judged: tweedie_losses(said, what_came(judged)),
+            metrics=lambda said, judged: {"mean absolute error": float(np.abs(said - what_came(judged)).mean())},
+            plain=lambda learnt, judged: trailing_mean(learnt).expect(judged),
             space=SPACE,
             words={feature.name: feature.says for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)},
         )
@@ -160,7 +139,7 @@ class Value:
             return parts
         judged = _at(rows, parts.judge)
         seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
-        return _judgement(judged, _champions(champion).expect(judged), _plain(_at(rows, parts.learn)), {}, seen)
+        return _judgement(judged, _champions(champion).expect(judged), trailing_mean(_at(rows, parts.learn)), {}, seen)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``expected_revenue``: one row per customer, in the reporting currency."""
@@ -180,114 +159,13 @@ class Value:
         return {"expected_revenue": _frame(rows, expected, low, high, why, HORIZON_DAYS)}
 
 
-def trailing(rows: pd.DataFrame) -> Numbers:
-    """What each account brings per 90 days, going by its past: orders of its last year (or its time since the first),
-    and what its subscriptions earn today.
-    """
-    days = rows["days_since_first_order"].clip(HORIZON_DAYS, 365).fillna(365)
-    orders = rows["revenue_365"].fillna(0.0) / days * HORIZON_DAYS
-    recurring = rows["mrr"].fillna(0.0) * 12 / 365 * HORIZON_DAYS
-    return np.asarray(np.maximum((orders + recurring).to_numpy(dtype=np.float64), 0.0))
-
-
-def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
-    """One loss per row: Tweedie deviance between what was expected and what came, both in the currency."""
-    one, two = 1 - POWER, 2 - POWER
-    deviance = 2 * (came**two / (one * two) - came * expected**one / one + expected**two / two)
-    return np.asarray(deviance)
-
-
-_Outs = Sequence[tuple[Numbers, pd.DataFrame]]
-"""What was expected of rows, and these rows, later than those learnt from."""
-
-
-@dataclass(frozen=True)
-class Gone:
-    """What puts right what is expected of accounts that are gone: drawn to ``mean`` by the share ``alike``, since trees
-    may be too sure of who does not come back, and then multiplied by ``share``, for the total."""
-
-    mean: float = 0.0
-    alike: float = 0.0
-    share: float = 1.0
-
-    @classmethod
-    def of(cls, outs: _Outs) -> "Gone":
-        """What loses least where outcomes are known; nothing is changed where no account was gone.
-
-        The share is that of a few more accounts that had come back just as expected: few do, and one of them brings
-        much.
-        """
-        expected = np.concatenate([np.zeros(0), *(expected[rows["gone"]] for expected, rows in outs)])
-        came = np.concatenate([np.zeros(0), *(_came(rows[rows["gone"]]) for _, rows in outs)])
-        if not (came > 0).any():
-            return cls(share=PRIOR_RETURNS / (PRIOR_RETURNS + len(came)))
-        mean, more = float(came.mean()), PRIOR_RETURNS * float(came[came > 0].mean())
-        tried = []
-        for alike in ALIKE:
-            drawn = float(((1 - alike) * expected + alike * mean).sum())
-            tried.append(cls(mean, alike, (float(came.sum()) + more) / (drawn + more)))
-        return min(tried, key=lambda gone: float(tweedie_losses(gone.of_all(expected), came).mean()))
-
-    def of_all(self, expected: Numbers) -> Numbers:
-        """What is expected of accounts all of which are gone."""
-        return np.maximum(self.share * ((1 - self.alike) * expected + self.alike * self.mean), LEAST)
-
-    def right(self, expected: Numbers, rows: pd.DataFrame) -> Numbers:
-        """What is expected of rows, those that are ``gone`` among them."""
-        return np.asarray(np.where(rows["gone"], self.of_all(expected), np.maximum(expected, LEAST)))
-
-
-@dataclass(frozen=True)
-class _Made:
-    """Trees that move an account's trailing revenue, or nothing that moves it (the baseline).
-
-    What trees expect of accounts that are gone is put right by ``gone``.
-    """
-
-    booster: lgb.Booster | None
-    encoding: Encoding
-    floor: float
-    gone: Gone = Gone()
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, seed: int, params: Params) -> "_Made":
-        """Fitted to past rows, with parameters beside the usual ones."""
-        plain = _plain(rows)
-        encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
-        terms = {**PARAMETERS, **params}
-        trees = fit(encoding, rows, _came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
-        return cls(trees, encoding, plain.floor)
-
-    def begin(self, rows: pd.DataFrame) -> Numbers:
-        """Where each account begins: its trailing revenue, never zero."""
-        return np.maximum(trailing(rows), self.floor)
-
-    def expect(self, rows: pd.DataFrame) -> Numbers:
-        """What each account brings within the horizon."""
-        begin = self.begin(rows)
-        if self.booster is None or rows.empty:
-            return begin
-        moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
-        said = np.minimum(begin * np.exp(moved), np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE))
-        return self.gone.right(said, rows)
-
-    def put_right(self, outs: _Outs) -> "_Made":
-        """With what puts accounts that are gone right, out of time; ``outs`` were expected before it."""
-        return replace(self, gone=Gone.of(outs))
-
-
-def _plain(rows: pd.DataFrame) -> _Made:
-    """The baseline as past rows make it."""
-    return _Made(None, Encoding((), {}), FLOOR_SHARE * max(1.0, float(trailing(rows).mean())))
-
-
-def _champions(champion: Champion) -> _Made:
+def _champions(champion: Champion) -> Expectation:
     """The champion as it ships. Raises ``ValueError`` when it was made on other features than today's."""
     champion.check(HASH)
     state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
     encoding = Encoding.restored(state["encoding"])
-    return _Made(booster, encoding, state["floor"], Gone(**state["gone"]))
+    return Expectation(booster, encoding, state["floor"], Gone(**state["gone"]))
 
 
 def _past(company: Company) -> pd.DataFrame:
@@ -331,22 +209,18 @@ def _at(rows: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
     return rows[rows["as_of"].isin(dates)]
 
 
-def _came(rows: pd.DataFrame) -> Numbers:
-    return rows["came"].to_numpy(dtype=np.float64)
-
-
-def _spreads(outs: _Outs, gone: Gone) -> Spreads:
+def _spreads(outs: Outs, gone: Gone) -> Spreads:
     """Of what came around what was expected, once what was expected of accounts that are gone is put right."""
     rows = pd.concat([rows for _, rows in outs], ignore_index=True)
     expected = gone.right(np.concatenate([expected for expected, _ in outs]), rows)
-    return Spreads.of(expected, _came(rows), rows["gone"].to_numpy(dtype=bool))
+    return Spreads.of(expected, what_came(rows), rows["gone"].to_numpy(dtype=bool))
 
 
-def _held(expected: Numbers, judged: pd.DataFrame, before: _Outs) -> dict[str, float]:
+def _held(expected: Numbers, judged: pd.DataFrame, before: Outs) -> dict[str, float]:
     """How often the judged revenue lay within bounds that were measured before; empty in a short history."""
     if not before:
         return {}
-    came, gone = _came(judged), judged["gone"].to_numpy(dtype=bool)
+    came, gone = what_came(judged), judged["gone"].to_numpy(dtype=bool)
     low, high = _spreads(before, Gone.of(before)).around(expected, gone)
     return {"coverage of 80": float(np.mean((low <= came) & (came <= high)))}
 
@@ -354,11 +228,11 @@ def _held(expected: Numbers, judged: pd.DataFrame, before: _Outs) -> dict[str, f
 def _judgement(
     judged: pd.DataFrame,
     expected: Numbers,
-    baseline: _Made,
+    baseline: Expectation,
     more: dict[str, float],
     seen: "np.ndarray[Any, Any] | None" = None,
 ) -> Judgement:
-    came, plain = _came(judged), baseline.expect(judged)
+    came, plain = what_came(judged), baseline.expect(judged)
     losses, plain_losses = tweedie_losses(expected, came), tweedie_losses(plain, came)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
     return Judgement(
