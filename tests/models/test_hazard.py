@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -10,18 +10,16 @@ import pandas as pd
 import pytest
 
 from features.feature import Feature, features_hash, form
-from features.lives import PERIODS
 from models import hazard
-from models.calibration import jeffreys
 from models.curve import CALENDAR, PERIOD
 from models.folds import closed_before
 from models.known_lives import closed, cut, split
 from models.model import Abstention, Challenger, Champion
-from models.plain_hazards import Bands, PlainHazards
+from models.plain_hazards import Bands
 from models.study import judged_fold, studied
 from models.tuning import Budget, Tuned, tune
+from tests.models.planted_lives import AS_OF, TERM, due_lives, lives, remembered, seasonal
 
-AS_OF = date(2025, 6, 1)
 QUESTION = hazard.Question(
     model="leaving",
     keys=("case",),
@@ -33,31 +31,6 @@ QUESTION = hazard.Question(
     raises="raises the risk",
     lowers="lowers the risk",
 )
-
-
-def lives(cases: int, *, skill: float = 1.5, level: float = -2.5, seed: int = 3, dates: int = 14) -> pd.DataFrame:
-    """Cases at dates 30 days apart; each period the event comes with log-odds ``level + skill × x``."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for back in range(1, dates + 1):
-        x = rng.normal(size=cases)
-        chance = 1 / (1 + np.exp(-(level + skill * x)))
-        came = rng.geometric(chance)
-        seen = min(back, PERIODS)
-        rows.append(
-            pd.DataFrame(
-                {
-                    "case": [f"c{n}" for n in range(cases)],
-                    "as_of": AS_OF - timedelta(days=30 * back),
-                    "x": x,
-                    "noise": rng.normal(size=cases),
-                    "chance": chance,
-                    "periods": np.minimum(came, seen),
-                    "event": came <= seen,
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True)
 
 
 @pytest.fixture(scope="module")
@@ -149,32 +122,6 @@ def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
         hazard.chances(QUESTION, replace(champion(learnt), features_hash="other"), lives(2, dates=1))
 
 
-def seasonal(dates: int, cases: int = 150) -> pd.DataFrame:
-    """Cases at dates 30 days apart, whose event comes in one of three periods from September on, else hardly."""
-    rng = np.random.default_rng(8)
-    rows = []
-    for back in range(1, dates + 1):
-        as_of = AS_OF - timedelta(days=30 * back)
-        seen = min(back, PERIODS)
-        middles = [as_of + timedelta(days=30 * ahead + 15) for ahead in range(seen)]
-        chances = np.array([0.33 if 9 <= middle.month <= 11 else 0.02 for middle in middles])
-        came = rng.random((cases, seen)) < chances
-        first = np.where(came.any(axis=1), came.argmax(axis=1) + 1, seen)
-        rows.append(
-            pd.DataFrame(
-                {
-                    "case": [f"c{n}" for n in range(cases)],
-                    "as_of": as_of,
-                    "x": rng.normal(size=cases),
-                    "noise": rng.normal(size=cases),
-                    "periods": first,
-                    "event": came.any(axis=1),
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True)
-
-
 def test_what_comes_in_one_season_is_expected_in_the_months_of_that_season() -> None:
     made = hazard.learn(QUESTION, seasonal(26), AS_OF, seed=1)
     assert isinstance(made, Challenger)
@@ -222,30 +169,6 @@ def test_empty_and_constant_columns_and_values_never_seen_change_nothing(learnt:
     assert not told["reasons"].str.contains("nothing|always one").any()
 
 
-def due_lives(cases: int, *, seed: int, dates: int) -> pd.DataFrame:
-    """Lives of which three of ten end with a day that is due, in up to 170 days, and hardly any at other times."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for back in range(1, dates + 1):
-        days = rng.integers(0, 170, cases)
-        last = days // 30 + 1
-        came = np.where(rng.random(cases) < 0.3, last, 99)
-        seen = min(back, PERIODS)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "case": [f"c{n}" for n in range(cases)],
-                    "as_of": AS_OF - timedelta(days=30 * back),
-                    "x": days.astype(float),
-                    "noise": rng.normal(size=cases),
-                    "periods": np.minimum(came, seen),
-                    "event": came <= seen,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
 def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
     asked = replace(
         QUESTION, due="x", features=(Feature("x", "term", "days until the term ends", "days"), QUESTION.features[1])
@@ -263,30 +186,6 @@ def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
     scored = hazard.score(asked, champion(made), later, "EUR")
     told = [json.loads(reasons) for reasons in scored["reasons"]]
     assert sum("Days until the term ends" in " ".join(each) for each in told) > 0.9 * len(told)
-
-
-TERM = Bands("x", (30, 90), "Days until the term ends", counts_down=True)
-
-
-def test_the_plain_baseline_counts_days_down_as_months_go_by() -> None:
-    """Three of ten end in the month of a day that is due: before it and after it, hardly any."""
-    plain = PlainHazards.of(TERM, due_lives(4_000, seed=3, dates=8))
-    asked = pd.DataFrame({"x": [5.0, 40.0, 100.0, np.nan]})
-    value, low, high = plain.chances(asked)
-    assert value[0] == pytest.approx([0.3] * PERIODS, abs=0.03)
-    assert value[1] == pytest.approx([0.0] + [0.3] * 5, abs=0.03)
-    assert value[2] == pytest.approx([0.0] * 3 + [0.3] * 3, abs=0.03)
-    assert value[3, 0] == pytest.approx(plain.hazard)
-    assert ((low <= value) & (value <= high)).all()
-    assert (np.diff(value, axis=1) >= 0).all()
-    told = plain.reasons(asked, "left")
-    often = f"{plain.hazards(asked, 0)[0][0]:.0%}"
-    assert told[0] == [
-        f"Days until the term ends: 0 to 30; {often} of such cases left within 30 days; then below 0: under 0.1%"
-    ]
-    often = f"{plain.hazards(asked, 1)[0][1]:.0%}"
-    assert told[1][0].endswith(f"; then 0 to 30: {often}; then below 0: under 0.1%")
-    assert "then" not in told[3][0]
 
 
 def test_what_the_plain_baseline_is_said_to_be_is_what_a_champion_ships() -> None:
@@ -322,36 +221,6 @@ def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -
     rises = np.array(["raises" in " ".join(each) for each in told])
     assert rises[period < 3].mean() > 0.9  # the term lies within the judged months; a usual one is no reason
     assert not rises[period >= 3].any()
-
-
-def test_lives_to_which_nothing_comes_any_more_thin_out_the_later_months_only() -> None:
-    """Three in ten leave in their first month; whoever does not is renewed, and seen to stay for half a year."""
-    seen = pd.DataFrame({"as_of": AS_OF, "periods": [1] * 300 + [PERIODS] * 700, "event": [True] * 300 + [False] * 700})
-    value, low, high = PlainHazards.of(Bands(), seen).chances(seen.head(1))
-    assert value[0] == pytest.approx([0.3] * PERIODS, abs=0.02)
-    rate = 20 * 300 / 4500  # of its 1,000 first and 3,500 later months, as if 20 more months had shown it
-    assert (low[0, 0], high[0, 0]) == pytest.approx(jeffreys(300 + rate, 1_020), rel=0.001)
-
-
-def remembered(cases: int, *, dates: int, seed: int) -> pd.DataFrame:
-    """Lives with twenty numbers that tell an account from all others, and nothing of whether it leaves: one in twenty
-    a month does."""
-    rng = np.random.default_rng(seed)
-    leaves = rng.geometric(0.05, cases)
-    marks = pd.DataFrame(rng.normal(size=(cases, 20)), columns=[f"mark_{n}" for n in range(20)])
-    parts = []
-    for back in range(dates, 0, -1):
-        alive = leaves > dates - back
-        last, seen = leaves[alive] - (dates - back), min(back, PERIODS)
-        parts.append(
-            marks[alive].assign(
-                case=[f"c{seed}-{n}" for n in np.flatnonzero(alive)],
-                as_of=AS_OF - timedelta(days=30 * back),
-                periods=np.minimum(last, seen),
-                event=last <= seen,
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
