@@ -72,10 +72,7 @@ def _atoms(
     start, now = pd.Timestamp(pieces.first[0]), pd.Timestamp(company.as_of)
     mine = held[(held["started"] < now) & ~(held["ended"] <= start)].reset_index(drop=True)
     runs = ~(mine["ended"] < now).to_numpy()
-    leaves, expands = (_scored(mine, frames.get(name)) for name in ("subscription_churn", "expansion"))
-    staying = np.maximum(1.0 - np.nan_to_num(leaves), LEAST)
-    ends = _of_income(mine, now, leaves, rates.ends, rates)
-    grows = _of_income(mine, now, np.minimum(expands / staying, MOST), rates.grows, rates)
+    ends, grows = income_chances(mine, now, frames, rates)
     running = contract_atoms(contract_rows(mine).assign(ended=mine["ended"]), ends, grows, rates.uplift, pieces)
     for amounts in (running.recurring, running.expansion, running.full):
         amounts[~runs] = 0.0
@@ -99,6 +96,23 @@ def _atoms(
     return Atoms.together(running, pending), np.vstack([earned, np.zeros((len(deals), len(past)))])
 
 
+def income_chances(
+    contracts: pd.DataFrame, now: pd.Timestamp, frames: Mapping[str, pd.DataFrame], rates: Rates
+) -> tuple[Numbers, Numbers]:
+    """Contracts (``subscription_id, term``) × ``KNOTS`` after the first: chances that what each brings ends, and that
+    what stays grows; by the scores of the contracts, past rates where there are none."""
+    leaves, expands = (_scored(contracts, frames.get(name)) for name in ("subscription_churn", "expansion"))
+    of_staying = np.minimum(expands / np.maximum(1.0 - np.nan_to_num(leaves), LEAST), MOST)
+    term = np.array((contracts["term"] - now).dt.days, dtype=np.float64)
+    term[term < 0] = np.nan  # it went on past its term: as one that has none
+
+    def chances(told: Numbers, monthly: float) -> Numbers:
+        scored = of_income(told, monthly, rates.replaced, rates.replaced_at_term, term)
+        return np.where(np.isnan(scored), chances_by_rate(monthly, len(contracts)), scored)
+
+    return chances(leaves, rates.ends), chances(of_staying, rates.grows)
+
+
 def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Numbers:
     """Contracts × days that models tell: the scored chances; NaN where there are none."""
     names = ["within_30", "value", "within_180"]
@@ -106,15 +120,6 @@ def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Numbers:
         return np.full((len(contracts), len(names)), np.nan)
     told = scored.drop_duplicates("subscription_id").set_index("subscription_id")
     return np.asarray(told.reindex(contracts["subscription_id"])[names].to_numpy(dtype=np.float64))
-
-
-def _of_income(contracts: pd.DataFrame, now: pd.Timestamp, told: Numbers, monthly: float, rates: Rates) -> Numbers:
-    """Contracts × ``KNOTS`` after the first: chances of what they bring, by those told of the contracts (of growing: of
-    one that stays); by the ``monthly`` rate of the past where there are none."""
-    term = np.array((contracts["term"] - now).dt.days, dtype=np.float64)
-    term[term < 0] = np.nan  # it went on past its term: as one that has none
-    chances = of_income(told, monthly, rates.replaced, rates.replaced_at_term, term)
-    return np.where(np.isnan(chances), chances_by_rate(monthly, len(contracts)), chances)
 
 
 @dataclass(frozen=True)

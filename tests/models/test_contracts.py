@@ -1,8 +1,12 @@
 """The chance that a contract ends with its term, from the curve of the coming months."""
 
-import numpy as np
+from datetime import date
 
-from models.contracts import by_period, due_periods
+import numpy as np
+import pytest
+
+from models.contracts import Contract, Kind, by_period, due_periods
+from tests.features.company_builder import build_company
 
 CURVE = np.array([[0.01, 0.02, 0.30, 0.31, 0.32, 0.33]])
 
@@ -20,3 +24,20 @@ def test_a_term_beyond_the_curve_or_none_has_no_chance() -> None:
     assert np.isnan(periods).all()
     assert np.isnan(by_period(np.repeat(CURVE, 4, axis=0), periods)).all()
     assert by_period(np.zeros((0, 6)), np.zeros(0)).size == 0
+
+
+@pytest.mark.parametrize(("kind", "comes_to"), [("ends", {"left"}), ("expands", {"grown"})])
+def test_the_event_comes_to_those_that_leave_or_grow_and_not_to_those_that_are_renewed(
+    kind: Kind, comes_to: set[str]
+) -> None:
+    held = []
+    for name, mrr in (("left", None), ("renewed", 100.0), ("grown", 150.0)):
+        own = {"account_id": name, "subscription_id": name, "product_id": "P", "mrr": 100.0, "started_at": "2023-01-10"}
+        held.append({**own, "ended_at": "2024-03-10"})
+        if mrr:
+            held.append({**own, "subscription_id": f"{name} on", "mrr": mrr, "started_at": "2024-03-10"})
+    names = ("left", "renewed", "grown")
+    company = build_company(date(2024, 9, 1), accounts=[{"account_id": name} for name in names], subscriptions=held)
+    lives = Contract(kind)._lives(company)
+    assert set(lives.loc[lives["event"], "subscription_id"]) == comes_to
+    assert set(lives["subscription_id"]) >= set(names)

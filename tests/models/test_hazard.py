@@ -8,9 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from features.feature import Feature, features_hash, form
+from features.lives import PERIODS
 from models import hazard
+from models.calibration import UNCALIBRATED
 from models.curve import CALENDAR, PERIOD
 from models.folds import closed_before
 from models.known_lives import closed, cut, split
@@ -216,6 +219,8 @@ def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -
     assert at_term == pytest.approx(np.full(len(later), 0.3), abs=0.08)
     assert curve[:, -1] == pytest.approx(at_term, abs=0.01)
     told = [json.loads(reasons) for reasons in hazard.score(asked, champion(made), later, "EUR")["reasons"]]
+    learner = hazard._fit(asked, due_lives(300, seed=3, dates=14), 1, UNCALIBRATED, {})
+    assert np.abs(logit(learner.raw(later))).mean() < 0.5  # nothing of the term is left to learn
     named = np.array(["Days until the term ends" in " ".join(each) for each in told])
     assert named[period < 3].mean() > 0.9
     rises = np.array(["raises" in " ".join(each) for each in told])
@@ -336,3 +341,17 @@ def test_few_accounts_with_many_contracts_are_learnt_from_and_studied(accounts: 
     study = hazard.study(asked, rows, seed=1)
     assert not isinstance(study, Abstention)
     assert studied(study, made, seed=1).folds
+
+
+def test_bounds_are_of_dates_that_are_over_and_count_nobody_twice(learnt: Challenger) -> None:
+    """A case at dates a month apart is one: bounds are as wide as four dates leave them, not as narrow as twelve."""
+    bounds, metrics = learnt.state["bounds"]["3"], learnt.judgement.metrics
+    moved = abs(logit(metrics["mean said"]) - logit(metrics["mean happened"]))
+    widths = np.array(bounds["high"]) - np.array(bounds["low"]) - 2 * moved
+    assert widths.min() > 0.36  # of 120 cases a bin; 390 would leave 0.27
+    curve = hazard._fit(QUESTION, lives(300), 1, UNCALIBRATED, {})
+    told = lives(100, dates=6).query("as_of == as_of.min() or as_of == as_of.max()")
+    over = told["as_of"] == told["as_of"].min()  # half a year ago; of the others one month is known
+    late = told.assign(periods=np.where(over, PERIODS, 1), event=over)  # it came to all of them, in the last month
+    high = hazard._bounds([(curve, late)], UNCALIBRATED, 6, 0.0).high
+    assert min(high) > 3.0

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from models.atoms import EDGES, chances_by_rate, contract_atoms, deal_atoms, of_income, within
+from models.number import income_chances
 from models.pieces import MONTHS, WEEKS, Pieces
+from models.rates import Rates
 
 
 @pytest.mark.parametrize("as_of", [date(2024, 6, 5), date(2024, 7, 1), date(2024, 9, 2), date(2024, 3, 31)])
@@ -54,6 +56,30 @@ def test_a_contract_that_nothing_replaces_goes_on_at_its_own_pace_and_then_at_th
         assert own[3] == pytest.approx(1 - 0.94 * 0.98 ** (185 / 30))
     replaced = of_income(told, 0.02, 0.0, 1.0, np.array([20.0]))[0]
     assert replaced[:3] == pytest.approx(1 - (1 - told[0]) * 0.98 ** (np.array([10, 70, 160]) / 30))
+
+
+def test_the_number_takes_scores_of_contracts_where_there_are_some_and_asks_of_those_that_stay_whether_they_grow() -> (
+    None
+):
+    now = pd.Timestamp(2024, 7, 1)
+    names = ["due", "past its term", "unscored"]
+    terms = pd.to_datetime(["2024-07-21", "2024-03-01", None])
+    contracts = pd.DataFrame({"subscription_id": names, "term": terms})
+
+    def scored(*chances: float) -> pd.DataFrame:
+        told = dict(zip(("within_30", "value", "within_180"), chances, strict=True))
+        return pd.DataFrame({"subscription_id": names[:2], **told})
+
+    frames = {"subscription_churn": scored(0.2, 0.2, 0.2), "expansion": scored(0.4, 0.4, 0.4)}
+    rates = Rates(0.02, 0.03, 0.1, {"": 0.2}, 60.0, 1_000.0, {}, {}, replaced=0.0, replaced_at_term=1.0)
+    ends, grows = income_chances(contracts, now, frames, rates)
+    after = np.array([10, 70, 160]) / 30  # months past the term, by when another contract runs
+    assert ends[0, :3] == pytest.approx(1 - 0.8 * 0.98**after)
+    assert grows[0, :3] == pytest.approx(1 - (1 - 0.4 / 0.8) * 0.97**after)
+    assert ends[1, :3] == pytest.approx([0.2] * 3)
+    assert grows[1, :3] == pytest.approx([0.5] * 3)
+    assert ends[2] == pytest.approx(chances_by_rate(0.02, 1)[0])
+    assert grows[2] == pytest.approx(chances_by_rate(0.03, 1)[0])
 
 
 def test_a_contract_that_surely_stays_brings_its_amount_and_one_that_may_end_less() -> None:
