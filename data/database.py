@@ -146,8 +146,21 @@ def _make_folder(url: URL, place: str) -> None:
 
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # Python's own transactions would leave DDL outside of them: see ``_begin``
-    connection.execute("PRAGMA journal_mode = WAL")  # readers go on reading while a night writes
+    _keep_log_aside(connection)
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _keep_log_aside(connection: sqlite3.Connection) -> None:
+    """Make readers able to read while a night writes: the file's journal becomes a write-ahead log, for good.
+
+    SQLite changes a file's journal only while no other connection is at work on it, and does not wait until none is.
+    Until then both journals are safe, readers and writers only wait for each other: so whoever comes next asks again.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # the low byte is the error, the rest its kind
+            raise
 
 
 def _begin(connection: Connection) -> None:

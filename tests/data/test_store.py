@@ -1,6 +1,8 @@
 """The scoring table's database: what is wrong with it is said in one message, and its shape is data.scoring's."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -112,6 +114,27 @@ def test_each_migration_runs_once_though_several_open_at_once(scores_url: str) -
     with open_store(scores_url) as store, store.reading() as connection:
         applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
     assert tuple(applied) == names()
+
+
+def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tmp_path: Path) -> None:
+    """Another writes it the old way: SQLite refuses the change at once, however long a connection would wait."""
+    file = tmp_path / "scores.db"
+    url = f"sqlite:///{file}"
+
+    def journal_as_found() -> str:
+        with closing(sqlite3.connect(file)) as looking:
+            return str(looking.execute("PRAGMA journal_mode").fetchone()[0])
+
+    open_store(url).close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN IMMEDIATE")
+        with open_store(url) as store:
+            assert view(store, "runs").empty
+        assert journal_as_found() == "delete"
+        other.execute("ROLLBACK")
+    open_store(url).close()
+    assert journal_as_found() == "wal"
 
 
 def test_rows_of_before_are_held_out_too_once_migrated(scores_url: str) -> None:
