@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import logit
 
 from features.feature import Feature, features_hash, form
 from features.lives import PERIOD_DAYS, PERIODS
 from models.boosting import Encoding
 from models.calibration import (
+    FARTHEST,
     FLOOR,
     UNCALIBRATED,
     Calibration,
@@ -45,7 +47,7 @@ from models.known_lives import (
     split,
 )
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.plain_hazards import Bands, PlainHazards, best_plain
+from models.plain_hazards import Bands, PlainHazards, best_plain, within
 from models.reasons import Voice, as_json, middle, reasons
 from models.study import Fitted, Range, Study
 
@@ -120,7 +122,8 @@ def learn(
     if isinstance(parts, Abstention):
         return parts
     learnt, judged = cut(lives, parts.judge[0]), lives_at(lives, parts.judge)
-    made, outs = _calibrated(question, learnt, seed, tuned)
+    known, outs = _calibrated(question, learnt, seed, tuned)
+    made = _levelled(question, known, outs, judged)
     came, _ = happened(judged, JUDGED)
     said = made.chances(judged)
     plain = best_plain(question.bands, learnt, judged, float(said[:, JUDGED - 1].mean()))
@@ -128,17 +131,17 @@ def learn(
     whose = judged[question.account].to_numpy()
     judgement = replace(judgement, intervals=intervals(said[:, JUDGED - 1], came, seed, groups=whose))
 
-    final = _fit(question, lives, seed, UNCALIBRATED, tuned)
-    calibrated = _calibration([(made, judged), *outs])
-    apart = [(curve, lives_at(told, parts.apart)) for curve, told in outs]
+    apart = _calibration([(known, judged), *outs])
+    known, outs = replace(known, calibration=apart), _with(outs, apart)
+    levelled = _levelled(question, known, outs, judged)  # the final trees have seen as much of whom they will tell
+    final = _fit(question, lives, seed, levelled.calibration, tuned)
+    told = [(levelled, judged), *((curve, lives_at(part, parts.apart)) for curve, part in outs)]
     moved = level_moved(said[:, JUDGED - 1], came)
     state = {
         "horizon_days": HORIZON_DAYS,
         "encoding": final.encoding.state(),
-        "calibration": calibrated.state(),
-        "bounds": {
-            str(ahead): _bounds([(made, judged), *apart], calibrated, ahead, moved).state() for ahead in HORIZONS
-        },
+        "calibration": final.calibration.state(),
+        "bounds": {str(ahead): _bounds(told, ahead, moved).state() for ahead in HORIZONS},
         "baseline": PlainHazards.of(plain[0], lives).state(),
         "starts": None if final.plain is None else final.plain.state(),
         "usual": middle(lives, question.features),
@@ -202,8 +205,12 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     rows = known.assign(periods=periods, event=known["event"] & same)
 
     def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
-        curve, _ = _calibrated(question, learnt, seed, dict(params))
-        return Fitted(lambda judged: curve.chances(judged)[:, JUDGED - 1], importance(curve.booster))
+        curve, outs = _calibrated(question, learnt, seed, dict(params))
+
+        def said(judged: pd.DataFrame) -> Numbers:
+            return _levelled(question, curve, outs, judged).chances(judged)[:, JUDGED - 1]
+
+        return Fitted(said, importance(curve.booster))
 
     return Study(
         key=question.account,
@@ -280,14 +287,44 @@ def _begins(champion: Champion, rows: pd.DataFrame, month: "NDArray[np.int64]") 
 
 
 def _calibrated(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> tuple[Curve, Outs]:
-    """The curve learnt from lives, put right by what curves that know nothing of an account said of its lives.
+    """The curve learnt from lives, put right by what curves that know nothing of an account said of its lives; and
+    these curves, put right alike.
 
     Trees that learn from a few hundred events remember some of them, and say too little of others and too much of a
     few: by how much is seen where each part of the accounts is told by trees that learnt from the other parts. Trees
     of an earlier date would show it too, but having learnt from less, they remember more, and put too much right.
     """
     outs = _held_out(question, lives, seed, params)
-    return _fit(question, lives, seed, _calibration(outs), params), outs
+    calibration = _calibration(outs)
+    return _fit(question, lives, seed, calibration, params), _with(outs, calibration)
+
+
+def _with(outs: Outs, calibration: Calibration) -> Outs:
+    return [(replace(curve, calibration=calibration), lives) for curve, lives in outs]
+
+
+def _levelled(question: Question, curve: Curve, outs: Outs, told: pd.DataFrame) -> Curve:
+    """The curve with the intercept at which it says of ``told`` together what the curves do that do not know their
+    accounts.
+
+    Whoever is still there has been seen to stay, by the trees too. That tells accounts apart, but it makes all of them
+    safer than they are. Nothing of what becomes of ``told`` is read.
+    """
+    if not outs or told.empty:
+        return curve
+    each = np.array([one.chances(told)[:, JUDGED - 1] for one, _ in outs])
+    strange = np.array([told[question.account].isin(lives[question.account]) for _, lives in outs])
+    strange |= ~strange.any(axis=0)  # nobody has learnt from an account that is new
+    target = float(np.average(each, weights=strange, axis=0).mean())
+    raw, starts = curve.raw(told), curve.starts(told)
+
+    def moved(by: float) -> Calibration:
+        return replace(curve.calibration, intercept=curve.calibration.intercept + by)
+
+    def beyond(by: float) -> float:
+        return float(within(moved(by).apply(raw, starts))[:, JUDGED - 1].mean()) - target
+
+    return replace(curve, calibration=moved(float(brentq(beyond, -FARTHEST, FARTHEST))))
 
 
 def _held_out(question: Question, lives: pd.DataFrame, seed: int, params: dict[str, Any]) -> Outs:
@@ -317,18 +354,16 @@ def _calibration(outs: Outs) -> Calibration:
     return Calibration.fit(raw, events, starts) if 0 < events.sum() < len(events) else UNCALIBRATED
 
 
-def _bounds(outs: Outs, calibration: Calibration, ahead: int, moved: float) -> Calibration:
+def _bounds(told: Outs, ahead: int, moved: float) -> Calibration:
     """Bounds of the chance within so many periods, from lives of dates of which it is known; where they are few, those
     of the judged periods, widened once more."""
-    dates = tuple(closed(pd.concat([lives for _, lives in outs]), ahead)["as_of"].unique())
-    said, came = [], []
-    for curve, lives in outs:
-        known = lives_at(lives, dates)
-        said.append(replace(curve, calibration=calibration).chances(known)[:, ahead - 1])
-        came.append(happened(known, ahead)[0])
-    if sum(map(len, came)) < FEWEST_LIVES:
-        return _bounds(outs, calibration, JUDGED, 2 * moved) if ahead != JUDGED else UNCALIBRATED
-    return Calibration.as_said(np.concatenate(said), np.concatenate(came), moved)
+    dates = tuple(closed(pd.concat([lives for _, lives in told]), ahead)["as_of"].unique())
+    known = [(curve, lives_at(lives, dates)) for curve, lives in told]
+    if sum(len(lives) for _, lives in known) < FEWEST_LIVES:
+        return _bounds(told, JUDGED, 2 * moved) if ahead != JUDGED else UNCALIBRATED
+    said = np.concatenate([curve.chances(lives)[:, ahead - 1] for curve, lives in known])
+    came = np.concatenate([happened(lives, ahead)[0] for _, lives in known])
+    return Calibration.as_said(said, came, moved)
 
 
 def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -> tuple[Numbers, Numbers]:

@@ -88,22 +88,19 @@ def due_lives(cases: int, *, seed: int, dates: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def remembered(cases: int, *, dates: int, seed: int) -> pd.DataFrame:
-    """Lives with twenty numbers that tell an account from all others, and nothing of whether it leaves: one in twenty
-    a month does."""
+def remembered(cases: int, *, dates: int, seed: int, skill: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lives with twenty numbers that tell an account from all others, and nothing of whether it leaves: about one in
+    twenty a month does, likelier by ``skill`` × ``x``; and who is still there at the end, with its true ``chance``."""
     rng = np.random.default_rng(seed)
-    leaves = rng.geometric(0.05, cases)
     marks = pd.DataFrame(rng.normal(size=(cases, 20)), columns=[f"mark_{n}" for n in range(20)])
+    x = rng.normal(size=cases)
+    chance = 1 / (1 + np.exp(-(np.log(0.05 / 0.95) + skill * x)))
+    leaves = rng.geometric(chance)
+    accounts = marks.assign(case=[f"c{seed}-{n}" for n in range(cases)], x=x, chance=chance)
     parts = []
     for back in range(dates, 0, -1):
         alive = leaves > dates - back
         last, seen = leaves[alive] - (dates - back), min(back, PERIODS)
-        parts.append(
-            marks[alive].assign(
-                case=[f"c{seed}-{n}" for n in np.flatnonzero(alive)],
-                as_of=AS_OF - timedelta(days=30 * back),
-                periods=np.minimum(last, seen),
-                event=last <= seen,
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        came = {"periods": np.minimum(last, seen), "event": last <= seen}
+        parts.append(accounts[alive].assign(as_of=AS_OF - timedelta(days=30 * back), **came))
+    return pd.concat(parts, ignore_index=True), accounts[leaves > dates].assign(as_of=AS_OF)

@@ -228,21 +228,41 @@ def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -
     assert not rises[period >= 3].any()
 
 
+MARKS = tuple(Feature(f"mark_{n}", "planted", f"mark {n}", "count") for n in range(20))
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_trees_that_remember_accounts_are_put_right_by_accounts_that_they_do_not_know(seed: int) -> None:
-    marks = tuple(Feature(f"mark_{n}", "planted", f"mark {n}", "count") for n in range(20))
-    asked = replace(QUESTION, features=marks)
-    lives = remembered(400, dates=14, seed=seed)
+    asked = replace(QUESTION, features=MARKS)
+    lives, _ = remembered(400, dates=14, seed=seed)
     made, outs = hazard._calibrated(asked, lives, seed, {})
     assert made.calibration.slope < 0.2  # nothing of what the trees tell apart is believed
-    strangers = remembered(2_000, dates=1, seed=100 + seed)
+    strangers, _ = remembered(2_000, dates=1, seed=100 + seed)
     assert made.chances(strangers)[:, 0].mean() == pytest.approx(0.05, abs=0.015)
     for curve, told in outs:
         assert len(told) > 0
-        assert curve.calibration.slope == 1.0
+        assert curve.calibration.slope == made.calibration.slope
     assert sum(len(told) for _, told in outs) == len(lives)
     assert all(
         not set(one["case"]) & set(two["case"]) for place, (_, one) in enumerate(outs) for _, two in outs[:place]
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_who_was_seen_to_stay_is_not_said_to_be_safer_than_it_is(seed: int) -> None:
+    """Trees that know an account by its marks have seen of all that are still there that they stayed."""
+    asked = replace(QUESTION, features=(QUESTION.features[0], *MARKS))
+    lives, still = remembered(600, dates=14, seed=seed, skill=1.0)
+    known, outs = hazard._calibrated(asked, lives, seed, {})
+    truth = still["chance"].mean()
+    assert known.chances(still)[:, 0].mean() < 0.8 * truth
+    levelled = hazard._levelled(asked, known, outs, still)
+    assert levelled.chances(still)[:, 0].mean() == pytest.approx(truth, rel=0.15)
+    assert levelled.calibration.slope == known.calibration.slope
+    assert hazard._levelled(asked, known, [], still) is known  # a single account: there is nobody else to ask
+    strangers, _ = remembered(600, dates=1, seed=100 + seed, skill=1.0)
+    assert hazard._levelled(asked, known, outs, strangers).calibration.intercept == pytest.approx(
+        known.calibration.intercept, abs=0.15
     )
 
 
@@ -353,5 +373,5 @@ def test_bounds_are_of_dates_that_are_over_and_count_nobody_twice(learnt: Challe
     told = lives(100, dates=6).query("as_of == as_of.min() or as_of == as_of.max()")
     over = told["as_of"] == told["as_of"].min()  # half a year ago; of the others one month is known
     late = told.assign(periods=np.where(over, PERIODS, 1), event=over)  # it came to all of them, in the last month
-    high = hazard._bounds([(curve, late)], UNCALIBRATED, 6, 0.0).high
+    high = hazard._bounds([(curve, late)], 6, 0.0).high
     assert min(high) > 3.0
