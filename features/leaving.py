@@ -4,15 +4,18 @@ Departures are instants, so that every horizon is counted from one of them: who 
 This file looks past a date, as labels do.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from features.clock import Clock
 from features.company import Company
 from features.labels import at_risk, first_purchases, silence_days, windows
 from features.past import days_between, earliest
+from features.spine import account_spine
 
 SILENCE_DAYS = 90
 """Who only orders has not left before it was silent for so long, whatever is usual."""
@@ -54,6 +57,19 @@ def departures(company: Company, spine: ir.Table) -> ir.Table:
     left = ended.filter(ended.event_at >= ended.as_of_at).select("account_id", "as_of", "event_at")
     silent = _silenced(company, able.filter(able.relation == "orders"), spine)
     return ibis.union(left, silent)
+
+
+def as_today(company: Company) -> Company:
+    """The company that means by leaving, at all past dates, what it does on its own date.
+
+    How long a silence counts as leaving is learnt from the past, and grows with it while a history is short. What is
+    learnt from past dates must be what is told tonight; what was told on a past night is held against what counted
+    then.
+    """
+    tonight = account_spine(company, [company.as_of])
+    days = silence_days(company, tonight, SILENCE_DAYS).silence.max().execute()
+    silence = SILENCE_DAYS if pd.isna(days) else int(days)
+    return replace(company, leaving=replace(company.leaving, silence_days=silence))
 
 
 def leaving_ends(company: Company) -> ir.Table:

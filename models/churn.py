@@ -6,8 +6,9 @@ import pandas as pd
 
 from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
+from features.feature import Feature
 from features.labels import at_risk
-from features.leaving import SILENCE_DAYS, departures
+from features.leaving import SILENCE_DAYS, as_today, departures
 from features.lives import lives
 from features.spine import account_spine
 from models import hazard
@@ -17,16 +18,19 @@ from models.model import Abstention, Challenger, Champion, Judgement
 from models.plain_hazards import Bands
 from models.study import Params, Study
 
+DAYS_LEFT = Feature("days_left", "leaving", "days until it counts as gone unless it renews or orders", "days")
+"""To the end of a subscriber's term; of who only orders, until its silence is long enough."""
+
 QUESTION = hazard.Question(
     model="churn",
     keys=("account_id",),
     outcome="left",
-    features=ACCOUNT_FEATURES,
+    features=(*ACCOUNT_FEATURES, DAYS_LEFT),
     categories=ACCOUNT_CATEGORIES,
     bands=Bands("days_since_order", (30, 60, 90, 180), "Days since the last order"),
     raises="raises the risk of leaving",
     lowers="lowers the risk of leaving",
-    due="days_to_term_end",
+    due=DAYS_LEFT.name,
 )
 
 NOT_AT_RISK = "no active subscription and no recent order: it has left already"
@@ -62,10 +66,11 @@ class Churn:
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``churn``: one row per customer; one that has left already has no chance to leave, and says so."""
-        rows = account_rows(company, (company.as_of,))
+        company = as_today(company)
         risk = dated(at_risk(company, account_spine(company, (company.as_of,)), SILENCE_DAYS))
-        staying = rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"])
-        scored = hazard.score(QUESTION, champion, rows[staying], company.currency)
+        rows = account_rows(company, (company.as_of,)).merge(risk[["account_id", "relation", "at_risk"]])
+        staying = rows["at_risk"].astype(bool)
+        scored = hazard.score(QUESTION, champion, _counted_down(rows[staying], company), company.currency)
         gone = pd.DataFrame({"account_id": rows.loc[~staying, "account_id"], "abstained": NOT_AT_RISK})
         gone = gone.assign(horizon_days=HORIZON_DAYS).reindex(columns=scored.columns)
         frame = pd.concat([scored, gone], ignore_index=True) if len(gone) else scored
@@ -74,10 +79,18 @@ class Churn:
 
 def account_lives(company: Company) -> pd.DataFrame:
     """One row per account that could leave and past date: features, ``periods`` seen, ``event``: it left."""
-    dates = life_dates(company)
+    company, dates = as_today(company), life_dates(company)
     spine = past_spine(company, dates)
-    able = at_risk(company, spine, SILENCE_DAYS)
-    able = able.filter(able.at_risk).select("account_id", "as_of", "as_of_at")
+    risk = at_risk(company, spine, SILENCE_DAYS)
+    able = risk.filter(risk.at_risk)
     left = departures(company, spine)
-    seen = labels(lives(able, left, ("account_id",), company.as_of_at), "account_id")
-    return account_rows(company, dates).merge(seen, on=["account_id", "as_of"])
+    seen = lives(able.select("account_id", "as_of", "as_of_at"), left, ("account_id",), company.as_of_at)
+    known = labels(seen.join(able.select("account_id", "as_of", "relation"), ["account_id", "as_of"]), "account_id")
+    return _counted_down(account_rows(company, dates).merge(known, on=["account_id", "as_of"]), company)
+
+
+def _counted_down(rows: pd.DataFrame, company: Company) -> pd.DataFrame:
+    """Rows of features and ``relation`` with ``days_left``."""
+    assert company.leaving.silence_days is not None
+    silent_in = (company.leaving.silence_days - rows["days_since_order"]).where(rows["relation"] == "orders")
+    return rows.assign(days_left=rows["days_to_term_end"].fillna(silent_in)).drop(columns="relation")

@@ -17,7 +17,7 @@ from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.feature import features_hash, form
 from features.labels import at_risk, revenue_after
-from features.leaving import SILENCE_DAYS
+from features.leaving import SILENCE_DAYS, as_today
 from features.spine import account_spine
 from models.album import Album
 from models.boosting import PARAMS, TREES, Encoding
@@ -175,7 +175,7 @@ def _past(company: Company) -> pd.DataFrame:
     spine = account_spine(company, dates)
     rows = account_rows(company, dates)
     money = labels(revenue_after(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
-    risk = labels(at_risk(company, spine, SILENCE_DAYS), "account_id")
+    risk = labels(at_risk(as_today(company), spine, SILENCE_DAYS), "account_id")
     rows = rows.merge(money[["account_id", "as_of", "revenue"]], on=["account_id", "as_of"])
     rows = rows.merge(risk[["account_id", "as_of", "at_risk"]], on=["account_id", "as_of"])
     came, gone = rows["revenue"].clip(lower=0.0), ~rows["at_risk"].astype(bool)
