@@ -30,6 +30,7 @@ QUESTION = hazard.Question(
     bands=Bands("days_since_order", (30, 60, 90, 180), "Days since the last order"),
     raises="raises the risk of leaving",
     lowers="lowers the risk of leaving",
+    ends=True,
     due=DAYS_LEFT.name,
 )
 

@@ -77,6 +77,7 @@ class Contract:
             bands=Bands("contract_days_to_term", (30, 90, 180), "Days until the term ends", counts_down=True),
             raises=f"raises the chance {of_what}",
             lowers=f"lowers the chance {of_what}",
+            ends=True,
             due="contract_days_to_term",
         )
 

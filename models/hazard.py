@@ -90,6 +90,8 @@ class Question:
     lowers: str
     account: str = "account_id"
     """The column that says whose life it is: what is learnt of an account is not tried on itself."""
+    ends: bool = False
+    """Whether the event ends the case, so that whoever is there to be told has been seen to have none."""
     due: str | None = None
     """The feature that counts the days to what is due, where the event may fall on that day."""
 
@@ -305,12 +307,12 @@ def _with(outs: Outs, calibration: Calibration) -> Outs:
 
 def _levelled(question: Question, curve: Curve, outs: Outs, told: pd.DataFrame) -> Curve:
     """The curve with the intercept at which it says of ``told`` together what the curves do that do not know their
-    accounts.
+    accounts; as it is where the event ends no case.
 
     Whoever is still there has been seen to stay, by the trees too. That tells accounts apart, but it makes all of them
     safer than they are. Nothing of what becomes of ``told`` is read.
     """
-    if not outs or told.empty:
+    if not question.ends or not outs or told.empty:
         return curve
     each = np.array([one.chances(told)[:, JUDGED - 1] for one, _ in outs])
     strange = np.array([told[question.account].isin(lives[question.account]) for _, lives in outs])

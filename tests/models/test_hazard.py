@@ -251,7 +251,7 @@ def test_trees_that_remember_accounts_are_put_right_by_accounts_that_they_do_not
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_who_was_seen_to_stay_is_not_said_to_be_safer_than_it_is(seed: int) -> None:
     """Trees that know an account by its marks have seen of all that are still there that they stayed."""
-    asked = replace(QUESTION, features=(QUESTION.features[0], *MARKS))
+    asked = replace(QUESTION, ends=True, features=(QUESTION.features[0], *MARKS))
     lives, still = remembered(600, dates=14, seed=seed, skill=1.0)
     known, outs = hazard._calibrated(asked, lives, seed, {})
     truth = still["chance"].mean()
@@ -259,6 +259,7 @@ def test_who_was_seen_to_stay_is_not_said_to_be_safer_than_it_is(seed: int) -> N
     levelled = hazard._levelled(asked, known, outs, still)
     assert levelled.chances(still)[:, 0].mean() == pytest.approx(truth, rel=0.15)
     assert levelled.calibration.slope == known.calibration.slope
+    assert hazard._levelled(replace(asked, ends=False), known, outs, still) is known
     assert hazard._levelled(asked, known, [], still) is known  # a single account: there is nobody else to ask
     strangers, _ = remembered(600, dates=1, seed=100 + seed, skill=1.0)
     assert hazard._levelled(asked, known, outs, strangers).calibration.intercept == pytest.approx(
