@@ -14,6 +14,8 @@ from features.feature import Feature, features_hash, form
 from features.lives import PERIODS
 from models import hazard
 from models.calibration import UNCALIBRATED
+from models.churn import QUESTION as CHURN
+from models.contracts import Contract
 from models.curve import CALENDAR, PERIOD
 from models.folds import closed_before
 from models.known_lives import closed, cut, split
@@ -265,6 +267,20 @@ def test_who_was_seen_to_stay_is_not_said_to_be_safer_than_it_is(seed: int) -> N
     assert hazard._levelled(asked, known, outs, strangers).calibration.intercept == pytest.approx(
         known.calibration.intercept, abs=0.15
     )
+
+
+def test_a_training_lifts_what_it_says_of_who_was_seen_to_stay() -> None:
+    rows, still = remembered(600, dates=14, seed=1, skill=1.0)
+    said = {}
+    for ends in (False, True):
+        asked = replace(QUESTION, ends=ends, features=(QUESTION.features[0], *MARKS))
+        made = hazard.learn(asked, rows, AS_OF, seed=1)
+        assert isinstance(made, Challenger)
+        said[ends] = (made.judgement.metrics["mean said"], hazard.chances(asked, champion(made), still)[:, 0].mean())
+    assert said[True][0] > 1.1 * said[False][0]
+    assert said[True][1] > 1.1 * said[False][1]
+    assert CHURN.ends
+    assert Contract("ends").asked.ends
 
 
 def test_an_outcome_turned_at_random_within_each_date_leaves_nothing_to_learn() -> None:
