@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from actions.account_margins import with_margin_rate
 from actions.action import Scores, as_candidates, sentences
-from actions.hours import call_costs
-from actions.worth import with_margin_rate
-from features.chances import likely
+from actions.call_capacity import call_costs
 from features.company import Company
+from features.percent import likely
 
 LIFTS_ODDS = 0.15
 """A next step taken now raises the odds of winning by this much: an assumption, until a holdout has outcomes."""

@@ -3,8 +3,8 @@
 import ibis
 import pandas as pd
 
-from actions.diary import mornings
-from actions.quiet_hours import waking_hours
+from actions.call_schedule import mornings
+from actions.send_schedule import waking_hours
 from features.channels import is_phone
 from features.company import Company
 

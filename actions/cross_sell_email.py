@@ -3,8 +3,8 @@
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from features.chances import likely
 from features.company import Company
+from features.percent import likely
 
 LIFTS_ODDS = 0.08
 """An e-mail raises the odds of buying by this much: an assumption, until a holdout has outcomes."""

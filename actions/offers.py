@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from features.company import Company
-from features.owned import owned
+from features.products.ownership import owned
 from features.spine import account_spine
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.hours import call_costs
+from actions.call_capacity import call_costs
 from data.calendar import local_day
-from features.chances import likely
 from features.company import Company
+from features.percent import likely
 
 SAVES = 0.12
 """The share of leaving subscribers whom a call keeps: an assumption, until a holdout has outcomes."""

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from actions.hours import call_costs
-from features.chances import likely
+from actions.call_capacity import call_costs
 from features.company import Company
+from features.percent import likely
 
 LIFTS_ODDS = 0.25
 """A call raises the odds of buying by this much: an assumption, until a holdout has outcomes. The chance p rises by

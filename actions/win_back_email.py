@@ -6,8 +6,8 @@ import ibis
 import pandas as pd
 
 from actions.action import Scores, as_candidates, sentences
-from features.chances import likely
 from features.company import Company
+from features.percent import likely
 
 BRINGS_BACK = 0.02
 """The share of those who would stay away whom an e-mail brings back: an assumption, until a holdout has outcomes."""

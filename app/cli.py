@@ -16,9 +16,11 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from app import checks, night_summary, tables
+from app import check as checks
+from app import night_summary
+from app import published_tables as tables
 from data.errors import GelirError, SettingsError, SourceError
-from data.store import published
+from data.store.views import published
 from flows import settings as told
 
 app = typer.Typer(
@@ -54,8 +56,8 @@ def nightly(
     told.prepare(settings)
     with ExitStack() as held:
         if demo:
-            from flows.demo import make
-            from flows.lanes import two_lanes
+            from app.demo import make
+            from flows.worker_pool import two_lanes
 
             held.enter_context(two_lanes())  # they import what the night needs while the company is made
             make(console.print, settings, if_missing=True)
@@ -63,7 +65,7 @@ def nightly(
 
         begun = Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense stops here
         before = published(tables.store(settings))
-        from flows.ready import ready
+        from flows.startup import ready
 
         with console.status("starting the night …"), ready():
             from flows.nightly import nightly as night
@@ -82,7 +84,7 @@ def train(
     """Train a challenger for every model now; a champion changes only when the challenger is better."""
     settings = told.load(mapping=mapping, source=source, company=company)
     told.prepare(settings)
-    from flows.ready import ready
+    from flows.startup import ready
 
     with console.status("starting the training …"), ready():
         from flows.training import training
@@ -106,11 +108,11 @@ def tune(
         raise SettingsError(f"{minutes} minutes are none", where="--minutes", mend="name more than 0")
     settings = told.load(mapping=mapping, source=source, company=company)
     told.prepare(settings)
-    from flows.ready import ready
+    from flows.startup import ready
 
     with console.status("starting the tuning …"), ready():
         from flows.tuning import tuning
-        from models.tuning import Budget
+        from models.training.tuning import Budget
 
         budget = Budget(trials, 10.0 if minutes is None and trials is None else minutes)
         run_id = tuning(model, budget, as_of.date() if as_of else None, settings)
@@ -128,7 +130,7 @@ def compare(
 ) -> None:
     """Show two versions of a model side by side."""
     settings = told.load(mapping=mapping, company=company, scores=scores)
-    from app import versions
+    from app import model_versions as versions
 
     versions.compare(console, settings, model, first, second)
 
@@ -144,7 +146,7 @@ def champion(
 ) -> None:
     """List a model's versions, or go back to one of them: it is held until released."""
     settings = told.load(mapping=mapping, company=company, scores=scores)
-    from app import versions
+    from app import model_versions as versions
 
     if version is not None:
         versions.choose(console, settings, model, version)
@@ -165,7 +167,7 @@ def replay(
     """Score a night again with the versions that it used, and compare. Nothing is published."""
     settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
     told.prepare(settings)
-    from flows.ready import ready
+    from flows.startup import ready
 
     with console.status("starting the replay …"), ready():
         from flows.replay import replay as again
@@ -201,7 +203,7 @@ def scenario(
 ) -> None:
     """Show what the published number would be if prices, churn, win rates or hiring were others."""
     settings = told.load(scores=scores)
-    from app import scenarios
+    from app import scenario as scenarios
 
     scenarios.show(console, settings, price=price, churn=churn, win=win, hiring=hiring)
 
@@ -243,7 +245,7 @@ def demo(
 ) -> None:
     """Make the demo company: a CRM with planted truth and planted trouble."""
     settings = told.load()
-    from flows.demo import make
+    from app.demo import make
 
     make(console.print, settings, size=size, seed=seed, folder=folder, until=until, if_missing=if_missing)
 
@@ -263,7 +265,7 @@ def prepare() -> None:
     """Make or migrate the databases of Prefect and MLflow, so that no night waits for it. Part of `make install`."""
     settings = told.load()
     told.prepare(settings)
-    from flows.ready import make_databases
+    from flows.startup import make_databases
 
     make_databases(settings)
 

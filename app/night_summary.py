@@ -8,11 +8,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from app.tables import cell, store
+from app.published_tables import cell, store
 from data.lake import Lake
-from data.score_tables import MODEL_RESULTS
-from data.scoring import OUTPUTS
-from data.store import Store, published, view
+from data.outputs.catalogue import OUTPUTS
+from data.outputs.score_tables import MODEL_RESULTS
+from data.store.views import Store, published, view
 from flows.settings import Settings
 
 REASONS_SHOWN = 6

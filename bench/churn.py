@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from bench.churn_repeats import cdnow
 from bench.churn_tables import telco
-from bench.result import COLUMNS, Figures, Rows, Section, measured_on, say
+from bench.harness.result import COLUMNS, Figures, Rows, Section, measured_on, say
 
 SECTIONS: dict[str, Section] = {"telco": telco, "cdnow": cdnow}
 

@@ -1,7 +1,7 @@
 """Who falls silent and who leaves, on two companies as a night reads them.
 
 *Online Retail*: customers known on 2011-09-09; who places no order in the 90 days after. Ours is the hazard of ordering
-again (``models.repeat``), learnt as of that date from monthly dates before it. Beside it, on the same customers and
+again (``models.repeat_order``), learnt as of that date from monthly dates before it. Beside it, on the same customers and
 learnt from the same dates: the rate by days since the last order (the recency baseline), and LightGBM as it comes on
 recency, frequency and money. Dates whose 90 days were not over are not learnt from by the peers; ours sees their first
 months, as lives that go on. That hazards know the time of the year was tried after the level of the 90 days measured
@@ -22,18 +22,18 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from bench.golden import company_at, home
+from bench.harness.company_snapshot import company_at, home
 from data.calendar import first_instant
 from features.company import Company, Leaving
-from features.labels import at_risk
-from features.leaving import SILENCE_DAYS, departures
-from features.lives import lives
+from features.labels.churn import SILENCE_DAYS, departures
+from features.labels.time_to_event import lives
+from features.labels.windows import at_risk
 from features.spine import account_spine
-from models.calibration import Numbers, auc, calibration_error
 from models.churn import Churn
-from models.history import account_rows, learning_dates
+from models.estimators.calibration import Numbers, auc, calibration_error
 from models.model import Abstention, Champion, Model
-from models.repeat import Repeat
+from models.repeat_order import Repeat
+from models.training.rows import account_rows, learning_dates
 
 RETAIL, RETAIL_AT = "rev_online_retail_uci", date(2011, 9, 9)
 RAVEN = "churn_ravenstack_saas"

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.result import Figures, Rows, line
-from models.repeats import RepeatModel, customer_histories, orders_within
+from bench.harness.result import Figures, Rows, line
+from models.estimators.order_counts import RepeatModel, customer_histories, orders_within
 
 FILE = "clv_cdnow/CDNOW_sample.txt"
 START, LEARNT, COUNTED = "1997-01-01", "1997-09-30", "1998-06-30"

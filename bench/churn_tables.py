@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from bench.result import Figures, Rows, line
-from models.calibration import Numbers, auc, calibration_error
-from models.chance import ChanceClassifier
+from bench.harness.result import Figures, Rows, line
+from models.estimators.binary_classifier import ChanceClassifier
+from models.estimators.calibration import Numbers, auc, calibration_error
 
 FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 

@@ -8,7 +8,7 @@ before: the first such night is night 1. ``drift.nights_to_alert`` is the median
 and the worst); ``drift.false_alerts`` the mean number per ``drift.quiet_nights`` nights of one company.
 
 The last rows plant one sign of the change at a time: what of it would have sufficed. The limit of the bands
-(``reports.bands.LIMIT``) was chosen on other seeds (201–220), at other dates.
+(``reports.monitoring.control_limits.LIMIT``) was chosen on other seeds (201–220), at other dates.
 """
 
 import argparse
@@ -23,20 +23,20 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from bench.result import say
+from bench.harness.result import say
 from data.calendar import first_instant
-from data.conform import conform
 from data.contract import TABLES
 from data.demo import write_demo
 from data.demo.regime import SIGNS
-from data.known import as_known
 from data.lake import connect
-from data.report_tables import SCOREBOARD
+from data.outputs.conform import conform
+from data.outputs.report_tables import SCOREBOARD
+from data.point_in_time import as_known
 from features.company import Company
-from reports.alerts import raise_alerts
-from reports.bands import NIGHTS, Band, band
-from reports.drift import flow_drift
-from reports.flows import daily_flows
+from reports.monitoring.alerts import raise_alerts
+from reports.monitoring.control_limits import NIGHTS, Band, band
+from reports.monitoring.daily_volumes import daily_flows
+from reports.monitoring.drift import flow_drift
 
 TIMEZONE = "Europe/Istanbul"
 FIRST_UNTIL = datetime(2026, 1, 1, 12)

@@ -15,7 +15,7 @@ from bench.forecast_online_retail import online_retail
 from bench.forecast_speed import speed
 from bench.forecast_tourism import tourism_quarterly
 from bench.forecast_walmart import walmart
-from bench.result import DATA, say
+from bench.harness.result import DATA, say
 
 Rows = list[list[str]]
 BENCHES: Mapping[str, tuple[str, Callable[[Path, int], tuple[Rows, dict[str, float]]]]] = {

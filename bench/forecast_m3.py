@@ -12,10 +12,10 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from models.forecaster import Forecaster
-from models.histories import Calendar, Numbers
-from models.pool import ask_all
-from models.task import Task
+from models.forecasting.forecaster import Forecaster
+from models.forecasting.local_methods import ask_all
+from models.forecasting.method import Task
+from models.forecasting.series_preparation import Calendar, Numbers
 
 PERIODS = {"MONTHLY": ("M", 12, 18), "QUARTERLY": ("Q", 4, 8), "YEARLY": ("Y", 1, 6), "OTHER": ("Y", 1, 8)}
 MEMBERS = ("seasonal naive", "drift", "ets", "theta", "dynamic theta", "ces", "arima", "prophet", "lightgbm")

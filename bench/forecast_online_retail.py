@@ -10,8 +10,8 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from models.forecaster import Forecaster
-from models.histories import Numbers
+from models.forecasting.forecaster import Forecaster
+from models.forecasting.series_preparation import Numbers
 
 HELD = 12
 SEASON = 52

@@ -11,8 +11,8 @@ from time import perf_counter
 import pandas as pd
 
 from bench.forecast_m3 import days
-from models.carried import carry_on, kept
-from models.forecaster import Forecaster
+from models.forecasting.forecaster import Forecaster
+from models.forecasting.saved_state import carry_on, kept
 
 SERIES, HORIZON = 1_000, 12
 

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from models.forecaster import Forecaster
+from models.forecasting.forecaster import Forecaster
 
 HELD = 8
 MEMBERS = (

@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from models.forecaster import Forecaster
+from models.forecasting.forecaster import Forecaster
 
 HELD = 39
 HOLIDAY = 5.0

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.golden import company_at, home
-from bench.result import say
+from bench.harness.company_snapshot import company_at, home
+from bench.harness.result import say
 from data.demo import write_demo
-from reports.leaks import DETECTORS, find_leaks
+from reports.leaks.report import DETECTORS, find_leaks
 
 SEEDS = (31, 32, 33)
 UNTIL = datetime(2026, 6, 17, 12, 30)

@@ -17,7 +17,7 @@ from time import perf_counter, sleep
 
 import psutil
 
-from bench.result import say
+from bench.harness.result import say
 from data.demo import write_demo
 
 UNTIL = datetime(2026, 6, 30, 15, 0)

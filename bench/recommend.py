@@ -32,11 +32,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bench.peers import PEERS, Say
-from bench.result import DATA, say
-from models import ranker
-from models.shelf import Places, Shelf
-from models.shortlist import Most, Shortlist, shortlist
+from bench.harness.peers import PEERS, Say
+from bench.harness.result import DATA, say
+from models.ranking import ranker
+from models.ranking.candidate_generation import Most, Shortlist, shortlist
+from models.ranking.purchase_history import Places, Shelf
 
 TOP = 10
 SEED = 7

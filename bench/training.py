@@ -4,7 +4,7 @@
 night would leave them: orders that grow rare before an account falls silent, subscriptions of a third, tickets. That is
 not counted. The training runs in a process of its own, from those files to a judged and calibrated challenger; its peak
 is the resident memory of that process. ``training.rows`` are the lives it learnt from: of very many accounts the model
-draws a part (``models.history.MOST_ROWS``), all dates of each. Seconds of the processor are told beside those of the
+draws a part (``models.training.rows.MOST_ROWS``), all dates of each. Seconds of the processor are told beside those of the
 clock, which other work on the machine lengthens.
 """
 
@@ -20,7 +20,7 @@ from time import perf_counter, process_time
 
 import duckdb
 
-from bench.result import say
+from bench.harness.result import say
 from data.contract import CONTRACT
 from data.lake import connect
 from features.company import Company

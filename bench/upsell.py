@@ -5,7 +5,7 @@
 
 import argparse
 
-from bench.result import COLUMNS, Figures, Rows, Section, measured_on, say
+from bench.harness.result import COLUMNS, Figures, Rows, Section, measured_on, say
 from bench.upsell_bank import bank
 from bench.upsell_demo import sections as demo
 

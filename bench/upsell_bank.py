@@ -28,10 +28,10 @@ from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from bench.churn_tables import plain_linear, plain_trees
-from bench.result import Figures, Rows, line
-from models.calibration import FLOOR, Numbers, auc, calibration_error
-from models.chance import ChanceClassifier
-from models.level import Level
+from bench.harness.result import Figures, Rows, line
+from models.estimators.binary_classifier import ChanceClassifier
+from models.estimators.calibration import FLOOR, Numbers, auc, calibration_error
+from models.estimators.intercept_tracking import Level
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]

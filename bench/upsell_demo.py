@@ -25,19 +25,19 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from bench.result import Figures, Rows, line
-from bench.won_deals import champion, error_of_bins, known
+from bench.harness.result import Figures, Rows, line
+from bench.harness.won_deals import champion, error_of_bins, known
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
 from data.demo.catalogue import LADDERS, NAMES, RECURRING, sold_from, sold_until
-from features.leaving import new_purchases
-from features.lives import PERIOD_DAYS, PERIODS
+from features.labels.churn import new_purchases
+from features.labels.time_to_event import PERIOD_DAYS, PERIODS
 from flows.settings import Settings
-from models import hazard
-from models.calibration import Numbers, auc
-from models.history import account_rows
+from models.estimators.calibration import Numbers, auc
 from models.model import Abstention
-from models.plain_hazards import within
+from models.survival import hazard_model as hazard
+from models.survival.baseline_hazards import within
+from models.training.rows import account_rows
 from models.upsell import QUESTION, Upsell
 
 UNTIL = datetime(2026, 6, 30, 15, 0)

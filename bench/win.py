@@ -4,9 +4,9 @@
 when none is named.
 
 - *hotel*: bookings that arrive before 2017 are learnt, those of 2017 judged: will it be cancelled? Columns that the
-  protocol of the data leaves out are left out; what ``models.hindsight`` finds in the table as it came is told beside.
+  protocol of the data leaves out are left out; what ``models.evaluation.target_leakage`` finds in the table as it came is told beside.
 - *xeducation*: leads, five folds: will it convert? "Select" is an empty field. The columns that were written after the
-  outcome are those that ``models.hindsight`` finds **in the rows learnt from**, anew in each fold; none is named here.
+  outcome are those that ``models.evaluation.target_leakage`` finds **in the rows learnt from**, anew in each fold; none is named here.
 - *maven*: deals that closed until 2017-09-30 are learnt, in the order in which they closed; those of the fourth quarter
   judged, on what is known at their creation. There is nothing to be learnt; passing is not to claim that there is.
   ``brier_excess`` is over the Brier score of the judged deals' own rate. The win model's word on the same company is
@@ -32,12 +32,12 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from bench.result import DATA, say
-from bench.won_deals import demo_deals, error_of_bins, known, scores
+from bench.harness.result import DATA, say
+from bench.harness.won_deals import demo_deals, error_of_bins, known, scores
 from flows.settings import Settings
-from models.calibration import Numbers, auc, reliability_picture
-from models.chance import AbstainedWarning, ChanceClassifier
-from models.hindsight import Finding, hindsight
+from models.estimators.binary_classifier import AbstainedWarning, ChanceClassifier
+from models.estimators.calibration import Numbers, auc, reliability_picture
+from models.evaluation.target_leakage import Finding, hindsight
 
 LEFT_OUT = ("reservation_status", "reservation_status_date", "assigned_room_type", "booking_changes",
             "required_car_parking_spaces")  # fmt: skip

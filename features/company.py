@@ -10,8 +10,8 @@ from ibis.backends.duckdb import Backend
 
 from data.calendar import first_instant
 from data.contract import TABLES
-from data.costs import Costs, usual_costs
 from data.lake import Step, connect, scan
+from data.mapping.action_costs import Costs, usual_costs
 
 LEAVINGS = ("ends", "not_renewed", "shrinks")
 """What may count as the leaving of a subscriber."""

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from data.lake import Draft
-from features.accounts import account_features
+from features.accounts.table import account_features
 from features.company import Company
-from features.contacts import contact_features
-from features.opportunities import opportunity_features
+from features.contacts.table import contact_features
+from features.opportunities.table import opportunity_features
 from features.spine import account_spine, contact_spine, opportunity_spine
 
 BEFORE_DAYS = 91

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from data.calendar import first_instant, local_day
 from data.contract import CONTACTS, OPPORTUNITIES
-from data.known import as_known
+from data.point_in_time import as_known
 from features.company import Company
-from features.past import recorded_since
+from features.point_in_time import recorded_since
 
 HISTORY_DAYS = 90
 """A past date is worth learning from once the company has this much history before it."""

@@ -4,10 +4,10 @@ from datetime import date
 
 from prefect import flow
 
-from data.store import open_store
+from data.store.views import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import decide, engineer, guarded, learn, publish, read, report, resolve, score, two_at_once, validate
+from flows.tasks import decide, engineer, guarded, learn, publish, read, report, resolve, score, two_at_once, validate
 
 
 @flow(name="nightly", validate_parameters=False, task_runner=two_at_once())

@@ -6,10 +6,10 @@ from datetime import date
 from prefect import flow
 
 from data.errors import StoreError
-from data.store import Store, open_store, view
+from data.store.views import Store, open_store, view
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import compare, engineer, learn, read, resolve, score, two_at_once, validate
+from flows.tasks import compare, engineer, learn, read, resolve, score, two_at_once, validate
 
 
 @flow(name="replay", validate_parameters=False, task_runner=two_at_once())

@@ -13,11 +13,11 @@ from pathlib import Path
 from time import perf_counter
 
 from data.calendar import Moment
-from data.costs import Costs
 from data.errors import SettingsError
 from data.lake import Draft, Lake, Step
-from data.mapping import Mapping, load_mapping
-from data.source import fingerprint, open_source
+from data.mapping.action_costs import Costs
+from data.mapping.mapping import Mapping, load_mapping
+from data.source.source import fingerprint, open_source
 from features.company import Company, Leaving
 from flows.settings import Settings, today
 

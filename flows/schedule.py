@@ -4,8 +4,8 @@ import os
 
 from prefect.schedules import Cron, Schedule
 
-from data.mapping import load_mapping
-from flows.server import server
+from data.mapping.mapping import load_mapping
+from flows.prefect_server import server
 from flows.settings import Settings
 
 

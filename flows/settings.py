@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from data.errors import SettingsError
 from features.company import LEAVINGS
-from flows.complaints import told_once
+from flows.log_filters import told_once
 
 FILE_NAME = "gelir.toml"
 PREFIX = "GELIR_"

@@ -4,12 +4,12 @@ from datetime import date
 
 from prefect import flow
 
-from data.lock import exclusive
-from data.store import open_store
-from flows.lanes import two_lanes
+from data.store.lock import exclusive
+from data.store.views import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import learn, read, resolve, two_at_once, validate
+from flows.tasks import learn, read, resolve, two_at_once, validate
+from flows.worker_pool import two_lanes
 
 
 @flow(name="training", validate_parameters=False, task_runner=two_at_once())

@@ -5,14 +5,14 @@ from datetime import date
 from prefect import flow
 
 from data.errors import SettingsError
-from data.lock import exclusive
-from data.store import open_store
+from data.store.lock import exclusive
+from data.store.views import open_store
 from flows.run import Run
 from flows.settings import Settings, load
-from flows.steps import read, resolve, tune_one, two_at_once, validate
-from models import MODELS
-from models.study import Studied
-from models.tuning import Budget
+from flows.tasks import read, resolve, tune_one, two_at_once, validate
+from models.evaluation.cross_validation import Studied
+from models.registry import MODELS
+from models.training.tuning import Budget
 
 
 @flow(name="tuning", validate_parameters=False, task_runner=two_at_once())

@@ -1,26 +1,16 @@
-"""What is learnt: one model a file, listed here."""
+"""Models: one file per model at the top, the machinery that they call in the rooms below.
 
-from models.churn import Churn
-from models.contracts import Contract
-from models.model import Model
-from models.recommend import Recommend
-from models.repeat import Repeat
-from models.revenue import Revenue
-from models.send_time import SendTime
-from models.upsell import Upsell
-from models.value import Value
-from models.win import Win
-
-MODELS: tuple[Model, ...] = (
-    Churn(),
-    Upsell(),
-    Repeat(),
-    Value(),
-    Recommend(),
-    Revenue(),
-    Contract("ends"),
-    Contract("expands"),
-    SendTime(),
-    Win(),
-)
-"""Every model. What takes long comes first: two processes that share the work are then done at about the same time."""
+registry            every model of the night
+model               the protocol of a model
+survival            time to event: churn, repeat orders, ends and growth of subscriptions, upsell
+deals               how open deals end
+customer_value      expected revenue and lifetime value
+ranking             candidate generation and ranking of products
+forecasting         time-series forecasts, of any series
+revenue             the revenue forecast, bottom-up and top-down
+estimators          estimators that know no company
+evaluation          metrics, time splits, bootstrap, target leakage
+training            champion and challenger, tuning, MLflow
+scoring             published score tables
+plots               figures
+"""

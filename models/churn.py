@@ -4,19 +4,19 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
+from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.feature import Feature
-from features.labels import at_risk
-from features.leaving import SILENCE_DAYS, as_today, departures
-from features.lives import lives
+from features.labels.churn import SILENCE_DAYS, as_today, departures
+from features.labels.time_to_event import lives
+from features.labels.windows import at_risk
 from features.spine import account_spine
-from models import hazard
-from models.history import account_rows, dated, labels, life_dates, past_spine
-from models.known_lives import HORIZON_DAYS
+from models.evaluation.cross_validation import Params, Study
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.plain_hazards import Bands
-from models.study import Params, Study
+from models.survival import hazard_model as hazard
+from models.survival.baseline_hazards import Bands
+from models.survival.censoring import HORIZON_DAYS
+from models.training.rows import account_rows, dated, labels, life_dates, past_spine
 
 DAYS_LEFT = Feature("days_left", "leaving", "days until it counts as gone unless it renews or orders", "days")
 """To the end of a subscriber's term; of who only orders, until its silence is long enough."""

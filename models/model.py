@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 
 from features.company import Company
-from models.album import Album
+from models.plots.figures import Album
 
 EQUAL = 1e-12
 """Losses nearer than this are the same number, written by another sum."""

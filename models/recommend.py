@@ -10,23 +10,30 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from data.score_tables import RECOMMENDATIONS
+from data.outputs.score_tables import RECOMMENDATIONS
 from features.company import Company
 from features.feature import features_hash
-from features.labels import bought_products
-from features.owned import consumed
+from features.labels.windows import bought_products
+from features.products.ownership import consumed
 from features.spine import account_spine, contact_spine, past_dates
-from models import ranker
-from models.album import Album
-from models.calibration import UNCALIBRATED, Calibration, Numbers, calibration_error, log_losses, reliability_picture
-from models.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
-from models.evidence import mean_interval
-from models.folds import Folds, folds
-from models.history import dated
+from models.estimators.calibration import (
+    UNCALIBRATED,
+    Calibration,
+    Numbers,
+    calibration_error,
+    log_losses,
+    reliability_picture,
+)
+from models.evaluation.bootstrap import mean_interval
+from models.evaluation.time_splits import Folds, folds
 from models.model import Abstention, Challenger, Champion, Fold, Judgement
-from models.offer_lists import BASELINE, Lists, compared
-from models.sale import sales
-from models.whys import why_nots, whys
+from models.plots.figures import Album
+from models.ranking import ranker
+from models.ranking.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
+from models.ranking.explanations import why_nots, whys
+from models.ranking.offer_amount import sales
+from models.ranking.ranking_metrics import BASELINE, Lists, compared
+from models.training.rows import dated
 
 HORIZON_DAYS = 90
 EVERY_DAYS, MOST_DATES = 45, 6

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from data.calendar import first_instant
 from features.company import Company
-from features.sends import ANSWER_HOURS, sends
+from features.contacts.sends import ANSWER_HOURS, sends
+from features.contacts.timezones import contact_zones
 from features.spine import contact_spine
-from features.zones import contact_zones
-from models.album import Album
-from models.calibration import auc, log_losses
-from models.evidence import chance_evidence, intervals
-from models.histories import Numbers
-from models.hours import GRID, INPUTS, WEEK, Hours, Personal, design
+from models.estimators.calibration import auc, log_losses
+from models.estimators.hour_of_week import GRID, INPUTS, WEEK, Hours, Personal, design
+from models.evaluation.bootstrap import chance_evidence, intervals
+from models.evaluation.cross_validation import Fitted, Params, Range, Study
+from models.forecasting.series_preparation import Numbers
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.study import Fitted, Params, Range, Study
+from models.plots.figures import Album
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WINDOWS = 3

@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from features.accounts import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
+from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
-from features.labels import first_purchases
-from features.leaving import new_purchases
-from features.lives import lives
-from features.owned import owned
+from features.labels.churn import new_purchases
+from features.labels.time_to_event import lives
+from features.labels.windows import first_purchases
+from features.products.ownership import owned
 from features.spine import account_spine
-from models import hazard, offers
-from models.calibration import Numbers
-from models.eligibility import exclusions
-from models.history import account_rows, dated, labels, life_dates, past_spine
+from models.estimators.calibration import Numbers
+from models.evaluation.cross_validation import Params, Study
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.plain_hazards import Bands
-from models.study import Params, Study
+from models.ranking import next_product as offers
+from models.ranking.eligibility import exclusions
+from models.survival import hazard_model as hazard
+from models.survival.baseline_hazards import Bands
+from models.training.rows import account_rows, dated, labels, life_dates, past_spine
 
 QUESTION = hazard.Question(
     model="upsell",

@@ -8,18 +8,18 @@ from typing import Any
 import pandas as pd
 
 from features.company import Company
-from features.labels import ended
-from features.late import told_late
-from features.opportunities import opportunity_features
-from features.places import UNKNOWN
+from features.labels.windows import ended
+from features.opportunities.late_columns import told_late
+from features.opportunities.table import opportunity_features
+from features.revenue.dimensions import UNKNOWN
 from features.spine import HISTORY_DAYS, opportunity_spine
-from models import deals
-from models.closing import EDGES, Curves
-from models.deal_parts import HORIZON_DAYS
-from models.deals import HASH
-from models.history import EVERY_DAYS, dated, labels
+from models.deals import win_model as deals
+from models.deals.competing_risks import EDGES, Curves
+from models.deals.time_split import HORIZON_DAYS
+from models.deals.win_model import HASH
+from models.evaluation.cross_validation import Params, Study
 from models.model import Abstention, Challenger, Champion, Judgement
-from models.study import Params, Study
+from models.training.rows import EVERY_DAYS, dated, labels
 
 MOST_DATES = 24
 FEWEST_WON = 10

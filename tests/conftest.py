@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bench.result import DATA
+from bench.harness.result import DATA
 
 START_SECONDS = 30
 SHARE_NIGHTS = {

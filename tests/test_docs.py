@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from actions import ACTIONS
+from actions.registry import ACTIONS
 from app.cli import app
-from data.mapping import shipped
-from models import MODELS
-from reports import REPORTS
-from reports.kpis import DEFINITIONS
-from reports.leaks import DETECTORS
+from data.mapping.mapping import shipped
+from models.registry import MODELS
+from reports.kpis.report import DEFINITIONS
+from reports.leaks.report import DETECTORS
+from reports.registry import REPORTS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

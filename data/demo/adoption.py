@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.demo.account_health import Lives
+from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
 from data.demo.catalogue import LADDERS, NAMES, PLATFORM, RECURRING, WEIGHTS, sold_from, sold_until
+from data.demo.deal_stages import sigmoid
 from data.demo.deals import Deals
-from data.demo.journey import sigmoid
-from data.demo.lives import Lives
-from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
-from data.demo.world import World
+from data.demo.population import World
 
 AFFINITY = 1.3
 """How sharply affinities decide the order of products; chance does the rest."""

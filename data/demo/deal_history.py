@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from data.demo.columns import chosen, ids, instants
+from data.demo.calendar import DAY, NEVER, Floats, Ints, Span
+from data.demo.column_makers import chosen, ids, instants
+from data.demo.deal_stages import STAGES
 from data.demo.deals import KINDS, SOURCES, Deals
-from data.demo.journey import STAGES
-from data.demo.rhythm import DAY, NEVER, Floats, Ints, Span
-from data.demo.world import World
+from data.demo.population import World
 
 LOST_REASONS = ("price", "competitor", "no decision", "missing feature", "timing")
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.demo.journey import STAGES, Journeys, cut_short, travel
-from data.demo.lives import Lives
-from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
-from data.demo.world import World
+from data.demo.account_health import Lives
+from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.deal_stages import STAGES, Journeys, cut_short, travel
+from data.demo.population import World
 
 ATTEMPTS = 4
 """Deals of new business that are tried with one account at most."""

@@ -6,7 +6,7 @@ A duplicate takes over part of what happens after it was made, as when two colle
 import numpy as np
 import pandas as pd
 
-from data.demo.notes import Notes
+from data.demo.planted_log import Notes
 
 PEOPLE_SURE, PEOPLE_HARD, COMPANIES_SURE, COMPANIES_HARD = 0.015, 0.006, 0.012, 0.005
 TAKEN_OVER = 0.5

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from data.calendar import first_instant, local_day
+from data.demo.calendar import DAY, NEVER, Ints, Span
 from data.demo.catalogue import NAMES
-from data.demo.columns import ids, seconds_of
+from data.demo.column_makers import ids, seconds_of
+from data.demo.deal_stages import STAGES
 from data.demo.deals import KINDS, Deals
-from data.demo.journey import STAGES
+from data.demo.invoices import Payments
 from data.demo.leaks import NOTICED_DAYS, Given, Promoted, falls
-from data.demo.money import Payments
-from data.demo.rhythm import DAY, NEVER, Ints, Span
 from data.demo.subscriptions import Contracts
 
 MONTH_DAYS = 30.4375

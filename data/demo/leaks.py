@@ -2,7 +2,7 @@
 
 Each plant draws from a stream of its own and changes rows in place, so that the rest of the company is the same with
 and without it. What slips away by itself (seats outgrown, a contraction that nobody answered) is left as it comes;
-``data.demo.leak_truth`` tells what of both there is. Three more leaks are among the troubles (``data.demo.trouble``).
+``data.demo.leak_truth`` tells what of both there is. Three more leaks are among the troubles (``data.demo.data_defects``).
 """
 
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from data.demo.calendar import DAY, NEVER, Floats, Ints, Span
 from data.demo.catalogue import NAMES, PLATFORM, PRICES
-from data.demo.columns import ids, instants, numbers_of, seconds_of
+from data.demo.column_makers import ids, instants, numbers_of, seconds_of
 from data.demo.deals import KINDS, Deals
 from data.demo.orders import PRICE_GROWTH, SEGMENT_DISCOUNT
-from data.demo.rhythm import DAY, NEVER, Floats, Ints, Span
+from data.demo.population import World
 from data.demo.subscriptions import Contracts
-from data.demo.world import World
 
 POLICY = 0.10
 """What an owner may take off on top of the discount of the segment."""

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from data.contract import TABLES
-from data.demo.notes import Notes, keys_of
-from data.demo.rhythm import Span
+from data.demo.calendar import Span
+from data.demo.planted_log import Notes, keys_of
 
 RECENT_DAYS = 90
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from data.demo.account_health import Lives
 from data.demo.adoption import Adoptions
+from data.demo.calendar import DAY, Ints, Span
 from data.demo.catalogue import NAMES, PRICES, RECURRING, WEIGHTS, sold_until
-from data.demo.columns import chosen, ids, instants
-from data.demo.lives import Lives
-from data.demo.rhythm import DAY, Ints, Span
-from data.demo.world import World
+from data.demo.column_makers import chosen, ids, instants
+from data.demo.population import World
 
 CANCELLED_SHARE, RETURNED_SHARE = 0.015, 0.025
 SEGMENT_DISCOUNT, PRICE_GROWTH = (0.0, 0.06, 0.14), 1.035

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.demo.account_health import Lives
 from data.demo.adoption import Adoptions
+from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
 from data.demo.catalogue import NAMES, PLATFORM, PRICES, RECURRING
-from data.demo.columns import chosen, days, ids, instants
-from data.demo.lives import Lives
-from data.demo.rhythm import DAY, NEVER, Bools, Floats, Ints, Span
-from data.demo.world import World
+from data.demo.column_makers import chosen, days, ids, instants
+from data.demo.population import World
 
 PRICE_RISE = 1.03
 """At each renewal of a yearly term."""

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from data.demo.columns import chosen, ids, instants
+from data.demo.account_health import Lives
+from data.demo.calendar import DAY, NEVER, Ints, Span
+from data.demo.column_makers import chosen, ids, instants
 from data.demo.deals import Deals
-from data.demo.lives import Lives
-from data.demo.rhythm import DAY, NEVER, Ints, Span
-from data.demo.world import World
+from data.demo.population import World
 
 PRIORITIES, PRIORITY_SHARES = ("low", "normal", "high", "urgent"), (0.25, 0.5, 0.2, 0.05)
 ANSWERED = 0.7

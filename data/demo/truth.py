@@ -5,15 +5,15 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
+from data.demo.account_health import AT_TERM, RETURNS, Lives
 from data.demo.adoption import Adoptions
+from data.demo.calendar import NEVER, SEASON, Floats, Span, holidays, trend
+from data.demo.campaigns import hours
 from data.demo.catalogue import NAMES, NEEDS, PLATFORM
-from data.demo.columns import chosen, ids, instants
+from data.demo.column_makers import chosen, ids, instants
+from data.demo.deal_stages import CARE_HELPS, PASSES, STAGES, USUAL_DAYS, sigmoid
 from data.demo.deals import KINDS, Deals
-from data.demo.journey import CARE_HELPS, PASSES, STAGES, USUAL_DAYS, sigmoid
-from data.demo.lives import AT_TERM, RETURNS, Lives
-from data.demo.mail import hours
-from data.demo.rhythm import NEVER, SEASON, Floats, Span, holidays, trend
-from data.demo.world import ARCHETYPES, World
+from data.demo.population import ARCHETYPES, World
 
 HELD, UNMOVED, DOG = "persuadable", "indifferent", "sleeping dog"
 

@@ -11,24 +11,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.contract import CONTRACT, TABLES, Kind, Table
+from data.demo.account_health import live
 from data.demo.adoption import adopt
+from data.demo.calendar import NEVER, Span
+from data.demo.campaigns import campaigns_table, consents_table, mailed, plan, touches_table
 from data.demo.catalogue import NAMES, products_table
+from data.demo.data_defects import plant_trouble
 from data.demo.deal_history import deal_tables
 from data.demo.deals import expansions, new_business, renewals, together
+from data.demo.invoices import costs_table, invoices_table, responses_table
 from data.demo.leak_truth import Hidden, leaks_table, seen_leaks
 from data.demo.leaks import forget, give_away, outgrow, overlook, promote, unanswered
-from data.demo.lives import live
-from data.demo.mail import campaigns_table, consents_table, mailed, plan, touches_table
 from data.demo.misleading import note_what_misleads
-from data.demo.money import costs_table, invoices_table, responses_table
 from data.demo.orders import orders_table
+from data.demo.population import make_world
 from data.demo.regime import SIGNS, change_regime
-from data.demo.rhythm import NEVER, Span
 from data.demo.subscriptions import contract, subscriptions_table, usage_table
 from data.demo.support import activities_table, tickets_table
-from data.demo.trouble import plant_trouble
 from data.demo.truth import truth_tables
-from data.demo.world import make_world
 
 ARROW: dict[Kind, pa.DataType] = {
     "text": pa.string(),

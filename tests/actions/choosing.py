@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from actions.choose import decide
-from data.conform import conform
+from actions.decide import decide
 from data.lake import Lake
-from data.score_tables import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS
+from data.outputs.conform import conform
+from data.outputs.score_tables import ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS
+from features.accounts.orders import order_features
 from features.company import Company
-from features.contacts import contact_features
-from features.orders import order_features
+from features.contacts.table import contact_features
 from features.spine import account_spine, contact_spine
 
 Rows = Sequence[Mapping[str, Any]]

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from actions import ACTIONS
+from actions.account_margins import worth
 from actions.action import CANDIDATE_COLUMNS, Scores
-from actions.worth import worth
+from actions.registry import ACTIONS
 from tests.actions.choosing import Choice
 from tests.actions.rows import (
     MAILABLE,

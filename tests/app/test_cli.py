@@ -7,12 +7,12 @@ import pytest
 
 from app.cli import app
 from data.errors import SettingsError, SourceError, StoreError
-from data.publish import publish, record_stopped
-from data.scoring import OUTPUTS
-from data.store import open_store, published
+from data.outputs.catalogue import OUTPUTS
+from data.store.publish import publish, record_stopped
+from data.store.views import open_store, published
 from flows.settings import EXAMPLE, load
 from tests.command_line import ended, gelir, spawned
-from tests.data.scored import outputs, record, write
+from tests.data.store.scored import outputs, record, write
 from tests.flows import small_crm
 
 

@@ -11,7 +11,7 @@ import duckdb
 from data.calendar import Moment
 from data.contract import CONTRACT, TABLES
 from data.lake import Lake, Step
-from data.validate import validate
+from data.validation.validate import validate
 
 MOMENT = Moment(date(2024, 7, 1), date(2024, 7, 3), "UTC")
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]

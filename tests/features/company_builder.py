@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from data.calendar import first_instant
 from data.contract import CONTRACT, TABLES, Table
-from data.known import as_known
 from data.lake import connect
+from data.point_in_time import as_known
 from features.company import Company
 
 Row = Mapping[str, Any]

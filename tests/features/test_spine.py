@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.lake import Lake
-from features.accounts import ACCOUNT_FEATURES, account_features
-from features.clock import offsets
+from features.accounts.table import ACCOUNT_FEATURES, account_features
 from features.company import Company
-from features.contacts import contact_features
+from features.contacts.table import contact_features
 from features.engineer import engineer
 from features.feature import Feature, features_hash
+from features.local_time import offsets
 from features.spine import account_spine, contact_spine, opportunity_spine, past_dates
 from tests.features.random_rows import random_rows
 

@@ -10,9 +10,9 @@ from threading import Thread
 import pytest
 
 from data.demo import write_demo
-from data.store import Store, open_store
-from flows.lanes import two_lanes
+from data.store.views import Store, open_store
 from flows.settings import Settings, load
+from flows.worker_pool import two_lanes
 from tests.command_line import Said, gelir
 from tests.flows import small_crm
 from tests.flows.served import Served, serving

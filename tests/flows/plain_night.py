@@ -3,11 +3,11 @@
 from datetime import date
 
 from data.lake import Step
-from data.store import open_store
-from flows import steps
+from data.store.views import open_store
+from flows import tasks as steps
 from flows.run import Run
 from flows.settings import Settings
-from models import MODELS
+from models.registry import MODELS
 
 
 def plain_night(settings: Settings, as_of: date, *, publishing: bool = True) -> tuple[Run, dict[str, Step]]:

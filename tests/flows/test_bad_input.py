@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from data.errors import BrokenPromise, GelirError, MappingError, SettingsError, SourceError, StoreError
-from data.store import published, runs, view
+from data.store.views import published, runs, view
 from tests.command_line import Said, ended, gelir, spawned
 from tests.flows.conftest import Night
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.costs import USUAL, Costs
 from data.errors import MappingError
+from data.mapping.action_costs import USUAL, Costs
 from flows.run import Run
 from flows.settings import load
 

@@ -2,8 +2,8 @@
 
 import json
 
-from data.store import published, view
-from models import MODELS
+from data.store.views import published, view
+from models.registry import MODELS
 from tests.flows import small_crm
 from tests.flows.conftest import Night
 

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from data.errors import NightRunning
-from data.store import view
+from data.store.views import view
 from tests.command_line import Said, ended, gelir, spawned
 from tests.flows import small_crm
 from tests.flows.conftest import Night
@@ -99,7 +99,7 @@ def test_a_database_that_is_away_for_a_moment_is_tried_again(
 
     from flows.run import Run
     from flows.settings import load
-    from flows.steps import read
+    from flows.tasks import read
 
     small_crm.small_crm(tmp_path / "crm")
     engine = create_engine(postgres_database.replace("postgresql://", "postgresql+psycopg://"))

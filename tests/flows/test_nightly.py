@@ -3,10 +3,10 @@
 import sqlite3
 from pathlib import Path
 
-from data.scoring import OUTPUTS
-from data.store import published, runs, view
-from models import MODELS
-from models.tracking import Tracking
+from data.outputs.catalogue import OUTPUTS
+from data.store.views import published, runs, view
+from models.registry import MODELS
+from models.training.tracking import Tracking
 from tests.command_line import gelir
 from tests.flows.conftest import Night
 

@@ -4,9 +4,9 @@ import json
 
 from data.errors import StoreError, TrackingError
 from data.lake import Lake
-from data.store import published, runs, view
-from models import MODELS
-from models.tracking import Tracking
+from data.store.views import published, runs, view
+from models.registry import MODELS
+from models.training.tracking import Tracking
 from tests.command_line import gelir
 from tests.flows.conftest import Night
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from data.errors import StoreError
-from data.store import open_store, published, view
+from data.store.views import open_store, published, view
 from flows.schedule import every_night
 from flows.settings import load, today
 from tests.command_line import ROOT

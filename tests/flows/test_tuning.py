@@ -3,8 +3,8 @@
 import pytest
 
 from data.errors import SettingsError
-from data.store import published
-from models.tracking import Tracking
+from data.store.views import published
+from models.training.tracking import Tracking
 from tests.command_line import gelir
 from tests.flows.conftest import Night
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from features.company import Company, Leaving
-from features.leaving import as_today, churned
+from features.labels.churn import as_today, churned
 from features.spine import account_spine
 from models.churn import account_lives
 from tests.features.company_builder import build_company

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from models.candidates import candidates
-from models.eligibility import Hindrances, exclusions
 from models.model import Abstention, Challenger, Champion
+from models.ranking.candidates import candidates
+from models.ranking.eligibility import Hindrances, exclusions
+from models.ranking.offer_amount import sales
 from models.recommend import Recommend
-from models.sale import sales
-from tests.models.living_company import company_of
+from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 1)
 PRODUCTS = pd.DataFrame(

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from models.hours import WEEK, Hours, Personal
+from models.estimators.hour_of_week import WEEK, Hours, Personal
+from models.evaluation.cross_validation import Study, studied
 from models.model import Abstention, Challenger, Champion
 from models.send_time import NO_EFFECT, SendTime, best_windows, next_instant
-from models.study import Study, studied
-from tests.models.living_company import company_of
+from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 6)  # a Monday
 OWLS = 70

@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.golden import company_at, home
+from bench.harness.company_snapshot import company_at, home
 from bench.leaks import figures_of, matched
 from data.demo import write_demo
 from features.company import Company
-from reports.kpis import DEFINITIONS, key_figures
-from reports.leaks import DETECTORS, find_leaks
-from reports.recurring_kpis import MOVEMENTS
-from tests.reports.kpi_sql import assert_equal_to_sql, figure
+from reports.kpis.recurring import MOVEMENTS
+from reports.kpis.report import DEFINITIONS, key_figures
+from reports.leaks.report import DETECTORS, find_leaks
+from tests.reports.kpis.kpi_sql import assert_equal_to_sql, figure
 
 UNTIL = datetime(2025, 9, 17, 11, 30)
 

@@ -1,0 +1,1 @@
+"""The resolve step: one record per person and company."""

@@ -1,0 +1,1 @@
+"""The read step: source to contract tables."""

@@ -1,0 +1,1 @@
+"""Where a CRM lies: folders of files and PostgreSQL."""

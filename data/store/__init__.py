@@ -1,0 +1,1 @@
+"""The scoring database: migrations, publishing, views and ledgers."""

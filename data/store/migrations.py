@@ -1,0 +1,66 @@
+"""Migrations: the ordered SQL files of ``data/store/sql``, each applied once, in one transaction with the record that it ran.
+
+A file's text holds on every supported database. A file that was released is never edited: the next one follows it.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from data.errors import StoreError
+
+FOLDER = Path(__file__).with_name("sql")
+RECORD = "schema_migrations"
+LOCK_KEY = 0x47454C4952_01
+"""PostgreSQL's advisory lock of whoever migrates; the bytes spell GELIR."""
+
+
+def names() -> tuple[str, ...]:
+    """Every migration, in the order in which they are applied."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
+
+
+def migrate(engine: Engine, place: str) -> tuple[str, ...]:
+    """Names of the migrations applied now, in order; none when the database is up to date, which writes nothing.
+
+    Raises ``StoreError`` where the database was migrated by a newer program than this.
+    """
+    with engine.connect() as connection:
+        pending = _pending(connection, place)
+    return tuple(name for name in pending if _apply(engine, name, place))
+
+
+def _pending(connection: Connection, place: str) -> tuple[str, ...]:
+    applied: set[str] = set()
+    if inspect(connection).has_table(RECORD):
+        applied = set(connection.execute(text(f"SELECT name FROM {RECORD}")).scalars())
+    newer = sorted(applied - set(names()))
+    if newer:
+        raise StoreError(
+            f"the scoring table was made by a newer version of Gelir: it has {', '.join(newer)}",
+            where=place,
+            mend="run the newer version, or name another scoring table in the setting `scores`",
+        )
+    return tuple(name for name in names() if name not in applied)
+
+
+def _apply(engine: Engine, name: str, place: str) -> bool:
+    """Whether the migration was applied here; another process may have done so since it was found pending."""
+    statements = _statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text(f"CREATE TABLE IF NOT EXISTS {RECORD} (name TEXT NOT NULL PRIMARY KEY)"))
+        if name not in _pending(connection, place):
+            return False
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        connection.execute(text(f"INSERT INTO {RECORD} (name) VALUES (:name)"), {"name": name})
+        return True
+
+
+def _statements(script: str) -> tuple[str, ...]:
+    """The statements of a script: what ends with a semicolon at the end of a line, comment lines left out."""
+    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
+    parts = "\n".join(lines).split(";\n")
+    return tuple(statement for part in parts if (statement := part.strip().removesuffix(";").strip()))

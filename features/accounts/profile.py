@@ -1,0 +1,61 @@
+"""Features of who an account is, and of the season in which it is looked at."""
+
+from math import pi
+
+import ibis.expr.types as ir
+
+from features.company import Company
+from features.feature import Feature
+from features.point_in_time import days_between, past
+
+FEATURES = (
+    Feature("tenure_days", "profile", "days since the account was created", "days"),
+    Feature("employees", "profile", "employees", "people"),
+    Feature("contacts", "profile", "people known there", "people", "contacts"),
+    Feature("contacts_with_email", "profile", "people known there with an e-mail address", "people", "contacts"),
+    Feature(
+        "days_since_contact_added",
+        "profile",
+        "days since a person there was last added",
+        "days",
+        absent="no people known there",
+    ),
+    Feature("season_sin", "profile", "the season (sine of the day of the year)", "season"),
+    Feature("season_cos", "profile", "the season (cosine of the day of the year)", "season"),
+)
+
+CATEGORIES = (
+    Feature("industry", "profile", "industry", "category"),
+    Feature("segment", "profile", "segment", "category"),
+    Feature("region", "profile", "region", "category"),
+)
+
+
+def profile_features(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account and date of the spine: the account's own columns of ``FEATURES`` and ``CATEGORIES``.
+
+    A CRM keeps no history of an account's industry, segment, region or employees: they are as last known.
+    """
+    rows = past(company, spine, "accounts")
+    angle = rows.as_of.day_of_year() * (2 * pi / 365.25)
+    return rows.select(
+        "account_id",
+        "as_of",
+        "employees",
+        "industry",
+        "segment",
+        "region",
+        tenure_days=days_between(rows.created_at, rows.as_of_at),
+        season_sin=angle.sin(),
+        season_cos=angle.cos(),
+    )
+
+
+def people_features(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account and date with any known contact: the contact columns of ``FEATURES``."""
+    rows = past(company, spine, "contacts")
+    return rows.group_by("account_id", "as_of").agg(
+        contacts=rows.count(),
+        contacts_with_email=(rows.email.strip().length() > 0).sum().fill_null(0),
+        days_since_contact_added=rows.age.min(),
+    )

@@ -1,0 +1,70 @@
+"""Facts as they were known at the dates of a spine: the one door through which features see the past."""
+
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from data.contract import TABLES
+from data.point_in_time import as_known
+from features.company import Company
+
+DAY = 86400.0
+
+
+def keys(spine: ir.Table, by: str) -> ir.Table:
+    """One row per distinct ``by`` and date of a spine: what facts are joined to."""
+    return spine.select(by, "as_of", "as_of_at").distinct()
+
+
+def past(company: Company, spine: ir.Table, table: str, by: str = "account_id") -> ir.Table:
+    """The rows of a contract table that each spine row knew, later columns emptied, with their ``age`` in days.
+
+    One row per spine key and known fact. The age is measured from the fact's instant to ``as_of_at`` and is NULL for
+    tables whose rows have no date.
+    """
+    contract = TABLES[table]
+    joined = keys(spine, by).join(company.tables[table], by)
+    known = as_known(joined, contract, joined.as_of_at)
+    return known.mutate(age=age(known, contract.happened_at) if contract.happened_at else ibis.null("float64"))
+
+
+def with_product(company: Company, rows: ir.Table, *columns: str) -> ir.Table:
+    """Spine-joined rows with columns of their product, NULL where the product was not known yet."""
+    products = company.tables["products"].select("product_id", *columns, product_known_at="known_at")
+    joined = rows.left_join(products, "product_id").drop("product_id_right")
+    known = joined.product_known_at.isnull() | (joined.product_known_at < joined.as_of_at)
+    cut = {name: ibis.ifelse(known, joined[name], ibis.null(joined[name].type())) for name in columns}
+    return joined.mutate(**cut).drop("product_known_at")
+
+
+def age(rows: ir.Table, column: str) -> ir.FloatingValue:
+    """Days from an instant (or a day's first instant, UTC) of a spine-joined row to its ``as_of_at``."""
+    return days_between(rows[column], rows.as_of_at)
+
+
+def days_between(earlier: ir.Value, later: ir.Value) -> ir.FloatingValue:
+    """Days from one instant to another, with fractions; negative where the order is turned."""
+    seconds = later.cast("timestamp").epoch_seconds() - earlier.cast("timestamp").epoch_seconds()
+    return seconds / DAY
+
+
+def ratio(part: ir.Value, whole: ir.Value) -> ir.FloatingValue:
+    """A quotient that is NULL where the divisor is not positive."""
+    return ibis.ifelse(whole > 0, part / whole, ibis.null("float64")).cast("float64")
+
+
+def recorded_since(company: Company, table: str) -> datetime | None:
+    """The instant at which the company first knew a row of a table; ``None`` when it never did.
+
+    Before it, no row does not mean nothing happened: it means that nobody wrote it down. It may be asked for once for
+    all dates of a spine: a date lies after it exactly when a row was known before that date.
+    """
+    return earliest(company.tables[table].known_at)
+
+
+def earliest(column: ir.Column) -> datetime | None:
+    """The first of a column of instants (naive UTC); ``None`` where there is none."""
+    first = column.min().execute()
+    return None if pd.isna(first) else first.to_pydatetime()

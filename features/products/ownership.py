@@ -1,0 +1,135 @@
+"""What an account has: products it subscribes to, or bought to keep; and what keeps it from being offered more."""
+
+import ibis
+import ibis.expr.types as ir
+
+from features.company import Company
+from features.opportunities.late_columns import filled_at_the_end
+from features.point_in_time import days_between, past, with_product
+
+KEPT_DAYS = 365
+"""How long something that was ordered, not subscribed to, counts as had."""
+CONSUMED_SHARE = 0.25
+"""A product is consumed, and never owned by ordering it, when this share of its buyers bought it again."""
+PRIOR_BUYERS = 20
+"""How many buyers the company's own share of repeat purchases weighs in a product's."""
+
+
+def owned(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account, date and product ever had:
+    ``account_id, as_of, product_id, family, tier, since, active, how``.
+
+    ``active`` says whether the account has it at that date: an active subscription; or an order within ``KEPT_DAYS``,
+    not all of it returned, of a product that is recurring or that buyers do not usually buy again (``consumed``).
+    ``since`` is when it was first had; ``how`` is *subscription* where any was known, else *order*.
+    """
+    held = past(company, spine, "subscriptions")
+    held = held.filter(held.product_id.notnull())
+    subscribed = held.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
+        since=held.started_at.min(), active=held.ended_at.isnull().any(), subscribed=True
+    )
+    lines = past(company, spine, "orders")
+    lines = lines.filter(lines.status != "cancelled")
+    recent = lines.age <= KEPT_DAYS
+    bought = lines.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
+        since=lines.ordered_at.min(where=lines.status == "placed"),
+        units=lines.quantity.fill_null(1.0).sum(where=recent).fill_null(0.0),
+        placed=((lines.status == "placed") & recent).any(),
+    )
+    bought = bought.filter(bought.since.notnull())
+    rules = consumed(company, spine).select("as_of", "product_id", "consumed")
+    bought = bought.left_join(rules, ["as_of", "product_id"]).drop("as_of_right", "product_id_right")
+    bought = bought.select(
+        "account_id",
+        "as_of",
+        "as_of_at",
+        "product_id",
+        "since",
+        active=bought.placed & (bought.units > 0) & ~bought.consumed.fill_null(False),
+        subscribed=False,
+    )
+    either = ibis.union(subscribed, bought)
+    rows = either.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
+        since=either.since.min(), active=either.active.any(), subscribed=either.subscribed.any()
+    )
+    joined = with_product(company, rows, "family", "tier")
+    return joined.select(
+        "account_id",
+        "as_of",
+        "product_id",
+        "family",
+        "tier",
+        "since",
+        "active",
+        how=ibis.ifelse(joined.subscribed, "subscription", "order"),
+    ).order_by("as_of", "account_id", "product_id")
+
+
+def consumed(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per date and product ordered before it: ``as_of, product_id, buyers, repeat_share, consumed``.
+
+    ``repeat_share`` is the share of its buyers (first order more than ``KEPT_DAYS`` ago, so that they had the time)
+    who bought it again within ``KEPT_DAYS`` on another day, drawn towards the company's own share. A recurring product
+    is never consumed.
+    """
+    dates = spine.select("as_of", "as_of_at").distinct()
+    orders = company.tables["orders"]
+    days = (
+        orders.filter(orders.status == "placed")
+        .select("account_id", "product_id", "known_at", day=lambda t: t.ordered_at.truncate("D"))
+        .group_by("account_id", "product_id", "day")
+        .agg(known_at=lambda t: t.known_at.min())
+    )
+    dated = days.cross_join(dates).filter(lambda t: t.known_at < t.as_of_at)
+    firsts = _first_two(dated)
+    old = days_between(firsts.first_day, firsts.as_of_at) > KEPT_DAYS
+    again = (days_between(firsts.first_day, firsts.second_day) <= KEPT_DAYS).fill_null(False)
+    counts = firsts.group_by("as_of", "as_of_at", "product_id").agg(buyers=old.sum(), again=(old & again).sum())
+    whole = counts.group_by("as_of").agg(all_buyers=counts.buyers.sum(), all_again=counts.again.sum())
+    joined = counts.join(whole, "as_of")
+    usual = (joined.all_again / joined.all_buyers.nullif(0)).fill_null(0.0)
+    shares = joined.select(
+        "as_of",
+        "as_of_at",
+        "product_id",
+        "buyers",
+        repeat_share=(joined.again + PRIOR_BUYERS * usual) / (joined.buyers + PRIOR_BUYERS),
+    )
+    rows = with_product(company, shares, "recurring")
+    return rows.select(
+        "as_of",
+        "product_id",
+        "buyers",
+        "repeat_share",
+        consumed=(rows.repeat_share >= CONSUMED_SHARE) & ~rows.recurring.fill_null(False),
+    )
+
+
+def _first_two(dated: ir.Table) -> ir.Table:
+    """One row per date, account and product: the first two days on which it was ordered."""
+    ranked = dated.mutate(
+        place=ibis.row_number().over(ibis.window(group_by=["as_of", "account_id", "product_id"], order_by="day"))
+    )
+    return ranked.group_by("as_of", "as_of_at", "account_id", "product_id").agg(
+        first_day=ranked.day.min(), second_day=ranked.day.min(where=ranked.place == 1)
+    )
+
+
+def in_open_deals(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account, date and product of a deal that is open at the date: ``account_id, as_of, product_id,
+    since``. None where the source names a deal's product only as it closes.
+    """
+    deals = past(company, spine, "opportunities")
+    deals = deals.filter(deals.product_id.notnull(), deals.closed_at.isnull())
+    if "product_id" in filled_at_the_end(company):
+        deals = deals.filter(ibis.literal(False))
+    rows = deals.group_by("account_id", "as_of", "product_id").agg(since=deals.created_at.min())
+    return rows.order_by("as_of", "account_id", "product_id")
+
+
+def escalated(company: Company, spine: ir.Table) -> ir.Table:
+    """One row per account and date with an escalated ticket that is open at the date: ``account_id, as_of, since``."""
+    tickets = past(company, spine, "tickets")
+    tickets = tickets.filter(tickets.escalated.fill_null(False), tickets.closed_at.isnull())
+    rows = tickets.group_by("account_id", "as_of").agg(since=tickets.opened_at.min())
+    return rows.order_by("as_of", "account_id")

@@ -1,0 +1,1 @@
+"""Revenue as a series, and what brings it."""

@@ -1,0 +1,1 @@
+"""Expected revenue and lifetime value of an account."""

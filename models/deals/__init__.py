@@ -1,0 +1,1 @@
+"""How open deals end: competing risks of won and lost."""

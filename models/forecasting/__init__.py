@@ -1,0 +1,1 @@
+"""Time-series forecasts of any hierarchy: an ensemble with conformal intervals."""

@@ -1,0 +1,26 @@
+"""What is learnt: one model a file, listed here."""
+
+from models.churn import Churn
+from models.expected_revenue import Value
+from models.model import Model
+from models.recommend import Recommend
+from models.repeat_order import Repeat
+from models.revenue_forecast import Revenue
+from models.send_time import SendTime
+from models.subscription_events import Contract
+from models.upsell import Upsell
+from models.win import Win
+
+MODELS: tuple[Model, ...] = (
+    Churn(),
+    Upsell(),
+    Repeat(),
+    Value(),
+    Recommend(),
+    Revenue(),
+    Contract("ends"),
+    Contract("expands"),
+    SendTime(),
+    Win(),
+)
+"""Every model. What takes long comes first: two processes that share the work are then done at about the same time."""

@@ -1,0 +1,1 @@
+"""The revenue forecast: bottom-up and top-down, combined."""

@@ -1,0 +1,1 @@
+"""Scores of the champions, gathered into the published tables."""

@@ -1,0 +1,1 @@
+"""Time to event: discrete-time hazards, their baseline and calibration."""

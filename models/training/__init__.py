@@ -1,0 +1,1 @@
+"""Champion and challenger: training, promotion, tuning and tracking."""

@@ -1,0 +1,34 @@
+"""What detectors of leaks have in common: whose account it is, and how long ago things happened."""
+
+from datetime import date, datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from features.company import Company
+from features.local_time import Clock
+
+MONTH_DAYS = 365.25 / 12
+
+
+def with_owner(company: Company, rows: ir.Table) -> ir.Table:
+    """The rows with their account's ``owner_id``."""
+    owners = company.tables["accounts"].select("account_id", "owner_id")
+    return rows.left_join(owners, "account_id").drop("account_id_right")
+
+
+def ago(company: Company, days: float) -> datetime:
+    """The instant (naive UTC) that lies so many days before the company's date."""
+    return company.as_of_at - timedelta(days=days)
+
+
+def used_since(company: Company, first: date) -> ir.Table:
+    """Usage of the company's days from ``first`` on."""
+    usage = company.tables["usage"]
+    return usage.filter(usage.day >= ibis.literal(first))
+
+
+def clock_since(company: Company, first: date) -> Clock:
+    """The company's clock, right from a day on until its date."""
+    since = datetime.combine(first, datetime.min.time()) - timedelta(days=2)
+    return Clock(company.timezone, since, company.as_of_at + timedelta(days=2))

@@ -1,0 +1,1 @@
+"""How right past scores and forecasts were, drift, and alerts."""

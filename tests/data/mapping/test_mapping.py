@@ -1,0 +1,155 @@
+"""Mappings: what makes sense by itself, and what fits a source. Every offender is named at once."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from data.calendar import Moment
+from data.contract import TABLES
+from data.errors import MappingError
+from data.lake import Lake
+from data.mapping.action_costs import USUAL, Costs
+from data.mapping.binding import is_bare
+from data.mapping.mapping import load_mapping, shipped
+from data.reading.read import read
+from data.source.source import open_source
+
+TOML = '[company]\ntimezone = "UTC"\ncurrency = "EUR"\n'
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(content, encoding="utf-8")
+    return folder
+
+
+def complaint(tmp_path: Path, **sql: str) -> MappingError:
+    """What reading says of a mapping over a source with one table, customers(customer_no, name, city)."""
+    source = write(tmp_path / "crm", customers__csv="Customer No,Name,City\n1,Zo,Ulm\n")
+    mapping = write(tmp_path / "mine", mapping__toml=TOML, **sql)
+    lake = Lake(tmp_path / "lake")
+    with pytest.raises(MappingError) as caught, lake.writing("night", "read") as draft:
+        read(open_source(source), load_mapping(mapping), Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
+    assert caught.value.mend
+    return caught.value
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_mapping_makes_sense_and_says_what_it_is_for(name: str) -> None:
+    mapping = load_mapping(name)
+    assert mapping.name == name
+    assert len(mapping.description) > 80
+    assert set(mapping.sql) <= set(TABLES)
+    assert {"accounts"} <= set(mapping.sql)
+    assert {"orders", "subscriptions"} & set(mapping.sql)
+
+
+def test_the_six_mappings_are_shipped() -> None:
+    assert shipped() == ("demo", "hubspot", "maven", "online_retail", "ravenstack", "salesforce")
+
+
+def test_a_name_that_nobody_ships_is_answered_with_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="did you mean 'salesforce'"):
+        load_mapping("sales_force")
+    with pytest.raises(MappingError, match=r"no mapping\.toml"):
+        load_mapping(tmp_path)
+
+
+def test_every_offender_in_a_folder_is_named_at_once(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        mapping__toml='[company]\ntimezone = "Mars/Base"\n[tolerate]\norder = 0.1\norders = 7\n[colours]\n',
+        account__sql="SELECT 1",
+        repairs__csv="table,column,from,to,why\norders,colour,red,blue,faded\n",
+    )
+    with pytest.raises(MappingError) as caught:
+        load_mapping(tmp_path)
+    for offender in ("Mars/Base", "currency", "'order'; did you mean 'orders'", "orders is 7", "colours"):
+        assert offender in caught.value.what
+    assert "account.sql: the contract has no table 'account'; did you mean 'accounts'" in caught.value.what
+    assert "repairs.csv line 2: orders has no column 'colour'" in caught.value.what
+
+
+def test_costs_are_stated_or_usual_and_never_those_of_another_currency(tmp_path: Path) -> None:
+    def costs(currency: str, stated: str = "", of: str | None = None) -> Costs:
+        toml = TOML.replace("EUR", currency) + (f"[costs]\n{stated}\n" if stated else "")
+        folder = write(tmp_path / "mine", mapping__toml=toml, accounts__sql="SELECT 1 AS account_id")
+        return load_mapping(folder).costs_in(of or currency)
+
+    assert costs("EUR") == USUAL["EUR"]
+    assert costs("EUR", "hour = 90") == replace(USUAL["EUR"], hour=90.0)
+    assert costs("TRY", "hour = 900\nemail = 5.5\nhurdle = 40") == Costs(900.0, 5.5, 40.0)
+    assert costs("TRY", "hour = 900\nemail = 5.5\nhurdle = 40", of="GBP") == USUAL["GBP"]
+    with pytest.raises(MappingError, match=r"\[costs\] lacks hour, hurdle: what they are in TRY is not known"):
+        costs("TRY", "email = 5.5")
+    with pytest.raises(MappingError, match="what an hour and an e-mail cost is not known in JPY"):
+        costs("EUR", "hour = 90", of="JPY")
+    with pytest.raises(MappingError, match=r"knows no day(.|\n)*hour is -1: give an amount of EUR"):
+        costs("EUR", "day = 5\nhour = -1")
+
+
+def test_the_fingerprint_of_a_mapping_follows_its_files(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", mapping__toml=TOML, accounts__sql="SELECT 1 AS account_id")
+    first = load_mapping(folder).fingerprint
+    assert load_mapping(folder).fingerprint == first
+    write(folder, accounts__sql="SELECT 2 AS account_id")
+    assert load_mapping(folder).fingerprint != first
+
+
+def test_a_wrong_column_is_named_with_its_line_and_what_there_is(tmp_path: Path) -> None:
+    error = complaint(
+        tmp_path, accounts__sql="SELECT\n    customer_no AS account_id,\n    town AS region\nFROM customers"
+    )
+    assert "accounts.sql line 3" in error.what
+    assert '"town" not found' in error.what
+    assert "'customers' has customer_no, name, city" in error.what
+
+
+def test_a_wrong_table_is_named_with_the_closest(tmp_path: Path) -> None:
+    error = complaint(tmp_path, accounts__sql="SELECT customer_no AS account_id FROM customer")
+    assert "accounts.sql reads 'customer', which the source lacks; did you mean 'customers'?" in error.what
+
+
+def test_wrong_sql_is_named_with_its_line(tmp_path: Path) -> None:
+    assert "accounts.sql line 2" in complaint(tmp_path, accounts__sql="SELECT 1 AS account_id\nFRM customers x y").what
+
+
+def test_more_than_one_statement_or_none_that_selects_is_refused(tmp_path: Path) -> None:
+    error = complaint(tmp_path, accounts__sql="SELECT 1; SELECT 2", orders__sql="DROP TABLE customers")
+    assert "accounts.sql must be one SELECT; it holds 2 statement(s)" in error.what
+    assert "orders.sql must be one SELECT" in error.what
+
+
+def test_columns_that_the_contract_lacks_or_requires_are_named(tmp_path: Path) -> None:
+    error = complaint(
+        tmp_path,
+        accounts__sql="SELECT customer_no AS account_id, name AS nam FROM customers",
+        orders__sql="SELECT '1' AS order_id, '1' AS line_id FROM customers",
+    )
+    assert "accounts.sql gives 'nam', which the contract's table lacks; did you mean 'name'?" in error.what
+    assert "orders.sql gives no 'amount', which the contract requires" in error.what
+
+
+def test_sql_that_fails_on_the_data_is_named_with_the_value(tmp_path: Path) -> None:
+    error = complaint(
+        tmp_path, accounts__sql="SELECT customer_no AS account_id, CAST(city AS INTEGER) AS employees FROM customers"
+    )
+    assert "accounts.sql fails on the data" in error.what
+    assert "'Ulm'" in error.what
+    assert "TRY_CAST" in error.mend
+
+
+def test_a_plain_look_is_told_from_work() -> None:
+    assert is_bare("-- all\nSELECT a, b AS c FROM t")
+    for sql in (
+        "SELECT a FROM t JOIN u USING (a)",
+        "SELECT sum(a) FROM t",
+        "SELECT DISTINCT a FROM t",
+        "WITH u AS (SELECT 1 AS a) SELECT a FROM u",
+        "SELECT a FROM t UNION ALL SELECT a FROM u",
+        "SELECT row_number() OVER (ORDER BY a) FROM t",
+    ):
+        assert not is_bare(sql)

@@ -1,0 +1,211 @@
+"""The scoring table's database: what is wrong with it is said in one message, and its shape is data.outputs.catalogue's."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Float, inspect, text
+
+from data.errors import StoreError
+from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
+from data.store.database import reach
+from data.store.migrations import FOLDER, RECORD, names
+from data.store.publish import publish, rollback
+from data.store.views import BASES, RUN_RECORDS, TYPES, open_store, view
+from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
+
+VIEWS_OF = (*OUTPUTS, RUNS, PUBLISHED_SCORES)
+
+
+def message_of(url: str) -> str:
+    """What opening the scoring table at a URL says when it fails."""
+    with pytest.raises(StoreError) as caught:
+        open_store(url)
+    assert caught.value.mend
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "cannot be read"),
+        ("scores.db", "cannot be read"),
+        ("postgresql://host:port/name", "cannot be read"),
+        ("mysql://user@host/name", "cannot live in 'mysql'"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+    ],
+)
+def test_a_url_that_makes_no_sense_is_answered_with_two_that_do(url: str, says: str) -> None:
+    told = message_of(url)
+    assert says in told
+    assert "sqlite:///folder/scores.db or postgresql://user:password@host:5432/name" in told
+
+
+def test_an_unreachable_server_is_named_and_its_password_is_not() -> None:
+    told = message_of("postgresql://gelir:s3cret@127.0.0.1:1/scores")
+    assert "postgresql://gelir:***@127.0.0.1:1/scores" in told
+    assert "see that the server runs" in told
+    assert "s3cret" not in told
+
+
+def test_a_password_in_a_broken_url_is_not_repeated() -> None:
+    assert "s3cret" not in message_of("postgresql://gelir:s3cret@host:54x2/scores")
+
+
+def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
+    assert 'database "nowhere" does not exist' in message_of(postgres_url.rpartition("/")[0] + "/nowhere")
+
+
+def test_a_user_who_may_not_make_tables_is_told_what_to_grant(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as owner:
+        owner.execute("DROP ROLE IF EXISTS a_reader")
+        owner.execute("CREATE ROLE a_reader LOGIN")
+    told = message_of(postgres_database.replace("gelir@", "a_reader@"))
+    assert "permission denied" in told
+    assert "GRANT USAGE, CREATE" in told
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    file.write_text("account_id;churn\n" * 100)
+    assert "file is not a database" in message_of(f"sqlite:///{file}")
+    assert file.read_text() == "account_id;churn\n" * 100
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    assert "unable to open database file" in message_of(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    assert "folder of the scoring table cannot be made" in message_of(f"sqlite:///{tmp_path / 'var' / 'scores.db'}")
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'var' / 'deep' / 'scores.db'}") as store:
+        assert view(store, "runs").empty
+
+
+def test_a_read_only_scoring_table_can_be_read_and_says_that_it_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    steps = write(tmp_path, "r1", outputs())
+    with open_store(f"sqlite:///{file}") as store:
+        publish(store, record("r1"), steps, PUBLISHED_AT)
+    with open_store(f"sqlite:///file:{file}?mode=ro&uri=true") as store:
+        assert len(view(store, "account_scores")) == 3
+        with pytest.raises(StoreError, match=r"readonly database(.|\n)*let this user write"):
+            rollback(store, "r1")
+
+
+def test_a_scoring_table_of_a_newer_program_is_refused(scores_url: str) -> None:
+    with open_store(scores_url) as store, store.writing() as connection:
+        connection.execute(text(f"INSERT INTO {RECORD} (name) VALUES ('9999_tomorrow')"))
+    assert "newer version of Gelir: it has 9999_tomorrow" in message_of(scores_url)
+
+
+def test_each_migration_runs_once_though_several_open_at_once(scores_url: str) -> None:
+    with ThreadPoolExecutor(4) as openers:
+        for store in openers.map(open_store, [scores_url] * 4):
+            store.close()
+    with open_store(scores_url) as store, store.reading() as connection:
+        applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
+    assert tuple(applied) == names()
+
+
+def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tmp_path: Path) -> None:
+    """Another writes it the old way: SQLite refuses the change at once, however long a connection would wait."""
+    file = tmp_path / "scores.db"
+    url = f"sqlite:///{file}"
+
+    def journal_as_found() -> str:
+        with closing(sqlite3.connect(file)) as looking:
+            return str(looking.execute("PRAGMA journal_mode").fetchone()[0])
+
+    open_store(url).close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN IMMEDIATE")
+        with open_store(url) as store:
+            assert view(store, "runs").empty
+        assert journal_as_found() == "delete"
+        other.execute("ROLLBACK")
+    open_store(url).close()
+    assert journal_as_found() == "wal"
+
+
+def test_rows_of_before_are_held_out_too_once_migrated(scores_url: str) -> None:
+    """A scoring table of the first release, with a call that its holdout withheld, is opened by this one."""
+    store = reach(scores_url)
+    first, *_ = names()
+    with store.writing() as connection:
+        for statement in (FOLDER / f"{first}.sql").read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
+        for statement in (
+            f"INSERT INTO {RECORD} VALUES ('{first}')",
+            "INSERT INTO run_records (run_id, company, mapping, as_of, status, started_at)"
+            " VALUES ('r1', 'acme', 'demo', '2026-03-02', 'published', '2026-03-02 01:30:00')",
+            "INSERT INTO published_run VALUES (1, 'r1')",
+            "INSERT INTO next_best_actions_by_run (run_id, account_id, action, channel, act_at, expected_value, cost,"
+            " runner_up, holdout) VALUES"
+            " ('r1', 'A1', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', TRUE),"
+            " ('r1', 'A2', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', FALSE)",
+            "INSERT INTO campaign_targets_by_run (run_id, contact_id, campaign_id, consent_evidence, arm)"
+            " VALUES ('r1', 'C1', 'K1', 'granted 2025-03-01 by webform', 'holdout')",
+        ):
+            connection.exec_driver_sql(statement)
+    with open_store(scores_url) as migrated:
+        rows = view(migrated, "next_best_actions").set_index("account_id").astype(object)
+        looked_at = ["action", "channel", "expected_value", "cost", "runner_up", "runner_up_value", "withheld_action"]
+        held, treated = (rows.loc[account, looked_at] for account in ("A1", "A2"))
+        assert held.where(held.notna(), None).tolist() == [
+            "wait", None, 0.0, 0.0, "renewal_call", 12.5, "renewal_call",
+        ]  # fmt: skip
+        assert treated.where(treated.notna(), None).tolist() == [
+            "renewal_call", "call", 12.5, 45.0, "wait", None, None,
+        ]  # fmt: skip
+        assert view(migrated, "campaign_targets")["consent_status"].tolist() == ["granted"]
+
+
+def test_a_migration_that_fails_leaves_nothing(scores_url: str) -> None:
+    """Its last view cannot be made, since a table of that name is there: so none of its tables are made either."""
+    store = reach(scores_url)
+    with store.writing() as connection:
+        connection.execute(text("CREATE TABLE model_results (note TEXT)"))
+    assert "already exists" in message_of(scores_url)
+    assert inspect(store.engine).get_table_names() == ["model_results"]
+
+
+def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
+    """When this fails, data.outputs.catalogue was changed: add a migration to data/store/sql that does the same to the database."""
+    with open_store(scores_url) as store:
+        database = inspect(store.engine)
+        assert set(database.get_view_names()) == {output.name for output in VIEWS_OF}
+        assert set(database.get_table_names()) == {
+            *(table.name for table in BASES.values()),
+            "run_records",
+            "published_run",
+            "ledger_nights",
+            "ledger_scores",
+            "ledger_forecasts",
+            RECORD,
+        }
+        for output in VIEWS_OF:
+            beside = ("run_id", "as_of") if output in OUTPUTS else ()
+            view_columns = [column["name"] for column in database.get_columns(output.name)]
+            assert view_columns == [*output.by_name, *beside], output.name
+        kinds = {**TYPES, "number": Float}  # SQLAlchemy knows SQLite's DOUBLE PRECISION as REAL
+        for output, table in [*((output, BASES[output.name]) for output in OUTPUTS), (RUNS, RUN_RECORDS)]:
+            types = {column["name"]: column["type"] for column in database.get_columns(table.name)}
+            computed = {"current"} if output is RUNS else set()
+            assert set(types) == {*output.by_name, "run_id"} - computed, output.name
+            for column in output.columns:
+                if column.name not in computed:
+                    assert isinstance(types[column.name], kinds[column.kind]), (output.name, column.name)
+            key = database.get_pk_constraint(table.name)["constrained_columns"]
+            assert key == list(dict.fromkeys(("run_id", *output.key))), output.name

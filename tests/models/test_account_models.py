@@ -1,0 +1,259 @@
+"""Churn, upsell, value and win on a company that lives by known rules."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.company import Company
+from models.churn import Churn
+from models.customer_value.lifetime_value import lifetime_scores
+from models.evaluation.cross_validation import Study, judged_fold
+from models.evaluation.time_splits import rolling
+from models.expected_revenue import Value
+from models.model import Abstention, Challenger, Champion, Model
+from models.repeat_order import Repeat
+from models.upsell import Upsell
+from models.win import Win
+from tests.models.small_company import AS_OF, company_of, living_company
+
+CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), Repeat(), Value(), Win())
+ACCOUNTS = 250
+COLUMNS = {"value", "low", "high", "reasons", "horizon_days", "abstained"}
+
+
+def champion_of(challenger: Challenger) -> Champion:
+    return Champion(
+        challenger.model,
+        "1",
+        challenger.judgement.ships,
+        challenger.estimator,
+        json.loads(json.dumps(challenger.state, allow_nan=False)),
+        challenger.features_hash,
+        challenger.trained_as_of,
+    )
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return living_company(ACCOUNTS)
+
+
+@pytest.fixture(scope="module")
+def ten_customers() -> Company:
+    return living_company(accounts=10)
+
+
+@pytest.fixture(scope="module")
+def no_facts() -> Company:
+    return company_of({}, date(2025, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def challengers(company: Company) -> dict[str, Challenger]:
+    learnt = {model.name: model.learn(company) for model in CUSTOMER_MODELS}
+    return {name: each for name, each in learnt.items() if isinstance(each, Challenger)}
+
+
+@pytest.fixture(scope="module")
+def frames(company: Company, challengers: dict[str, Challenger]) -> dict[str, pd.DataFrame]:
+    scored: dict[str, pd.DataFrame] = {}
+    for model in CUSTOMER_MODELS:
+        made = model.score(company, champion_of(challengers[model.name]))
+        assert not isinstance(made, Abstention)
+        scored |= made
+    return scored | {"lifetime_value": lifetime_scores(scored["expected_revenue"], scored["churn"], "EUR")}
+
+
+@pytest.fixture(scope="module")
+def a_month_back(company: Company) -> tuple[Company, Company]:
+    """The company of then, and the company of today without what it has learnt since."""
+    then = AS_OF - timedelta(days=30)
+    cut = {name: table.execute() for name, table in company.tables.items() if company.has(name)}
+    return living_company(ACCOUNTS, as_of=then), company_of(
+        {name: rows.drop(columns="known_at") for name, rows in cut.items()}, then
+    )
+
+
+@pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
+def test_planted_skill_beats_the_plain_baseline(model: Model, challengers: dict[str, Challenger]) -> None:
+    judgement = challengers[model.name].judgement
+    assert judgement.ships == "model"
+    assert judgement.value < judgement.baseline_value
+
+
+def test_churn_ranks_those_who_leave_first(challengers: dict[str, Challenger]) -> None:
+    metrics = challengers["churn"].judgement.metrics
+    assert metrics["auc"] > 0.75
+    assert metrics["auc"] > metrics["baseline auc"]
+
+
+@pytest.mark.parametrize("table", ["churn", "upsell", "repeat", "expected_revenue", "lifetime_value", "win"])
+def test_every_score_has_bounds_that_hold_it_and_reasons_or_says_why_not(
+    frames: dict[str, pd.DataFrame], table: str
+) -> None:
+    frame = frames[table]
+    key = "opportunity_id" if table == "win" else "account_id"
+    assert frame[key].is_unique
+    assert set(frame.columns) >= {key, *COLUMNS}
+    assert (frame["value"].isna() == frame["abstained"].notna()).all()
+    given = frame.dropna(subset=["value"])
+    assert ((given["low"] <= given["value"]) & (given["value"] <= given["high"])).all()
+    assert all(1 <= len(json.loads(reasons)) <= 3 for reasons in given["reasons"])
+    if table in ("churn", "upsell", "repeat"):
+        assert (given["within_30"] <= given["value"]).all()
+        assert (given["value"] <= given["within_180"]).all()
+    if table in ("churn", "upsell", "repeat", "win"):
+        assert given["low"].ge(0).all()
+        assert given["high"].le(1).all()
+    else:
+        assert given["low"].ge(0).all()
+
+
+def test_every_customer_is_in_every_account_frame(frames: dict[str, pd.DataFrame]) -> None:
+    for table in ("churn", "upsell", "expected_revenue", "lifetime_value"):
+        assert list(frames[table]["account_id"]) == list(frames["upsell"]["account_id"])
+
+
+def test_who_has_left_already_gets_no_chance_to_leave(company: Company, frames: dict[str, pd.DataFrame]) -> None:
+    orders = company.tables["orders"].select("account_id", "ordered_at").execute()
+    last = orders.groupby("account_id")["ordered_at"].max()
+    silent = set(last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)])
+    churn = frames["churn"].set_index("account_id")
+    assert silent
+    assert churn.loc[sorted(silent), "abstained"].str.contains("it has left already").all()
+
+
+def test_revenue_comes_in_bounds_about_as_often_as_said(challengers: dict[str, Challenger]) -> None:
+    metrics = challengers["expected_revenue"].judgement.metrics
+    assert 0.65 < metrics["coverage of 80"] < 0.95
+    assert 0.7 < metrics["total expected over came"] < 1.3
+
+
+def test_who_has_left_already_is_worth_what_it_may_bring_in_a_quarter_and_no_more(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    """Nobody who left comes back here."""
+    left = frames["churn"].set_index("account_id")["abstained"].notna()
+    quarter = frames["expected_revenue"].set_index("account_id")["value"]
+    lifetime = frames["lifetime_value"].set_index("account_id")["value"]
+    assert 0 < left.sum() < len(left)
+    assert (lifetime[left] == quarter[left]).all()
+    assert (lifetime[~left] > quarter[~left]).all()
+    assert quarter[left].sum() < 0.01 * quarter.sum()
+
+
+@pytest.fixture(scope="module")
+def sleepers() -> Company:
+    """Large customers that order every ten days, and many small ones that slept for a year before one in twenty-five
+    of them orders in a quarter, for 100."""
+    rng = np.random.default_rng(8)
+    lines = [
+        (f"large-{n:02}", float(day), 900 + 200 * rng.random()) for n in range(60) for day in range(n % 10, 731, 10)
+    ]
+    lines += [(f"small-{n:03}", float(n % 20), 100.0) for n in range(400)]
+    lines += [
+        (f"small-{n:03}", day, 100.0) for n in range(400) for day in (400 + rng.exponential(90 * 25),) if day < 731
+    ]
+    orders = pd.DataFrame(lines, columns=["account_id", "day", "amount"])
+    orders = orders.assign(
+        ordered_at=pd.Timestamp(2023, 1, 1) + pd.to_timedelta(orders["day"], "D"), order_id=orders.index.astype(str)
+    )
+    orders = orders.assign(line_id="1", product_id="P", quantity=1.0, status="placed")
+    names = pd.DataFrame({"account_id": orders["account_id"].unique()})
+    return company_of({"accounts": names, "products": pd.DataFrame({"product_id": ["P"]}), "orders": orders}, AS_OF)
+
+
+def test_what_sleepers_will_bring_is_right_in_all_and_no_floor(sleepers: Company) -> None:
+    learnt = Value().learn(sleepers)
+    assert isinstance(learnt, Challenger)
+    scored = Value().score(sleepers, replace(champion_of(learnt), ships="model"))
+    assert not isinstance(scored, Abstention)
+    expected = scored["expected_revenue"].set_index("account_id")["value"]
+    orders = sleepers.tables["orders"].select("account_id", "ordered_at").execute()
+    last = orders.groupby("account_id")["ordered_at"].max()
+    asleep = last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)]
+    truth = len(asleep) / 25 * 100.0
+    assert expected[asleep].sum() == pytest.approx(truth, rel=0.5)
+    assert expected[asleep].min() > 0.3 * expected[asleep].mean()  # nobody knows who of them comes back
+    assert learnt.state["gone"]["alike"] >= 0.5
+
+
+def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounted_years(
+    frames: dict[str, pd.DataFrame],
+) -> None:
+    quarter = frames["expected_revenue"].set_index("account_id")["value"]
+    lifetime = frames["lifetime_value"].set_index("account_id")["value"]
+    assert (lifetime >= quarter - 0.01).all()
+    assert (lifetime <= 1095 / 90 * quarter + 0.01).all()
+    year = frames["lifetime_value"].set_index("account_id")["lifetime_value_12"]
+    assert ((quarter - 0.01 <= year) & (year <= lifetime + 0.01)).all()
+
+
+def test_a_deal_would_bring_what_deals_brought_over_what_was_known_before(
+    company: Company, frames: dict[str, pd.DataFrame]
+) -> None:
+    """Every amount was planted to grow by a tenth until the deal closes."""
+    amounts = company.tables["opportunities"].select("opportunity_id", "amount").execute()
+    both = frames["win"].merge(amounts, on="opportunity_id")
+    assert (both["expected_amount"] / both["amount"]).median() == pytest.approx(1.0, abs=0.01)
+    assert both["expected_close"].between(AS_OF, AS_OF + timedelta(days=90)).all()
+
+
+def test_only_open_deals_are_scored(company: Company, frames: dict[str, pd.DataFrame]) -> None:
+    deals = company.tables["opportunities"].select("opportunity_id", "closed_at").execute()
+    assert set(frames["win"]["opportunity_id"]) == set(deals.loc[deals["closed_at"].isna(), "opportunity_id"])
+
+
+def test_deals_drawn_by_lot_leave_nothing_to_learn_and_the_base_rate_ships() -> None:
+    company = living_company(ACCOUNTS, skill=0.0)
+    challenger = Win().learn(company)
+    assert isinstance(challenger, Challenger)
+    assert challenger.judgement.ships == "baseline"
+    frame = Win().score(company, champion_of(challenger))
+    assert not isinstance(frame, Abstention)
+    assert frame["win"]["value"].between(0.35, 0.65).all()
+
+
+@pytest.mark.parametrize("model", CUSTOMER_MODELS[:-1], ids=lambda model: model.name)  # their 60 deals do teach
+def test_ten_customers_teach_nothing_and_it_is_said(model: Model, ten_customers: Company) -> None:
+    outcome = model.learn(ten_customers)
+    assert isinstance(outcome, Abstention)
+    assert outcome.why.startswith("needs")
+
+
+@pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
+def test_a_company_without_facts_teaches_nothing_and_it_is_said(model: Model, no_facts: Company) -> None:
+    outcome = model.learn(no_facts)
+    assert isinstance(outcome, Abstention)
+    assert outcome.model == model.name
+
+
+@pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
+def test_what_comes_to_light_later_changes_no_score(
+    model: Model, a_month_back: tuple[Company, Company], challengers: dict[str, Challenger]
+) -> None:
+    champion = champion_of(challengers[model.name])
+    scored, before = (model.score(each, champion) for each in a_month_back)
+    assert not isinstance(scored, Abstention)
+    assert not isinstance(before, Abstention)
+    for table in model.tables:
+        pd.testing.assert_frame_equal(scored[table], before[table])
+
+
+def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company) -> None:
+    study = Value().study(company)
+    assert isinstance(study, Study)
+    learn, day = rolling(study.dates, study.horizon_days, 1)[0]
+    fold, _ = judged_fold(study, learn, day, {})
+    assert fold.metrics["Tweedie deviance"] > 0
+    assert fold.metrics["mean absolute error"] > 0
+    few, _ = judged_fold(study, learn, day, {"trees": 1, "learning_rate": 0.01})
+    assert few.metrics["Tweedie deviance"] != fold.metrics["Tweedie deviance"]
+    tuned = Value().with_params({"trees": 40}).learn(company)
+    assert isinstance(tuned, Challenger)
+    assert tuned.tuned == {"trees": 40}
+    assert tuned.estimator.num_trees() == 40

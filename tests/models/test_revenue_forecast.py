@@ -1,0 +1,262 @@
+"""The revenue forecast of a company whose revenue is known by construction."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.outputs.conform import conform
+from data.outputs.score_tables import REVENUE_FORECAST
+from features.company import Company
+from features.revenue.series import takings
+from models.forecasting.nested_evaluation import learnt_from
+from models.model import Abstention, Challenger, Champion
+from models.revenue.assembly import Number, put_together
+from models.revenue.top_down import MAIN, trees_of
+from models.revenue_forecast import Revenue
+from tests.models.small_company import company_of
+
+AS_OF = date(2025, 1, 15)
+GRAINS = ("month", "week")
+PLACES = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
+
+
+def company(
+    months: int = 24,
+    growth: float = 1.5,
+    as_of: date = AS_OF,
+    windfall: float = 0.0,
+    into: str = "north",
+) -> Company:
+    """An order of every account in every week that grows by a rate; a fourth account began three months ago.
+
+    A windfall is one large order two days before the date, of an account of its own in a region.
+    """
+    rng = np.random.default_rng(4)
+    days = pd.date_range(end=pd.Timestamp(AS_OF), periods=months * 13 // 3, freq="W-WED")
+    orders = []
+    for account, _, _, size in (*PLACES, ("A4", "south", "large", 100.0)):
+        mine = days if account != "A4" else days[-13:]
+        years = (mine - days[0]).days / 365.25
+        season = 1 + 0.2 * np.sin(2 * np.pi * years)
+        amounts = np.round(size * growth**years * season * rng.normal(1, 0.05, len(mine)), 2)
+        orders.append(pd.DataFrame({"account_id": account, "ordered_at": mine, "amount": amounts}))
+    lines = pd.concat(orders, ignore_index=True).assign(product_id="P", status="placed", line_id="1")
+    lines = lines.assign(order_id=lines.index.astype(str))
+    if windfall:
+        lucky = {"order_id": "W", "account_id": "A5", "ordered_at": pd.Timestamp(as_of) - pd.Timedelta(days=2)}
+        lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
+    places = (*PLACES, ("A4", "south", "large", 0), ("A5", into, "large", 0))
+    accounts = pd.DataFrame([{"account_id": a, "region": r, "segment": s} for a, r, s, _ in places])
+    held = pd.DataFrame([{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}])
+    return company_of({"accounts": accounts, "orders": lines, "subscriptions": held}, as_of)
+
+
+def champion_of(challenger: Challenger, **other: object) -> Champion:
+    champion = Champion(
+        challenger.model,
+        "3",
+        challenger.judgement.ships,
+        challenger.estimator,
+        json.loads(json.dumps(challenger.state, allow_nan=False)),
+        challenger.features_hash,
+        challenger.trained_as_of,
+    )
+    return replace(champion, **other)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def grown() -> Company:
+    return company()
+
+
+@pytest.fixture(scope="module")
+def challenger(grown: Company) -> Challenger:
+    learnt = Revenue().learn(grown)
+    assert isinstance(learnt, Challenger)
+    return learnt
+
+
+def number_of(known: Company, champion: Champion) -> Number:
+    scored = Revenue().score(known, champion)
+    assert isinstance(scored, dict)
+    return put_together(known, scored)
+
+
+@pytest.fixture(scope="module")
+def forecast(grown: Company, challenger: Challenger) -> pd.DataFrame:
+    return number_of(grown, champion_of(challenger)).forecast
+
+
+def test_a_company_that_grows_is_forecast_better_than_by_repeating_the_year_before(challenger: Challenger) -> None:
+    judged = challenger.judgement
+    assert judged.ships == "model"
+    assert judged.value < 0.8 * judged.baseline_value
+    assert len(judged.losses) == len(judged.baseline_losses)
+    assert np.mean(judged.losses) == pytest.approx(judged.value)
+    assert {"coverage 80", "total WAPE by month", "baseline total WAPE by week"} <= set(judged.metrics)
+
+
+def test_the_next_year_and_the_next_half_year_are_forecast(forecast: pd.DataFrame) -> None:
+    total = forecast[forecast["node"] == "total"]
+    months, weeks = (total[total["grain"] == grain]["period"].tolist() for grain in ("month", "week"))
+    assert months == [date(2025, 1, 1), *(date(2025, month, 1) for month in range(2, 13))]
+    assert weeks[0] == date(2025, 1, 13)
+    assert len(weeks) == 26
+    assert list(conform(forecast, REVENUE_FORECAST)) == list(REVENUE_FORECAST.by_name)
+
+
+@pytest.mark.parametrize("grain", ["month", "week"])
+@pytest.mark.parametrize("amount", ["point", "recurring", "expansion", "open_deals", "new_deals", "repeat_orders"])
+def test_every_level_adds_up_to_the_total_to_the_cent(forecast: pd.DataFrame, grain: str, amount: str) -> None:
+    mine = forecast[forecast["grain"] == grain].assign(cents=lambda rows: np.round(rows[amount] * 100))
+    assert np.allclose(mine["cents"], mine[amount] * 100, atol=1e-6)  # whole cents
+    sums = mine.pivot_table(index="period", columns="level", values="cents", aggfunc="sum")
+    assert sums.columns.tolist() == ["region", "segment", "total"]
+    assert (sums["segment"] == sums["total"]).all()
+    assert (sums["region"] == sums["total"]).all()
+    north = mine[mine["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
+    assert (north == mine[mine["node"] == "region:north"].set_index("period")["cents"]).all()
+
+
+def test_a_node_of_three_months_is_a_share_of_its_whole_with_wide_bounds_and_says_so(forecast: pd.DataFrame) -> None:
+    months = forecast[(forecast["grain"] == "month") & (forecast["period"] > date(2025, 1, 1))]
+    young, old = (months[months["node"] == f"segment:south/{name}"] for name in ("large", "small"))
+    says = "revenue v3 (share of region=south: 3 periods; 12 are needed to know a season)"
+    assert young["model"].unique().tolist() == [says]
+    assert young["abstained"].isna().all()
+    assert young["point"].to_numpy() == pytest.approx(np.full(11, 900.0), rel=0.6)  # it sells about 200 a week
+    spread = [float(((rows["high_80"] - rows["point"]) / rows["point"]).mean()) for rows in (young, old)]
+    assert spread[0] > 1.5 * spread[1]
+
+
+def test_the_parts_of_every_node_and_period_add_up_to_its_point_to_the_cent(forecast: pd.DataFrame) -> None:
+    parts = forecast[["recurring", "expansion", "open_deals", "new_deals", "repeat_orders"]]
+    assert (np.round(parts.sum(axis=1) * 100) == np.round(forecast["point"] * 100)).all()
+    assert (parts >= 0).to_numpy().all()
+
+
+def test_weeks_and_months_tell_one_story(forecast: pd.DataFrame) -> None:
+    months, weeks = (
+        forecast[(forecast["grain"] == grain) & (forecast["node"] == "total")].set_index("period")["point"]
+        for grain in ("month", "week")
+    )
+    # 13 January to 13 July: weeks are whole, and June's last Monday is the 30th
+    ahead = weeks[(weeks.index >= date(2025, 2, 3)) & (weeks.index < date(2025, 6, 30))].sum()
+    whole = months[[date(2025, month, 1) for month in range(2, 7)]].sum()
+    edges = weeks[date(2025, 1, 27)] + weeks[date(2025, 6, 30)]
+    assert ahead < whole < ahead + edges
+
+
+def test_the_period_under_way_holds_what_is_earned(grown: Company, forecast: pd.DataFrame) -> None:
+    cut = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 1, 1))].set_index("node")
+    after = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 2, 1))].set_index("node")
+    came = takings(grown)
+    known = came.amounts[came.days >= pd.Timestamp("2025-01-01")].sum(axis=0)
+    assert (known > 0).all()
+    for (region, segment), earned in zip(came.places.to_numpy(), known, strict=True):
+        node = f"segment:{region}/{segment}"
+        assert earned < cut.loc[node, "low_95"] + 0.01
+        assert cut.loc[node, "point"] > earned
+    for width in (50, 80, 95):
+        half, whole = ((rows[f"high_{width}"] - rows["point"]).loc["total"] for rows in (cut, after))
+        assert half < whole
+
+
+def test_a_month_that_went_far_better_than_foreseen_is_forecast_no_lower_than_it_stands(challenger: Challenger) -> None:
+    frame = number_of(company(windfall=50_000.0), champion_of(challenger)).forecast
+    for grain, first in (("month", date(2025, 1, 1)), ("week", date(2025, 1, 13))):
+        rows = frame[(frame["grain"] == grain) & (frame["period"] == first)].set_index("node")
+        for node in ("total", "region:north", "segment:north/large"):
+            assert rows.loc[node, "low_95"] >= 50_000.0
+            assert rows.loc[node, "point"] > rows.loc[node, "low_95"]
+
+
+def test_a_place_that_sold_for_the_first_time_this_month_is_part_of_the_total(challenger: Challenger) -> None:
+    frame = number_of(company(windfall=4_000.0, into="west"), champion_of(challenger)).forecast
+    months = frame.query("grain == 'month'").set_index(["node", "period"])
+    west = months.loc["region:west"]
+    assert west["point"].iloc[0] > 4_000.0
+    assert (west["point"].iloc[1:] > 1_000.0).all()
+    assert (west["high_80"] > 1.5 * west["point"]).iloc[1:].all()
+    sums = months.groupby(["period", "level"])["point"].sum().unstack()
+    np.testing.assert_allclose(sums["segment"], sums["total"], atol=1e-6)
+
+
+def test_wider_intervals_hold_narrower_ones_and_none_is_below_nothing(forecast: pd.DataFrame) -> None:
+    told = forecast[forecast["point"].notna()]
+    order = ["low_95", "low_80", "low_50", "point", "high_50", "high_80", "high_95"]
+    assert (np.diff(told[order].to_numpy(), axis=1) >= 0).all()
+    assert (told["low_95"] >= 0).all()
+
+
+def test_what_subscriptions_bring_is_a_part_of_the_point(forecast: pd.DataFrame) -> None:
+    month = forecast[(forecast["grain"] == "month") & forecast["point"].notna()].set_index("node")["recurring"]
+    assert month["total"].to_numpy() == pytest.approx(100.0, abs=0.03)  # none ever ended; pieces are in whole cents
+    assert month["segment:north/small"].to_numpy() == pytest.approx(100.0, abs=0.03)
+    assert set(month["region:south"]) == {0.0}
+
+
+def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company, challenger: Challenger) -> None:
+    plain = Revenue().score(grown, champion_of(challenger, ships="baseline"))
+    assert isinstance(plain, dict)
+    rows = plain["revenue_outlook"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
+    assert set(rows["maker"]) == {"seasonal naive"}
+    orders = grown.tables["orders"].execute()
+    north = orders[orders["account_id"].eq("A2") & orders["ordered_at"].between("2024-03-01", "2024-03-31 23:59")]
+    assert rows.loc["2025-03-01", "point"] == pytest.approx(north["amount"].sum(), rel=0.02)  # and made coherent
+
+
+def test_the_champion_is_judged_only_on_what_it_had_not_learnt(grown: Company, challenger: Challenger) -> None:
+    fresh, old = champion_of(challenger), champion_of(challenger, trained_as_of=date(2024, 10, 15))
+    judged = Revenue().judge(old, grown)
+    assert not isinstance(judged, Abstention)
+    assert len(judged.losses) == len(challenger.judgement.losses)
+    assert 0.1 < np.isnan(judged.losses).mean() < 0.9
+    seen = Revenue().judge(fresh, grown)
+    assert not isinstance(seen, Abstention)
+    assert np.isnan(seen.losses).all()
+    plain = Revenue().judge(champion_of(challenger, ships="baseline"), grown)
+    assert not isinstance(plain, Abstention)
+    assert plain.losses == challenger.judgement.baseline_losses
+
+
+def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_was_trained(
+    grown: Company, challenger: Challenger
+) -> None:
+    told = []
+    for grain in GRAINS:
+        tree = next(tree for tree in trees_of(grown) if tree.key == f"{MAIN} {grain}")
+        told.append(tree.forecaster(grown))
+        told[-1].read(tree.long, tree.leaves)
+    # the last complete month is December, the last complete week that of the 6th of January
+    in_december, on_its_first = (
+        learnt_from(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
+    )
+    over = [[True, True, False, False], [True, False, False, False], [False] * 4]
+    assert in_december.tolist() == on_its_first.tolist() == over
+    assert learnt_from(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
+        [True, False, False, False, False, False, False]
+    ]
+    month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
+    judged = Revenue().judge(month_old, grown)
+    assert not isinstance(judged, Abstention)
+    assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
+    assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
+
+
+def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:
+    young = Revenue().learn(company(months=13))
+    assert isinstance(young, Abstention)
+    assert young.why == "the revenue history holds 13 complete months; 18 are needed to forecast and be judged"
+
+
+def test_there_is_a_picture_of_the_forecast_and_of_the_errors(grown: Company, challenger: Challenger) -> None:
+    assert set(challenger.pictures) == {"revenue", "errors"}
+    drawn = Revenue().picture(grown, champion_of(challenger))
+    assert not isinstance(drawn, Abstention)
+    for fan in (challenger.pictures["revenue"], drawn):
+        assert len(fan.axes[0].collections) == 3

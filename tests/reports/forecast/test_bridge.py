@@ -1,0 +1,308 @@
+"""What moved the number is told cause by cause, of companies in which only one thing happened, and adds up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.contract import CONTRACT
+from data.demo import write_demo
+from data.lake import Lake
+from data.point_in_time import as_known
+from features.company import Company
+from models.model import Challenger, Champion
+from models.revenue.assembly import Number, put_together
+from models.revenue_forecast import Revenue
+from reports.forecast.bridge import CAUSES, MODEL, EarlierNumber, Side, between, bridge
+from tests.features.company_builder import build_company
+from tests.models.small_company import company_of
+from tests.reports.forecast.forecasts import number_of, won_by
+
+SINCE, NOW = date(2024, 6, 5), date(2024, 6, 12)
+DEAL = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-05-01"}
+HELD = {"subscription_id": "S", "account_id": "a", "product_id": "P", "mrr": 300.0, "started_at": "2024-01-01"}
+
+
+def changes(key: str, at: str, **values: Any) -> list[dict[str, Any]]:
+    return [{"opportunity_id": key, "changed_at": at, "field": field, "new_value": str(value)}
+            for field, value in values.items()]  # fmt: skip
+
+
+BORN = changes("D", "2024-05-01", stage="early", amount=5_000, expected_close_at="2024-07-01 00:00:00")
+
+
+def company(as_of: date, **more: Any) -> Company:
+    """An order of 100 every Monday, and what the test adds."""
+    mondays = pd.date_range("2023-01-02", as_of - timedelta(days=1), freq="W-MON")
+    orders = [{"order_id": f"o{i}", "line_id": "1", "account_id": "a", "product_id": "Q", "amount": 100.0,
+               "ordered_at": f"{day:%Y-%m-%d} 09:00", "status": "placed"} for i, day in enumerate(mondays)]  # fmt: skip
+    tables = {"orders": [*orders, *more.pop("orders", [])], **more}
+    return build_company(
+        as_of,
+        accounts=[{"account_id": "a"}, {"account_id": "b"}],
+        products=[{"product_id": "P", "family": "F"}],
+        **tables,
+    )
+
+
+def moved(before: Company, now: Company, again: Number | None = None, **told: Any) -> pd.DataFrame:
+    """The total's bridge."""
+    old, new = number_of(before), number_of(now, **told)
+    sides = (Side(one.atoms, one.grounds) for one in (old, new))
+    last = None if again is None else Side(again.atoms, again.grounds)
+    rows = between(now, *sides, last, before.as_of)
+    adds_up(rows, old, new)
+    return rows[rows["node"] == "total"]
+
+
+def adds_up(rows: pd.DataFrame, before: Number, now: Number) -> None:
+    """What moved is the difference of the published points, to the cent, for the total and every leaf."""
+    points = [
+        one.forecast[one.forecast["grain"] == "month"].set_index(["node", "period"])["point"] for one in (before, now)
+    ]
+    apart = (points[1] - points[0]).dropna()
+    told = rows.groupby(["node", "period"])["amount"].sum().reindex(apart.index).fillna(0.0)
+    known = apart.index.get_level_values("node").isin([*rows["node"], "total"])
+    assert (np.round(told[known] * 100) == np.round(apart[known] * 100)).all()
+    assert set(rows["cause"]) <= set(CAUSES)
+
+
+def by_cause(rows: pd.DataFrame) -> "pd.Series[float]":
+    return rows.groupby("cause")["amount"].sum()
+
+
+QUIET = {"as time passed", "orders came in", "outlook of the series"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "sign", "before", "after"),
+    [
+        ("won", -1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-10", "outcome": "won"}], "opportunity_changes": BORN}),
+        ("won", 1, {"opportunities": [DEAL | {"closed_at": "2024-06-05 08:00", "outcome": "won"}]},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-05 08:00", "outcome": "won"}],
+          "subscriptions": [HELD | {"started_at": "2024-06-10"}]}),
+        ("lost", -1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}], "opportunity_changes": BORN}),
+        ("new", 1, {}, {"opportunities": [DEAL | {"created_at": "2024-06-10"}],
+                        "opportunity_changes": changes("D", "2024-06-10", stage="early", amount=5_000)}),
+        ("new", 1, {}, {"subscriptions": [HELD | {"started_at": "2024-06-10"}]}),
+        ("churned", -1, {"subscriptions": [HELD]}, {"subscriptions": [HELD | {"ended_at": "2024-06-10"}]}),
+        ("expanded", 1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 400.0}]}),
+        ("churned", -1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            HELD | {"subscription_id": "T", "started_at": "2024-06-10", "mrr": 200.0}]}),
+        ("expanded", 1, {"subscriptions": [HELD]},
+         {"subscriptions": [HELD | {"ended_at": "2024-06-10"},
+                            *(HELD | {"subscription_id": key, "started_at": "2024-06-10", "mrr": 200.0}
+                              for key in ("T", "U"))]}),
+        ("churned", -1, {"subscriptions": [HELD, HELD | {"subscription_id": "T"}]},
+         {"subscriptions": [*(HELD | {"subscription_id": key, "ended_at": "2024-06-10"} for key in ("S", "T")),
+                            HELD | {"subscription_id": "U", "started_at": "2024-06-10", "mrr": 400.0}]}),
+        ("amount changed", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", amount=9_000)]}),
+        ("deal moved", 1, {"opportunities": [DEAL], "opportunity_changes": BORN},
+         {"opportunities": [DEAL], "opportunity_changes": [*BORN, *changes("D", "2024-06-10", stage="late")]}),
+        ("data corrected", 1, {}, {"opportunities": [DEAL | {"known_at": datetime(2024, 6, 10)}],
+                                   "opportunity_changes": BORN}),
+        ("data corrected", -1, {"subscriptions": [HELD]}, {}),
+        ("data corrected", 1, {"subscriptions": [HELD]}, {"subscriptions": [HELD | {"mrr": 350.0}]}),
+        ("orders came in", 1, {}, {"orders": [{"order_id": "big", "line_id": "1", "account_id": "b", "product_id": "Q",
+                                               "amount": 9_000.0, "ordered_at": "2024-06-11", "status": "placed"}]}),
+    ],
+)  # fmt: skip
+def test_what_happened_is_the_cause(cause: str, sign: int, before: Any, after: Any) -> None:
+    rows = moved(company(SINCE, **before), company(NOW, **after))
+    told, quiet = by_cause(rows), by_cause(moved(company(SINCE), company(NOW)))
+    assert sign * told[cause] > 20
+    assert set(told.index) <= QUIET | {cause}
+    if cause not in QUIET:
+        assert told.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(told[cause])
+
+
+def test_a_contract_of_another_product_does_not_follow_one_only_because_neither_has_a_family() -> None:
+    held = HELD | {"product_id": "V"}
+    other = held | {"subscription_id": "T", "product_id": "W", "started_at": "2024-06-10", "mrr": 400.0}
+    then = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other])
+    told = by_cause(moved(company(SINCE, subscriptions=[held]), then))
+    assert told["churned"] < -20
+    assert told["new"] > 20
+    assert "expanded" not in told
+    same = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other | {"product_id": "V"}])
+    assert {"churned", "new"}.isdisjoint(by_cause(moved(company(SINCE, subscriptions=[held]), same)).index)
+
+
+def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
+    """A lost deal takes its own amount, less what the series, which are believed by two fifths, make up for it."""
+    lost = DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}
+    before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    told = by_cause(moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN)))
+    atoms = number_of(before).atoms
+    expected = atoms.loc[atoms["kind"] == "deal", "ahead"].sum()
+    assert told["lost"] == pytest.approx(-expected * (1 - 0.4), rel=0.05)
+    rows = moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN))
+    assert rows.loc[rows["cause"] == "lost", "evidence"].iloc[1].startswith("1 of them: D -")
+
+
+def test_what_a_model_thinks_of_a_stage_is_no_change_of_the_amount() -> None:
+    """The deal moves on, so that it is likelier to be won, and then of less of its amount: only the amount of the
+    company's own records is the amount."""
+    late, dearer = (changes("D", "2024-06-10", **change) for change in ({"stage": "late"}, {"amount": 9_000}))
+    before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    for change, brings, cause in ((late, 4_000.0, "deal moved"), (dearer, 9_000.0, "amount changed")):
+        now = company(NOW, opportunities=[DEAL], opportunity_changes=[*BORN, *change])
+        old = number_of(before, won_by("D", 0.3, 5_000.0))
+        new = number_of(now, won_by("D", 0.6 if cause == "deal moved" else 0.3, brings))
+        rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+        adds_up(rows, old, new)
+        told = by_cause(rows[rows["node"] == "total"])
+        assert told[cause] > 100
+        assert set(told.index) & {"deal moved", "amount changed"} == {cause}
+
+
+def test_what_a_deal_would_bring_is_the_models_and_its_amount_the_companys() -> None:
+    then = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
+    less, whole = (number_of(then, won_by("D", 0.5, brings)).atoms for brings in (4_000.0, 5_000.0))
+    deals = [atoms[atoms["kind"] == "deal"] for atoms in (less, whole)]
+    assert set(deals[0]["amount"]) == {5_000.0}
+    assert deals[0]["open_deals"].to_numpy() == pytest.approx(0.8 * deals[1]["open_deals"].to_numpy())
+
+
+def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    before, now = company(SINCE, **deal), company(NOW, **deal)
+    wins = {"": 0.3, "early": 0.9, "late": 0.9}
+    quiet = by_cause(moved(before, now))
+    told = by_cause(moved(before, now, again=number_of(now), wins=wins))
+    assert told[MODEL] == pytest.approx(
+        number_of(now, wins=wins).grounds["point"].sum() - number_of(now).grounds["point"].sum(), abs=0.02
+    )
+    assert told[MODEL] > 500
+    pd.testing.assert_series_equal(told.drop(MODEL), quiet)
+
+
+def test_contracts_that_are_foreseen_to_grow_move_the_number_by_what_they_would_have_grown_too() -> None:
+    grows = {"grows": 0.02, "uplift": 0.5}
+    before, now = company(SINCE, subscriptions=[HELD]), company(NOW, subscriptions=[HELD | {"ended_at": "2024-06-10"}])
+    old, new = number_of(before, **grows), number_of(now, **grows)
+    held = old.atoms[old.atoms["kind"] == "contract"]
+    assert held["expansion"].sum() > 50
+    assert held["ahead"].to_numpy() == pytest.approx((held["recurring"] + held["expansion"]).to_numpy())
+    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+    adds_up(rows, old, new)
+    less = by_cause(moved(before, now))["churned"] - by_cause(rows[rows["node"] == "total"])["churned"]
+    assert less == pytest.approx(held["expansion"].sum() * (1 - 0.4), rel=0.05)
+
+
+def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else_explains() -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    old, new = number_of(company(SINCE, **deal)), number_of(company(NOW, **deal), wins={"": 0.9})
+    now = company(NOW, **deal)
+    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE, unscored=True)
+    adds_up(rows, old, new)
+    assert set(rows["cause"]) <= {"orders came in", MODEL}
+    assert "cannot all score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [("4", "4", False), ("4", "5", True), (None, "5", True), ("4", None, True), (None, None, False)],
+)
+def test_a_model_that_one_of_both_nights_had_not_is_a_change_of_model(
+    tmp_path: Path, before: str | None, now: str | None, told: bool
+) -> None:
+    deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
+    lake, then = Lake(tmp_path), company(NOW, **deal)
+    for run, one, win in (
+        (SINCE, number_of(company(SINCE, **deal)), before),
+        (NOW, number_of(then, wins={"": 0.9}), now),
+    ):
+        with lake.writing(str(run), "score") as draft:
+            draft.write("number_atoms", one.atoms)
+            draft.write("number_grounds", one.grounds)
+            draft.write("model_results", pd.DataFrame({"model": ["revenue", "win"], "version": ["1", win]}))
+    versions = {"revenue": "1"} | ({} if before is None else {"win": before})
+    earlier = EarlierNumber(str(SINCE), SINCE, versions, lake.step(str(SINCE), "score"))
+    causes = set(bridge(then, earlier, lake.step(str(NOW), "score"))["cause"])
+    assert (MODEL in causes) == told
+    assert ("as time passed" in causes) != told
+
+
+WEEKS = 26
+UNTIL = datetime(2026, 3, 16, 12, 0)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A small demo company, as its source tells it on its last day."""
+    folder: Path = tmp_path_factory.mktemp("bridged")
+    write_demo(folder, until=UNTIL, size=0.05, seed=5, years=3)
+    frames = {}
+    with duckdb.connect() as reader:
+        for table in CONTRACT:
+            frames[table.name] = reader.execute(f"FROM '{folder / 'crm' / table.name}.parquet'").df()
+            for key in table.key[:1]:
+                frames[table.name] = frames[table.name].dropna(subset=key)
+            frames[table.name] = frames[table.name].drop_duplicates(list(table.key))
+    return company_of(frames, UNTIL.date())
+
+
+def replayed(whole: Company) -> Iterator[Company]:
+    """The company as it was known on one Monday after the other."""
+    for week in range(WEEKS, -1, -1):
+        day = UNTIL.date() - timedelta(weeks=week)
+        then = replace(whole, as_of=day, tables={})
+        for table in CONTRACT:
+            then.tables[table.name] = as_known(whole.tables[table.name], table, then.as_of_at)
+        yield then
+
+
+def champion(challenger: Challenger, ships: Any) -> Champion:
+    return Champion("revenue", str(ships), ships, challenger.estimator, challenger.state, challenger.features_hash,
+                    challenger.trained_as_of)  # fmt: skip
+
+
+def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent(demo: Company) -> None:
+    model, before, seen, earlier = Revenue(), None, set(), None
+    versions: list[Champion] = []
+    for week, then in enumerate(replayed(demo)):
+        if not versions:
+            learnt = model.learn(then)
+            assert isinstance(learnt, Challenger)
+            versions = [champion(learnt, "baseline"), champion(learnt, "model")]
+        version = versions[week == WEEKS // 2]  # the model changes, and changes back
+        now = scored(model, then, version)
+        if before is not None and earlier is not None:
+            again = None if earlier is version else scored(model, then, earlier)
+            sides = (Side(one.atoms, one.grounds) for one in (before, now))
+            last = None if again is None else Side(again.atoms, again.grounds)
+            rows = between(then, *sides, last, then.as_of - timedelta(days=7))
+            adds_up(rows, before, now)
+            assert (again is None) == (MODEL not in set(rows["cause"]))
+            seen |= set(rows["cause"])
+        before, earlier = now, version
+    assert seen >= {
+        "won",
+        "lost",
+        "new",
+        "churned",
+        "expanded",
+        "amount changed",
+        "deal moved",
+        "orders came in",
+        MODEL,
+    }
+
+
+def scored(model: Revenue, company: Company, version: Champion) -> Number:
+    told = model.score(company, version)
+    assert isinstance(told, dict)
+    return put_together(company, told)

@@ -1,0 +1,122 @@
+"""A flow leaves its band when it changes, and not when it is a weekend, a season or chance."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.monitoring.control_limits import HOLD_NIGHTS, LIMIT, band, began, reading
+from reports.monitoring.daily_volumes import Daily, Flow
+
+DAYS = 800
+WEEK = np.array([1.2, 1.2, 1.2, 1.2, 1.0, 0.3, 0.1])
+
+
+def flow(kind: str) -> Flow:
+    return Flow("orders", "orders placed", kind, lambda company, clock: None, "the load of orders")  # type: ignore[arg-type, return-value]
+
+
+def daily(
+    mean: float,
+    factor: Callable[[pd.DatetimeIndex], np.ndarray] = lambda days: np.ones(len(days)),
+    kind: str = "count",
+    seed: int = 1,
+    days: int = DAYS,
+) -> Daily:
+    """Poisson counts with a rhythm of the week, times a factor of the day."""
+    dates = pd.date_range("2024-01-01", periods=days, freq="D")
+    expected = mean * WEEK[dates.day_of_week] * factor(dates)
+    rng = np.random.default_rng(seed)
+    came = rng.poisson(expected).astype(float) if kind == "count" else expected * rng.normal(1, 0.02, days)
+    of = np.ones(days) if kind == "count" else np.full(days, mean)
+    return Daily(flow(kind), dates, came, of, np.zeros(days, dtype=bool), 0)
+
+
+def after(last: int, by: float) -> Callable[[pd.DatetimeIndex], np.ndarray]:
+    """A factor that holds on the last days alone."""
+    return lambda days: np.where(np.arange(len(days)) >= len(days) - last, by, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["count", "mean"])
+def test_a_quiet_flow_stays_in_its_band(kind: str) -> None:
+    outside = [band(daily(25, kind=kind, seed=seed), 100).outside.sum() for seed in range(8)]
+    assert sum(outside) == 0
+
+
+@pytest.mark.parametrize(("kind", "by"), [("count", 0.4), ("count", 1.9), ("mean", 0.9), ("mean", 1.1)])
+def test_a_change_is_seen_on_the_second_working_day(kind: str, by: float) -> None:
+    changed = daily(40, after(2, by), kind, seed=2)
+    assert changed.days[-1].day_of_week < 5
+    found = band(changed)
+    assert found.outside[-1]
+    assert not found.outside[:-2].any()
+    assert began(found) in (DAYS - 2, DAYS - 1)
+    assert np.sign(reading(found).deviations) == np.sign(by - 1)  # type: ignore[union-attr]
+
+
+def test_a_slow_change_is_seen_over_weeks() -> None:
+    found = band(daily(100, after(28, 0.85), seed=3))
+    assert np.abs(found.deviations[0, -28:]).max() < LIMIT, "no day alone shows it"
+    assert found.outside[-1]
+
+
+def test_a_season_that_came_in_earlier_years_is_usual() -> None:
+    def seasonal(days: pd.DatetimeIndex) -> np.ndarray:
+        return np.where(np.isin(days.month, [7, 8]), 0.75, 1.0)
+
+    def once(days: pd.DatetimeIndex) -> np.ndarray:
+        return np.where((days >= "2026-07-01") & (days < "2026-09-01"), 0.75, 1.0)
+
+    every_year, this_year = (band(daily(200, factor, days=930, seed=4), 60) for factor in (seasonal, once))
+    assert every_year.daily.days[-1].month == 7
+    assert not every_year.outside.any()
+    assert this_year.outside.any()
+
+
+def test_what_came_is_told_beside_what_was_expected_and_its_limits() -> None:
+    found = reading(band(daily(40, after(1, 0.0))))
+    assert found is not None
+    assert (found.since, found.until) == (found.until, pd.Timestamp("2026-03-10").date())
+    assert found.came == 0
+    assert found.low < found.expected < found.high
+    assert found.expected == pytest.approx(48, rel=0.15)  # a Tuesday of 1.2 times 40
+    assert found.low > 0
+
+
+def test_a_young_flow_is_not_judged() -> None:
+    found = band(daily(40, after(2, 0.1), days=150))
+    assert not found.outside.any()
+    assert reading(found) is None
+
+
+def test_a_day_is_judged_by_what_came_before_it_alone() -> None:
+    whole = daily(25, after(30, 0.5))
+    for nights_ago in (1, 10, 25):
+        known = DAYS - nights_ago
+        cut = Daily(whole.flow, whole.days[:known], whole.came[:known], whole.of[:known], whole.quiet[:known], 0)
+        ours, theirs = band(cut), band(whole)
+        np.testing.assert_allclose(ours.deviations[:, -1], theirs.deviations[:, known - 1])
+
+
+def test_a_public_holiday_is_no_news_and_no_measure() -> None:
+    closed = daily(40, after(1, 0.0))
+    closed.quiet[-1] = True
+    assert not band(closed).outside[-3:].any()
+
+
+def test_an_alert_is_one_until_the_flow_was_inside_for_two_weeks() -> None:
+    def spikes(*places: int) -> Callable[[pd.DatetimeIndex], np.ndarray]:
+        def factor(days: pd.DatetimeIndex) -> np.ndarray:
+            shape = np.ones(len(days))
+            shape[list(places)] = 4.0
+            return shape
+
+        return factor
+
+    again = band(daily(60, spikes(-8, -2)))
+    assert began(again) == DAYS - 8
+    over = band(daily(60, spikes(-45, -2)))
+    assert began(over) == DAYS - 2
+    assert began(band(daily(60, spikes(-45)))) is None
+    assert HOLD_NIGHTS < 20

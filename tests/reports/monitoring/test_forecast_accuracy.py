@@ -1,0 +1,117 @@
+"""How right published forecasts were, of a company whose months are known by construction."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.company import Company
+from reports.monitoring.forecast_accuracy import accuracy, forecasts_told
+from tests.features.company_builder import build_company
+from tests.reports.forecast.forecasts import number_of
+
+NIGHT, AS_OF = date(2024, 4, 10), date(2024, 7, 1)
+CAME = {"2023": 1_000.0, "2024": 1_200.0}
+
+
+def company(as_of: date, **more: Any) -> Company:
+    """An order on the fifth of every month: 1,000 a month in 2023, 1,200 in 2024."""
+    days = list(pd.date_range("2022-12-01", "2024-06-01", freq="MS") + pd.Timedelta(days=4))
+    orders = [{"order_id": f"o{i}", "line_id": "1", "account_id": "a", "product_id": "q", "status": "placed",
+               "amount": CAME.get(str(day.year), 900.0), "ordered_at": f"{day:%Y-%m-%d} 09:00"}
+              for i, day in enumerate(days) if day.date() < as_of]  # fmt: skip
+    return build_company(as_of, accounts=[{"account_id": "a"}], orders=orders, **more)
+
+
+def foreseen(points: dict[str, float], night: date = NIGHT, half: float = 150.0, **other: float) -> pd.DataFrame:
+    rows = pd.DataFrame({"period": [date.fromisoformat(day) for day in points], "point": list(points.values())})
+    bounds = {f"{side}_{width}": rows["point"] + sign * half * width / 80
+              for width in (50, 80, 95) for side, sign in (("low", -1), ("high", 1))}  # fmt: skip
+    rows = rows.assign(run_id="r", as_of=night, node="total", level="total", grain="month", naive=1_000.0, **bounds)
+    return rows.assign(pipeline=other.get("pipeline", np.nan))
+
+
+def figures(rows: pd.DataFrame, split: str, part: str) -> pd.Series:
+    return rows[(rows["split"] == split) & (rows["part"] == part)].iloc[0]
+
+
+def test_what_was_promised_is_set_against_what_came() -> None:
+    told = foreseen({"2024-04-01": 1_320.0, "2024-05-01": 1_080.0, "2024-06-01": 960.0}, pipeline=600.0)
+    rows = accuracy(company(AS_OF), told)
+    every = figures(rows, "all", "all")
+    assert every["matched"] == 3
+    assert every["wape"] == pytest.approx((120 + 120 + 240) / 3_600)
+    assert every["bias"] == pytest.approx((120 - 120 - 240) / 3_600)
+    assert every["naive_wape"] == pytest.approx(600 / 3_600)
+    assert every["pipeline_wape"] == pytest.approx(0.5)
+    assert every["coverage_80"] == pytest.approx(2 / 3)
+    assert every["coverage_50"] == 0.0
+    # what a month changed in a year, as was known by the tenth of April: three months by 200, one by 100
+    assert every["mase"] == pytest.approx(160 / 175)
+    assert every["naive_mase"] == pytest.approx(200 / 175)
+
+
+def test_errors_are_told_by_periods_ahead_by_week_of_quarter_and_by_night() -> None:
+    later = NIGHT + timedelta(weeks=5)
+    told = pd.concat([foreseen({"2024-04-01": 1_200.0, "2024-05-01": 1_140.0}),
+                      foreseen({"2024-05-01": 1_260.0, "2024-06-01": 1_320.0}, night=later)])  # fmt: skip
+    rows = accuracy(company(AS_OF), told)
+    assert figures(rows, "horizon", "00")["wape"] == pytest.approx(60 / 2_400)
+    assert figures(rows, "horizon", "01")["wape"] == pytest.approx(180 / 2_400)
+    assert figures(rows, "week of quarter", "02")["bias"] == pytest.approx(-60 / 2_400)
+    assert figures(rows, "week of quarter", "07")["bias"] == pytest.approx(180 / 2_400)
+    assert set(rows.loc[rows["split"] == "night", "part"]) == {"2024-04-10", "2024-05-15"}
+
+
+def test_a_period_that_is_not_over_is_not_judged() -> None:
+    assert accuracy(company(date(2024, 4, 20)), foreseen({"2024-04-01": 1.0, "2024-05-01": 1.0})).empty
+
+
+def test_a_pipeline_without_deals_is_what_contracts_bring() -> None:
+    held = {"subscription_id": "S", "account_id": "a", "mrr": 50.0, "started_at": "2024-01-01"}
+    for tables, month in (({"subscriptions": [held]}, 50.0), ({}, 0.0)):
+        then = company(NIGHT, **tables)
+        number = number_of(then)
+        told = forecasts_told(then, number.forecast)
+        assert set(told.query("grain == 'month'")["pipeline"]) == {month}
+
+
+def test_the_ledger_keeps_what_plain_ways_said_the_same_night() -> None:
+    deal = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-03-01"}
+    closed = [deal | {"opportunity_id": f"C{i}", "created_at": "2023-05-01", "closed_at": "2023-06-01", "outcome": out}
+              for i, out in enumerate(["won"] * 10 + ["lost"] * 10)]  # fmt: skip
+    then = company(
+        NIGHT,
+        subscriptions=[{"subscription_id": "S", "account_id": "a", "mrr": 50.0, "started_at": "2024-01-01"}],
+        opportunities=[deal, *closed],
+        opportunity_changes=[{"opportunity_id": "D", "changed_at": "2024-03-01", "field": name, "new_value": value}
+                             for name, value in (("stage", "early"), ("amount", "4000"),
+                                                 ("expected_close_at", "2024-05-20 00:00:00"))],
+    )  # fmt: skip
+    number = number_of(then)
+    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")
+    assert told.loc[date(2024, 4, 1), "naive"] == 1_000.0
+    assert told.loc[date(2025, 1, 1), "naive"] == 1_250.0 - 0.0
+    assert told.loc[date(2024, 4, 1), "pipeline"] == 50.0
+    assert told.loc[date(2024, 5, 1), "pipeline"] == 50.0 + 0.5 * 4_000  # half of all deals were won
+    assert set(told["level"]) == {"total"}
+
+
+def test_a_deal_of_a_kind_that_brought_nothing_yet_and_one_overdue_are_in_the_pipeline() -> None:
+    deals = [{"opportunity_id": key, "account_id": "a", "kind": kind, "created_at": "2024-03-01"}
+             for key, kind in (("D", "renewal"), ("E", "new"), ("F", "new"))]  # fmt: skip
+    won = {"opportunity_id": "C", "account_id": "a", "kind": "new", "created_at": "2023-05-01",
+           "closed_at": "2023-06-01", "outcome": "won"}  # fmt: skip
+    values = {"D": {"amount": "4000", "expected_close_at": "2024-05-20 00:00:00"},
+              "E": {"amount": "500", "expected_close_at": "2024-02-01 00:00:00"}, "F": {"amount": "9000"}}  # fmt: skip
+    changes = [{"opportunity_id": key, "changed_at": "2024-03-01", "field": name, "new_value": value}
+               for key, mine in values.items() for name, value in mine.items()]  # fmt: skip
+    then = company(NIGHT, opportunities=[*deals, won], opportunity_changes=changes)
+    number = number_of(then, once={"": 0.5, "renewal": 0.0}, monthly={"": 0.05, "renewal": 0.0})
+    assert "D" not in set(number.atoms["key"])
+    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")["pipeline"]
+    assert told[date(2024, 5, 1)] == 4_000.0
+    assert told[date(2024, 4, 1)] == 500.0
+    assert told.sum() == 4_500.0  # of the third nobody said when

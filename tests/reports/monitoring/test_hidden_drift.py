@@ -1,0 +1,49 @@
+"""A change of regime that is hidden in the demo company is told within two nights; a hundred quiet nights are quiet."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.drift import NOTHING_MATCHED, TIMEZONE, company_of
+from data.calendar import first_instant
+from data.demo import write_demo
+from reports.monitoring.alerts import raise_alerts
+from reports.monitoring.control_limits import HOLD_NIGHTS, band, began
+from reports.monitoring.daily_volumes import daily_flows
+from reports.monitoring.drift import flow_drift
+
+UNTIL = datetime(2026, 9, 16, 12)
+CHANGED = date(2026, 9, 7)
+SEED = 3
+NO_ALERTS = pd.DataFrame(columns=["kind", "about", "first_seen", "since", "told_on"])
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("changed")
+    write_demo(folder, until=UNTIL, seed=SEED, regime_change=first_instant(CHANGED, TIMEZONE))
+    return folder
+
+
+def test_the_alert_comes_within_two_nights(changed: Path) -> None:
+    night = date(2026, 9, 9)  # the second night that sees a changed day
+    bands = [band(daily) for daily in daily_flows(company_of(changed, night))]
+    told = raise_alerts(night, bands, flow_drift(bands), NOTHING_MATCHED, NO_ALERTS)
+    assert set(told["about"]) & {"usage", "tickets", "orders"}
+    assert (told["first_seen"] >= date(2026, 9, 8)).all()
+    assert told["suggestion"].str.len().gt(20).all()
+
+
+def test_a_hundred_quiet_nights_bring_at_most_one_alert(tmp_path: Path) -> None:
+    write_demo(tmp_path, until=UNTIL, seed=SEED)
+    nights = 100
+    told = 0
+    for daily in daily_flows(company_of(tmp_path, UNTIL.date())):
+        found = band(daily, nights)
+        outside = np.flatnonzero(found.outside)
+        told += len(outside) and 1 + int((np.diff(outside) > HOLD_NIGHTS).sum())
+        assert (began(found) is not None) == bool(len(outside) and outside[-1] >= len(daily.days) - 1 - HOLD_NIGHTS)
+    assert told <= 1
