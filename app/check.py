@@ -65,7 +65,7 @@ def _folders(settings: Settings) -> str:
     for folder in (settings.path(settings.var), settings.path(settings.mlruns)):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
-            raise GelirError(f"cannot write to {folder}", where=str(folder), mend="allow it, or name another folder")
+            raise GelirError(f"cannot write to {folder}", where=str(folder), remedy="allow it, or name another folder")
     return f"{settings.path(settings.var)} and {settings.path(settings.mlruns)} can be written"
 
 

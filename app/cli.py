@@ -105,7 +105,7 @@ def tune(
 ) -> None:
     """Search for better parameters of a model within a budget; what is found must win its place like any challenger."""
     if minutes is not None and minutes <= 0:
-        raise SettingsError(f"{minutes} minutes are none", where="--minutes", mend="name more than 0")
+        raise SettingsError(f"{minutes} minutes are none", where="--minutes", remedy="name more than 0")
     settings = told.load(mapping=mapping, source=source, company=company)
     told.prepare(settings)
     from flows.startup import ready
@@ -255,7 +255,7 @@ def init() -> None:
     """Write a commented gelir.toml to start from."""
     file = Path.cwd() / told.FILE_NAME
     if file.exists():
-        raise SettingsError("a settings file is there already", where=str(file), mend="edit it, or move it away first")
+        raise SettingsError("a settings file is there already", where=str(file), remedy="edit it, or move it away first")
     file.write_text(told.EXAMPLE, encoding="utf-8")
     console.print(f"wrote {file}; every line in it is a default, change what differs and run [bold]gelir check[/bold]")
 

@@ -59,7 +59,7 @@ def choose(console: Console, settings: Settings, model: str, version: str) -> No
         raise TrackingError(
             f"version {number} of {model} was made on other features than today's: it cannot score",
             where=f"{kept.name(model)} in {kept.uri}",
-            mend=f"name one of {', '.join(able)}" if able else "train it again: gelir train",
+            remedy=f"name one of {', '.join(able)}" if able else "train it again: gelir train",
         )
     kept.hold(model, number)
     console.print(
@@ -85,7 +85,7 @@ def named(model: str) -> Model:
     there = {each.name: each for each in MODELS}
     if model not in there:
         raise SettingsError(
-            f"there is no model '{model}'", where="the command line", mend=f"name one of {', '.join(there)}"
+            f"there is no model '{model}'", where="the command line", remedy=f"name one of {', '.join(there)}"
         )
     return there[model]
 

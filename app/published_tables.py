@@ -97,7 +97,7 @@ def show(
         raise SettingsError(
             f"--slice {part} says nothing here: only KPIs month by month have slices",
             where="the command line",
-            mend=f"ask for gelir show kpis --slice {part}, or leave --slice out",
+            remedy=f"ask for gelir show kpis --slice {part}, or leave --slice out",
         )
     if view is None:
         listing = RichTable("view", "one row per", title="gelir show VIEW", title_justify="left")

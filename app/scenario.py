@@ -19,7 +19,7 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
     try:
         changes = Changes(price, churn, win, hiring)
     except ValueError as error:
-        raise SettingsError(str(error), where="gelir scenario", mend="name per cent, such as --churn 10") from error
+        raise SettingsError(str(error), where="gelir scenario", remedy="name per cent, such as --churn 10") from error
     scoring = store(settings)
     run_id = published(scoring)
     scored = None if run_id is None else Lake(settings.lake).finished(run_id, "score")
@@ -27,7 +27,7 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
         raise StoreError(
             "the published run has no number whose parts could be changed",
             where=scoring.place,
-            mend="run a night that forecasts revenue: gelir nightly",
+            remedy="run a night that forecasts revenue: gelir nightly",
         )
     told = runs(scoring)
     as_of = pd.Timestamp(told.loc[told["run_id"] == run_id, "as_of"].iloc[0]).date()

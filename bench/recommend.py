@@ -36,7 +36,7 @@ from bench.harness.peers import PEERS, Say
 from bench.harness.result import DATA, say
 from models.ranking import ranker
 from models.ranking.candidate_generation import Most, Shortlist, shortlist
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 
 TOP = 10
 SEED = 7
@@ -66,7 +66,7 @@ class Sales:
 class Cut:
     """What was bought before a cut, and each chosen customer's next basket after it: places in the shelf."""
 
-    shelf: Shelf
+    shelf: PurchaseHistory
     chosen: Places
     basket_of: Places
     basket: Places
@@ -185,7 +185,7 @@ def before(sales: Sales, at: pd.Timestamp, window: pd.Timedelta | None) -> Cut:
     past = sales.bought[sales.bought["at"] < at]
     customers, items = (np.unique(past[name]) for name in ("customer", "item"))
     segments = sales.segments.reindex(customers).fillna("unknown").to_numpy()
-    shelf = Shelf.of(past, at, customers, items, segments)
+    shelf = PurchaseHistory.of(past, at, customers, items, segments)
     later = sales.bought[(sales.bought["at"] >= at) & ((sales.bought["at"] < at + window) if window else True)]
     day = later["at"].dt.normalize()
     first = later[day == day.groupby(later["customer"]).transform("min")]

@@ -16,18 +16,18 @@ class GelirError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str, mend: str) -> None:
-        super().__init__(f"{what}\n  where: {where}\n  mend:  {mend}")
+    def __init__(self, what: str, *, where: str, remedy: str) -> None:
+        super().__init__(f"{what}\n  where: {where}\n  mend:  {remedy}")
         self.what = what
         self.where = where
-        self.mend = mend
+        self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_again, (type(self), self.what, self.where, self.mend))
+        return (_again, (type(self), self.what, self.where, self.remedy))
 
 
-def _again(kind: type[GelirError], what: str, where: str, mend: str) -> GelirError:
-    return kind(what, where=where, mend=mend)
+def _again(kind: type[GelirError], what: str, where: str, remedy: str) -> GelirError:
+    return kind(what, where=where, remedy=remedy)
 
 
 class SettingsError(GelirError):

@@ -48,7 +48,7 @@ class Server:
         raise SettingsError(
             f"Prefect's own server at {self._address} {state}",
             where=f"PREFECT_HOME ({os.environ.get('PREFECT_HOME', 'its default')})",
-            mend="try again; or start one with `prefect server start` and name it in PREFECT_API_URL",
+            remedy="try again; or start one with `prefect server start` and name it in PREFECT_API_URL",
         )
 
 

@@ -41,6 +41,6 @@ def _night(store: Store, run_id: str) -> tuple[str, date, dict[str, str]]:
         raise StoreError(
             f"there is no run '{run_id}' that scored",
             where=store.place,
-            mend=f"name one of {', '.join(names[:20])}" if names else "run a night first: gelir nightly",
+            remedy=f"name one of {', '.join(names[:20])}" if names else "run a night first: gelir nightly",
         )
     return str(found["company"].iloc[0]), found["as_of"].iloc[0], json.loads(told)

@@ -66,7 +66,7 @@ class Run:
             raise SettingsError(
                 f"as of {as_of} is in the future: in {timezone} it is {now}",
                 where="--as-of",
-                mend="name today or a past date",
+                remedy="name today or a past date",
             )
         company = settings.company or mapping.name
         source = open_source(settings.source_place)

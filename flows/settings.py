@@ -163,7 +163,7 @@ def load(root: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(
             f"unknown settings: {', '.join(unknown)}",
             where="the environment",
-            mend=f"name one of {', '.join(PREFIX + name.upper() for name in Settings.model_fields)}, or unset them",
+            remedy=f"name one of {', '.join(PREFIX + name.upper() for name in Settings.model_fields)}, or unset them",
         )
     try:
         return Settings(root=root, **given)
@@ -172,13 +172,13 @@ def load(root: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(
             f"settings make no sense: {offenders}",
             where=f"{root / FILE_NAME}, the environment (GELIR_*), or the command line",
-            mend="correct the named settings; `gelir init` writes an example with every setting",
+            remedy="correct the named settings; `gelir init` writes an example with every setting",
         ) from None
     except ValueError as error:
         raise SettingsError(
             f"the settings file cannot be read: {error}",
             where=str(root / FILE_NAME),
-            mend="correct the TOML; `gelir init` writes an example with every setting",
+            remedy="correct the TOML; `gelir init` writes an example with every setting",
         ) from None
 
 
@@ -204,7 +204,7 @@ def prepare(settings: Settings, environment: MutableMapping[str, str] = os.envir
         raise SettingsError(
             f"cannot write below {settings.path(settings.var)}: {error.strerror}",
             where=f"{FILE_NAME}: var",
-            mend="name a folder that this user may write to",
+            remedy="name a folder that this user may write to",
         ) from None
     defaults = {
         "DO_NOT_TRACK": "true",

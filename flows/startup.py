@@ -40,7 +40,7 @@ def make_databases(settings: Settings) -> None:
         raise SettingsError(
             f"Prefect's database cannot be made: {done.stderr.strip().splitlines()[-1:]}",
             where=os.environ["PREFECT_HOME"],
-            mend="remove the folder, or set PREFECT_HOME to another one",
+            remedy="remove the folder, or set PREFECT_HOME to another one",
         )
     from models.training.tracking import Tracking
 

@@ -22,7 +22,7 @@ def tuning(model: str, budget: Budget, as_of: date | None = None, settings: Sett
     if model not in able:
         known = model in [each.name for each in MODELS]
         what = f"{model} has nothing to tune" if known else f"there is no model '{model}'"
-        raise SettingsError(what, where="gelir tune", mend=f"name one of {', '.join(able)}")
+        raise SettingsError(what, where="gelir tune", remedy=f"name one of {', '.join(able)}")
     told: dict[str, object] = {"model": model, "trials": budget.trials, "minutes": budget.minutes}
     run = Run.begin(as_of, settings or load(), purpose="tune", also=told)
     with exclusive(open_store(run.settings.scores_url)):  # a night would meet champions that change under it

@@ -92,7 +92,7 @@ class Lane:
             raise GelirError(
                 f"a process that worked for the night ended with exit code {self._process.exitcode}",
                 where=f"process {self._process.pid}, at {what}",
-                mend="start the night again, it goes on where it stopped; if it was killed, give it more memory",
+                remedy="start the night again, it goes on where it stopped; if it was killed, give it more memory",
             ) from None
 
 

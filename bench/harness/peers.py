@@ -14,19 +14,19 @@ from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFID
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 
 Say = Callable[[Places], NDArray[np.float32]]
 """Customers (places in the shelf) → customers × items; higher is better."""
 
 
-def own_history(shelf: Shelf, weight: str) -> Say:
+def own_history(shelf: PurchaseHistory, weight: str) -> Say:
     """What the customer bought most: by plain count, by fading count, or by a count that fades with each visit."""
     matrix = shelf.matrix(shelf.own[weight])
     return lambda chosen: np.asarray(matrix[chosen].todense(), dtype=np.float32)
 
 
-def segment_top(shelf: Shelf, days: str) -> Say:
+def segment_top(shelf: PurchaseHistory, days: str) -> Say:
     """What most customers of the segment bought within 90 days, or ever (then of all)."""
     if days == "ever":
         return lambda chosen: np.broadcast_to(shelf.of_item["buyers"], (len(chosen), len(shelf.items))).astype(
@@ -35,7 +35,7 @@ def segment_top(shelf: Shelf, days: str) -> Say:
     return lambda chosen: shelf.in_segment[shelf.segment[chosen]].astype(np.float32)
 
 
-def item_neighbours(shelf: Shelf, kind: str, neighbours: int) -> Say:
+def item_neighbours(shelf: PurchaseHistory, kind: str, neighbours: int) -> Say:
     """``implicit``'s item-kNN: what is bought by the buyers of what the customer bought, itself included."""
     kinds = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
     matrix = shelf.matrix(np.log1p(shelf.own["times"])).astype(np.float64)
@@ -45,7 +45,7 @@ def item_neighbours(shelf: Shelf, kind: str, neighbours: int) -> Say:
     return lambda chosen: np.asarray((matrix[chosen] @ model.similarity).todense(), dtype=np.float32)
 
 
-def least_squares(shelf: Shelf, factors: int, alpha: float, weight: str) -> Say:
+def least_squares(shelf: PurchaseHistory, factors: int, alpha: float, weight: str) -> Say:
     """``implicit``'s alternating least squares (Hu, Koren & Volinsky 2008)."""
     matrix = shelf.matrix(shelf.own[weight]).astype(np.float32)
     matrix = bm25_weight(matrix, K1=100, B=0.5).tocsr() if weight == "times" else matrix

@@ -33,7 +33,7 @@ def usual_costs(currency: str) -> Costs:
         raise MappingError(
             f"what an hour and an e-mail cost is not known in {currency}: usual costs are there for {', '.join(USUAL)}",
             where="mapping.toml: [costs]",
-            mend=f"state {', '.join(NAMES)} below [costs] in a mapping whose currency is {currency}",
+            remedy=f"state {', '.join(NAMES)} below [costs] in a mapping whose currency is {currency}",
         )
     return USUAL[currency]
 

@@ -57,7 +57,7 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
         raise MappingError(
             f"the mapping '{mapping.name}' does not fit the source: " + "; ".join(problems),
             where=f"{mapping.folder} over {source.place} (tables: {_some(source.tables)})",
-            mend="correct the named SQL files, or point the source at the CRM that the mapping was written for",
+            remedy="correct the named SQL files, or point the source at the CRM that the mapping was written for",
         )
     return results
 
@@ -157,5 +157,5 @@ def _together(errors: list[SourceError]) -> SourceError:
     return SourceError(
         "; ".join(error.what for error in errors),
         where=", ".join(error.where for error in errors),
-        mend="; ".join(dict.fromkeys(error.mend for error in errors)),
+        remedy="; ".join(dict.fromkeys(error.remedy for error in errors)),
     )

@@ -95,7 +95,7 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
         raise MappingError(
             "the folder is no mapping: it has no mapping.toml",
             where=str(folder),
-            mend=f"write one; the shipped ones in {SHIPPED} show how",
+            remedy=f"write one; the shipped ones in {SHIPPED} show how",
         )
     problems: list[str] = []
     settings = _settings(folder / "mapping.toml")
@@ -128,7 +128,7 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
     landed = _landed(source.get("tables", {}), problems)
     if problems or costs is None:
         raise MappingError(
-            "the mapping makes no sense: " + "; ".join(problems), where=str(folder), mend="correct the named files"
+            "the mapping makes no sense: " + "; ".join(problems), where=str(folder), remedy="correct the named files"
         )
     return Mapping(
         name=folder.name,
@@ -157,7 +157,7 @@ def _folder(name_or_folder: str | Path) -> Path:
     raise MappingError(
         f"there is no mapping '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""),
         where=f"the shipped mappings ({', '.join(shipped())}), and the folder {folder.resolve()}",
-        mend="name a shipped mapping, or give the path of a folder with mapping.toml and <contract table>.sql files",
+        remedy="name a shipped mapping, or give the path of a folder with mapping.toml and <contract table>.sql files",
     )
 
 
@@ -165,7 +165,7 @@ def _settings(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"mapping.toml cannot be read: {error}", where=str(file), mend="correct the TOML") from None
+        raise MappingError(f"mapping.toml cannot be read: {error}", where=str(file), remedy="correct the TOML") from None
 
 
 def _unknown_table(where: str, table: str) -> list[str]:

@@ -145,6 +145,6 @@ def _failed(mapping: Mapping, table: Table, error: QueryError) -> MappingError:
     return MappingError(
         f"{table.name}.sql{line} fails on the data: {error.message}",
         where=str(mapping.file(table.name)),
-        mend="use TRY_CAST for values that are not always of their kind, or leave the value as it is: "
+        remedy="use TRY_CAST for values that are not always of their kind, or leave the value as it is: "
         "reading casts it, and keeps the rows aside that it cannot read",
     )

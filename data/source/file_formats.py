@@ -40,7 +40,7 @@ def open_file(backend: Backend, path: Path) -> tuple[str, list[str]]:
 
 def broken(path: Path, what: str, mend: str) -> SourceError:
     """The error that names a file."""
-    return SourceError(f"{path.name}: {what}", where=str(path.resolve()), mend=mend)
+    return SourceError(f"{path.name}: {what}", where=str(path.resolve()), remedy=mend)
 
 
 def _parquet(backend: Backend, path: Path) -> tuple[str, list[str]]:

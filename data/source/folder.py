@@ -95,7 +95,7 @@ class FolderSource:
             return SourceError(
                 f"files that are damaged inside: {', '.join(path.name for path in damaged)} ({_gist(message)})",
                 where=", ".join(str(path.resolve()) for path in damaged),
-                mend="export them again: they were cut short, or changed after they were written",
+                remedy="export them again: they were cut short, or changed after they were written",
             )
         return QueryError(_gist(message), _line(message, sql) if sql else None)
 
@@ -119,7 +119,7 @@ def _files(folder: Path) -> dict[str, Path]:
         raise SourceError(
             "the source folder is a file" if folder.exists() else "the source folder does not exist",
             where=str(folder.resolve()),
-            mend="give the folder that holds the CRM's files" + (f"; beside it there are: {near}" if near else ""),
+            remedy="give the folder that holds the CRM's files" + (f"; beside it there are: {near}" if near else ""),
         )
     files: dict[str, Path] = {}
     twice = []
@@ -133,13 +133,13 @@ def _files(folder: Path) -> dict[str, Path]:
         files.setdefault(name, path)
     if twice:
         raise SourceError(
-            f"two files stand for one table: {'; '.join(twice)}", where=str(folder), mend="keep one of the two"
+            f"two files stand for one table: {'; '.join(twice)}", where=str(folder), remedy="keep one of the two"
         )
     if not files:
         raise SourceError(
             f"the source folder holds no {', '.join(SUFFIXES)} file",
             where=str(folder.resolve()),
-            mend="export the CRM's tables into it, one file per table",
+            remedy="export the CRM's tables into it, one file per table",
         )
     return files
 

@@ -45,13 +45,13 @@ class PostgresSource:
             raise SourceError(
                 f"the database cannot be reached: {_gist(error)}",
                 where=self.place,
-                mend="see that it runs and that host, port, name, user and password of the URL are right",
+                remedy="see that it runs and that host, port, name, user and password of the URL are right",
             ) from error
         if not there:
             raise SourceError(
                 f"the database has no table in the schema '{self.schema}' that this user may see",
                 where=self.place,
-                mend="name the schema with ?schema=<name> at the end of the URL, or grant SELECT on its tables",
+                remedy="name the schema with ?schema=<name> at the end of the URL, or grant SELECT on its tables",
             )
         self._names = plain_names(there)
         self._offered: dict[str, sge.Query] = {}
@@ -117,11 +117,11 @@ class PostgresSource:
             raise SourceError(
                 f"the database stopped answering: {_gist(error)}",
                 where=self.place,
-                mend="see that it runs, then start the night again",
+                remedy="see that it runs, then start the night again",
             ) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise SourceError(
-                f"the database refuses: {_gist(error)}", where=self.place, mend="grant this user SELECT on the table"
+                f"the database refuses: {_gist(error)}", where=self.place, remedy="grant this user SELECT on the table"
             ) from None
         except psycopg.Error as error:
             raise QueryError(_gist(error)) from None

@@ -84,7 +84,7 @@ def open_source(url_or_folder: str | Path) -> Source:
     raise SourceError(
         f"sources of the kind '{scheme}://' cannot be read",
         where=without_password(place),
-        mend="give a folder of CSV, Parquet or Excel files, or postgresql://user:password@host:port/database; "
+        remedy="give a folder of CSV, Parquet or Excel files, or postgresql://user:password@host:port/database; "
         "tables of other databases can be exported to Parquet",
     )
 

@@ -66,7 +66,7 @@ def load(
         raise StoreError(
             f"{output.name} holds a value of the wrong type: {str(error).splitlines()[0]}",
             where=str(parquet),
-            mend="correct the step that writes it",
+            remedy="correct the step that writes it",
         ) from error
 
 
@@ -91,7 +91,7 @@ def _check_columns(parquet: Path, output: Output) -> None:
         raise StoreError(
             f"{output.name} does not have its columns: it {', '.join(wrong)}",
             where=str(parquet),
-            mend="write exactly the columns of data.outputs.catalogue; a new column needs a migration in data/store/sql",
+            remedy="write exactly the columns of data.outputs.catalogue; a new column needs a migration in data/store/sql",
         )
 
 
@@ -113,14 +113,14 @@ def _check_rows(duck: duckdb.DuckDBPyConnection, typed: str, parquet: Path, outp
         raise StoreError(
             f"{output.name} has keys ({', '.join(output.key)}) missing or there more than once, such as {told}",
             where=str(parquet),
-            mend=f"correct the step that writes it: {output.grain}",
+            remedy=f"correct the step that writes it: {output.grain}",
         )
     if any(no_lists):
         told = ", ".join(f"{name} in {count:,} rows" for name, count in zip(lists, no_lists, strict=True) if count)
         raise StoreError(
             f"{output.name} has columns that must hold JSON lists and do not: {told}",
             where=str(parquet),
-            mend="write them with json.dumps: readers take them apart",
+            remedy="write them with json.dumps: readers take them apart",
         )
 
 

@@ -84,7 +84,7 @@ class Store:
         except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
             cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
             said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-            raise StoreError(f"{what}: {said}", where=self.place, mend=_mend(cause)) from error
+            raise StoreError(f"{what}: {said}", where=self.place, remedy=_mend(cause)) from error
 
     def close(self) -> None:
         """Let go of the database."""
@@ -119,14 +119,14 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError("the URL of the scoring table cannot be read", where=SETTING, mend=mend) from None
+        raise StoreError("the URL of the scoring table cannot be read", where=SETTING, remedy=mend) from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "postgres":  # what some hosts still hand out
         kind = "postgresql"
     if kind not in ("sqlite", "postgresql"):
-        raise StoreError(f"a scoring table cannot live in '{kind}'", where=SETTING, mend=mend)
+        raise StoreError(f"a scoring table cannot live in '{kind}'", where=SETTING, remedy=mend)
     if kind == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise StoreError("the URL of the scoring table names no file", where=SETTING, mend=mend)
+        raise StoreError("the URL of the scoring table names no file", where=SETTING, remedy=mend)
     return parsed.set(drivername=kind)
 
 
@@ -140,7 +140,7 @@ def _make_folder(url: URL, place: str) -> None:
         raise StoreError(
             f"the folder of the scoring table cannot be made: {error.strerror}",
             where=place,
-            mend=f"name a file in a folder that this user may write, in {SETTING}",
+            remedy=f"name a file in a folder that this user may write, in {SETTING}",
         ) from error
 
 

@@ -45,7 +45,7 @@ def _file_lock(store: Store) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StoreError(
-            f"the night's lock cannot be made: {error.strerror}", where=str(path), mend="let this user write the folder"
+            f"the night's lock cannot be made: {error.strerror}", where=str(path), remedy="let this user write the folder"
         ) from error
     try:
         try:
@@ -83,5 +83,5 @@ def _running(holder: str, where: str) -> NightRunning:
     return NightRunning(
         f"another night is running: {holder} holds the lock",
         where=where,
-        mend="wait until it is done, or end that process: the lock goes with it",
+        remedy="wait until it is done, or end that process: the lock goes with it",
     )

@@ -39,7 +39,7 @@ def _pending(connection: Connection, place: str) -> tuple[str, ...]:
         raise StoreError(
             f"the scoring table was made by a newer version of Gelir: it has {', '.join(newer)}",
             where=place,
-            mend="run the newer version, or name another scoring table in the setting `scores`",
+            remedy="run the newer version, or name another scoring table in the setting `scores`",
         )
     return tuple(name for name in names() if name not in applied)
 

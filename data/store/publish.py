@@ -104,7 +104,7 @@ def rollback(store: Store, run_id: str) -> None:
             raise StoreError(
                 f"there are no published rows of a run '{run_id}'",
                 where=store.place,
-                mend=f"name one of {', '.join(there)}" if there else "publish a run first: gelir nightly",
+                remedy=f"name one of {', '.join(there)}" if there else "publish a run first: gelir nightly",
             )
         _point(connection, run_id)
         gone_to = select(RUN_RECORDS.c.company, RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
@@ -124,7 +124,7 @@ def _sources(store: Store, steps: Sequence[Step]) -> dict[str, Step]:
             f"of the steps {', '.join(step.name for step in steps) or '(none)'}, one must write each output: "
             + "; ".join(wrong),
             where=store.place,
-            mend="give the finished steps that wrote the outputs, each once",
+            remedy="give the finished steps that wrote the outputs, each once",
         )
     return {name: found[0] for name, found in writers.items()}
 
@@ -138,7 +138,7 @@ def _refuse(store: Store, run: RunRecord, broken: Sequence[str], *, seen: bool) 
     raise StoreError(
         f"run {run.run_id} is not published, since the audit of its rows found:{told}{more}",
         where=store.place,
-        mend="roll back to another run, then publish this one again: its rows were changed after publishing"
+        remedy="roll back to another run, then publish this one again: its rows were changed after publishing"
         if seen
         else "look at the named tables in the lake; readers keep what was published before",
     )

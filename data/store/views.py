@@ -91,7 +91,7 @@ def view(
     """
     source = VIEWS.get(name)
     if source is None:
-        raise StoreError(f"there is no view '{name}'", where=store.place, mend=f"name one of {', '.join(VIEWS)}")
+        raise StoreError(f"there is no view '{name}'", where=store.place, remedy=f"name one of {', '.join(VIEWS)}")
     conditions = dict(where or {})
     columns = source.c.keys()
     unknown = sorted({*conditions, *(column.removeprefix("-") for column in order_by)} - set(columns))
@@ -99,7 +99,7 @@ def view(
         raise StoreError(
             f"the view '{name}' has no column {', '.join(unknown)}",
             where=store.place,
-            mend=f"name some of {', '.join(columns)}",
+            remedy=f"name some of {', '.join(columns)}",
         )
     order = [
         (source.c[column.removeprefix("-")].desc() if column.startswith("-") else source.c[column].asc()).nulls_last()

@@ -89,5 +89,5 @@ def _stop(crm: Step, broken: Sequence[Verdict]) -> None:
     raise BrokenPromise(
         f"{many}; nothing was published\n    " + "\n    ".join(told),
         where=f"run {crm.run_id}, tables as read in {crm.folder}",
-        mend="; ".join(dict.fromkeys(mend)),
+        remedy="; ".join(dict.fromkeys(mend)),
     )

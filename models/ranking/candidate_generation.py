@@ -10,7 +10,7 @@ from scipy import sparse
 from features.feature import Feature
 from models.ranking.item_similarity import Dense, Neighbours
 from models.ranking.matrix_factorization import Factors
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 
 SMALL_CATALOGUE = 80
 """Up to so many items, every one is on every list."""
@@ -75,7 +75,7 @@ class Shortlist:
     ``companion`` is the place of the item of the customer's that goes most closely with it; -1 where none does.
     """
 
-    shelf: Shelf
+    shelf: PurchaseHistory
     neighbours: Neighbours
     row: Places
     column: Places
@@ -88,7 +88,7 @@ class Shortlist:
         return (self.features["own_times"] > 0).to_numpy()
 
 
-def shortlist(shelf: Shelf, chosen: Places, most: Most, seed: int) -> Shortlist:
+def shortlist(shelf: PurchaseHistory, chosen: Places, most: Most, seed: int) -> Shortlist:
     """The lists of the chosen customers (places in the shelf)."""
     weights = shelf.matrix(
         np.log1p(shelf.own["times"]) * (LASTS + (1 - LASTS) * 0.5 ** (shelf.own["days"] / HALF_LIFE))
@@ -106,7 +106,7 @@ def shortlist(shelf: Shelf, chosen: Places, most: Most, seed: int) -> Shortlist:
 
 
 def _part(
-    shelf: Shelf, neighbours: Neighbours, factors: Factors, weights: sparse.csr_matrix, chosen: Places, most: Most
+    shelf: PurchaseHistory, neighbours: Neighbours, factors: Factors, weights: sparse.csr_matrix, chosen: Places, most: Most
 ) -> tuple[Places, Places, Places, pd.DataFrame]:
     alike, taste = neighbours.scores(weights), factors.scores(weights)
     row, column = _pairs(shelf, neighbours.compared, alike, taste, chosen, most)
@@ -123,7 +123,7 @@ def _part(
 
 
 def _pairs(
-    shelf: Shelf, compared: Places, alike: Dense, taste: Dense, chosen: Places, most: Most
+    shelf: PurchaseHistory, compared: Places, alike: Dense, taste: Dense, chosen: Places, most: Most
 ) -> tuple[Places, Places]:
     """Places in ``chosen`` and of items: what was bought most freshly, and the best of what never was."""
     starts = shelf.starts()
@@ -154,7 +154,7 @@ def _pairs(
     return row, column
 
 
-def _own(shelf: Shelf, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
+def _own(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
     """What each customer did with the item; nothing bought is 0 times, and no days."""
     at = shelf.find(row, column)
     had = at >= 0
@@ -180,7 +180,7 @@ def _own(shelf: Shelf, row: Places, column: Places) -> dict[str, NDArray[np.floa
         }
 
 
-def _of_both(shelf: Shelf, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
+def _of_both(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
     item, mine = shelf.of_item, shelf.of_customer
     return {
         "popular_segment": shelf.in_segment[shelf.segment[row], column],
@@ -213,7 +213,7 @@ def _places(row: Places, scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _companions(
-    shelf: Shelf, neighbours: Neighbours, place: Places, chosen: Places, row: Places, column: Places
+    shelf: PurchaseHistory, neighbours: Neighbours, place: Places, chosen: Places, row: Places, column: Places
 ) -> tuple[NDArray[np.float64], Places]:
     """How closely the closest item of the customer's goes with each pair's, and which that is; -1 where none does."""
     most, companion = np.zeros(len(row)), np.full(len(row), -1, dtype=np.intp)

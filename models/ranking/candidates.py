@@ -22,7 +22,7 @@ from features.products.purchases import answered, purchases
 from features.spine import account_spine, contact_spine
 from models.ranking.candidate_generation import FEATURES, Most, Shortlist, shortlist
 from models.ranking.eligibility import Hindrances, exclusions
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 from models.training.rows import dated
 
 CustomerKind = Literal["account", "contact"]
@@ -136,7 +136,7 @@ def _of_date(
     bought = known.bought.rename(columns={by: "customer", "product_id": "item"})
     at = pd.Timestamp(first_instant(day, company.timezone))
     ids, items = mine["customer_id"].to_numpy(dtype=object), products["product_id"].to_numpy(dtype=object)
-    shelf = Shelf.of(bought, at, ids, items, mine["segment"].to_numpy(dtype=object))
+    shelf = PurchaseHistory.of(bought, at, ids, items, mine["segment"].to_numpy(dtype=object))
     listed = shortlist(shelf, chosen, MOST, company.seed)
     pairs = pd.DataFrame(
         {
@@ -177,7 +177,7 @@ def _lifts(listed: Shortlist) -> dict[tuple[str, str], float]:
 
 
 def _of_products(
-    shelf: Shelf, listed: Shortlist, pairs: pd.DataFrame, held: pd.DataFrame, products: pd.DataFrame
+    shelf: PurchaseHistory, listed: Shortlist, pairs: pd.DataFrame, held: pd.DataFrame, products: pd.DataFrame
 ) -> dict[str, NDArray[np.float64]]:
     """What the catalogue says of each pair: how it fits the families, tiers and prices that the customer knows."""
     family, _ = pd.factorize(products["family"])

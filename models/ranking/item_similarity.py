@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 
 Dense = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ class Neighbours:
     counts: Dense
 
     @classmethod
-    def of(cls, shelf: Shelf, most: int = MOST_ITEMS, shrink: float = SHRINK) -> "Neighbours":
+    def of(cls, shelf: PurchaseHistory, most: int = MOST_ITEMS, shrink: float = SHRINK) -> "Neighbours":
         """What the shelf's customers bought together."""
         compared = most_bought(shelf, most)
         bought = shelf.matrix(np.ones(len(shelf.row)))[:, compared].astype(np.float32)
@@ -49,7 +49,7 @@ class Neighbours:
         return found
 
 
-def most_bought(shelf: Shelf, most: int) -> Places:
+def most_bought(shelf: PurchaseHistory, most: int) -> Places:
     """Places of the items with most buyers, in order of place; those that nobody bought are never among them."""
     buyers = shelf.of_item["buyers"]
     order = np.argsort(-buyers, kind="stable")[:most]

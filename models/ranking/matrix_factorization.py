@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from models.ranking.item_similarity import Dense
-from models.ranking.purchase_history import Places, Shelf
+from models.ranking.purchase_history import Places, PurchaseHistory
 
 RANK = 48
 FEWEST_A_TASTE = 8
@@ -29,7 +29,7 @@ class Factors:
     back: Dense
 
     @classmethod
-    def of(cls, shelf: Shelf, weights: sparse.csr_matrix, compared: Places, seed: int, rank: int = RANK) -> "Factors":
+    def of(cls, shelf: PurchaseHistory, weights: sparse.csr_matrix, compared: Places, seed: int, rank: int = RANK) -> "Factors":
         """The tastes of the shelf's customers in the compared items."""
         mine = weights[:, compared].astype(np.float64)
         scale = np.sqrt(np.maximum(np.asarray(mine.multiply(mine).sum(axis=0)).ravel(), 1e-12)) ** -TAMED

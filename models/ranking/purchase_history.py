@@ -26,7 +26,7 @@ PRIOR = 10.0
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PurchaseHistory:
     """Entries, one per customer and item ever bought, ordered by customer and item, and what follows for each side.
 
     ``row`` and ``column`` are places in ``customers`` and ``items``. ``own`` holds a value per entry, ``of_customer``
@@ -52,7 +52,7 @@ class Shelf:
         customers: NDArray[np.object_],
         items: NDArray[np.object_],
         segments: NDArray[np.object_] | None = None,
-    ) -> "Shelf":
+    ) -> "PurchaseHistory":
         """The shelf of purchases (``customer, item, at``) before an instant; those of others and later do not count.
 
         ``customers`` and ``items`` are distinct. Segments are aligned with the customers; without, all are of one.

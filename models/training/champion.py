@@ -58,7 +58,7 @@ def learn_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms
         raise TrackingError(
             f"{model.name} cannot be tuned: {why}",
             where="gelir tune",
-            mend="name another model, or wait until more of the past is known",
+            remedy="name another model, or wait until more of the past is known",
         )
     made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
     tracking.log_tuning(model.name, tuned, made)
@@ -209,7 +209,7 @@ def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
             f"v{version} of {model.name} was made on features {champion.features_hash},"
             f" today's are {model.features_hash}",
             where=f"the replay of run {terms.replays}",
-            mend="replay it with the code of that night: its commit stands in the version's tags",
+            remedy="replay it with the code of that night: its commit stands in the version's tags",
         )
     return _row(model, champion=champion, verdict=f"scored in run {terms.replays}, which is replayed")
 

@@ -77,7 +77,7 @@ def _pair(tracking: Tracking, model: str, first: str | None, second: str | None)
         raise TrackingError(
             f"{model} has {len(there)} version{'s' if len(there) != 1 else ''}; two are needed to compare",
             where=f"{tracking.name(model)} in {tracking.uri}",
-            mend="train a challenger: gelir train",
+            remedy="train a challenger: gelir train",
         )
     if first is not None:
         named = tracking.version(model, _number(first)).number

@@ -63,7 +63,7 @@ class Tracking:
             raise SettingsError(
                 f"'{company}' cannot name models",
                 where="the company's name",
-                mend="use letters, digits, spaces, '-' and '_' only",
+                remedy="use letters, digits, spaces, '-' and '_' only",
             )
         self.root = root.resolve()
         self.company = company
@@ -162,7 +162,7 @@ class Tracking:
             raise TrackingError(
                 f"there is no version {number} of {model}",
                 where=f"{self.name(model)} in {self.uri}",
-                mend=f"name one of {', '.join(there)}" if there else "train it first: gelir train",
+                remedy=f"name one of {', '.join(there)}" if there else "train it first: gelir train",
             )
         return there[number]
 
@@ -192,7 +192,7 @@ class Tracking:
             found = next((v for v in self._versions(model) if str(v.version) == version), None)
             if found is None:
                 raise TrackingError(
-                    "no such version", where=where, mend="train the model again, or restore the model store"
+                    "no such version", where=where, remedy="train the model again, or restore the model store"
                 )
             mlflow.set_tracking_uri(self.uri)
             uri = f"models:/{self.name(model)}/{version}"
@@ -204,14 +204,14 @@ class Tracking:
                 raise TrackingError(
                     f"the version's files cannot be read: {error}",
                     where=where,
-                    mend="restore the artefacts, or train the model again",
+                    remedy="restore the artefacts, or train the model again",
                 ) from error
         if metadata.get("features_hash") != found.tags["features_hash"]:
             raise TrackingError(
                 f"the estimator was made on features {metadata.get('features_hash')}, "
                 f"the version says {found.tags['features_hash']}",
                 where=where,
-                mend="train the model again; do not edit the store by hand",
+                remedy="train the model again; do not edit the store by hand",
             )
         return Champion(
             model=model,

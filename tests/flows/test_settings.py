@@ -25,7 +25,7 @@ def test_every_offender_is_named_at_once(tmp_path):
         load(tmp_path, timezone="Mars/Olympus", retrain_days=0)
     assert "Mars/Olympus" in str(error.value)
     assert "retrain_days" in str(error.value)
-    assert "gelir init" in error.value.mend
+    assert "gelir init" in error.value.remedy
 
 
 def test_an_unknown_setting_is_refused_wherever_it_stands(tmp_path, monkeypatch):

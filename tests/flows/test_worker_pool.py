@@ -52,7 +52,7 @@ def test_what_comes_while_one_works_goes_to_the_other(lanes: None) -> None:
 def test_what_fails_there_fails_here_as_it_is(lanes: None) -> None:
     with pytest.raises(BrokenPromise, match="a key is missing") as stop:
         work("break_promise")
-    assert stop.value.mend == "name it"
+    assert stop.value.remedy == "name it"
     with pytest.raises(ZeroDivisionError) as failure:
         work("divide", 0)
     assert "lane_work.py" in failure.value.__notes__[0]
@@ -83,7 +83,7 @@ def test_what_is_logged_there_is_logged_here(lanes: None, caplog: pytest.LogCapt
 def test_a_killed_lane_is_an_error_that_says_so(lanes: None) -> None:
     with pytest.raises(GelirError, match="ended with exit code -9") as stop:
         work("die")
-    assert "memory" in stop.value.mend
+    assert "memory" in stop.value.remedy
 
 
 def test_without_lanes_all_is_done_in_the_leader() -> None:

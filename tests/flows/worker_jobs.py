@@ -32,7 +32,7 @@ def tell(what: str) -> None:
 
 def break_promise() -> None:
     """Fail with what a person can mend."""
-    raise BrokenPromise("a key is missing", where="accounts", mend="name it")
+    raise BrokenPromise("a key is missing", where="accounts", remedy="name it")
 
 
 def divide(by: int) -> float:

@@ -33,7 +33,7 @@ def complaint(tmp_path: Path, **sql: str) -> MappingError:
     lake = Lake(tmp_path / "lake")
     with pytest.raises(MappingError) as caught, lake.writing("night", "read") as draft:
         read(open_source(source), load_mapping(mapping), Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
-    assert caught.value.mend
+    assert caught.value.remedy
     return caught.value
 
 
@@ -139,7 +139,7 @@ def test_sql_that_fails_on_the_data_is_named_with_the_value(tmp_path: Path) -> N
     )
     assert "accounts.sql fails on the data" in error.what
     assert "'Ulm'" in error.what
-    assert "TRY_CAST" in error.mend
+    assert "TRY_CAST" in error.remedy
 
 
 def test_a_plain_look_is_told_from_work() -> None:

@@ -41,7 +41,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
         open_source("postgresql://me:s3cret@127.0.0.1:1/crm")
     assert caught.value.where == "postgresql://me:***@127.0.0.1:1/crm"
     assert "s3cret" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.remedy
 
 
 def test_a_database_or_schema_that_is_not_there_or_empty_is_named(postgres_database: str) -> None:

@@ -103,7 +103,7 @@ def test_a_broken_file_is_named_with_what_is_wrong_and_how_to_mend_it(
     with pytest.raises(SourceError, match=says) as caught:
         accounts_from(**{file: content})
     assert "customers" in caught.value.where
-    assert caught.value.mend
+    assert caught.value.remedy
     assert not list((tmp_path / "lake" / "night").iterdir())
 
 
@@ -114,7 +114,7 @@ def test_a_parquet_file_that_lost_its_middle_is_named(tmp_path: Path, accounts_f
     content[10:20000] = b"\xff" * len(content[10:20000])
     with pytest.raises(SourceError, match=r"damaged inside: customers\.parquet") as caught:
         accounts_from(customers__parquet=bytes(content))
-    assert caught.value.mend
+    assert caught.value.remedy
 
 
 def test_a_broken_file_that_no_mapping_reads_costs_nothing(accounts_from: Callable[..., Step]) -> None:
@@ -126,7 +126,7 @@ def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "crm").mkdir()
     with pytest.raises(SourceError, match="does not exist") as caught:
         open_source(tmp_path / "crmm")
-    assert "crm" in caught.value.mend
+    assert "crm" in caught.value.remedy
     with pytest.raises(SourceError, match=r"holds no \.csv"):
         open_source(tmp_path / "crm")
     (tmp_path / "crm" / "x.csv").write_text("a\n1\n")

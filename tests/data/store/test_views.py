@@ -24,7 +24,7 @@ def message_of(url: str) -> str:
     """What opening the scoring table at a URL says when it fails."""
     with pytest.raises(StoreError) as caught:
         open_store(url)
-    assert caught.value.mend
+    assert caught.value.remedy
     return str(caught.value)
 
 

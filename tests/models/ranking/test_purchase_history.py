@@ -7,19 +7,19 @@ import pytest
 from models.ranking.candidate_generation import Most, shortlist
 from models.ranking.item_similarity import Neighbours
 from models.ranking.matrix_factorization import Factors
-from models.ranking.purchase_history import Shelf
+from models.ranking.purchase_history import PurchaseHistory
 
 NOW = pd.Timestamp("2024-07-01")
 
 
-def shelf_of(rows: list[tuple[str, str, int]], segments: dict[str, str] | None = None) -> Shelf:
+def shelf_of(rows: list[tuple[str, str, int]], segments: dict[str, str] | None = None) -> PurchaseHistory:
     """Purchases as (customer, item, days ago)."""
     bought = pd.DataFrame(rows, columns=["customer", "item", "ago"])
     # noon: an age in whole days is what was written
     bought["at"] = NOW - pd.to_timedelta(bought["ago"], unit="D") - pd.Timedelta(hours=12)
     customers, items = (np.unique(bought[name].to_numpy(dtype=object)) for name in ("customer", "item"))
     placed = None if segments is None else np.array([segments[name] for name in customers], dtype=object)
-    return Shelf.of(bought, NOW, customers, items, placed)
+    return PurchaseHistory.of(bought, NOW, customers, items, placed)
 
 
 def test_an_entry_tells_how_often_how_lately_and_how_regularly() -> None:
@@ -59,9 +59,9 @@ def test_customers_and_items_are_told_apart() -> None:
 def test_what_comes_on_or_after_the_instant_is_not_on_the_shelf() -> None:
     bought = pd.DataFrame({"customer": ["a", "a", "x"], "item": ["tea", "rice", "tea"]})
     bought["at"] = [NOW - pd.Timedelta(seconds=1), NOW, NOW - pd.Timedelta(days=3)]
-    shelf = Shelf.of(bought, NOW, np.array(["a"], dtype=object), np.array(["rice", "tea"], dtype=object))
+    shelf = PurchaseHistory.of(bought, NOW, np.array(["a"], dtype=object), np.array(["rice", "tea"], dtype=object))
     assert shelf.items[shelf.column].tolist() == ["tea"]
-    empty = Shelf.of(bought[:0], NOW, shelf.customers, shelf.items)
+    empty = PurchaseHistory.of(bought[:0], NOW, shelf.customers, shelf.items)
     assert empty.find(np.array([0]), np.array([1])).tolist() == [-1]
 
 
@@ -76,7 +76,7 @@ def test_neighbours_are_bought_by_the_same_customers() -> None:
     assert Neighbours.of(shelf, shrink=10.0).alike[of["tea"], of["sugar"]] == pytest.approx(0.5)
 
 
-def shoppers(seed: int = 2) -> Shelf:
+def shoppers(seed: int = 2) -> PurchaseHistory:
     """Sixty shoppers of tea things, sixty of tools, each with eight of twelve; everybody buys bags."""
     rng = np.random.default_rng(seed)
     rows = []
