@@ -70,7 +70,7 @@ def nightly(
         with console.status("starting the night …"), ready():
             from flows.nightly import nightly as night
 
-            run_id = night(begun.moment.as_of, settings, attempt)
+            run_id = night(begun.dates.as_of, settings, attempt)
     night_summary.show(console, settings, run_id, before)
 
 
@@ -255,7 +255,9 @@ def init() -> None:
     """Write a commented gelir.toml to start from."""
     file = Path.cwd() / told.FILE_NAME
     if file.exists():
-        raise SettingsError("a settings file is there already", where=str(file), remedy="edit it, or move it away first")
+        raise SettingsError(
+            "a settings file is there already", where=str(file), remedy="edit it, or move it away first"
+        )
     file.write_text(told.EXAMPLE, encoding="utf-8")
     console.print(f"wrote {file}; every line in it is a default, change what differs and run [bold]gelir check[/bold]")
 

@@ -23,16 +23,17 @@ import numpy as np
 import pandas as pd
 
 from bench.harness.company_snapshot import company_at, home
+from data.arrays import Floats
 from data.calendar import first_instant
-from features.company import Company, Leaving
+from features.company import ChurnDefinition, Company
 from features.labels.churn import SILENCE_DAYS, departures
 from features.labels.time_to_event import lives
 from features.labels.windows import at_risk
 from features.spine import account_spine
 from models.churn import Churn
-from models.estimators.calibration import Numbers, auc, calibration_error
+from models.estimators.calibration import auc, calibration_error
 from models.model import Abstention, Champion, Model
-from models.repeat_order import Repeat
+from models.repeat_order import RepeatOrder
 from models.training.rows import account_rows, learning_dates
 
 RETAIL, RETAIL_AT = "rev_online_retail_uci", date(2011, 9, 9)
@@ -67,7 +68,7 @@ def online_retail(data: Path) -> tuple[Rows, Figures]:
         past = account_rows(now, dates)
         past = past[past["days_since_order"].notna()].reset_index(drop=True)
         before = silence(now, past)
-        scored, ships = scores(Repeat(), now)
+        scored, ships = scores(RepeatOrder(), now)
         if scored is None:
             raise SystemExit(f"the hazard of ordering again has nothing to say as of {RETAIL_AT}")
         comes = rows[["account_id"]].merge(scored, on="account_id", how="left")["value"].to_numpy(dtype=np.float64)
@@ -96,7 +97,7 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
     with home("ravenstack", data / RAVEN) as settings:
         today, later = company_at(settings, RAVEN_AT), company_at(settings, RAVEN_AT + timedelta(days=DAYS))
         for word in ("ends", "shrinks"):
-            now, after = (replace(company, leaving=Leaving(word)) for company in (today, later))
+            now, after = (replace(company, churn_definition=ChurnDefinition(word)) for company in (today, later))
             method, key = f"churn, leaving is what {word}", "" if word == "shrinks" else "ends_"
             scored, ships = scores(Churn(), now)
             table.append(["RavenStack", method, "who scores", ships, "baseline, or nobody"])
@@ -119,16 +120,16 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
 
 def scores(model: Model, company: Company) -> tuple[pd.DataFrame | None, str]:
     """What the model says of the company, learnt as of its date, and who says it: *model*, *baseline* or *nobody*."""
-    learnt = model.learn(company)
+    learnt = model.train(company)
     if isinstance(learnt, Abstention):
         return None, "nobody"
-    ships = learnt.judgement.ships
+    ships = learnt.evaluation.ships
     champion = Champion(model.name, "1", ships, learnt.estimator, learnt.state, learnt.features_hash, company.as_of)
     told = model.score(company, champion)
     return (None, "nobody") if isinstance(told, Abstention) else (told[model.tables[0]], ships)
 
 
-def silence(company: Company, rows: pd.DataFrame) -> Numbers:
+def silence(company: Company, rows: pd.DataFrame) -> Floats:
     """1 for each row whose account placed no order within 90 days of its date, else 0."""
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed").select("account_id", "ordered_at").distinct().execute()
@@ -149,7 +150,7 @@ def departed(after: Company, as_of: date) -> pd.DataFrame:
     return pd.DataFrame({"account_id": seen["account_id"], "left": seen["event"] & (seen["periods"] <= 3)})
 
 
-def by_recency(past: pd.DataFrame, silent: Numbers, rows: pd.DataFrame) -> Numbers:
+def by_recency(past: pd.DataFrame, silent: Floats, rows: pd.DataFrame) -> Floats:
     """The rate of each row's band of days since the last order."""
     bands = [np.searchsorted(RECENCY_CUTS, frame["days_since_order"]) for frame in (past, rows)]
     rates = pd.Series(silent).groupby(bands[0]).mean()
@@ -157,14 +158,14 @@ def by_recency(past: pd.DataFrame, silent: Numbers, rows: pd.DataFrame) -> Numbe
     return np.asarray(told, dtype=np.float64)
 
 
-def by_rfm(past: pd.DataFrame, silent: Numbers, rows: pd.DataFrame) -> Numbers:
+def by_rfm(past: pd.DataFrame, silent: Floats, rows: pd.DataFrame) -> Floats:
     """LightGBM with its usual parameters, on recency, frequency and money."""
     plain = lgb.LGBMClassifier(random_state=7, n_jobs=1, verbosity=-1)
     plain.fit(past[RFM].astype("float64"), silent)
-    return cast(Numbers, plain.predict_proba(rows[RFM].astype("float64")))[:, 1]
+    return cast(Floats, plain.predict_proba(rows[RFM].astype("float64")))[:, 1]
 
 
-def skill_interval(skill: float, outcome: Numbers) -> tuple[float, float]:
+def skill_interval(skill: float, outcome: Floats) -> tuple[float, float]:
     """Bounds of an AUC at 95 % (Hanley & McNeil 1982)."""
     ones, zeros = outcome.sum(), (1 - outcome).sum()
     both, twice = skill / (2 - skill), 2 * skill**2 / (1 + skill)

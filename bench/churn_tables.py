@@ -19,8 +19,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bench.harness.result import Figures, Rows, line
+from data.arrays import Floats
 from models.estimators.binary_classifier import ChanceClassifier
-from models.estimators.calibration import Numbers, auc, calibration_error
+from models.estimators.calibration import auc, calibration_error
 
 FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 
@@ -28,7 +29,7 @@ FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 def telco(data: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the telco sample; AUC is the mean of the five parts, the others are over all rows."""
     table = pd.read_csv(data / FILE, na_values=[" "]).drop(columns="customerID")
-    outcomes: Numbers = np.where(table.pop("Churn") == "Yes", 1.0, 0.0)
+    outcomes: Floats = np.where(table.pop("Churn") == "Yes", 1.0, 0.0)
     table["TotalCharges"] = table["TotalCharges"].fillna(0.0)
     rows: Rows = []
     figures: Figures = {}

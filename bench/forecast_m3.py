@@ -12,10 +12,11 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.forecasting.forecaster import Forecaster
 from models.forecasting.local_methods import ask_all
 from models.forecasting.method import Task
-from models.forecasting.series_preparation import Calendar, Numbers
+from models.forecasting.series_preparation import Calendar
 
 PERIODS = {"MONTHLY": ("M", 12, 18), "QUARTERLY": ("Q", 4, 8), "YEARLY": ("Y", 1, 6), "OTHER": ("Y", 1, 8)}
 MEMBERS = ("seasonal naive", "drift", "ets", "theta", "dynamic theta", "ces", "arima", "prophet", "lightgbm")
@@ -26,20 +27,20 @@ WIDTHS = (80, 95)
 class Part:
     """One frequency: forecasts (series × steps) by name, what came, and the scale of MASE."""
 
-    said: dict[str, Numbers]
-    came: Numbers
-    scale: Numbers
-    held: dict[int, Numbers]
+    said: dict[str, Floats]
+    came: Floats
+    scale: Floats
+    held: dict[int, Floats]
     seconds: float
     left_out: dict[str, str]
 
-    def smape(self, name: str) -> Numbers:
+    def smape(self, name: str) -> Floats:
         """Per series, in per cent."""
         said = self.said[name]
-        terms: Numbers = 200 * np.abs(said - self.came) / (np.abs(said) + np.abs(self.came))
+        terms: Floats = 200 * np.abs(said - self.came) / (np.abs(said) + np.abs(self.came))
         return np.asarray(terms.mean(axis=1), dtype=np.float64)
 
-    def mase(self, name: str) -> Numbers:
+    def mase(self, name: str) -> Floats:
         """Per series."""
         return np.asarray(np.abs(self.said[name] - self.came).mean(axis=1) / self.scale, dtype=np.float64)
 

@@ -10,8 +10,8 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.series_preparation import Numbers
 
 HELD = 12
 SEASON = 52
@@ -54,6 +54,6 @@ def online_retail(folder: Path, jobs: int) -> tuple[list[list[str]], dict[str, f
     return rows, {"online_retail.smape": round(measured, 3)}
 
 
-def smape(said: Numbers, came: Numbers) -> float:
+def smape(said: Floats, came: Floats) -> float:
     """In per cent, of one series."""
     return float((200 * np.abs(said - came) / (np.abs(said) + np.abs(came))).mean())

@@ -34,9 +34,10 @@ from threadpoolctl import threadpool_limits
 
 from bench.harness.peers import PEERS, Say
 from bench.harness.result import DATA, say
+from data.arrays import Ints
 from models.ranking import ranker
 from models.ranking.candidate_generation import Most, Shortlist, shortlist
-from models.ranking.purchase_history import Places, PurchaseHistory
+from models.ranking.purchase_history import PurchaseHistory
 
 TOP = 10
 SEED = 7
@@ -67,9 +68,9 @@ class Cut:
     """What was bought before a cut, and each chosen customer's next basket after it: places in the shelf."""
 
     shelf: PurchaseHistory
-    chosen: Places
-    basket_of: Places
-    basket: Places
+    chosen: Ints
+    basket_of: Ints
+    basket: Ints
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _ours(booster: lgb.Booster, listed: Shortlist) -> Say:
     scores = scores - scores.min() + 1.0
     width = len(listed.shelf.items)
 
-    def said(chosen: Places) -> NDArray[np.float32]:
+    def said(chosen: Ints) -> NDArray[np.float32]:
         whole = np.zeros((len(chosen), width), dtype=np.float32)
         place = np.full(len(listed.shelf.customers), -1)
         place[chosen] = np.arange(len(chosen))

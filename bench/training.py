@@ -121,15 +121,15 @@ def learn(folder: Path) -> dict[str, float]:
     began, worked = perf_counter(), process_time()
     backend = connect()
     tables = {table.name: backend.read_parquet(str(folder / f"{table.name}.parquet")) for table in CONTRACT}
-    learnt = Churn().learn(Company(tables, AS_OF, "UTC", "EUR", 7, backend))
+    learnt = Churn().train(Company(tables, AS_OF, "UTC", "EUR", 7, backend))
     if isinstance(learnt, Abstention):
-        raise SystemExit(f"nothing was learnt: {learnt.why}")
+        raise SystemExit(f"nothing was learnt: {learnt.reason}")
     return {
         "training.seconds": perf_counter() - began,
         "training.cpu_seconds": process_time() - worked,
         "training.peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "training.rows": float(learnt.rows),
-        "training.auc": learnt.judgement.metrics["auc"],
+        "training.auc": learnt.evaluation.metrics["auc"],
     }
 
 

@@ -23,18 +23,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from bench.churn_tables import plain_linear, plain_trees
 from bench.harness.result import Figures, Rows, line
+from data.arrays import Bools, Floats, Ints
 from models.estimators.binary_classifier import ChanceClassifier
-from models.estimators.calibration import FLOOR, Numbers, auc, calibration_error
+from models.estimators.calibration import FLOOR, auc, calibration_error
 from models.estimators.intercept_tracking import Level
 
-Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
 FILE = "propensity_bank_marketing/bank-additional-full.csv"
 OURS = {"chance, by night": "bank", "chance, by month": "bank.by_month"}
 """Methods of ours, and what their figures are called."""
@@ -43,7 +41,7 @@ OURS = {"chance, by night": "bank", "chance, by month": "bank.by_month"}
 def bank(data: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the last third of the bank's calls."""
     table = pd.read_csv(data / FILE, sep=";").drop(columns="duration")
-    outcomes: Numbers = np.where(table.pop("y") == "yes", 1.0, 0.0)
+    outcomes: Floats = np.where(table.pop("y") == "yes", 1.0, 0.0)
     month, day = _numbered(table[["month"]]), _numbered(table[["month", "day_of_week"]])
     last = np.arange(len(table)) >= 2 * len(table) // 3
     with threadpool_limits(1):  # small matrices: threads of a busy machine wait for one another
@@ -71,7 +69,7 @@ def bank(data: Path) -> tuple[Rows, Figures]:
     return rows, figures
 
 
-def _ours(table: pd.DataFrame, outcomes: Numbers, month: Places, day: Places, last: Mask) -> dict[str, Numbers]:
+def _ours(table: pd.DataFrame, outcomes: Floats, month: Ints, day: Ints, last: Bools) -> dict[str, Floats]:
     """What was said of the last rows by month and by night, by the same models."""
     by_month, by_night = np.full(len(table), np.nan), np.full(len(table), np.nan)
     for now in np.unique(month[last]):
@@ -85,7 +83,7 @@ def _ours(table: pd.DataFrame, outcomes: Numbers, month: Places, day: Places, la
     return {"chance, by night": by_night[last], "chance, by month": by_month[last]}
 
 
-def _by_night(said: Numbers, came: Numbers, month: Places, day: Places) -> Numbers:
+def _by_night(said: Floats, came: Floats, month: Ints, day: Ints) -> Floats:
     """What was said by month, its level put right each evening, as ours is; the memory is the usual one."""
     odds, followed = logit(np.clip(said, FLOOR, 1 - FLOOR)), np.zeros(len(said))
     for now in np.unique(month):
@@ -97,12 +95,12 @@ def _by_night(said: Numbers, came: Numbers, month: Places, day: Places) -> Numbe
     return followed
 
 
-def _numbered(named: pd.DataFrame) -> Places:
+def _numbered(named: pd.DataFrame) -> Ints:
     """The number of the stretch of equal rows that each row lies in."""
     return np.asarray((named != named.shift()).any(axis=1).cumsum(), dtype=np.int64)
 
 
-def _by_month(plain: Callable[[], Any], table: pd.DataFrame, outcomes: Numbers, month: Places, last: Mask) -> Numbers:
+def _by_month(plain: Callable[[], Any], table: pd.DataFrame, outcomes: Floats, month: Ints, last: Bools) -> Floats:
     """What a plain model said of the last rows, learnt anew each month."""
     said = np.full(len(table), np.nan)
     for now in np.unique(month[last]):

@@ -27,13 +27,14 @@ from scipy.stats import spearmanr
 
 from bench.harness.result import Figures, Rows, line
 from bench.harness.won_deals import champion, error_of_bins, known
+from data.arrays import Floats
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
 from data.demo.catalogue import LADDERS, NAMES, RECURRING, sold_from, sold_until
 from features.labels.churn import new_purchases
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS
 from flows.settings import Settings
-from models.estimators.calibration import Numbers, auc
+from models.estimators.calibration import auc
 from models.model import Abstention
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import within
@@ -124,7 +125,7 @@ def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the model says of accounts (rows × periods: the chance within so many) and of pairs. SystemExit where it
     abstains."""
     company, model = known(settings, as_of), Upsell()
-    learnt = model.learn(company)
+    learnt = model.train(company)
     scored = learnt if isinstance(learnt, Abstention) else model.score(company, champion(learnt))
     if isinstance(learnt, Abstention) or isinstance(scored, Abstention):
         raise SystemExit(f"the upsell model abstains: {learnt if isinstance(learnt, Abstention) else scored}")
@@ -176,7 +177,7 @@ def _paired(said: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFra
     return _with_chances(rows, hazards)
 
 
-def _with_chances(rows: pd.DataFrame, hazards: Numbers) -> pd.DataFrame:
+def _with_chances(rows: pd.DataFrame, hazards: Floats) -> pd.DataFrame:
     chances = within(hazards)
     for ahead in WITHIN.values():
         rows[f"planted_{ahead}"] = chances[:, ahead - 1]

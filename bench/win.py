@@ -34,9 +34,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from bench.harness.result import DATA, say
 from bench.harness.won_deals import demo_deals, error_of_bins, known, scores
+from data.arrays import Floats
 from flows.settings import Settings
 from models.estimators.binary_classifier import AbstainedWarning, ChanceClassifier
-from models.estimators.calibration import Numbers, auc, reliability_picture
+from models.estimators.calibration import auc, reliability_picture
 from models.evaluation.target_leakage import Finding, hindsight
 
 LEFT_OUT = ("reservation_status", "reservation_status_date", "assigned_room_type", "booking_changes",
@@ -58,7 +59,7 @@ class Place:
             raise SystemExit(f"no data at {path}: give the folder of the data sets with --data")
         return path
 
-    def draw(self, name: str, title: str, said: Numbers, outcomes: Numbers) -> None:
+    def draw(self, name: str, title: str, said: Floats, outcomes: Floats) -> None:
         if self.pictures is not None:
             self.pictures.mkdir(parents=True, exist_ok=True)
             reliability_picture(title, said, outcomes).savefig(self.pictures / f"win_{name}.png", dpi=120)
@@ -225,39 +226,39 @@ def _findings(name: str, found: tuple[Finding, ...]) -> list[list[str]]:
     return [[name, f"found: {finding.sign}", f"{', '.join(finding.columns)}: {finding.why}", ""] for finding in found]
 
 
-def _brier(said: Numbers, outcomes: Numbers) -> float:
+def _brier(said: Floats, outcomes: Floats) -> float:
     return float(np.mean((said - outcomes) ** 2))
 
 
-def _hotel(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _hotel(place: Place) -> tuple[pd.DataFrame, Floats]:
     table = pd.read_parquet(place.file("crm_hotel_bookings/hotel_bookings.parquet"))
     for name in ("agent", "company"):  # numbers that name somebody
         table[name] = table[name].astype("str").where(table[name].notna())
     return table.drop(columns="is_canceled"), table["is_canceled"].to_numpy(dtype=np.float64)
 
 
-def _leads(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _leads(place: Place) -> tuple[pd.DataFrame, Floats]:
     table = pd.read_csv(place.file("crm_xeducation_leads/Leads.csv"), na_values=["Select"])
     return table.drop(columns=["Converted", "Prospect ID", "Lead Number"]), table["Converted"].to_numpy(np.float64)
 
 
-def _telco(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _telco(place: Place) -> tuple[pd.DataFrame, Floats]:
     table = pd.read_csv(place.file("churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"), na_values=[" "])
     return table.drop(columns=["Churn", "customerID"]), np.asarray(table["Churn"] == "Yes", dtype=np.float64)
 
 
-def _bank(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _bank(place: Place) -> tuple[pd.DataFrame, Floats]:
     table = pd.read_csv(place.file("propensity_bank_marketing/bank-additional-full.csv"), sep=";")
     return table.drop(columns="y"), np.asarray(table["y"] == "yes", dtype=np.float64)
 
 
-def _hillstrom(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _hillstrom(place: Place) -> tuple[pd.DataFrame, Floats]:
     (path,) = place.file("uplift_hillstrom_email").glob("*.csv")
     table = pd.read_csv(path)
     return table.drop(columns="visit"), table["visit"].to_numpy(dtype=np.float64)
 
 
-def _email(place: Place) -> tuple[pd.DataFrame, Numbers]:
+def _email(place: Place) -> tuple[pd.DataFrame, Floats]:
     table = pd.read_csv(place.file("email_sme_status/Train_psolI3n.csv"))
     return table.drop(columns=["Email_Status", "Email_ID"]), np.asarray(table["Email_Status"] > 0, dtype=np.float64)
 

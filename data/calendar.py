@@ -19,7 +19,7 @@ def local_day(instant: datetime, timezone: str) -> date:
 
 
 @dataclass(frozen=True)
-class Moment:
+class RunDates:
     """When a run speaks: ``as_of`` decides what counts; ``today`` is the day the night runs on."""
 
     as_of: date

@@ -13,12 +13,12 @@ from data.contract import TABLES
 from data.lake import Step, connect, scan
 from data.mapping.action_costs import Costs, usual_costs
 
-LEAVINGS = ("ends", "not_renewed", "shrinks")
+CHURN_EVENTS = ("ends", "not_renewed", "shrinks")
 """What may count as the leaving of a subscriber."""
 
 
 @dataclass(frozen=True)
-class Leaving:
+class ChurnDefinition:
     """What the company calls leaving.
 
     ``subscribers`` leave when their last subscription *ends*, when any subscription is *not_renewed* (it ends, and none
@@ -26,8 +26,8 @@ class Leaving:
     leaves by ``silence_days`` without an order; ``None``: as long as nine of ten repeat orders took, 90 at least.
     """
 
-    subscribers: str = "ends"
-    silence_days: int | None = None
+    event: str = "ends"
+    inactivity_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,20 @@ class Company:
     currency: str
     seed: int
     backend: Backend
-    leaving: Leaving = Leaving()
+    churn_definition: ChurnDefinition = ChurnDefinition()
     stated_costs: Costs | None = None
     largest_discount: float | None = None
     """The largest discount that the company allows, as a share; ``None``: what is usual."""
 
     @classmethod
-    def of(
+    def from_golden(
         cls,
         golden: Step,
         as_of: date,
         timezone: str,
         currency: str,
         seed: int,
-        leaving: Leaving | None = None,
+        churn_definition: ChurnDefinition | None = None,
         costs: Costs | None = None,
         largest_discount: float | None = None,
     ) -> "Company":
@@ -61,7 +61,7 @@ class Company:
         backend = connect(threads=1)  # sums of several threads differ in their last digits from run to run
         tables = scan(backend, golden)
         known = {name: tables[name] for name in TABLES}
-        rules = (leaving or Leaving(), costs, largest_discount)
+        rules = (churn_definition or ChurnDefinition(), costs, largest_discount)
         return cls(known, as_of, timezone, currency, seed, backend, *rules)
 
     @property

@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from time import perf_counter
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.errors import SettingsError
 from data.lake import Draft, Lake, Step
 from data.mapping.action_costs import Costs
 from data.mapping.mapping import Mapping, load_mapping
 from data.source.source import fingerprint, open_source
-from features.company import Company, Leaving
+from features.company import ChurnDefinition, Company
 from flows.settings import Settings, today
 
 log = logging.getLogger("gelir")
@@ -38,7 +38,7 @@ class Run:
     id: str
     company: str
     mapping: Mapping
-    moment: Moment
+    dates: RunDates
     currency: str
     costs: Costs
     settings: Settings
@@ -89,7 +89,7 @@ class Run:
             id=f"{prefix}{company}-{as_of}-{digest}",
             company=company,
             mapping=mapping,
-            moment=Moment(as_of, now, timezone),
+            dates=RunDates(as_of, now, timezone),
             currency=settings.currency or mapping.currency,
             costs=mapping.costs_in(settings.currency or mapping.currency),
             settings=settings,
@@ -125,13 +125,13 @@ class Run:
         named = re.compile(rf"{prefix}{re.escape(self.company)}-\d{{4}}-\d\d-\d\d-[0-9a-f]{{8}}")
         return sorted((path.name for path in self.lake.root.glob("*") if named.fullmatch(path.name)), reverse=True)
 
-    def known(self, golden: Step) -> Company:
+    def snapshot(self, golden: Step) -> Company:
         """The company that the run's golden tables describe."""
-        leaving = Leaving(self.settings.churn_event, self.settings.silence_days)
-        moment = self.moment
+        leaving = ChurnDefinition(self.settings.churn_event, self.settings.inactivity_days)
+        moment = self.dates
         seed, costs = self.settings.seed, self.costs
         most = self.settings.largest_discount
-        return Company.of(golden, moment.as_of, moment.timezone, self.currency, seed, leaving, costs, most)
+        return Company.from_golden(golden, moment.as_of, moment.timezone, self.currency, seed, leaving, costs, most)
 
 
 @cache

@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from data.errors import SettingsError
-from features.company import LEAVINGS
+from features.company import CHURN_EVENTS
 from flows.log_filters import told_once
 
 FILE_NAME = "gelir.toml"
@@ -46,7 +46,7 @@ schedule_at = "02:30"       # when the night runs, in the company's time zone
 retrain_days = 7            # a champion older than this meets a challenger
 stale_days = 7              # a source with no fact for this long stops the night
 churn_event = "ends"        # when a subscriber has left: ends (its last one), not_renewed (any), shrinks
-# silence_days = 120        # when who only orders has left; as long as nine of ten repeat orders took when left out
+# inactivity_days = 120      # when who only orders has left; as long as nine of ten repeat orders took when left out
 # largest_discount = 0.2    # discounts beyond this share are leaks; what 99 of 100 lines of a segment got when left out
 keep_runs = 30              # published runs that can be rolled back to
 seed = 7                    # of everything random
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     retrain_days: int = 7
     stale_days: int = 7
     churn_event: str = "ends"
-    silence_days: int | None = None
+    inactivity_days: int | None = None
     largest_discount: float | None = None
     keep_runs: int = 30
     seed: int = 7
@@ -100,8 +100,8 @@ class Settings(BaseSettings):
     @field_validator("churn_event")
     @classmethod
     def _known_event(cls, event: str) -> str:
-        if event not in LEAVINGS:
-            raise ValueError(f"'{event}' is no way to leave; name one of {', '.join(LEAVINGS)}")
+        if event not in CHURN_EVENTS:
+            raise ValueError(f"'{event}' is no way to leave; name one of {', '.join(CHURN_EVENTS)}")
         return event
 
     @field_validator("largest_discount")
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a share from 0 to below 1; it is {discount:g}")
         return discount
 
-    @field_validator("retrain_days", "stale_days", "silence_days", "keep_runs")
+    @field_validator("retrain_days", "stale_days", "inactivity_days", "keep_runs")
     @classmethod
     def _at_least_one(cls, days: int | None) -> int | None:
         if days is not None and days < 1:

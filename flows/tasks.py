@@ -85,7 +85,7 @@ def guarded(run: Run, store: Store) -> Iterator[None]:
 def read(run: Run) -> Step:
     """The source as contract tables, as they were known at the date."""
     source = open_source(run.settings.source_place)
-    return run.step("read", lambda draft: data.reading.read.read(source, run.mapping, run.moment, draft))
+    return run.step("read", lambda draft: data.reading.read.read(source, run.mapping, run.dates, draft))
 
 
 @task(cache_policy=NO_CACHE)
@@ -95,7 +95,7 @@ def validate(run: Run, crm: Step) -> Step:
         "validate",
         lambda draft: data.validation.validate.validate(
             crm,
-            run.moment,
+            run.dates,
             draft,
             tolerate=run.mapping.tolerate,
             previous=_earlier_reads(run),
@@ -168,7 +168,7 @@ def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
 
 def earlier_number(run: Run, store: Store) -> EarlierNumber | None:
     """The number that tonight's is compared with, what it was made of among it; none where there is none any more."""
-    told = number_before(store, run.company, run.moment.as_of)
+    told = number_before(store, run.company, run.dates.as_of)
     step = None if told is None else run.lake.finished(told.run_id, "score")
     if told is None or step is None or "number_grounds" not in step.tables:
         return None
@@ -194,8 +194,8 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
 
     def told(draft: Draft) -> None:
         earlier = (said_before, alerts_before, forecasts_before)
-        said, alerted, foreseen = (before(store, run.company, run.moment.as_of) for before in earlier)
-        night = Tonight(run.known(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
+        said, alerted, foreseen = (before(store, run.company, run.dates.as_of) for before in earlier)
+        night = Tonight(run.snapshot(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
         reports.registry.report(night, draft)
 
     return run.step("report", told)
@@ -211,7 +211,7 @@ def publish(run: Run, store: Store, steps: list[Step]) -> None:
 def record(run: Run) -> data.store.publish.RunRecord:
     """What the scoring table keeps of a run, as far as its steps got."""
     crm, clean, scores = (run.lake.finished(run.id, name) for name in ("read", "validate", "score"))
-    told = data.store.publish.RunRecord(run.id, run.company, run.mapping.name, run.moment.as_of, run.started_at)
+    told = data.store.publish.RunRecord(run.id, run.company, run.mapping.name, run.dates.as_of, run.started_at)
     if crm is not None:
         reading = crm.frame("reading")
         until = reading["data_until"].max()
@@ -228,7 +228,7 @@ def record(run: Run) -> data.store.publish.RunRecord:
 
 def _earlier_reads(run: Run) -> list[Step]:
     """The read steps of earlier nights of this company, latest first; a night that stopped tells no usual volume."""
-    earlier = (name for name in run.nights() if name < f"{run.company}-{run.moment.as_of}")
+    earlier = (name for name in run.nights() if name < f"{run.company}-{run.dates.as_of}")
     reads = (run.lake.finished(name, "read") for name in earlier if run.lake.finished(name, "validate") is not None)
     return [step for step in reads if step is not None][:PAST_NIGHTS_COMPARED]
 

@@ -29,7 +29,7 @@ def get_ready() -> None:
 
 def engineer(run: Run, golden: Step) -> Step:
     """The step that holds the features of every account, contact and open deal as of the date."""
-    return run.step("engineer", lambda draft: features.engineer.engineer(run.known(golden), draft))
+    return run.step("engineer", lambda draft: features.engineer.engineer(run.snapshot(golden), draft))
 
 
 def groups(run: Run) -> list[Group]:
@@ -45,8 +45,8 @@ def groups(run: Run) -> list[Group]:
 
 def learn(run: Run, golden: Step, names: Group, asked: Mapping[str, Any]) -> list[Step]:
     """For every model of a group the step that says which version scores, and why."""
-    company, tracking, terms = run.known(golden), _tracking(run), _terms(run, asked)
-    one = models.training.champion.learn
+    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, asked)
+    one = models.training.champion.train
 
     def learnt(model: Model) -> Step:
         return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, terms, draft))
@@ -57,8 +57,8 @@ def learn(run: Run, golden: Step, names: Group, asked: Mapping[str, Any]) -> lis
 def tune(run: Run, golden: Step, name: str, budget: Budget) -> Step:
     """The step that says which version scores after a search for better parameters, and what was found."""
     (model,) = (model for model in MODELS if model.name == name)
-    company, tracking, terms = run.known(golden), _tracking(run), _terms(run, {"always": True})
-    tuned = models.training.champion.learn_tuned
+    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, {"always": True})
+    tuned = models.training.champion.train_tuned
     return run.step(f"learn_{name}", lambda draft: tuned(model, company, tracking, terms, budget, draft))
 
 
@@ -66,7 +66,7 @@ def score(run: Run, golden: Step, names: Group, learnt: list[Step], before: Mapp
     """For every model of a group the step that holds what its champion says; each may abstain. ``before``: the versions
     behind the earlier number.
     """
-    company, tracking = run.known(golden), _tracking(run)
+    company, tracking = run.snapshot(golden), _tracking(run)
     who = {step.name: step for step in learnt}
     one = models.scoring.score.score_one
 
@@ -80,13 +80,13 @@ def score(run: Run, golden: Step, names: Group, learnt: list[Step], before: Mapp
 def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
     """The step that holds the scores of all models as readers see them."""
     every = models.scoring.score.gather
-    return run.step("score", lambda draft: every(run.known(golden), known, learnt, scored, draft))
+    return run.step("score", lambda draft: every(run.snapshot(golden), known, learnt, scored, draft))
 
 
 def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
     """The step that holds one next best action for each customer, and the targets of campaigns."""
     chosen = actions.decide.decide
-    return run.step("decide", lambda draft: chosen(run.known(golden), known, scores, draft))
+    return run.step("decide", lambda draft: chosen(run.snapshot(golden), known, scores, draft))
 
 
 def _terms(run: Run, asked: Mapping[str, Any]) -> Terms:

@@ -12,7 +12,7 @@ from features.labels.time_to_event import lives
 from features.labels.windows import at_risk
 from features.spine import account_spine
 from models.evaluation.cross_validation import Params, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import Bands
 from models.survival.censoring import HORIZON_DAYS
@@ -49,13 +49,13 @@ class Churn:
     rows = "accounts"
     features_hash = QUESTION.features_hash
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on accounts that could have left, at past dates; each date a month from the next."""
-        return hazard.learn(QUESTION, account_lives(company), company.as_of, company.seed, self.params)
+        return hazard.train(QUESTION, account_lives(company), company.as_of, company.seed, self.params)
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the dates that judge a challenger."""
-        return hazard.judge(QUESTION, champion, account_lives(company))
+        return hazard.evaluate(QUESTION, champion, account_lives(company))
 
     def study(self, company: Company) -> Study | Abstention:
         """How it is learnt and judged on the company's past."""
@@ -92,6 +92,8 @@ def account_lives(company: Company) -> pd.DataFrame:
 
 def _counted_down(rows: pd.DataFrame, company: Company) -> pd.DataFrame:
     """Rows of features and ``relation`` with ``days_left``."""
-    assert company.leaving.silence_days is not None
-    silent_in = (company.leaving.silence_days - rows["days_since_order"]).where(rows["relation"] == "orders")
+    assert company.churn_definition.inactivity_days is not None
+    silent_in = (company.churn_definition.inactivity_days - rows["days_since_order"]).where(
+        rows["relation"] == "orders"
+    )
     return rows.assign(days_left=rows["days_to_term_end"].fillna(silent_in)).drop(columns="relation")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from data.arrays import Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.feature import features_hash, form
@@ -30,15 +31,14 @@ from models.customer_value.tweedie_trees import (
     tweedie_losses,
     what_came,
 )
-from models.estimators.calibration import Numbers
 from models.estimators.explanations import Voice, as_json, middle, reasons
 from models.estimators.gradient_boosting import PARAMS, TREES, Encoding
 from models.estimators.prediction_intervals import Spreads
 from models.evaluation.bootstrap import importance
 from models.evaluation.cross_validation import Fitted, Params, Range, Study
 from models.evaluation.time_splits import Folds, folds
-from models.model import Abstention, Challenger, Champion, Judgement
-from models.plots.figures import Album
+from models.model import Abstention, Challenger, Champion, Evaluation
+from models.plots.figures import LazyFigures
 from models.training.rows import account_rows, dated, labels, learning_dates
 
 HORIZON_DAYS = WINDOW_DAYS
@@ -61,7 +61,7 @@ HASH = features_hash((*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES, form(2)))
 
 
 @dataclass(frozen=True)
-class Value:
+class ExpectedRevenue:
     """Revenue that an account brings within 90 days."""
 
     params: Params = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Value:
     rows = "accounts"
     features_hash = HASH
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on every customer of past dates, judged on the latest."""
         rows = _past(company)
         parts = _split(rows)
@@ -101,14 +101,14 @@ class Value:
             flavor="lightgbm",
             estimator=final.booster,
             state=state,
-            judgement=_judgement(judged, expected, plain, _held(expected, judged, before)),
+            evaluation=_judgement(judged, expected, plain, _held(expected, judged, before)),
             features_hash=HASH,
             example=final.encoding.encode(rows.head(5)),
             params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
-            pictures=Album({"expected and came": lambda: _picture(expected, what_came(judged), company.currency)}),
+            figures=LazyFigures({"expected and came": lambda: _picture(expected, what_came(judged), company.currency)}),
             trained_as_of=company.as_of,
             rows=len(rows),
-            tuned=tuned,
+            tuned_params=tuned,
         )
 
     def study(self, company: Company) -> Study | Abstention:
@@ -136,11 +136,11 @@ class Value:
             words={feature.name: feature.says for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)},
         )
 
-    def with_params(self, params: Params) -> "Value":
+    def with_params(self, params: Params) -> "ExpectedRevenue":
         """The same model, with parameters beside the usual ones."""
-        return Value(params)
+        return ExpectedRevenue(params)
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """What the champion ships, on the rows that judge a challenger; NaN for rows that it has learnt from."""
         rows = _past(company)
         parts = _split(rows)
@@ -204,13 +204,15 @@ def _split(rows: pd.DataFrame) -> Folds | Abstention:
     parts = folds(dates, HORIZON_DAYS)
     if parts is None:
         why = f"needs {2 * HORIZON_DAYS} days of sales to learn on some and be judged on later ones"
-        return Abstention(Value.name, f"{why}; found {len(dates)} past dates")
+        return Abstention(ExpectedRevenue.name, f"{why}; found {len(dates)} past dates")
     learnt, judged = _at(rows, parts.learn), _at(rows, parts.judge)
     paying = min(int((learnt["came"] > 0).sum()), int((judged["came"] > 0).sum()))
     could_leave = int((~learnt["gone"]).sum())
     if could_leave < FEWEST_ROWS or paying < FEWEST_PAYING:
         why = f"needs {FEWEST_PAYING} accounts that bring money after a past date, before a judged one and after it"
-        return Abstention(Value.name, f"{why}; found {paying} among {could_leave} past cases that were not gone")
+        return Abstention(
+            ExpectedRevenue.name, f"{why}; found {paying} among {could_leave} past cases that were not gone"
+        )
     return parts
 
 
@@ -225,7 +227,7 @@ def _spreads(outs: Outs, gone: Gone) -> Spreads:
     return Spreads.of(expected, what_came(rows), rows["gone"].to_numpy(dtype=bool))
 
 
-def _held(expected: Numbers, judged: pd.DataFrame, before: Outs) -> dict[str, float]:
+def _held(expected: Floats, judged: pd.DataFrame, before: Outs) -> dict[str, float]:
     """How often the judged revenue lay within bounds that were measured before; empty in a short history."""
     if not before:
         return {}
@@ -236,15 +238,15 @@ def _held(expected: Numbers, judged: pd.DataFrame, before: Outs) -> dict[str, fl
 
 def _judgement(
     judged: pd.DataFrame,
-    expected: Numbers,
+    expected: Floats,
     baseline: Expectation,
     more: dict[str, float],
     seen: "np.ndarray[Any, Any] | None" = None,
-) -> Judgement:
+) -> Evaluation:
     came, plain = what_came(judged), baseline.expect(judged)
     losses, plain_losses = tweedie_losses(expected, came), tweedie_losses(plain, came)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
-    return Judgement(
+    return Evaluation(
         metric=METRIC,
         value=float(losses.mean()),
         baseline="trailing mean",
@@ -273,7 +275,7 @@ def _moved(champion: Champion, rows: pd.DataFrame, currency: str) -> list[list[s
 
 
 def _frame(
-    rows: pd.DataFrame, value: Numbers, low: Numbers, high: Numbers, why: list[list[str]], days: int
+    rows: pd.DataFrame, value: Floats, low: Floats, high: Floats, why: list[list[str]], days: int
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -288,7 +290,7 @@ def _frame(
     )
 
 
-def _picture(expected: Numbers, came: Numbers, currency: str) -> Figure:
+def _picture(expected: Floats, came: Floats, currency: str) -> Figure:
     """What was expected against what came, in tenths of accounts, out of time."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 
 from features.company import Company
-from models.plots.figures import Album
+from models.plots.figures import LazyFigures
 
 EQUAL = 1e-12
 """Losses nearer than this are the same number, written by another sum."""
@@ -23,11 +23,11 @@ class Abstention:
     """No score, and why, in a sentence that says what would change it."""
 
     model: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """How an estimator did out of time, beside the plain baseline on the same rows.
 
     ``losses`` and ``baseline_losses`` hold one loss per judged row (lower is better), aligned, so that two versions
@@ -45,7 +45,7 @@ class Judgement:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """What is kept in words of it: ``skill`` is the share of the baseline's loss that what ships saves."""
         ours, plain = fmean(self.shipped or (0.0,)), fmean(self.baseline_losses or (0.0,))
         return {
@@ -80,7 +80,7 @@ class Fold:
     """
 
     name: str
-    judged: tuple[date, ...]
+    test_dates: tuple[date, ...]
     rows: int
     metrics: dict[str, float]
     losses: tuple[float, ...] = ()
@@ -100,28 +100,28 @@ class Challenger:
     flavor: Literal["lightgbm", "sklearn", "prophet"]
     estimator: Any
     state: dict[str, Any]
-    judgement: Judgement
+    evaluation: Evaluation
     features_hash: str
     example: pd.DataFrame
     params: dict[str, Any]
-    pictures: Album
+    figures: LazyFigures
     trained_as_of: date
     rows: int
     folds: tuple[Fold, ...] = ()
-    tuned: dict[str, Any] = field(default_factory=dict)
+    tuned_params: dict[str, Any] = field(default_factory=dict)
 
     def as_champion(self, version: str) -> "Champion":
         """What it is once it was logged as a version and scores."""
         return Champion(
             model=self.model,
             version=version,
-            ships=self.judgement.ships,
+            ships=self.evaluation.ships,
             estimator=self.estimator,
             state=self.state,
             features_hash=self.features_hash,
             trained_as_of=self.trained_as_of,
-            judged=self.judgement.told,
-            tuned=self.tuned,
+            evaluation=self.evaluation.summary,
+            tuned_params=self.tuned_params,
         )
 
 
@@ -136,11 +136,11 @@ class Champion:
     state: dict[str, Any]
     features_hash: str
     trained_as_of: date
-    judged: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
     """How it was judged when it was logged: ``metric, value, baseline, baseline_value``."""
-    tuned: dict[str, Any] = field(default_factory=dict)
+    tuned_params: dict[str, Any] = field(default_factory=dict)
     """Parameters that a tuning found: the next challenger is trained with them too."""
-    held: bool = False
+    pinned: bool = False
     """Whether a person chose it: no challenger takes its place until it is let go."""
 
     @property
@@ -190,11 +190,11 @@ class Model(Protocol):
         """Of the features it is fed today; a champion made on others cannot score."""
         ...
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger fitted on what the company knew, judged out of time beside its plain baseline."""
         ...
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion, judged on the very rows and window on which ``learn`` judges a challenger."""
         ...
 

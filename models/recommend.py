@@ -10,24 +10,18 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.outputs.score_tables import RECOMMENDATIONS
 from features.company import Company
 from features.feature import features_hash
 from features.labels.windows import bought_products
 from features.products.ownership import consumed
 from features.spine import account_spine, contact_spine, past_dates
-from models.estimators.calibration import (
-    UNCALIBRATED,
-    Calibration,
-    Numbers,
-    calibration_error,
-    log_losses,
-    reliability_picture,
-)
+from models.estimators.calibration import UNCALIBRATED, Calibration, calibration_error, log_losses, reliability_picture
 from models.evaluation.bootstrap import mean_interval
 from models.evaluation.time_splits import Folds, folds
-from models.model import Abstention, Challenger, Champion, Fold, Judgement
-from models.plots.figures import Album
+from models.model import Abstention, Challenger, Champion, Evaluation, Fold
+from models.plots.figures import LazyFigures
 from models.ranking import ranker
 from models.ranking.candidates import CANDIDATE_FEATURES, CUSTOMER_KINDS, NAMES, Candidates, CustomerKind, candidates
 from models.ranking.explanations import why_nots, whys
@@ -69,7 +63,7 @@ class Recommend:
     rows = "offers"
     features_hash = features_hash(CANDIDATE_FEATURES)
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on pairs of past dates, judged on the latest by how much of what was bought it named first.
 
         Accounts and people teach the same trees. They learn chances, not an order: on inner splits of real purchases
@@ -103,7 +97,7 @@ class Recommend:
                 "calibration": {kind: one.state() for kind, one in calibrations.items()},
                 "repeat_share": share,
             },
-            judgement=judgement,
+            evaluation=judgement,
             features_hash=self.features_hash,
             example=every[NAMES].head(5),
             params={
@@ -114,7 +108,7 @@ class Recommend:
                 "judged": str(parts.judge[0]),
                 "ownership": _rule(share),
             },
-            pictures=Album(
+            figures=LazyFigures(
                 {
                     "reliability": lambda: reliability_picture(
                         f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
@@ -128,7 +122,7 @@ class Recommend:
             folds=_folds(past, parts, [len(first), len(learnt)], outs, judgement, company.seed),
         )
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the judged date; NaN where it had learnt from what was known after it."""
         parts = _parts(company)
         if isinstance(parts, Abstention):
@@ -229,7 +223,7 @@ def _fit(rows: pd.DataFrame, seed: int) -> lgb.Booster:
     return ranker.fit(rows[NAMES], bought, np.arange(len(rows)), seed=seed, trees=TREES, **PARAMS)
 
 
-def _raw(booster: lgb.Booster, pairs: pd.DataFrame) -> Numbers:
+def _raw(booster: lgb.Booster, pairs: pd.DataFrame) -> Floats:
     return ranker.raw(booster, pairs[NAMES])
 
 
@@ -254,12 +248,12 @@ def _calibrations(outs: list[pd.DataFrame]) -> dict[str, Calibration]:
     return {"repeat": of(every[repeat], both), "explore": of(every[~repeat], both)}
 
 
-def _apply(calibrations: dict[str, Calibration], raw: Numbers, pairs: pd.DataFrame) -> Numbers:
+def _apply(calibrations: dict[str, Calibration], raw: Floats, pairs: pd.DataFrame) -> Floats:
     repeats = pairs["repeat"].to_numpy(dtype=bool)
     return np.where(repeats, calibrations["repeat"].apply(raw), calibrations["explore"].apply(raw))
 
 
-def _said(champion: Champion, pairs: pd.DataFrame) -> Numbers:
+def _said(champion: Champion, pairs: pd.DataFrame) -> Floats:
     """The chance of each pair by what the version ships."""
     if champion.ships == "baseline" or pairs.empty:
         return pairs["popular_segment"].to_numpy(dtype=np.float64)
@@ -271,7 +265,7 @@ def _kind(pairs: pd.DataFrame) -> "pd.Series[str]":
     return pairs["repeat"].map({True: "repeat", False: "explore"})
 
 
-def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: pd.DataFrame) -> Judgement | Abstention:
+def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: pd.DataFrame) -> Evaluation | Abstention:
     """How far up what accounts bought was among the five named first; the baseline names the segment's favourites.
 
     Customers that bought nothing that they could have been offered say nothing about a choice, and do not count. What
@@ -298,7 +292,7 @@ def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: p
         "calibration error": calibration_error(said, happened),
         "judged accounts": float(len(ours)),
     }
-    return Judgement(
+    return Evaluation(
         metric=f"NDCG@{top}",
         value=float(ours["ndcg"].mean()),
         baseline=BASELINE,
@@ -314,7 +308,7 @@ def _folds(
     parts: Folds,
     rows: list[int],
     outs: list[pd.DataFrame],
-    judgement: Judgement,
+    judgement: Evaluation,
     seed: int,
 ) -> tuple[Fold, ...]:
     """The folds that a training has anyway: the dates that calibrate, each by raw scores, and the judged one. ``rows``

@@ -6,13 +6,13 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.labels.churn import orders_again
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS, lives
-from models.estimators.calibration import Numbers
 from models.evaluation.cross_validation import Params, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import Bands
 from models.survival.censoring import HORIZON_DAYS
@@ -35,7 +35,7 @@ QUESTION = hazard.Question(
 
 
 @dataclass(frozen=True)
-class Repeat:
+class RepeatOrder:
     """The chance that an account orders, as a curve over the coming half year."""
 
     params: Params = field(default_factory=dict)
@@ -46,21 +46,21 @@ class Repeat:
     rows = "accounts"
     features_hash = QUESTION.features_hash
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on accounts that had ordered before past dates, a month apart."""
-        return hazard.learn(QUESTION, _lives(company), company.as_of, company.seed, self.params)
+        return hazard.train(QUESTION, _lives(company), company.as_of, company.seed, self.params)
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the dates that judge a challenger."""
-        return hazard.judge(QUESTION, champion, _lives(company))
+        return hazard.evaluate(QUESTION, champion, _lives(company))
 
     def study(self, company: Company) -> Study | Abstention:
         """How it is learnt and judged on the company's past."""
         return hazard.study(QUESTION, _lives(company), company.seed)
 
-    def with_params(self, params: Params) -> "Repeat":
+    def with_params(self, params: Params) -> "RepeatOrder":
         """The same model, with parameters beside the usual ones."""
-        return Repeat(params)
+        return RepeatOrder(params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``repeat``: one row per customer that ever ordered: as ``hazard.score``, and ``next_order``, the day by which
@@ -79,7 +79,7 @@ class Repeat:
         return {"repeat": frame.sort_values("account_id", ignore_index=True)}
 
 
-def days_until(curve: Numbers, chance: float) -> Numbers:
+def days_until(curve: Floats, chance: float) -> Floats:
     """Days until each curve (rows × periods of 30 days) reaches a chance, straight between periods; NaN if it never
     does."""
     if not len(curve):

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from data.arrays import Floats
 from features.company import Company
 from features.revenue.series import rhythm
 from models.forecasting.forecaster import POOL, Forecaster
@@ -24,9 +25,8 @@ from models.forecasting.nested_evaluation import Judged, held, judged, learnt_fr
 from models.forecasting.plots import errors_picture, fan_picture
 from models.forecasting.prophet_method import import_prophet
 from models.forecasting.saved_state import kept
-from models.forecasting.series_preparation import Numbers
-from models.model import Abstention, Challenger, Champion, Fold, Judgement
-from models.plots.figures import Album
+from models.model import Abstention, Challenger, Champion, Evaluation, Fold
+from models.plots.figures import LazyFigures
 from models.revenue.base_rates import Beside, Books, look_back, looked_from
 from models.revenue.top_down import MAIN, Tree, outlook, told_by, trees_of
 
@@ -46,10 +46,10 @@ class Known:
 
     trees: list[Tree]
     months: pd.DatetimeIndex
-    came: Numbers
+    came: Floats
 
 
-class Revenue:
+class RevenueForecastModel:
     """The model of revenue: a weighted pool for every series, and the parts that people know by name."""
 
     name = "revenue"
@@ -63,7 +63,7 @@ class Revenue:
         self._looked: tuple[Company, Known | Abstention] | None = None
         self._made: dict[str, tuple[Forecaster, tuple[str, ...]]] = {}
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger, judged on what it would have shipped at past dates, beside the seasonal naive forecast."""
         known = self._known(company)
         if isinstance(known, Abstention):
@@ -91,7 +91,7 @@ class Revenue:
             flavor="lightgbm" if booster is not None else "prophet",
             estimator=estimator,
             state=state,
-            judgement=_judgement(tables, metrics),
+            evaluation=_judgement(tables, metrics),
             features_hash=self.features_hash,
             example=example,
             params={
@@ -101,7 +101,7 @@ class Revenue:
                 **{f"share_{name}": round(float(months.weights_[name].mean()), 3) for name in names},
                 "adds_up_by": state["forecasters"][f"{MAIN} month"]["way"],
             },
-            pictures=Album(
+            figures=LazyFigures(
                 {
                     "revenue": lambda: fan_picture(history, shown[shown["node"] == "total"], company.currency),
                     "errors": lambda: errors_picture(
@@ -114,7 +114,7 @@ class Revenue:
             folds=_folds(tables, known, company),
         )
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the origins and series on which a challenger of this date is judged.
 
         What it learnt from (periods that were over when it was trained, not the one under way then) is NaN; the plain
@@ -249,7 +249,7 @@ def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, flo
     return metrics, weights
 
 
-def _judgement(tables: list[Judged], more: dict[str, float]) -> Judgement:
+def _judgement(tables: list[Judged], more: dict[str, float]) -> Evaluation:
     """Losses cell by cell, every level counting alike; NaN cells are of periods that the judged one has learnt from."""
     losses, plain = [], []
     metrics: dict[str, float] = {}
@@ -263,7 +263,7 @@ def _judgement(tables: list[Judged], more: dict[str, float]) -> Judgement:
             metrics[f"total WAPE by {grain}"] = float(np.nansum(table.missed)) / whole
             metrics[f"baseline total WAPE by {grain}"] = float(np.nansum(table.missed_plain)) / whole
     every, every_plain = (np.concatenate([np.zeros(0), *part]) for part in (losses, plain))
-    return Judgement(
+    return Evaluation(
         metric="scaled error",
         value=float(np.nanmean(every)) if len(every) and not np.isnan(every).all() else float("nan"),
         baseline=PLAIN,

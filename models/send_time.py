@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.calendar import first_instant
 from features.company import Company
 from features.contacts.sends import ANSWER_HOURS, sends
@@ -20,9 +21,8 @@ from models.estimators.calibration import auc, log_losses
 from models.estimators.hour_of_week import GRID, INPUTS, WEEK, Hours, Personal, design
 from models.evaluation.bootstrap import chance_evidence, intervals
 from models.evaluation.cross_validation import Fitted, Params, Range, Study
-from models.forecasting.series_preparation import Numbers
-from models.model import Abstention, Challenger, Champion, Judgement
-from models.plots.figures import Album
+from models.model import Abstention, Challenger, Champion, Evaluation
+from models.plots.figures import LazyFigures
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WINDOWS = 3
@@ -64,7 +64,7 @@ class SendTime:
     rows = "hours"
     features_hash = hashlib.sha256(f"{INPUTS} 1".encode()).hexdigest()[:16]
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger: crowd and persons learnt on the first sends, chosen on the next, judged on the last."""
         every = _sends(company)
         cuts = _cuts(every)
@@ -89,7 +89,7 @@ class SendTime:
             flavor="sklearn",
             estimator=final.crowd,
             state={**final.state(), "material": material},
-            judgement=replace(
+            evaluation=replace(
                 judgement,
                 intervals=intervals(chance, answered, company.seed, groups=judged["contact_id"].to_numpy()),
                 metrics={
@@ -110,11 +110,11 @@ class SendTime:
                 "judged from": str(last),
                 "material": material,
             },
-            pictures=Album({"hours": lambda: _picture(final)})
+            figures=LazyFigures({"hours": lambda: _picture(final)})
             | chance_evidence(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
             trained_as_of=company.as_of,
             rows=len(every),
-            tuned=dict(self.params),
+            tuned_params=dict(self.params),
         )
 
     def study(self, company: Company) -> Study | Abstention:
@@ -134,7 +134,7 @@ class SendTime:
             hours = Hours.fit(learnt, personal, company.seed)
             return Fitted(lambda asked: hours.chance(learnt, asked), {})
 
-        def plain(learnt: pd.DataFrame, asked: pd.DataFrame) -> Numbers:
+        def plain(learnt: pd.DataFrame, asked: pd.DataFrame) -> Floats:
             hours = Hours.fit(learnt, None, company.seed)
             return hours.flat_chance(hours.aptness(learnt, asked["contact_id"].to_numpy()))
 
@@ -156,7 +156,7 @@ class SendTime:
         """The same model, with parameters beside the usual ones."""
         return SendTime(params)
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the sends that judge a challenger; days that it has learnt from are NaN."""
         every = _sends(company)
         cuts = _cuts(every)
@@ -197,7 +197,7 @@ class SendTime:
 _COLUMNS = ["contact_id", "send_windows", "send_at", "send_local", "send_timezone", "send_timezone_source", "abstained"]
 
 
-def best_windows(week: Numbers) -> NDArray[np.int64]:
+def best_windows(week: Floats) -> NDArray[np.int64]:
     """Contacts × 3: the best hours of the week, best first, on one day more than two hours apart."""
     hour, day = np.arange(WEEK) % 24, np.arange(WEEK) // 24
     near = (day[:, None] == day[None, :]) & (np.abs(hour[:, None] - hour[None, :]) <= APART_HOURS)
@@ -287,7 +287,7 @@ def _choose(hours: Hours, early: pd.DataFrame, later: pd.DataFrame) -> Personal 
     return ways[int(np.argmin(losses))]
 
 
-def _gain(judged: pd.DataFrame, chance: Numbers, flat: Numbers) -> tuple[float, float]:
+def _gain(judged: pd.DataFrame, chance: Floats, flat: Floats) -> tuple[float, float]:
     """How much lower the log loss of a send is when its hour is known, and the error of that, clustered by person."""
     answered = judged["responded"].to_numpy(dtype=np.float64)
     gains = pd.Series(log_losses(flat, answered) - log_losses(chance, answered), index=judged.index)
@@ -297,8 +297,8 @@ def _gain(judged: pd.DataFrame, chance: Numbers, flat: Numbers) -> tuple[float, 
 
 
 def _judgement(
-    company: Company, judged: pd.DataFrame, chance: Numbers, flat: Numbers, learnt: date | None = None
-) -> Judgement:
+    company: Company, judged: pd.DataFrame, chance: Floats, flat: Floats, learnt: date | None = None
+) -> Evaluation:
     """Log loss of sends, one loss per day (a day of many sends weighs more); NaN for days before ``learnt``."""
     answered = judged["responded"].to_numpy(dtype=np.float64)
     days = judged["sent_at"].dt.floor("D").to_numpy()
@@ -308,7 +308,7 @@ def _judgement(
     if learnt is not None:
         known = pd.Timestamp(first_instant(learnt, company.timezone))
         mine[by_day.index < known] = np.nan
-    return Judgement(
+    return Evaluation(
         metric="log loss",
         value=float(losses["mine"].mean()),
         baseline="the person's own rate at any hour",

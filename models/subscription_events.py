@@ -6,15 +6,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.labels.churn import subscription_ends
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS, lives
 from features.subscriptions.table import CONTRACT_CATEGORIES, CONTRACT_FEATURES, contract_features, contract_spine
 from features.subscriptions.term_dates import terms_move
-from models.estimators.calibration import Numbers
 from models.evaluation.cross_validation import Params, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import Bands
 from models.training.rows import account_rows, dated, labels, life_dates
@@ -36,7 +36,7 @@ QUESTIONS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Contract:
+class SubscriptionEvents:
     """The chance that an event comes to an active subscription, as a curve over the coming half year."""
 
     kind: Kind
@@ -81,25 +81,25 @@ class Contract:
             due="contract_days_to_term",
         )
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on subscriptions that were active at past dates, a month apart."""
-        challenger = hazard.learn(self.asked, self._lives(company), company.as_of, company.seed, self.params)
+        challenger = hazard.train(self.asked, self._lives(company), company.as_of, company.seed, self.params)
         if isinstance(challenger, Challenger):
             moved = "not read: the source moves the term of a contract that goes on" if terms_move(company) else "read"
             challenger.params["ends of terms"] = moved
         return challenger
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the dates that judge a challenger."""
-        return hazard.judge(self.asked, champion, self._lives(company))
+        return hazard.evaluate(self.asked, champion, self._lives(company))
 
     def study(self, company: Company) -> Study | Abstention:
         """How it is learnt and judged on the company's past."""
         return hazard.study(self.asked, self._lives(company), company.seed)
 
-    def with_params(self, params: Params) -> "Contract":
+    def with_params(self, params: Params) -> "SubscriptionEvents":
         """The same model, with parameters beside the usual ones."""
-        return Contract(self.kind, params)
+        return SubscriptionEvents(self.kind, params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """One row per active subscription: as ``hazard.score``; ``by_term``, the chance that the event comes with the
@@ -128,7 +128,7 @@ def contract_rows(company: Company, dates: "tuple[object, ...]") -> pd.DataFrame
     return rows.merge(account_rows(company, dates), on=["account_id", "as_of"])  # type: ignore[arg-type]
 
 
-def due_periods(days: Numbers) -> Numbers:
+def due_periods(days: Floats) -> Floats:
     """The period of 30 days (1, 2, …) in which the day lies that is due in so many days; NaN where none is, or it lies
     beyond the last period."""
     with np.errstate(invalid="ignore"):
@@ -136,7 +136,7 @@ def due_periods(days: Numbers) -> Numbers:
     return np.where(within, np.floor(days / PERIOD_DAYS) + 1, np.nan)
 
 
-def by_period(curve: Numbers, periods: Numbers) -> Numbers:
+def by_period(curve: Floats, periods: Floats) -> Floats:
     """The chance that the event comes within so many periods, on each row's curve (rows × periods); NaN for NaN.
 
     The period of a term's end counts whole: what comes in it comes with that day, but for little.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.labels.churn import new_purchases
@@ -12,9 +13,8 @@ from features.labels.time_to_event import lives
 from features.labels.windows import first_purchases
 from features.products.ownership import owned
 from features.spine import account_spine
-from models.estimators.calibration import Numbers
 from models.evaluation.cross_validation import Params, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.ranking import next_product as offers
 from models.ranking.eligibility import exclusions
 from models.survival import hazard_model as hazard
@@ -48,13 +48,13 @@ class Upsell:
     rows = "accounts"
     features_hash = QUESTION.features_hash
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on every customer of past dates, a month apart."""
-        return hazard.learn(QUESTION, _lives(company), company.as_of, company.seed, self.params)
+        return hazard.train(QUESTION, _lives(company), company.as_of, company.seed, self.params)
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the dates that judge a challenger."""
-        return hazard.judge(QUESTION, champion, _lives(company))
+        return hazard.evaluate(QUESTION, champion, _lives(company))
 
     def study(self, company: Company) -> Study | Abstention:
         """How it is learnt and judged on the company's past."""
@@ -73,7 +73,7 @@ class Upsell:
         return {"upsell": scored, "upsell_products": _products(company, [*map(str, rows["account_id"])], curve)}
 
 
-def _products(company: Company, accounts: list[str], curve: Numbers) -> pd.DataFrame:
+def _products(company: Company, accounts: list[str], curve: Floats) -> pd.DataFrame:
     """The new products of each customer; a part of the customers at a time, so that pairs of all are never held."""
     firsts = first_purchases(company).execute()
     count = int(company.tables["accounts"].count().execute())

@@ -18,7 +18,7 @@ from models.deals.competing_risks import EDGES, Curves
 from models.deals.time_split import HORIZON_DAYS
 from models.deals.win_model import HASH
 from models.evaluation.cross_validation import Params, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.training.rows import EVERY_DAYS, dated, labels
 
 MOST_DATES = 24
@@ -40,19 +40,19 @@ class Win:
     rows = "deals"
     features_hash = HASH
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on every deal that was open at past dates, whether or not it is over."""
         rows = _past(company)
-        challenger = deals.learn(rows, company.as_of, company.seed, self.params)
+        challenger = deals.train(rows, company.as_of, company.seed, self.params)
         if isinstance(challenger, Challenger):
             challenger.state["closing"] = closing(rows)
             challenger.state["told_late"] = told_late(company)
             challenger.params["told late and read as before"] = ", ".join(challenger.state["told_late"]) or "nothing"
         return challenger
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the rows that judge a challenger."""
-        return deals.judge(champion, _past(company))
+        return deals.evaluate(champion, _past(company))
 
     def study(self, company: Company) -> Study | Abstention:
         """How it is learnt and judged on the company's past."""

@@ -26,4 +26,4 @@ def company_at(settings: Settings, as_of: date) -> Company:
     """The company of the settings, of which nothing counts that became known at or after the date."""
     run = Run.begin(as_of, settings)
     golden = steps.resolve.fn(run, steps.validate.fn(run, steps.read.fn(run)))
-    return run.known(golden)
+    return run.snapshot(golden)

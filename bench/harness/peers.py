@@ -14,9 +14,10 @@ from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFID
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.ranking.purchase_history import Places, PurchaseHistory
+from data.arrays import Ints
+from models.ranking.purchase_history import PurchaseHistory
 
-Say = Callable[[Places], NDArray[np.float32]]
+Say = Callable[[Ints], NDArray[np.float32]]
 """Customers (places in the shelf) → customers × items; higher is better."""
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from data.arrays import Floats
 from data.demo import write_demo
 from data.demo.deal_stages import AGE_HURTS, CARE_HELPS, CARE_SPEEDS, PACE_SPREAD, PASSES, STAGES, USUAL_DAYS
 from features.company import Company
@@ -25,7 +26,6 @@ from features.spine import opportunity_spine
 from flows import tasks as steps
 from flows.run import Run
 from flows.settings import Settings
-from models.estimators.calibration import Numbers
 from models.model import Abstention, Challenger, Champion
 from models.win import Win
 
@@ -39,8 +39,8 @@ PACES = (np.arange(400) + 0.5) / 400
 class Said:
     """One entry per open deal of new business and date: what was said, and the planted chance; and who said it."""
 
-    chance: Numbers
-    truth: Numbers
+    chance: Floats
+    truth: Floats
     ships: tuple[str, ...]
 
 
@@ -65,7 +65,7 @@ def demo_deals(seed: int = 7) -> Said:
 def known(settings: Settings, as_of: date) -> Company:
     """The company of a source as it was known at a date, through the night's own steps."""
     run = Run.begin(as_of, settings)
-    return run.known(steps.resolve.fn(run, steps.validate.fn(run, steps.read.fn(run))))
+    return run.snapshot(steps.resolve.fn(run, steps.validate.fn(run, steps.read.fn(run))))
 
 
 def scores(company: Company) -> tuple[pd.DataFrame, str]:
@@ -73,14 +73,14 @@ def scores(company: Company) -> tuple[pd.DataFrame, str]:
 
     Raises ``SystemExit`` where it abstains.
     """
-    challenger = Win().learn(company)
+    challenger = Win().train(company)
     if isinstance(challenger, Abstention):
-        raise SystemExit(f"the win model abstains: {challenger.why}")
+        raise SystemExit(f"the win model abstains: {challenger.reason}")
     scored = Win().score(company, champion(challenger))
     if isinstance(scored, Abstention):
-        raise SystemExit(f"the win model abstains: {scored.why}")
+        raise SystemExit(f"the win model abstains: {scored.reason}")
     win = scored["win"]
-    return win[win["abstained"].isna()].drop(columns="abstained"), challenger.judgement.ships
+    return win[win["abstained"].isna()].drop(columns="abstained"), challenger.evaluation.ships
 
 
 def champion(challenger: Challenger) -> Champion:
@@ -88,7 +88,7 @@ def champion(challenger: Challenger) -> Champion:
     return Champion(
         challenger.model,
         "1",
-        challenger.judgement.ships,
+        challenger.evaluation.ships,
         challenger.estimator,
         challenger.state,
         challenger.features_hash,
@@ -96,7 +96,7 @@ def champion(challenger: Challenger) -> Champion:
     )
 
 
-def planted(rows: pd.DataFrame) -> Numbers:
+def planted(rows: pd.DataFrame) -> Floats:
     """The planted chance of each deal to be won in the end: columns ``stage, days_in_stage, quality, care``."""
     chances = [
         _planted(STAGES.index(str(stage)), max(float(days), 1e-6), float(quality), float(care))
@@ -105,7 +105,7 @@ def planted(rows: pd.DataFrame) -> Numbers:
     return np.array(chances, dtype=np.float64)
 
 
-def error_of_bins(said: Numbers, truth: Numbers, bins: int = 10) -> float:
+def error_of_bins(said: Floats, truth: Floats, bins: int = 10) -> float:
     """Expected calibration error: mean distance of what was said and true, over bins of equal counts."""
     parts: Sequence[np.ndarray] = np.array_split(np.argsort(said, kind="stable"), bins)
     return float(sum(len(part) * abs(said[part].mean() - truth[part].mean()) for part in parts) / len(said))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
+from data.arrays import Bools, Floats, Ints
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.deal_stages import sigmoid
 from data.demo.population import World
 

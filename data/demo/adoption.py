@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.catalogue import LADDERS, NAMES, PLATFORM, RECURRING, WEIGHTS, sold_from, sold_until
 from data.demo.deal_stages import sigmoid
 from data.demo.deals import Deals

@@ -9,13 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from data.arrays import Floats, Ints
 from data.calendar import first_instant, local_day
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 NEVER = np.iinfo(np.int64).max // 2_000_000
 """Later than every instant, and still an instant when it is turned into microseconds."""

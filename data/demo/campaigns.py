@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span, local_to_utc
+from data.demo.calendar import DAY, NEVER, Span, local_to_utc
 from data.demo.catalogue import NAMES, PLATFORM
 from data.demo.column_makers import chosen, ids, instants
 from data.demo.deal_stages import sigmoid

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from data.demo.calendar import Bools, Floats
+from data.arrays import Bools, Floats
 
 NEEDS = ("logistics", "retail", "industry", "office", "care")
 """The kinds of customers, which nobody sees: an industry makes one likely."""

@@ -5,7 +5,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.demo.calendar import DAY, NEVER, Bools, Ints
+from data.arrays import Bools, Ints
+from data.demo.calendar import DAY, NEVER
 
 
 def ids(prefix: str, numbers: Ints, width: int = 7, missing: Bools | None = None) -> pd.Series:

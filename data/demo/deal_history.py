@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from data.demo.calendar import DAY, NEVER, Floats, Ints, Span
+from data.arrays import Floats, Ints
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.column_makers import chosen, ids, instants
 from data.demo.deal_stages import STAGES
 from data.demo.deals import KINDS, SOURCES, Deals

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints
+from data.arrays import Bools, Floats, Ints
+from data.demo.calendar import DAY, NEVER
 
 STAGES: tuple[str, ...] = ("qualification", "discovery", "proposal", "negotiation")
 PASSES: tuple[float, ...] = (0.66, 0.70, 0.70, 0.76)

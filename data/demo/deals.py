@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.deal_stages import STAGES, Journeys, cut_short, travel
 from data.demo.population import World
 

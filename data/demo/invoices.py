@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Ints
 from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Bools, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.column_makers import chosen, ids, instants, numbers_of, seconds_of
 from data.demo.population import World
 from data.demo.subscriptions import Contracts

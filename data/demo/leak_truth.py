@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints
 from data.calendar import first_instant, local_day
-from data.demo.calendar import DAY, NEVER, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.catalogue import NAMES
 from data.demo.column_makers import ids, seconds_of
 from data.demo.deal_stages import STAGES

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from data.demo.calendar import DAY, NEVER, Floats, Ints, Span
+from data.arrays import Floats, Ints
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.catalogue import NAMES, PLATFORM, PRICES
 from data.demo.column_makers import ids, instants, numbers_of, seconds_of
 from data.demo.deals import KINDS, Deals

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints
 from data.demo.account_health import Lives
 from data.demo.adoption import Adoptions
-from data.demo.calendar import DAY, Ints, Span
+from data.demo.calendar import DAY, Span
 from data.demo.catalogue import NAMES, PRICES, RECURRING, WEIGHTS, sold_until
 from data.demo.column_makers import chosen, ids, instants
 from data.demo.population import World

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data.demo.calendar import DAY, Bools, Floats, Ints, Span, trend
+from data.arrays import Bools, Floats, Ints
+from data.demo.calendar import DAY, Span, trend
 from data.demo.catalogue import WANTS
 from data.demo.column_makers import chosen, draw, ids, instants
 

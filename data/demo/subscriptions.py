@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.demo.account_health import Lives
 from data.demo.adoption import Adoptions
-from data.demo.calendar import DAY, NEVER, Bools, Floats, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.catalogue import NAMES, PLATFORM, PRICES, RECURRING
 from data.demo.column_makers import chosen, days, ids, instants
 from data.demo.population import World

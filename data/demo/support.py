@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints
 from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Ints, Span
+from data.demo.calendar import DAY, NEVER, Span
 from data.demo.column_makers import chosen, ids, instants
 from data.demo.deals import Deals
 from data.demo.population import World

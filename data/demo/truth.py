@@ -5,9 +5,10 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.demo.account_health import AT_TERM, RETURNS, Lives
 from data.demo.adoption import Adoptions
-from data.demo.calendar import NEVER, SEASON, Floats, Span, holidays, trend
+from data.demo.calendar import NEVER, SEASON, Span, holidays, trend
 from data.demo.campaigns import hours
 from data.demo.catalogue import NAMES, NEEDS, PLATFORM
 from data.demo.column_makers import chosen, ids, instants

@@ -165,7 +165,9 @@ def _settings(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"mapping.toml cannot be read: {error}", where=str(file), remedy="correct the TOML") from None
+        raise MappingError(
+            f"mapping.toml cannot be read: {error}", where=str(file), remedy="correct the TOML"
+        ) from None
 
 
 def _unknown_table(where: str, table: str) -> list[str]:

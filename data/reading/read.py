@@ -7,7 +7,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, OPPORTUNITIES, OPPORTUNITY_CHANGES, Table
 from data.errors import MappingError
 from data.lake import Draft
@@ -31,7 +31,7 @@ REPAIRED = {
 }
 
 
-def read(source: Source, mapping: Mapping, moment: Moment, draft: Draft) -> None:
+def read(source: Source, mapping: Mapping, moment: RunDates, draft: Draft) -> None:
     """Write every contract table as it was known before ``moment.as_of_at``, and three tables about the reading.
 
     ``reading``     one row per contract table: rows mapped, rows known, rows that become known later, and the latest
@@ -81,7 +81,7 @@ def read(source: Source, mapping: Mapping, moment: Moment, draft: Draft) -> None
     shutil.rmtree(scratch)
 
 
-def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, moment: Moment, scratch: Path) -> Typed:
+def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, moment: RunDates, scratch: Path) -> Typed:
     """The table's mapped and repaired rows, ready to be typed.
 
     Written down first, unless they are a plain look at a file with the contract's types, so that no work is done twice.
@@ -108,7 +108,7 @@ def _view(source: Source, name: str, rows: ir.Table) -> dict[str, str]:
     return {column: kind for column, kind, *_ in raw.execute(f"DESCRIBE {quoted(name)}").fetchall()}
 
 
-def _cut(rows: ir.Table, table: Table, moment: Moment) -> ir.Table:
+def _cut(rows: ir.Table, table: Table, moment: RunDates) -> ir.Table:
     """The rows known before ``as_of`` and those dated in the future, in the contract's columns, by key."""
     # a future row passes the cut as if always known, and gets its instant back after it
     passing = rows.mutate(known_at=ibis.ifelse(rows.future, ibis.null("timestamp"), rows.known_at))

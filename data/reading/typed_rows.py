@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import DUCKDB_TYPES, Kind, Table
 from data.reading.casts import given, reads_all
 from data.reading.casts import read as read_value
@@ -16,7 +16,7 @@ class Typed:
     table: Table
     view: str
     types: dict[str, str]
-    moment: Moment
+    moment: RunDates
     beside: tuple[str, ...] = ()
     """Columns of the view that are not the contract's and pass as they are."""
 

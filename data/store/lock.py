@@ -45,7 +45,9 @@ def _file_lock(store: Store) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StoreError(
-            f"the night's lock cannot be made: {error.strerror}", where=str(path), remedy="let this user write the folder"
+            f"the night's lock cannot be made: {error.strerror}",
+            where=str(path),
+            remedy="let this user write the folder",
         ) from error
     try:
         try:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import TABLES, Column, Table
 
 
@@ -41,7 +41,7 @@ class Promise:
 
 
 def promises(
-    table: Table, moment: Moment, *, empty: Collection[str] = (), later: Collection[str] = ()
+    table: Table, moment: RunDates, *, empty: Collection[str] = (), later: Collection[str] = ()
 ) -> tuple[Promise, ...]:
     """Every promise of a table's rows but the uniqueness of its key, in the order of the columns.
 
@@ -156,7 +156,7 @@ def _after(table: Table, column: Column, earlier: str) -> Promise:
     )
 
 
-def _refers(table: Table, column: Column, target: str, known_before: Moment | None) -> Promise:
+def _refers(table: Table, column: Column, target: str, known_before: RunDates | None) -> Promise:
     """A reference to nothing keeps the row out; where the row means as much without it, only the value is dropped.
 
     That holds for who owns it, which person it was about, and which row of the same table it belongs to.
@@ -196,7 +196,7 @@ def _another(table: Table, column: Column) -> Promise:
     )
 
 
-def _past(table: Table, column: Column, moment: Moment) -> Promise:
+def _past(table: Table, column: Column, moment: RunDates) -> Promise:
     """Dated by the end of today at the latest. What today or later reveals is the as-of cut's business."""
     name = column.name
     end: datetime = moment.tomorrow_at

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import TABLES, Table
 from data.lake import Draft
 from data.validation.constraints import Promise
@@ -38,7 +38,7 @@ class Verdict:
 
 
 def judge(
-    results: Sequence[Sorted], vitals: Sequence[Vital], run_id: str, moment: Moment, draft: Draft
+    results: Sequence[Sorted], vitals: Sequence[Vital], run_id: str, moment: RunDates, draft: Draft
 ) -> list[Verdict]:
     """One verdict per promise of the tables that hold rows, and per vital. Writes ``docs`` when all promises are kept.
 
@@ -68,7 +68,7 @@ def import_great_expectations() -> Any:
 class _Judge:
     """One ephemeral Great Expectations context: nothing of it stays but the pages."""
 
-    def __init__(self, run_id: str, moment: Moment, pages: Path) -> None:
+    def __init__(self, run_id: str, moment: RunDates, pages: Path) -> None:
         gx = import_great_expectations()
         from great_expectations.core.run_identifier import RunIdentifier
         from great_expectations.data_context.types.base import (

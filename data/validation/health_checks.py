@@ -7,7 +7,7 @@ from statistics import median
 
 import duckdb
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, KEY_TABLES, TABLES
 from data.lake import Draft, Step
 from data.validation.quarantine import Sorted
@@ -56,7 +56,7 @@ class Vital:
 def vitals(
     duck: duckdb.DuckDBPyConnection,
     sorted_tables: Sequence[Sorted],
-    moment: Moment,
+    moment: RunDates,
     draft: Draft,
     *,
     tolerate: Mapping[str, float],
@@ -121,7 +121,7 @@ def _reasons(duck: duckdb.DuckDBPyConnection, table: str, draft: Draft) -> str:
     return "".join(f"\n      {line}" for line in lines)
 
 
-def _age(duck: duckdb.DuckDBPyConnection, moment: Moment, draft: Draft, stale_days: int) -> Vital:
+def _age(duck: duckdb.DuckDBPyConnection, moment: RunDates, draft: Draft, stale_days: int) -> Vital:
     """Days from the newest usable fact to the run's date. As of a past date, facts known since do not count."""
     newest = None
     for table in CONTRACT:
@@ -150,7 +150,7 @@ def _age(duck: duckdb.DuckDBPyConnection, moment: Moment, draft: Draft, stale_da
 
 
 def _silence(
-    duck: duckdb.DuckDBPyConnection, table: str, moment: Moment, draft: Draft, stale_days: int
+    duck: duckdb.DuckDBPyConnection, table: str, moment: RunDates, draft: Draft, stale_days: int
 ) -> Vital | None:
     """Days since the newest sale of a table, against its own longest silences; ``None`` where these are not known.
 

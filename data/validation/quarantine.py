@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, TABLES, Table
 from data.lake import Draft, Step
 from data.reading.typed_rows import key_of
@@ -29,7 +29,7 @@ class Sorted:
     kept_out: int
 
 
-def quarantine(duck: duckdb.DuckDBPyConnection, crm: Step, moment: Moment, draft: Draft) -> list[Sorted]:
+def quarantine(duck: duckdb.DuckDBPyConnection, crm: Step, moment: RunDates, draft: Draft) -> list[Sorted]:
     """What became of each contract table, in the contract's order. Writes the clean tables and two more.
 
     ``quarantine``   one row per row kept out: its table, ``key_of`` it, ``reasons`` and the ``row``, both JSON.

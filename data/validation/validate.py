@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import pandas as pd
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.errors import BrokenPromise
 from data.lake import Draft, Step
 from data.validation.data_docs import write_index
@@ -18,7 +18,7 @@ STALE_DAYS = 7
 
 def validate(
     crm: Step,
-    moment: Moment,
+    moment: RunDates,
     draft: Draft,
     *,
     tolerate: Mapping[str, float],

@@ -69,7 +69,7 @@ def as_today(company: Company) -> Company:
     tonight = account_spine(company, [company.as_of])
     days = silence_days(company, tonight, SILENCE_DAYS).silence.max().execute()
     silence = SILENCE_DAYS if pd.isna(days) else int(days)
-    return replace(company, leaving=replace(company.leaving, silence_days=silence))
+    return replace(company, churn_definition=replace(company.churn_definition, inactivity_days=silence))
 
 
 def leaving_ends(company: Company) -> ir.Table:
@@ -104,7 +104,7 @@ def leaving_ends(company: Company) -> ir.Table:
         "ends": ~after.active,
         "not_renewed": ~after.renewed,
         "shrinks": after.remains < after.before * (1 - SHRINKS_BY),
-    }[company.leaving.subscribers]
+    }[company.churn_definition.event]
     return after.filter(counts).select("account_id", "subscription_id", "event_at")
 
 

@@ -61,8 +61,8 @@ def silence_days(company: Company, spine: ir.Table, horizon_days: int) -> ir.Tab
     What the company calls silence, where it says so; else the horizon, or where longer, the time within which nine of
     ten repeat orders came that were known before the date, by the company's days; a year at most.
     """
-    if company.leaving.silence_days is not None:
-        said = float(company.leaving.silence_days)
+    if company.churn_definition.inactivity_days is not None:
+        said = float(company.churn_definition.inactivity_days)
         return spine.select("as_of").distinct().mutate(silence=ibis.literal(said))
     orders = company.tables["orders"]
     placed = orders.filter(orders.status == "placed")

@@ -6,9 +6,8 @@ Both views are weighed, and what is not laid to a contract or a deal is never le
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
+from data.arrays import Floats
 
 OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
 """Models whose scores the number is made of."""
@@ -16,17 +15,17 @@ BEFORE = "_before"
 """Frames so named are those of the versions that made an earlier number: what is new then is not the model."""
 
 
-def beside(outlook: Numbers, atoms: Numbers, repeats: Numbers, fresh: Numbers, weight: float) -> Numbers:
+def beside(outlook: Floats, atoms: Floats, repeats: Floats, fresh: Floats, weight: float) -> Floats:
     """What comes beside contracts and deals: repeat orders and deals that are not there yet; all arrays of one shape.
 
     ``weight`` is that of the outlook; the rest is that of the parts.
     """
-    told: Numbers = np.maximum(weight * (outlook - atoms) + (1 - weight) * (repeats + fresh), 0.0)
+    told: Floats = np.maximum(weight * (outlook - atoms) + (1 - weight) * (repeats + fresh), 0.0)
     return told
 
 
-def share_of_repeats(repeats: Numbers, fresh: Numbers) -> Numbers:
+def share_of_repeats(repeats: Floats, fresh: Floats) -> Floats:
     """How much of what comes beside is repeat orders; all of it where past rates know of neither."""
     whole = repeats + fresh
-    share: Numbers = np.divide(repeats, whole, out=np.ones_like(whole), where=whole > 0)
+    share: Floats = np.divide(repeats, whole, out=np.ones_like(whole), where=whole > 0)
     return share

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from features.company import Company
 from features.local_time import Clock
 from features.revenue.dimensions import TREES, UNKNOWN, node_of, placed
 
 Grain = Literal["week", "month"]
-Amounts = NDArray[np.float64]
 
 RHYTHM_DAYS, FEWEST_RHYTHM_DAYS = 364, 56
 """Days back from which it is seen how much a Monday brings beside a Sunday; below eight weeks all days count alike."""
@@ -32,11 +32,11 @@ class Takings:
     as_of: date
     days: pd.DatetimeIndex
     places: pd.DataFrame
-    sold: Amounts
-    recurring: Amounts
+    sold: Floats
+    recurring: Floats
 
     @property
-    def amounts(self) -> Amounts:
+    def amounts(self) -> Floats:
         """All revenue."""
         return self.sold + self.recurring
 
@@ -71,7 +71,7 @@ def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
     column = rows[list(by)].merge(places.reset_index(), how="left")["index"].to_numpy(dtype=np.int64)
     row = (rows["day"] - first).dt.days.to_numpy(dtype=np.int64)
 
-    def by_day(*kinds: str) -> Amounts:
+    def by_day(*kinds: str) -> Floats:
         mine = rows["kind"].isin(kinds).to_numpy()
         daily = np.zeros((len(days), len(places)))
         np.add.at(daily, (row[mine], column[mine]), rows["amount"].to_numpy(dtype=np.float64)[mine])
@@ -176,7 +176,7 @@ def _levels(came: Takings) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
     return levels
 
 
-def rhythm(came: Takings) -> Amounts:
+def rhythm(came: Takings) -> Floats:
     """What a Monday, a Tuesday … brings; the same for all where it is not known."""
     recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
     if len(recent) < FEWEST_RHYTHM_DAYS:

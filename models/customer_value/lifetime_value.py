@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from features.percent import likely
 from models.estimators.bg_nbd import BuyingModel, SpendModel
-from models.estimators.calibration import Numbers
 from models.estimators.explanations import as_json
 
 WINDOW_DAYS = 90
@@ -58,13 +58,13 @@ def lifetime_scores(expected: pd.DataFrame, churn: pd.DataFrame, currency: str) 
     )
 
 
-def staying(left: Numbers) -> Numbers:
+def staying(left: Floats) -> Floats:
     """Rows × points: the chance that an account still stays after 0, 30, 90 and 180 days; ``left``: that it has left
     within 30, 90 and 180."""
     return np.maximum(np.hstack([np.ones((len(left), 1)), 1.0 - left]), 1e-9)
 
 
-def stays_for(stays: Numbers, days: float) -> Numbers:
+def stays_for(stays: Floats, days: float) -> Floats:
     """The chance to stay for so many days: straight between the points on the scale of hazards, and past the last one
     as between the last two."""
     logs = np.log(stays)
@@ -76,7 +76,7 @@ def stays_for(stays: Numbers, days: float) -> Numbers:
     return np.asarray(np.exp(logs[:, place] + share * (logs[:, place + 1] - logs[:, place])))
 
 
-def windows_of(stays: Numbers, days: int) -> Numbers:
+def windows_of(stays: Floats, days: int) -> Floats:
     """How many of the coming windows an account is worth within so many days, discounted; a part of one counts as such.
 
     Each is weighed with the chance to stay until it begins, as the coming one is known to begin now.
@@ -117,7 +117,7 @@ def bought_again(accounts: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series((discounted * spending.predict(histories)).round(2), index=pd.Index(only_orders["account_id"]))
 
 
-def _reasons(expected: Numbers, stays: Numbers, gone: NDArray[np.bool_], currency: str) -> list[list[str]]:
+def _reasons(expected: Floats, stays: Floats, gone: NDArray[np.bool_], currency: str) -> list[list[str]]:
     year, three = stays_for(stays, 365.0), stays_for(stays, 1095.0)
     counts = f"Counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}"
     return [

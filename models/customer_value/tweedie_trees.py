@@ -14,9 +14,9 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from models.customer_value.lifetime_value import WINDOW_DAYS
-from models.estimators.calibration import Numbers
 from models.estimators.gradient_boosting import Encoding, fit
 from models.evaluation.cross_validation import Params
 
@@ -39,11 +39,11 @@ LEAST = 0.01
 MOST_TIMES = 3.0
 """No account is expected to bring more than this many times what it brings, unless that is less than the mean one."""
 
-Outs = Sequence[tuple[Numbers, pd.DataFrame]]
+Outs = Sequence[tuple[Floats, pd.DataFrame]]
 """What was expected of rows, and these rows, later than those learnt from."""
 
 
-def trailing(rows: pd.DataFrame) -> Numbers:
+def trailing(rows: pd.DataFrame) -> Floats:
     """What each account brings per 90 days, going by its past: orders of its last year (or its time since the first),
     and what its subscriptions earn today.
     """
@@ -53,14 +53,14 @@ def trailing(rows: pd.DataFrame) -> Numbers:
     return np.asarray(np.maximum((orders + recurring).to_numpy(dtype=np.float64), 0.0))
 
 
-def tweedie_losses(expected: Numbers, came: Numbers) -> Numbers:
+def tweedie_losses(expected: Floats, came: Floats) -> Floats:
     """One loss per row: Tweedie deviance between what was expected and what came, both in the currency."""
     one, two = 1 - POWER, 2 - POWER
     deviance = 2 * (came**two / (one * two) - came * expected**one / one + expected**two / two)
     return np.asarray(deviance)
 
 
-def what_came(rows: pd.DataFrame) -> Numbers:
+def what_came(rows: pd.DataFrame) -> Floats:
     """What each of past rows brought within the window, at least 0."""
     return rows["came"].to_numpy(dtype=np.float64)
 
@@ -92,11 +92,11 @@ class Gone:
             tried.append(cls(mean, alike, (float(came.sum()) + more) / (drawn + more)))
         return min(tried, key=lambda gone: float(tweedie_losses(gone.of_all(expected), came).mean()))
 
-    def of_all(self, expected: Numbers) -> Numbers:
+    def of_all(self, expected: Floats) -> Floats:
         """What is expected of accounts all of which are gone."""
         return np.maximum(self.share * ((1 - self.alike) * expected + self.alike * self.mean), LEAST)
 
-    def right(self, expected: Numbers, rows: pd.DataFrame) -> Numbers:
+    def right(self, expected: Floats, rows: pd.DataFrame) -> Floats:
         """What is expected of rows, those that are ``gone`` among them."""
         return np.asarray(np.where(rows["gone"], self.of_all(expected), np.maximum(expected, LEAST)))
 
@@ -122,11 +122,11 @@ class Expectation:
         trees = fit(encoding, rows, what_came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
         return cls(trees, encoding, plain.floor)
 
-    def begin(self, rows: pd.DataFrame) -> Numbers:
+    def begin(self, rows: pd.DataFrame) -> Floats:
         """Where each account begins: its trailing revenue, never zero."""
         return np.maximum(trailing(rows), self.floor)
 
-    def expect(self, rows: pd.DataFrame) -> Numbers:
+    def expect(self, rows: pd.DataFrame) -> Floats:
         """What each account brings within the horizon."""
         begin = self.begin(rows)
         if self.booster is None or rows.empty:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.estimators.calibration import Numbers
+from data.arrays import Floats
 
 EDGES = (0, 15, 30, 60, 90, 150, 270)
 """Days after a date at which periods begin and end."""
@@ -45,8 +45,8 @@ class Curves:
     """What is said of each deal: chances to be won, and lost, within each period (deals × periods), and to be open
     after the last."""
 
-    won: Numbers
-    lost: Numbers
+    won: Floats
+    lost: Floats
 
     @classmethod
     def chained(cls, chances: NDArray[np.float64]) -> "Curves":
@@ -60,22 +60,22 @@ class Curves:
         return cls(np.concatenate([part.won for part in parts]), np.concatenate([part.lost for part in parts]))
 
     @property
-    def open(self) -> Numbers:
+    def open(self) -> Floats:
         """Chance to be open after the last period."""
         return np.asarray(np.clip(1.0 - self.won.sum(axis=1) - self.lost.sum(axis=1), 0.0, 1.0))
 
     @property
-    def eventually(self) -> Numbers:
+    def eventually(self) -> Floats:
         """Chance to be won in the end: what is open after the last period ends as those do that end in the last two."""
         won, lost = self.won[:, -2:].sum(axis=1), self.lost[:, -2:].sum(axis=1)
         share = (won + TINY) / (won + lost + 2 * TINY)
         return np.asarray(self.won.sum(axis=1) + self.open * share, dtype=np.float64)
 
-    def within(self, days: int) -> Numbers:
+    def within(self, days: int) -> Floats:
         """Chance to be won within so many days; even within a period."""
         return self._by(self.won, days)
 
-    def lost_within(self, days: int) -> Numbers:
+    def lost_within(self, days: int) -> Floats:
         """Chance to be lost within so many days."""
         return self._by(self.lost, days)
 
@@ -85,7 +85,7 @@ class Curves:
         won = ends * (plain.won + TINY) / (plain.won + plain.lost + 2 * TINY)
         return Curves(won, ends - won)
 
-    def days_to_win(self, share: float) -> Numbers:
+    def days_to_win(self, share: float) -> Floats:
         """Days within which so large a share of its chance to be won falls: 0.5 is the middle day of a win."""
         total = self.won.sum(axis=1, keepdims=True)
         part = np.cumsum(self.won, axis=1) / np.maximum(total, TINY)
@@ -97,7 +97,7 @@ class Curves:
         days = edges[place] + np.clip(within, 0, 1) * (edges[place + 1] - edges[place])
         return np.asarray(days, dtype=np.float64)
 
-    def _by(self, ends: Numbers, days: int) -> Numbers:
+    def _by(self, ends: Floats, days: int) -> Floats:
         edges = np.array(EDGES, dtype=np.float64)
         part = np.clip((days - edges[:-1]) / np.diff(edges), 0.0, 1.0)
         return np.asarray(ends @ part, dtype=np.float64)

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaln, expit, logit
 
+from data.arrays import Floats
 from features.revenue.dimensions import UNKNOWN
 from models.deals.competing_risks import LOST, OPEN, PERIODS, WON, Curves, person_periods
-from models.estimators.calibration import Numbers, jeffreys
+from models.estimators.calibration import jeffreys
 
 PRIORS = (2.0, 8.0, 32.0, 128.0, 1e6)
 """Deals that a whole may weigh in its part; the last leaves nothing of the part."""
@@ -78,14 +79,14 @@ class Pooled:
         empty = np.zeros((0, PERIODS, 3))
         return Curves.chained(np.stack([known[cell] for cell in names]) if len(names) else empty)
 
-    def interval(self, rows: pd.DataFrame, chances: Numbers) -> tuple[Numbers, Numbers]:
+    def interval(self, rows: pd.DataFrame, chances: Floats) -> tuple[Floats, Floats]:
         """Bounds (80 %) of a chance of each row, from as many deals as stand behind it."""
         behind = [self._deals(cell, len(self.levels)) for cell in cells(rows, self.levels)]
         bounds = [jeffreys(p * n, n) for p, n in zip(chances, behind, strict=True)]
         low, high = (np.array([b[side] for b in bounds], dtype=np.float64) for side in (0, 1))
         return np.minimum(low, chances), np.maximum(high, chances)
 
-    def _chances(self, cell: str, depth: int) -> Numbers:
+    def _chances(self, cell: str, depth: int) -> Floats:
         """Periods × ends, drawn towards the whole."""
         own = self._counts(cell)
         if depth == 0:
@@ -101,7 +102,7 @@ class Pooled:
         shares = expit(logit(of_whole) + logit(share) - logit(usual))
         return np.stack([1 - ending, ending * shares, ending * (1 - shares)], axis=1)
 
-    def _counts(self, cell: str) -> Numbers:
+    def _counts(self, cell: str) -> Floats:
         return np.array(self.counts.get(cell, np.zeros((PERIODS, 3))), dtype=np.float64)
 
     def _deals(self, cell: str, depth: int) -> float:
@@ -114,8 +115,8 @@ class Pooled:
     def _likeliest(self, depth: int) -> tuple[float, float]:
         """The weights of wholes under which the counts of one level are likeliest."""
         names = [cell for cell in self.counts if _depth(cell) == depth]
-        when: list[tuple[Numbers, Numbers, Numbers]] = []
-        who: list[tuple[Numbers, Numbers, Numbers]] = []
+        when: list[tuple[Floats, Floats, Floats]] = []
+        who: list[tuple[Floats, Floats, Floats]] = []
         for cell in names:
             own, whole = self._counts(cell), self._chances(_whole(cell), depth - 1)
             ends = own[:, WON] + own[:, LOST]
@@ -125,17 +126,17 @@ class Pooled:
         return _best(when), _best(who)
 
 
-def _best(parts: list[tuple[Numbers, Numbers, Numbers]]) -> float:
+def _best(parts: list[tuple[Floats, Floats, Floats]]) -> float:
     return max(PRIORS, key=lambda prior: sum(_likelihood(*part, prior) for part in parts))
 
 
-def _likelihood(yes: Numbers, no: Numbers, rate: Numbers, prior: float) -> float:
+def _likelihood(yes: Floats, no: Floats, rate: Floats, prior: float) -> float:
     """Log likelihood (beta-binomial) of counts whose rate is that of the whole, give or take what ``prior`` leaves."""
     of_yes, of_no = prior * rate, prior * (1 - rate)
     return float(np.sum(betaln(of_yes + yes, of_no + no) - betaln(of_yes, of_no)))
 
 
-def _share(ends: Numbers) -> Numbers:
+def _share(ends: Floats) -> Floats:
     """Won of what ended, with open, won and lost along the first axis; never quite 0 or 1."""
     return np.asarray((ends[WON] + FLAT / 3) / (ends[WON] + ends[LOST] + 2 * FLAT / 3))
 

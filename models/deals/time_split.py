@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from models.estimators.calibration import Numbers
+from data.arrays import Floats
 from models.model import Abstention
 
 HORIZON_DAYS = 90
@@ -90,7 +90,7 @@ def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
             yield Part(learnt, judged)
 
 
-def won_within(rows: pd.DataFrame) -> Numbers:
+def won_within(rows: pd.DataFrame) -> Floats:
     """1 where the deal was won within the horizon."""
     return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
 

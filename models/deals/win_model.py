@@ -18,6 +18,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.feature import Feature, features_hash
 from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
 from features.percent import likely
@@ -25,12 +26,12 @@ from features.revenue.dimensions import UNKNOWN
 from models.deals.competing_risks import LOST, OPEN, PERIODS, WON, Curves, person_periods
 from models.deals.partial_pooling import Pooled
 from models.deals.time_split import HORIZON_DAYS, OUTCOME, Split, split, won_within
-from models.estimators.calibration import Calibration, Numbers, auc, level_moved, log_losses
+from models.estimators.calibration import Calibration, auc, level_moved, log_losses
 from models.estimators.explanations import MOST, Voice, as_json, middle, sentences
 from models.estimators.gradient_boosting import PARAMS, Encoding, fit
 from models.evaluation.bootstrap import chance_evidence, importance, intervals, judged_chances
 from models.evaluation.cross_validation import Fitted, Range, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 
 TREES: dict[str, Any] = {
     "objective": "multiclass",
@@ -67,7 +68,7 @@ PERIOD = Feature("period", "time", "days ahead", "periods")
 HASH = features_hash((*NUMBERS, *CATEGORIES, PERIOD))
 
 
-def learn(
+def train(
     rows: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
 ) -> Challenger | Abstention:
     """A challenger fitted on every past row and judged on what it had not seen; or why the past is too thin.
@@ -105,18 +106,18 @@ def learn(
         flavor="lightgbm",
         estimator=final.booster,
         state=state,
-        judgement=replace(judged_by, intervals=intervals(said, won, seed, groups=whose)),
+        evaluation=replace(judged_by, intervals=intervals(said, won, seed, groups=whose)),
         features_hash=HASH,
         example=final.encode(rows.head(5), TOLD_PERIOD),
         params={**PARAMS, **TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS, "judged": parts.says},
-        pictures=chance_evidence(_title(parts), said, won),
+        figures=chance_evidence(_title(parts), said, won),
         trained_as_of=as_of,
         rows=len(rows),
-        tuned=tuned,
+        tuned_params=tuned,
     )
 
 
-def judge(champion: Champion, rows: pd.DataFrame) -> Judgement | Abstention:
+def evaluate(champion: Champion, rows: pd.DataFrame) -> Evaluation | Abstention:
     """What the champion ships, on the rows that ``learn`` judges; NaN for rows that it has learnt from."""
     parts = split(rows)
     if isinstance(parts, Abstention):
@@ -228,7 +229,7 @@ class _Made:
         chances = [self.booster.predict(encoded.assign(period=float(period))) for period in range(PERIODS)]
         return Curves.chained(np.stack(chances, axis=1))
 
-    def shares(self, rows: pd.DataFrame, told: Curves, tells: bool) -> dict[str, Numbers]:
+    def shares(self, rows: pd.DataFrame, told: Curves, tells: bool) -> dict[str, Floats]:
         """How much each feature moves the log odds of a win within the horizon against what else becomes of the deal:
         lost or open, each for as much as it is likely. Where won is not told from lost: those of any end."""
         columns = self.encoding.columns
@@ -252,14 +253,14 @@ def _fitted(rows: pd.DataFrame, seed: int, params: Mapping[str, Any]) -> _Made:
     )
 
 
-def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Numbers]:
+def _baseline(parts: Split, level: float) -> tuple[tuple[str, ...], str, Floats]:
     """The levels of the plain baseline that did best on the judged rows, its name, and what it said.
 
     One rival is the ``level`` of the model's own mean for all: so a model wins by telling deals apart, never because
     the rate has moved.
     """
     won = won_within(parts.judged)
-    said: dict[tuple[str, ...], Numbers] = {}
+    said: dict[tuple[str, ...], Floats] = {}
     for levels in LEVELS:
         said[levels] = np.concatenate(
             [Pooled.of(part.learnt, levels).curves(part.judged).within(HORIZON_DAYS) for part in parts.parts]
@@ -291,20 +292,20 @@ def _tells(told: Curves, pooled: Curves, judged: pd.DataFrame) -> bool:
     return bool(len(each) > 1 and each.mean() > each.std() / len(each) ** 0.5)
 
 
-def _end_losses(said: Curves, judged: pd.DataFrame) -> Numbers:
+def _end_losses(said: Curves, judged: pd.DataFrame) -> Floats:
     """Log losses of the chance to be won in the end, of the judged deals that are over."""
     over = judged["days"].notna().to_numpy()
     return log_losses(said.eventually[over], judged["won"].to_numpy(dtype=np.float64)[over])
 
 
-def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Numbers) -> list[list[str]]:
+def _plain_reasons(pooled: Pooled, rows: pd.DataFrame, value: Floats) -> list[list[str]]:
     if not pooled.levels:
         return [[f"{likely(rate)} of all {OUTCOME}; nothing known tells them apart better"] for rate in value]
     named = _named(pooled, rows)
     return [[f"{cell}: {likely(rate)} of such deals {OUTCOME}"] for cell, rate in zip(named, value, strict=True)]
 
 
-def _who_wins(pooled: Pooled, rows: pd.DataFrame, ever: Numbers) -> list[str]:
+def _who_wins(pooled: Pooled, rows: pd.DataFrame, ever: Floats) -> list[str]:
     """What is said first of each deal where won is told from lost by pooled rates alone."""
     if not pooled.levels:
         return [f"{likely(rate)} of all are won in the end; nothing known tells won from lost better" for rate in ever]

@@ -21,12 +21,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import betaincinv, betaln, gammaln, hyp2f1
 from sklearn.exceptions import NotFittedError
 
-Numbers = NDArray[np.float64]
+from data.arrays import Floats
 
 FEWEST_REPEATERS = 20
 """Fewer customers who came back say nothing of how rates are spread over customers."""
@@ -78,14 +77,14 @@ class BuyingModel(Fitted):
         (x, last, now), weights = grouped(frequency, recency, age)
         unit = float(np.average(now, weights=weights))
 
-        def loss(logs: Numbers) -> float:
+        def loss(logs: Floats) -> float:
             return -float(np.average(_log_likelihood(np.exp(logs), x, last / unit, now / unit), weights=weights))
 
         r, alpha, a, b = likeliest(loss, [(0.0, 0.0, 0.0, 1.0), (-1.0, -1.0, -1.0, 0.0), (0.0, 0.0, -3.0, 0.0)])
         self.r_, self.alpha_, self.a_, self.b_ = r, alpha * unit, a, b
         return self
 
-    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:
+    def predict(self, X: pd.DataFrame, horizon: float) -> Floats:
         """Expected orders of each customer within ``horizon`` from now, in the unit of ``age``."""
         r, alpha, a, b = self.parameters()
         x, _, age = histories(X)
@@ -100,7 +99,7 @@ class BuyingModel(Fitted):
         left[lost] = _mean_power(a - 1, b, x[lost], r, (z / (1 - z))[lost])
         return np.asarray(np.maximum(c / (a - 1) * (1 - left), 0.0) * self.alive(X))
 
-    def alive(self, X: pd.DataFrame) -> Numbers:
+    def alive(self, X: pd.DataFrame) -> Floats:
         """The chance of each customer that it still buys; 1 where it never bought again."""
         r, alpha, a, b = self.parameters()
         x, last, age = histories(X)
@@ -108,7 +107,7 @@ class BuyingModel(Fitted):
             gone = a / (b + np.maximum(x, 1) - 1) * np.exp((r + x) * (np.log(alpha + age) - np.log(alpha + last)))
         return np.where(x > 0, 1 / (1 + gone), 1.0)
 
-    def chance(self, X: pd.DataFrame, horizon: float) -> Numbers:
+    def chance(self, X: pd.DataFrame, horizon: float) -> Floats:
         """The chance of each customer that it orders at least once within ``horizon``."""
         r, alpha, _, _ = self.parameters()
         x, _, age = histories(X)
@@ -134,7 +133,7 @@ class SpendModel(Fitted):
             raise ValueError(f"every customer spends {z[0]:g} an order; use that number, there is nothing to learn")
         unit = float(np.median(z))
 
-        def loss(logs: Numbers) -> float:
+        def loss(logs: Floats) -> float:
             p, q, v = np.exp(logs)
             return -float(np.mean(_spend_likelihood(p, q, v, x, z / unit)))
 
@@ -144,14 +143,14 @@ class SpendModel(Fitted):
         self.p_, self.q_, self.v_ = p, q, v * unit
         return self
 
-    def predict(self, X: pd.DataFrame) -> Numbers:
+    def predict(self, X: pd.DataFrame) -> Floats:
         """Expected mean amount of an order of each customer; that of all where it never came back."""
         p, q, v = self.parameters()
         x, spend = _spends(X)
         return np.asarray(p * (v + x * np.where(x > 0, spend, 0.0)) / (p * x + q - 1))
 
 
-def histories(rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
+def histories(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     """``frequency``, ``recency`` and ``age`` of each customer, checked. ValueError says all that is wrong."""
     frequency, recency, age = (column(rows, name) for name in ("frequency", "recency", "age"))
     wrong = {
@@ -166,7 +165,7 @@ def histories(rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
     return frequency, recency, age
 
 
-def column(rows: pd.DataFrame, name: str) -> Numbers:
+def column(rows: pd.DataFrame, name: str) -> Floats:
     """One column as finite numbers. ValueError names what is missing or not a number."""
     if name not in rows:
         raise ValueError(f"no column {name!r}; there are {', '.join(map(str, rows.columns[:10]))}")
@@ -178,7 +177,7 @@ def column(rows: pd.DataFrame, name: str) -> Numbers:
     return np.asarray(values)
 
 
-def enough(frequency: Numbers) -> None:
+def enough(frequency: Floats) -> None:
     """ValueError where too few customers came back."""
     came = int((frequency > 0).sum())
     if came < FEWEST_REPEATERS:
@@ -192,13 +191,13 @@ def horizon_of(horizon: float) -> float:
     return float(horizon)
 
 
-def grouped(*columns: Numbers) -> tuple[tuple[Numbers, ...], Numbers]:
+def grouped(*columns: Floats) -> tuple[tuple[Floats, ...], Floats]:
     """The distinct rows, and how many there are of each: all that a likelihood needs to know."""
     rows, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
     return tuple(rows.T), counts.astype(np.float64)
 
 
-def likeliest(loss: Callable[[Numbers], float], starts: Sequence[Sequence[float]]) -> tuple[float, ...]:
+def likeliest(loss: Callable[[Floats], float], starts: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Positive parameters of the smallest loss, searched for in logarithms from each start."""
     bounds = [(-FURTHEST, FURTHEST)] * len(starts[0])
     found = [minimize(loss, start, method="L-BFGS-B", bounds=bounds, options=STEPS) for start in starts]
@@ -209,7 +208,7 @@ def likeliest(loss: Callable[[Numbers], float], starts: Sequence[Sequence[float]
     return tuple(float(value) for value in np.exp(best.x))
 
 
-def _log_likelihood(parameters: Numbers, x: Numbers, t: Numbers, age: Numbers) -> Numbers:
+def _log_likelihood(parameters: Floats, x: Floats, t: Floats, age: Floats) -> Floats:
     """Of each history; equation 6 of Fader, Hardie & Lee, in logarithms."""
     r, alpha, a, b = parameters
     rates = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
@@ -220,21 +219,21 @@ def _log_likelihood(parameters: Numbers, x: Numbers, t: Numbers, age: Numbers) -
     return np.asarray(rates + stays + np.where(x > 0, np.logaddexp(here, gone), here))
 
 
-def _mean_power(a: float, b: float, x: Numbers, r: float, w: Numbers) -> Numbers:
+def _mean_power(a: float, b: float, x: Floats, r: float, w: Floats) -> Floats:
     """Mean of (1 + w p)^-(r + x) over chances ``p`` that are spread as Beta(a, b + x), by quadrature."""
     counts, which = np.unique(x, return_inverse=True)
     chances = betaincinv(a, b + counts[:, None], (NODES[None, :] + 1) / 2)[which]
     return np.asarray(np.exp(-(r + x)[:, None] * np.log1p(w[:, None] * chances)) @ (WEIGHTS / 2))
 
 
-def _spend_likelihood(p: float, q: float, v: float, x: Numbers, z: Numbers) -> Numbers:
+def _spend_likelihood(p: float, q: float, v: float, x: Floats, z: Floats) -> Floats:
     """Of each customer's mean spend ``z`` over ``x`` orders."""
     shape = p * x
     spread = q * np.log(v) - (shape + q) * np.log(x * z + v)
     return np.asarray(spread - betaln(shape, q) + (shape - 1) * np.log(z) + shape * np.log(x))
 
 
-def _spends(rows: pd.DataFrame) -> tuple[Numbers, Numbers]:
+def _spends(rows: pd.DataFrame) -> tuple[Floats, Floats]:
     frequency = column(rows, "frequency")
     known = rows.assign(spend=rows["spend"].where(frequency > 0, 1.0)) if "spend" in rows else rows
     spend = column(known, "spend")

@@ -5,20 +5,19 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
+from data.arrays import Floats, Ints
 from models.estimators.calibration import FLOOR
-from models.estimators.column_encoding import Columns, Numbers, design
+from models.estimators.column_encoding import Columns, design
 from models.estimators.gradient_boosting import PARAMS
 
-Rows = NDArray[np.intp]
-Parts = list[tuple[Rows, Rows]]
-"""Rows to learn from, and rows that are left out."""
+Parts = list[tuple[Ints, Ints]]
+"""Ints to learn from, and rows that are left out."""
 
 FEWEST_OF_EACH = 8
 """With fewer rows of the rarer class nothing is learnt of the columns."""
@@ -26,7 +25,7 @@ FEWEST_OF_EACH = 8
 STRENGTHS = (0.01, 0.05, 0.3)
 MOST_TREES = 200
 EVERY = 10
-"""Numbers of trees that are tried: each of this step."""
+"""Floats of trees that are tried: each of this step."""
 
 TREES: dict[str, Any] = {
     **PARAMS,
@@ -42,20 +41,20 @@ BY_LUCK = 0.5
 STEEPEST = 1.5
 
 FORGOTTEN = 1e-3
-"""Rows that count for less are left out."""
+"""Ints that count for less are left out."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Rows to learn from, as numbers."""
+    """Ints to learn from, as numbers."""
 
     columns: Columns
-    matrix: Numbers
-    outcomes: Numbers
-    weights: Numbers
+    matrix: Floats
+    outcomes: Floats
+    weights: Floats
     seed: int
 
-    def at(self, rows: Rows) -> "Lines":
+    def at(self, rows: Ints) -> "Lines":
         return replace(self, matrix=self.matrix[rows], outcomes=self.outcomes[rows], weights=self.weights[rows])
 
 
@@ -63,9 +62,9 @@ class Lines:
 class Said:
     """Log-odds of rows left out: one column per strength, and per number of trees."""
 
-    rows: Rows
-    linear: Numbers
-    trees: Numbers
+    rows: Ints
+    linear: Floats
+    trees: Floats
 
 
 def too_little(lines: Lines) -> str | None:
@@ -79,7 +78,7 @@ def too_little(lines: Lines) -> str | None:
 
 
 def random_parts(lines: Lines, folds: int) -> Parts:
-    """Rows to learn from and rows left out, classes alike. Copies of a row stay together, but for a coarse table, where
+    """Ints to learn from and rows left out, classes alike. Copies of a row stay together, but for a coarse table, where
     most rows are alike by their nature and each kind of row is a rate.
     """
     _, first, group = np.unique(lines.matrix, axis=0, return_index=True, return_inverse=True)
@@ -91,12 +90,12 @@ def random_parts(lines: Lines, folds: int) -> Parts:
     return [(np.flatnonzero(~rows), np.flatnonzero(rows)) for rows in out]
 
 
-def _rarer(outcomes: Numbers) -> int:
-    """Rows of the rarer class."""
+def _rarer(outcomes: Floats) -> int:
+    """Ints of the rarer class."""
     return int(min(outcomes.sum(), len(outcomes) - outcomes.sum()))
 
 
-def left_out_said(lines: Lines, train: Rows, test: Rows) -> Said:
+def left_out_said(lines: Lines, train: Ints, test: Ints) -> Said:
     """What both models say of rows left out, when fitted to the others."""
     known = remembered(lines.at(train))
     left_out = lines.matrix[test]
@@ -117,7 +116,7 @@ def left_out_said(lines: Lines, train: Rows, test: Rows) -> Said:
 
 def best_blend(
     lines: Lines, said: list[Said], *, level_apart: bool = False
-) -> tuple[float, float, int, float, Numbers, Rows]:
+) -> tuple[float, float, int, float, Floats, Ints]:
     """The least loss on rows left out, the strength, the number of trees and their share that give it, and what was
     said so of which rows.
 
@@ -131,7 +130,7 @@ def best_blend(
     if level_apart:
         weights = 1 / np.bincount(part)[part]
 
-    def lost(odds: Numbers) -> float:
+    def lost(odds: Floats) -> float:
         if level_apart:
             odds = odds + levels(odds, outcomes, np.ones(len(rows)), part)[part]
         return loss(odds, outcomes, weights)
@@ -145,17 +144,17 @@ def best_blend(
     return float(losses[best]), STRENGTHS[strength], (count + 1) * EVERY, float(shares[best]), odds, rows
 
 
-def blend(linear: Numbers, trees: Numbers, share: float) -> Numbers:
+def blend(linear: Floats, trees: Floats, share: float) -> Floats:
     return np.asarray((1 - share) * linear + share * trees)
 
 
-def loss(odds: Numbers, outcomes: Numbers, weights: Numbers) -> float:
+def loss(odds: Floats, outcomes: Floats, weights: Floats) -> float:
     limit = float(logit(1 - FLOOR))
     odds = np.clip(odds, -limit, limit)
     return float(np.average(np.logaddexp(0, odds) - outcomes * odds, weights=weights))
 
 
-def levels(odds: Numbers, outcomes: Numbers, weights: Numbers, part: Rows) -> Numbers:
+def levels(odds: Floats, outcomes: Floats, weights: Floats, part: Ints) -> Floats:
     """What must be added to the log-odds of each part for their sum of chances to meet its outcomes; half a row of each
     class keeps it finite.
     """
@@ -173,7 +172,7 @@ def levels(odds: Numbers, outcomes: Numbers, weights: Numbers, part: Rows) -> Nu
 
 
 def remembered(lines: Lines) -> Lines:
-    """Rows that count at all."""
+    """Ints that count at all."""
     return lines.at(np.flatnonzero(lines.weights > FORGOTTEN * lines.weights.max()))
 
 
@@ -184,7 +183,7 @@ def fit_linear(lines: Lines, strength: float) -> Pipeline:
     return Pipeline([("design", inputs), ("regression", regression)])
 
 
-def _regression(strength: float, inputs: Numbers) -> LogisticRegression:
+def _regression(strength: float, inputs: Floats) -> LogisticRegression:
     """Newton's steps are quick where inputs are few; many are left to a solver that never writes their square."""
     few = inputs.shape[1] <= min(500, len(inputs))
     return LogisticRegression(C=strength, max_iter=500, solver="newton-cholesky" if few else "lbfgs")
@@ -200,7 +199,7 @@ def fit_trees(lines: Lines, count: int) -> lgb.Booster:
     return lgb.train(params, data, num_boost_round=count)
 
 
-def lasting_slope(odds: Numbers, outcomes: Numbers, part: Rows) -> float:
+def lasting_slope(odds: Floats, outcomes: Floats, part: Ints) -> float:
     """What log-odds are best multiplied by where each part's level is known; 0 where their order told nothing."""
     alike = np.ones(len(odds))
     each = 1 / np.bincount(part)[part]
@@ -213,7 +212,7 @@ def lasting_slope(odds: Numbers, outcomes: Numbers, part: Rows) -> float:
     return best if (lost(0.0) - lost(best)) * len(odds) > BY_LUCK else 0.0
 
 
-def curve(odds: Numbers, outcomes: Numbers, weights: Numbers) -> tuple[float, float]:
+def curve(odds: Floats, outcomes: Floats, weights: Floats) -> tuple[float, float]:
     """Slope and intercept of Platt's curve through what was said of rows left out; flat where that told nothing."""
     weights = weights / weights.max()
     rate = float(np.clip(np.average(outcomes, weights=weights), FLOOR, 1 - FLOOR))

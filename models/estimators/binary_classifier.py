@@ -35,6 +35,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from data.arrays import Floats
 from models.estimators.binary_blend import (
     Lines,
     Parts,
@@ -50,7 +51,7 @@ from models.estimators.binary_blend import (
     too_little,
 )
 from models.estimators.calibration import FLOOR
-from models.estimators.column_encoding import Columns, Numbers, table
+from models.estimators.column_encoding import Columns, table
 from models.estimators.intercept_tracking import Level, best_memory
 from models.estimators.time_weights import choose_memory, later_parts, level_to_add
 
@@ -112,7 +113,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
             Lines(self.columns_, self.columns_.matrix(rows), outcomes.astype(np.float64), weights, seed), times
         )
 
-    def predict_proba(self, X: Any) -> Numbers:
+    def predict_proba(self, X: Any) -> Floats:
         """Two columns: the probability of each class in ``classes_``, a row each. ValueError: see ``fit``."""
         chance = np.clip(expit(self._odds(X) + self.level_.added), FLOOR, 1 - FLOOR)
         return np.column_stack([1 - chance, chance])
@@ -133,7 +134,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         likelier = (self.predict_proba(X)[:, 1] > 0.5).astype(int)
         return np.asarray(self.classes_[likelier])
 
-    def _learn(self, lines: Lines, times: Numbers | None) -> "ChanceClassifier":
+    def _learn(self, lines: Lines, times: Floats | None) -> "ChanceClassifier":
         self.rate_ = float((lines.weights @ lines.outcomes + 0.5) / (lines.weights.sum() + 1))
         self.abstained_ = too_little(lines)
         if self.abstained_ is not None:
@@ -156,7 +157,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         self.booster_ = fit_trees(kept, self.trees_)
         return self
 
-    def _choose_by_time(self, lines: Lines, times: Numbers, later: Parts) -> None:
+    def _choose_by_time(self, lines: Lines, times: Floats, later: Parts) -> None:
         """What loses least on later parts; how far what is said stands from the rate of all that was known then is
         drawn in where it went too far.
         """
@@ -173,7 +174,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         each = np.split(odds, np.flatnonzero(np.diff(part)) + 1)
         self.level_ = Level(best_memory(each, lines.outcomes, times, tests))
 
-    def _odds(self, X: Any) -> Numbers:
+    def _odds(self, X: Any) -> Floats:
         """Log-odds of each row as they were learnt, whatever was followed since."""
         check_is_fitted(self, "classes_")
         rows = self._table(X)

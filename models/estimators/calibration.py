@@ -19,9 +19,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import beta
 
+from data.arrays import Floats
 from models.plots.style import GREY, INK, PALE, plain, sheet
-
-Numbers = NDArray[np.float64]
 
 CONFIDENCE = 0.8
 FEWEST_IN_BIN = 100
@@ -46,7 +45,7 @@ class Calibration:
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, raw: Numbers, outcomes: Numbers, starts: Numbers | float = 0.0) -> "Calibration":
+    def fit(cls, raw: Floats, outcomes: Floats, starts: Floats | float = 0.0) -> "Calibration":
         """The curve through raw probabilities of rows that were not learnt from, and what became of them (0 or 1).
 
         ``starts`` are log-odds that were known before: added to those of the raw ones, and believed as they are.
@@ -56,7 +55,7 @@ class Calibration:
         return cls(slope, intercept, *_bounds(curve.apply(raw, starts), outcomes, 0.0))
 
     @classmethod
-    def as_said(cls, raw: Numbers, outcomes: Numbers, moved: float = 0.0) -> "Calibration":
+    def as_said(cls, raw: Floats, outcomes: Floats, moved: float = 0.0) -> "Calibration":
         """Raw probabilities left as they are, with the bounds that out-of-time outcomes give them, widened by
         ``moved`` in log-odds (see ``level_moved``).
 
@@ -73,11 +72,11 @@ class Calibration:
         """As JSON."""
         return asdict(self)
 
-    def apply(self, raw: Numbers, starts: Numbers | float = 0.0) -> Numbers:
+    def apply(self, raw: Floats, starts: Floats | float = 0.0) -> Floats:
         """Calibrated probabilities of raw ones, ``starts`` added to their log-odds."""
         return np.asarray(np.clip(expit(self.intercept + self.slope * _log_odds(raw) + starts), FLOOR, 1 - FLOOR))
 
-    def interval(self, probabilities: Numbers) -> tuple[Numbers, Numbers]:
+    def interval(self, probabilities: Floats) -> tuple[Floats, Floats]:
         """Bounds of the rate at each calibrated probability; they include it."""
         odds = _log_odds(probabilities)
         low = expit(odds + np.interp(odds, self.at, self.low))
@@ -89,19 +88,19 @@ UNCALIBRATED = Calibration(1.0, 0.0, (0.0,), (0.0,), (0.0,))
 """Raw scores as they are: before they are put right, or where nothing is left to put them right by."""
 
 
-def level_moved(probabilities: Numbers, outcomes: Numbers) -> float:
+def level_moved(probabilities: Floats, outcomes: Floats) -> float:
     """How far apart, in log-odds, what was said of all and what happened to all are."""
     said, happened = probabilities.mean(keepdims=True), (outcomes.sum(keepdims=True) + 0.5) / (len(outcomes) + 1)
     return float(abs(_log_odds(said) - _log_odds(happened))[0])
 
 
-def log_losses(probabilities: Numbers, outcomes: Numbers) -> Numbers:
+def log_losses(probabilities: Floats, outcomes: Floats) -> Floats:
     """One loss per row: minus the log of the probability that was given to what happened."""
     p = np.clip(probabilities, FLOOR, 1 - FLOOR)
     return -np.where(outcomes > 0, np.log(p), np.log1p(-p))
 
 
-def auc(scores: Numbers, outcomes: Numbers) -> float:
+def auc(scores: Floats, outcomes: Floats) -> float:
     """How often a row with the outcome scores above one without (ties count half); NaN when one kind is missing."""
     positives = outcomes > 0
     n, m = int(positives.sum()), int((~positives).sum())
@@ -112,7 +111,7 @@ def auc(scores: Numbers, outcomes: Numbers) -> float:
     return float((ranks[inverse][positives].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def calibration_error(probabilities: Numbers, outcomes: Numbers) -> float:
+def calibration_error(probabilities: Floats, outcomes: Floats) -> float:
     """Mean distance between what was said and what happened, over bins of equal counts, weighted by their rows."""
     bins = _bins(probabilities)
     return float(
@@ -120,14 +119,14 @@ def calibration_error(probabilities: Numbers, outcomes: Numbers) -> float:
     )
 
 
-def lift(probabilities: Numbers, outcomes: Numbers, share: float = 0.1) -> float:
+def lift(probabilities: Floats, outcomes: Floats, share: float = 0.1) -> float:
     """How much more frequent the outcome is in the top share of scores than overall; NaN where it never happened."""
     top = np.argsort(-probabilities, kind="stable")[: max(1, round(share * len(outcomes)))]
     overall = outcomes.mean()
     return float(outcomes[top].mean() / overall) if overall > 0 else float("nan")
 
 
-def reliability_picture(title: str, probabilities: Numbers, outcomes: Numbers) -> Figure:
+def reliability_picture(title: str, probabilities: Floats, outcomes: Floats) -> Figure:
     """What was said against what happened, out of time, with the interval of each bin's rate; below, how many rows."""
     figure = sheet(5.6, 5.6)
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
@@ -156,7 +155,7 @@ def jeffreys(events: float, rows: float) -> tuple[float, float]:
     return float(bounds[0]), float(bounds[1])
 
 
-def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | float) -> tuple[float, float]:
+def _platt(odds: Floats, outcomes: Floats, starts: Floats | float) -> tuple[float, float]:
     """Slope and intercept of a logistic curve, by Newton's method; flat where the slope is within its error of 0, and
     then at the rate of all.
 
@@ -185,7 +184,7 @@ def _platt(odds: Numbers, outcomes: Numbers, starts: Numbers | float) -> tuple[f
     return float(slope), float(intercept)
 
 
-def _bounds(probabilities: Numbers, outcomes: Numbers, moved: float) -> tuple[tuple[float, ...], ...]:
+def _bounds(probabilities: Floats, outcomes: Floats, moved: float) -> tuple[tuple[float, ...], ...]:
     """Log-odds of each bin's mean, and the offsets of bounds that hold it and its rate's own bounds."""
     at, low, high = [], [], []
     for rows in _bins(probabilities):
@@ -198,7 +197,7 @@ def _bounds(probabilities: Numbers, outcomes: Numbers, moved: float) -> tuple[tu
     return tuple(at), tuple(low), tuple(high)
 
 
-def _bins(values: Numbers, fewest: int = FEWEST_IN_BIN) -> list[NDArray[np.intp]]:
+def _bins(values: Floats, fewest: int = FEWEST_IN_BIN) -> list[NDArray[np.intp]]:
     """Row numbers in order of value, in bins of nearly equal counts; equal values are never parted."""
     order = np.argsort(values, kind="stable")
     wanted = max(1, min(MOST_BINS, len(values) // fewest))
@@ -208,5 +207,5 @@ def _bins(values: Numbers, fewest: int = FEWEST_IN_BIN) -> list[NDArray[np.intp]
     return [part for part in np.split(order, starts.astype(int)) if len(part)]
 
 
-def _log_odds(probabilities: Numbers) -> Numbers:
+def _log_odds(probabilities: Floats) -> Floats:
     return np.asarray(logit(np.clip(probabilities, FLOOR, 1 - FLOOR)), dtype=np.float64)

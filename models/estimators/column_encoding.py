@@ -1,6 +1,6 @@
 """How any table with named columns becomes numbers that both a linear model and trees can read.
 
-Numbers and booleans stay as they are; text and categories become the number of the value among those seen often enough
+Floats and booleans stay as they are; text and categories become the number of the value among those seen often enough
 (rare and new ones are unknown, NaN); gaps stay gaps. Columns that tell nothing are left out, and it is said why.
 """
 
@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTransformer, StandardScaler
 
-Numbers = NDArray[np.float64]
+from data.arrays import Floats
 
 FEWEST_OF_VALUE = 10
 """A value of text seen in fewer rows is as good as unknown."""
 
 HUGE = 1e100
-"""Numbers of a larger size are taken for a fault: squares of theirs are infinite."""
+"""Floats of a larger size are taken for a fault: squares of theirs are infinite."""
 
 MOST_BENT = 200
 """With more number columns than this each has a straight effect only: bends would be more than the rows can tell."""
@@ -66,7 +65,7 @@ class Columns:
                     ignored[name] = f"has no value that {enough} rows share"
         return cls(tuple(numbers), categories, ignored)
 
-    def matrix(self, rows: pd.DataFrame) -> Numbers:
+    def matrix(self, rows: pd.DataFrame) -> Floats:
         """One line per row: numbers, then the numbers of categories. ValueError names columns that hold no such thing,
         or infinite or huge numbers.
         """
@@ -111,7 +110,7 @@ def table(X: Any, check: Any) -> pd.DataFrame:
     return rows
 
 
-def design(columns: Columns, lines: Numbers) -> ColumnTransformer:
+def design(columns: Columns, lines: Floats) -> ColumnTransformer:
     """What makes a linear model's inputs of matrix lines: smooth curves over ranks, one column a value, and gaps."""
     numbers = range(len(columns.numbers))
     many = len(columns.numbers) > MOST_BENT

@@ -7,8 +7,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.feature import Feature
-from models.estimators.calibration import Numbers
 
 FEWEST_OF_CATEGORY = 30
 """A category seen in fewer rows is as good as unknown."""
@@ -41,7 +41,7 @@ class Encoding:
     numbers: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     more: tuple[str, ...] = ()
-    """Numbers behind the categories, which are not features: the period ahead."""
+    """Floats behind the categories, which are not features: the period ahead."""
     due: str | None = None
     """The number that says in how many days something is due, on which an event may fall (``models.survival.hazard_curve``)."""
 
@@ -88,10 +88,10 @@ class Encoding:
 def fit(
     encoding: Encoding,
     rows: pd.DataFrame,
-    target: Numbers,
+    target: Floats,
     *,
     seed: int,
-    start: Numbers | None = None,
+    start: Floats | None = None,
     **params: Any,
 ) -> lgb.Booster:
     """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score); ``params``

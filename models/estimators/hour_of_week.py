@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from models.forecasting.series_preparation import Numbers
+from data.arrays import Floats
 
 WEEK = 168
 INPUTS: tuple[str, ...] = ("hour", "weekday", "part", "apt")
@@ -38,7 +38,7 @@ class Personal:
     other_days: float
     prior: float
 
-    def kernel(self) -> Numbers:
+    def kernel(self) -> Floats:
         """How much an answer at one hour of the week says about another: 168 × 168.
 
         Other days count less; workdays say a quarter of that about weekends, and the reverse.
@@ -48,13 +48,13 @@ class Personal:
         apart = np.minimum(apart, 24 - apart)
         alike = np.where(day[:, None] == day[None, :], 1.0, self.other_days)
         alike = np.where((day[:, None] < 5) == (day[None, :] < 5), alike, self.other_days / 4)
-        kernel: Numbers = np.exp(-0.5 * np.square(apart / self.reach)) * alike
+        kernel: Floats = np.exp(-0.5 * np.square(apart / self.reach)) * alike
         return kernel
 
-    def factors(self, answers: Numbers, said: Numbers) -> Numbers:
+    def factors(self, answers: Floats, said: Floats) -> Floats:
         """Contacts × 168: how many times as often each answered as was said, pulled to 1 by the prior."""
         kernel = self.kernel()
-        factors: Numbers = (self.prior + answers @ kernel) / (self.prior + said @ kernel)
+        factors: Floats = (self.prior + answers @ kernel) / (self.prior + said @ kernel)
         return factors
 
 
@@ -116,32 +116,30 @@ class Hours:
             "personal": asdict(self.personal) if self.personal else None,
         }
 
-    def aptness(self, history: pd.DataFrame, contacts: NDArray[np.object_]) -> Numbers:
+    def aptness(self, history: pd.DataFrame, contacts: NDArray[np.object_]) -> Floats:
         """The log odds that each contact answers at any hour, from their history."""
         own = history.groupby("contact_id")["responded"].agg(["sum", "size"]).reindex(contacts).fillna(0.0)
         return _apt(own["sum"].to_numpy(dtype=np.float64), own["size"].to_numpy(dtype=np.float64), self.rate)
 
-    def flat_chance(self, apt: Numbers) -> Numbers:
+    def flat_chance(self, apt: Floats) -> Floats:
         """The chance of an answer when the hour does not matter."""
-        chance: Numbers = expit(self.flat[0] + self.flat[1] * apt)
+        chance: Floats = expit(self.flat[0] + self.flat[1] * apt)
         return chance
 
-    def crowd_chance(self, apt: Numbers, hours: NDArray[np.int64]) -> Numbers:
+    def crowd_chance(self, apt: Floats, hours: NDArray[np.int64]) -> Floats:
         """The chance of an answer at an hour of the week, persons differing in aptness only."""
         if len(hours) == 0:
             return np.zeros(0)
         return np.asarray(self.crowd.predict_proba(design(hours, apt))[:, 1], dtype=np.float64)
 
-    def crowd_week(self, apt: Numbers) -> Numbers:
+    def crowd_week(self, apt: Floats) -> Floats:
         """Contacts × 168: the crowd's chance at every hour of the week."""
         zero = logit(self.crowd_chance(np.zeros(WEEK), np.arange(WEEK)))
         slope = float(logit(self.crowd_chance(np.ones(1), np.zeros(1, dtype=np.int64)))[0] - zero[0])
-        week: Numbers = expit(zero[None, :] + slope * apt[:, None])
+        week: Floats = expit(zero[None, :] + slope * apt[:, None])
         return week
 
-    def factors(
-        self, history: pd.DataFrame, contacts: NDArray[np.object_], personal: Personal | None = None
-    ) -> Numbers:
+    def factors(self, history: pd.DataFrame, contacts: NDArray[np.object_], personal: Personal | None = None) -> Floats:
         """Contacts × 168: how many times as probable a person's answer is as the crowd says, at each hour."""
         how = personal or self.personal
         if how is None:
@@ -149,7 +147,7 @@ class Hours:
         answers, said = self._seen(history, contacts)
         return how.factors(answers, said)
 
-    def _seen(self, history: pd.DataFrame, contacts: NDArray[np.object_]) -> tuple[Numbers, Numbers]:
+    def _seen(self, history: pd.DataFrame, contacts: NDArray[np.object_]) -> tuple[Floats, Floats]:
         """Contacts × 168, twice: how often each answered, and how often the crowd would have."""
         mine = history[history["contact_id"].isin(contacts)]
         row = pd.Index(contacts).get_indexer(pd.Index(mine["contact_id"]))
@@ -160,13 +158,11 @@ class Hours:
         said = np.bincount(cell, expected, cells).reshape(-1, WEEK)
         return np.asarray(answers, dtype=np.float64), np.asarray(said, dtype=np.float64)
 
-    def chance(self, history: pd.DataFrame, sends: pd.DataFrame, personal: Personal | None = None) -> Numbers:
+    def chance(self, history: pd.DataFrame, sends: pd.DataFrame, personal: Personal | None = None) -> Floats:
         """The chance that each of some later sends is answered, persons known by their history."""
         return self.chances(history, sends, [personal or self.personal])[0]
 
-    def chances(
-        self, history: pd.DataFrame, sends: pd.DataFrame, personals: Sequence[Personal | None]
-    ) -> list[Numbers]:
+    def chances(self, history: pd.DataFrame, sends: pd.DataFrame, personals: Sequence[Personal | None]) -> list[Floats]:
         """The same for several ways in which persons may differ (``None``: not at all), the crowd asked once."""
         contacts = np.unique(sends["contact_id"].to_numpy())
         row = pd.Index(contacts).get_indexer(pd.Index(sends["contact_id"]))
@@ -177,13 +173,13 @@ class Hours:
         return [np.clip(chance, 1e-4, 1 - 1e-4) for chance in by_person]
 
 
-def design(hours: NDArray[np.int64], apt: Numbers) -> pd.DataFrame:
+def design(hours: NDArray[np.int64], apt: Floats) -> pd.DataFrame:
     """The inputs of the crowd's estimator."""
     hour, weekday = hours % 24, hours // 24
     columns = {"hour": hour, "weekday": weekday, "part": weekday * 8 + hour // 3, "apt": apt}
     return pd.DataFrame({name: np.asarray(columns[name], dtype=np.float64) for name in INPUTS})
 
 
-def _apt(answered: Numbers, sends: Numbers, rate: float) -> Numbers:
-    apt: Numbers = logit((answered + APT_SENDS * rate) / (sends + APT_SENDS))
+def _apt(answered: Floats, sends: Floats, rate: float) -> Floats:
+    apt: Floats = logit((answered + APT_SENDS * rate) / (sends + APT_SENDS))
     return apt

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from models.estimators.binary_blend import Rows, loss
-from models.estimators.column_encoding import Numbers
+from data.arrays import Floats, Ints
+from models.estimators.binary_blend import loss
 
 MEMORIES = (60.0, 125.0, 250.0, 500.0, 1_000.0, 2_000.0)
-"""Rows after which a row counts half that are tried."""
+"""Ints after which a row counts half that are tried."""
 
 USUAL_MEMORY = 250.0
 """Where there is nothing to choose it on."""
 
 REMEMBERED = 8
-"""Rows are forgotten after so many half-lives."""
+"""Ints are forgotten after so many half-lives."""
 
 PRIOR = 1.0
 """Levels are taken to move by about one (their precision, in log-odds): few rows move them little."""
@@ -33,10 +33,10 @@ class Level:
 
     memory: float = USUAL_MEMORY
     added: float = 0.0
-    odds: Numbers = field(default_factory=lambda: np.zeros(0))
-    outcomes: Numbers = field(default_factory=lambda: np.zeros(0))
+    odds: Floats = field(default_factory=lambda: np.zeros(0))
+    outcomes: Floats = field(default_factory=lambda: np.zeros(0))
 
-    def seen(self, odds: Numbers, outcomes: Numbers) -> "Level":
+    def seen(self, odds: Floats, outcomes: Floats) -> "Level":
         """The level after newer rows: log-odds as said without any level, and what came (0 or 1)."""
         most = int(REMEMBERED * self.memory)
         odds = np.concatenate([self.odds, odds])[-most:]
@@ -51,7 +51,7 @@ class Level:
         return Level(self.memory, added, odds, outcomes)
 
 
-def best_memory(odds: Sequence[Numbers], outcomes: Numbers, times: Numbers, parts: Sequence[Rows]) -> float:
+def best_memory(odds: Sequence[Floats], outcomes: Floats, times: Floats, parts: Sequence[Ints]) -> float:
     """The memory that would have lost least, had each of ``parts`` been followed from one time to the next. ``odds``:
     what was said of the rows of each.
     """
@@ -62,7 +62,7 @@ def best_memory(odds: Sequence[Numbers], outcomes: Numbers, times: Numbers, part
     ))  # fmt: skip
 
 
-def _followed(odds: Numbers, outcomes: Numbers, times: Numbers, memory: float) -> float:
+def _followed(odds: Floats, outcomes: Floats, times: Floats, memory: float) -> float:
     """Mean log loss of rows whose level follows the outcomes of the times before theirs."""
     order = np.argsort(times, kind="stable")
     starts = np.flatnonzero(np.diff(times[order], prepend=-np.inf))

@@ -20,7 +20,8 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import nbinom
 
-from models.estimators.bg_nbd import BuyingModel, Numbers, histories
+from data.arrays import Floats
+from models.estimators.bg_nbd import BuyingModel, histories
 from models.estimators.pareto_nbd import ParetoModel
 
 LATEST = 0.25
@@ -49,12 +50,12 @@ class RepeatModel:
             self.level_ = came / float(self.expected(before, until - began).sum())
         return self
 
-    def expected(self, rows: pd.DataFrame, horizon: float) -> Numbers:
+    def expected(self, rows: pd.DataFrame, horizon: float) -> Floats:
         """Mean number of orders of each customer within ``horizon`` from now; ``rows`` as in ``customer_histories``."""
         both = self.buying_.predict(rows, horizon) * self.pareto_.predict(rows, horizon)
         return np.asarray(self.level_ * np.sqrt(both))
 
-    def likely(self, rows: pd.DataFrame, horizon: float) -> Numbers:
+    def likely(self, rows: pd.DataFrame, horizon: float) -> Floats:
         """The number of orders of each customer that loses least by absolute error, adding up to the expected total.
 
         Between whole numbers where the common level falls between two.
@@ -66,7 +67,7 @@ class RepeatModel:
         counts = np.arange(min(MOST_ORDERS, int(20 + 10 * expected.max())))
         below = (1 - alive) + alive * nbinom.cdf(counts[None, :], shape, shape / (shape + mean))
 
-        def at(level: float) -> Numbers:
+        def at(level: float) -> Floats:
             first = np.minimum((below < level).sum(axis=1), len(counts) - 1)
             one = np.arange(len(first))
             start, end = below[one, np.maximum(first - 1, 0)], below[one, first]
@@ -92,7 +93,7 @@ def customer_histories(orders: pd.DataFrame, until: float) -> pd.DataFrame:
     )
 
 
-def orders_within(orders: pd.DataFrame, customers: "pd.Index[str]", after: float, until: float) -> Numbers:
+def orders_within(orders: pd.DataFrame, customers: "pd.Index[str]", after: float, until: float) -> Floats:
     """Orders of each customer after one time, up to and with another."""
     known = orders.loc[(orders["time"] > after) & (orders["time"] <= until), ["customer", "time"]].drop_duplicates()
     return np.asarray(known.groupby("customer").size().reindex(customers, fill_value=0), dtype=np.float64)

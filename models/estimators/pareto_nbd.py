@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln, hyp2f1
 
-from models.estimators.bg_nbd import Fitted, Numbers, enough, grouped, histories, horizon_of, likeliest
+from data.arrays import Floats
+from models.estimators.bg_nbd import Fitted, enough, grouped, histories, horizon_of, likeliest
 
 LOST = 1e9
 """The loss of parameters so far out that the likelihood cannot be written down."""
@@ -34,7 +35,7 @@ class ParetoModel(Fitted):
         (x, last, now), weights = grouped(frequency, recency, age)
         unit = float(np.average(now, weights=weights))
 
-        def loss(logs: Numbers) -> float:
+        def loss(logs: Floats) -> float:
             r, alpha, s, beta = np.exp(logs)
             alive, gone = _alive_and_gone(r, alpha, s, beta, x, last / unit, now / unit)
             rates = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
@@ -46,7 +47,7 @@ class ParetoModel(Fitted):
         self.r_, self.alpha_, self.s_, self.beta_ = r, alpha * unit, s, beta * unit
         return self
 
-    def predict(self, X: pd.DataFrame, horizon: float) -> Numbers:
+    def predict(self, X: pd.DataFrame, horizon: float) -> Floats:
         """Expected orders of each customer within ``horizon`` from now, in the unit of ``age``."""
         r, alpha, s, beta = self.parameters()
         x, _, age = histories(X)
@@ -54,7 +55,7 @@ class ParetoModel(Fitted):
         lived = later if abs(s - 1) < 1e-9 else -np.expm1(-(s - 1) * later) / (s - 1)
         return np.asarray((r + x) / (alpha + age) * (beta + age) * lived * self.alive(X))
 
-    def alive(self, X: pd.DataFrame) -> Numbers:
+    def alive(self, X: pd.DataFrame) -> Floats:
         """The chance of each customer that it still buys."""
         x, last, age = histories(X)
         r, alpha, s, beta = self.parameters()
@@ -63,8 +64,8 @@ class ParetoModel(Fitted):
 
 
 def _alive_and_gone(
-    r: float, alpha: float, s: float, beta: float, x: Numbers, last: Numbers, age: Numbers
-) -> tuple[Numbers, Numbers]:
+    r: float, alpha: float, s: float, beta: float, x: Floats, last: Floats, age: Floats
+) -> tuple[Floats, Floats]:
     """Logarithms of the two ways to a history, but for a factor that both share: still there, or left since."""
     alive = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
     since, now = _left(r, alpha, s, beta, x, last), _left(r, alpha, s, beta, x, age)
@@ -73,7 +74,7 @@ def _alive_and_gone(
     return alive, np.log(s / (r + s + x)) + gone
 
 
-def _left(r: float, alpha: float, s: float, beta: float, x: Numbers, at: Numbers) -> Numbers:
+def _left(r: float, alpha: float, s: float, beta: float, x: Floats, at: Floats) -> Floats:
     """Logarithm of F(r+s+x, b; r+s+x+1; z) / (larger + at)^(r+s+x), by Euler's transformation, which never overflows.
 
     ``b`` is s+1 where alpha is the larger, r+x where beta is.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.estimators.calibration import Numbers
+from data.arrays import Floats
 
 MOST_BINS = 8
 FEWEST_IN_BIN = 50
@@ -22,7 +22,7 @@ class Spread:
     high: tuple[float, ...]
 
     @classmethod
-    def of(cls, expected: Numbers, came: Numbers) -> "Spread":
+    def of(cls, expected: Floats, came: Floats) -> "Spread":
         """Measured in bins of equal counts."""
         order = np.argsort(expected, kind="stable")
         bins = np.array_split(order, max(1, min(MOST_BINS, len(order) // FEWEST_IN_BIN)))
@@ -35,7 +35,7 @@ class Spread:
         """What ``state()`` wrote."""
         return cls(*(tuple(state[part]) for part in ("at", "low", "high")))
 
-    def around(self, expected: Numbers) -> tuple[Numbers, Numbers]:
+    def around(self, expected: Floats) -> tuple[Floats, Floats]:
         """Low and high of each expectation; they include it."""
         place = np.log(expected)
         return expected * np.interp(place, self.at, self.low), expected * np.interp(place, self.at, self.high)
@@ -53,7 +53,7 @@ class Spreads:
     gone: Spread
 
     @classmethod
-    def of(cls, expected: Numbers, came: Numbers, gone: NDArray[np.bool_]) -> "Spreads":
+    def of(cls, expected: Floats, came: Floats, gone: NDArray[np.bool_]) -> "Spreads":
         """Each measured on its own rows; where those are few, on all."""
         apart = [
             Spread.of(expected[rows], came[rows]) if rows.sum() >= FEWEST_IN_BIN else Spread.of(expected, came)
@@ -66,7 +66,7 @@ class Spreads:
         """What ``state()`` wrote."""
         return cls(Spread.restored(state["customers"]), Spread.restored(state["gone"]))
 
-    def around(self, expected: Numbers, gone: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    def around(self, expected: Floats, gone: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Low and high of each expectation; they include it."""
         left, stayed = self.gone.around(expected), self.customers.around(expected)
         return np.where(gone, left[0], stayed[0]), np.where(gone, left[1], stayed[1])

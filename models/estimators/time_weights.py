@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.estimators.binary_blend import Lines, Parts, Rows, fit_linear, levels, loss, remembered, too_little
-from models.estimators.column_encoding import Columns, Numbers
+from data.arrays import Floats, Ints
+from models.estimators.binary_blend import Lines, Parts, fit_linear, levels, loss, remembered, too_little
+from models.estimators.column_encoding import Columns
 
 FADES = (0.5, 0.25)
 """Half-lives that are tried, as shares of the time that the rows cover; and no fading."""
@@ -19,7 +20,7 @@ TELLS_TIME = 0.6
 """A column is about the time where its shares in the earlier and the later half of rows lie this far apart (of 1)."""
 
 MOST_TO_CHOOSE = 4_000
-"""Rows that each half-life is tried on, drawn by chance from more."""
+"""Ints that each half-life is tried on, drawn by chance from more."""
 
 TRIED_AT = 0.05
 FEW = 100
@@ -31,8 +32,8 @@ CARRIED = (0.5, 1.0)
 """How much of a level that was missed is carried on."""
 
 
-def later_parts(lines: Lines, times: Numbers) -> Parts:
-    """Rows before each of the last few parts, and the part; none where too little is known before them. Times that are
+def later_parts(lines: Lines, times: Floats) -> Parts:
+    """Ints before each of the last few parts, and the part; none where too little is known before them. Times that are
     equal are never parted, and parts hold enough rows to tell skill from chance.
     """
     known, counts = np.unique(times, return_counts=True)
@@ -51,7 +52,7 @@ def later_parts(lines: Lines, times: Numbers) -> Parts:
     return parts
 
 
-def choose_memory(lines: Lines, times: Numbers, parts: Parts) -> tuple[Lines, float | None]:
+def choose_memory(lines: Lines, times: Floats, parts: Parts) -> tuple[Lines, float | None]:
     """The rows with the columns and the fading weights that lose least on later parts, and the half-life.
 
     The whole past and all columns, unless something else loses less by more than parts differ.
@@ -72,7 +73,7 @@ def choose_memory(lines: Lines, times: Numbers, parts: Parts) -> tuple[Lines, fl
     return best[1], best[2]
 
 
-def level_to_add(odds: Numbers, lines: Lines, parts: list[Rows]) -> float:
+def level_to_add(odds: Floats, lines: Lines, parts: list[Ints]) -> float:
     """What to add to log-odds of what comes next: all, half or nothing of what the latest parts needed, whichever would
     have lost least on each part after those before it; nothing unless that is clear. ``odds``: of all ``parts``.
     """
@@ -97,12 +98,12 @@ def level_to_add(odds: Numbers, lines: Lines, parts: list[Rows]) -> float:
     return best * carried(len(parts)) if best else 0.0
 
 
-def _clear(gains: Numbers) -> bool:
+def _clear(gains: Floats) -> bool:
     """Whether gains on parts exceed what chance makes of them: their mean is over twice its standard error."""
     return len(gains) > 1 and bool(gains.mean() > 2 * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def _timeless(lines: Lines, times: Numbers) -> list[Lines]:
+def _timeless(lines: Lines, times: Floats) -> list[Lines]:
     """The rows without the columns that tell the time; nothing where there are none, or no others."""
     early = times <= np.median(times)
     tell = [_apart(column[early], column[~early]) >= TELLS_TIME for column in lines.matrix.T] if (~early).any() else []
@@ -118,7 +119,7 @@ def _timeless(lines: Lines, times: Numbers) -> list[Lines]:
     return [replace(lines, columns=columns, matrix=lines.matrix[:, ~np.array(tell)])]
 
 
-def _apart(early: Numbers, late: Numbers) -> float:
+def _apart(early: Floats, late: Floats) -> float:
     """How far apart the shares of values are that lie below any bound: Kolmogorov and Smirnov's distance."""
     early, late = (np.sort(np.nan_to_num(part, nan=-np.inf)) for part in (early, late))
     bounds = np.unique(np.concatenate([early, late]))
@@ -126,7 +127,7 @@ def _apart(early: Numbers, late: Numbers) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def _losses(lines: Lines, parts: Parts) -> Numbers:
+def _losses(lines: Lines, parts: Parts) -> Floats:
     """Mean log loss of a linear model on each part, learnt from the rows before it; infinite where too few count."""
     draw = np.random.default_rng(lines.seed)
     lost: list[float] = []

@@ -1,4 +1,4 @@
-"""Numbers that show how good a model is: intervals of metrics, the gain curve, importance, what features did.
+"""Floats that show how good a model is: intervals of metrics, the gain curve, importance, what features did.
 
 All are functions of what was said, what happened and the trees: any model calls them, whatever it predicts.
 """
@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.estimators.calibration import Numbers, auc, calibration_error, lift, log_losses, reliability_picture
-from models.model import Judgement
+from data.arrays import Floats
+from models.estimators.calibration import auc, calibration_error, lift, log_losses, reliability_picture
+from models.model import Evaluation
 from models.plots.diagnostics import gain_picture, importance_picture, shares_picture
-from models.plots.figures import Album
+from models.plots.figures import LazyFigures
 
 SURE = 0.95
 """How often a bootstrap interval of a metric holds it."""
@@ -27,7 +28,7 @@ FEWEST_RESAMPLES = 40
 EXPLAINED_ROWS = 400
 """So many rows show what features did; the cost of contributions follows the rows."""
 
-Metric = Callable[[Numbers, Numbers], float]
+Metric = Callable[[Floats, Floats], float]
 
 CHANCES: dict[str, Metric] = {
     "log loss": lambda said, happened: float(log_losses(said, happened).mean()),
@@ -41,16 +42,16 @@ grows with every resample, and the interval would not hold it."""
 
 def chance_evidence(
     title: str,
-    said: Numbers,
-    happened: Numbers,
+    said: Floats,
+    happened: Floats,
     booster: lgb.Booster | None = None,
     encoded: pd.DataFrame | None = None,
     words: Mapping[str, str] | None = None,
-) -> Album:
+) -> LazyFigures:
     """Pictures of probabilities, out of time: reliability, gain and lift, and with the trees and the rows that they
     were given, what features did. ``words`` say features as people do, by their names.
     """
-    pictures = Album(
+    pictures = LazyFigures(
         {
             "reliability": lambda: reliability_picture(title, said, happened),
             "gain": lambda: gain_picture(title, said, happened),
@@ -59,32 +60,32 @@ def chance_evidence(
     return pictures if booster is None or encoded is None else pictures | tree_evidence(booster, encoded, words)
 
 
-def tree_evidence(booster: lgb.Booster, encoded: pd.DataFrame, words: Mapping[str, str] | None = None) -> Album:
+def tree_evidence(booster: lgb.Booster, encoded: pd.DataFrame, words: Mapping[str, str] | None = None) -> LazyFigures:
     """Pictures of any trees: what each feature adds to the raw score of rows, a sample of the given ones."""
     if encoded.empty:
-        return Album()
-    return Album({"shap summary": lambda: shares_picture(*contributions(booster, encoded), words or {})})
+        return LazyFigures()
+    return LazyFigures({"shap summary": lambda: shares_picture(*contributions(booster, encoded), words or {})})
 
 
 def stable_evidence(
     importances: Sequence[Mapping[str, float]], words: Mapping[str, str] | None = None
-) -> tuple[dict[str, float], Album]:
+) -> tuple[dict[str, float], LazyFigures]:
     """The metric ``importance stability`` and its picture, from the importance of every fold."""
     if len(importances) < 2 or not any(importances):
-        return {}, Album()
+        return {}, LazyFigures()
     table = pd.DataFrame([dict(each) for each in importances]).fillna(0.0)
-    return {"importance stability": stability(table)}, Album(
+    return {"importance stability": stability(table)}, LazyFigures(
         {"importance": lambda: importance_picture(table, words or {})}
     )
 
 
 def judged_chances(
-    came: Numbers, said: Numbers, named: str, baseline: Numbers, seen: "NDArray[np.bool_] | None" = None
-) -> Judgement:
+    came: Floats, said: Floats, named: str, baseline: Floats, seen: "NDArray[np.bool_] | None" = None
+) -> Evaluation:
     """How chances did on judged rows, beside those of a plain baseline of that name; NaN losses for rows ``seen``."""
     losses, plain_losses = log_losses(said, came), log_losses(baseline, came)
     marked = losses if seen is None else np.where(seen, np.nan, losses)
-    return Judgement(
+    return Evaluation(
         metric="log loss",
         value=float(losses.mean()),
         baseline=named,
@@ -106,8 +107,8 @@ def judged_chances(
 
 
 def intervals(
-    said: Numbers,
-    happened: Numbers,
+    said: Floats,
+    happened: Floats,
     seed: int,
     *,
     metrics: Mapping[str, Metric] = CHANCES,
@@ -192,7 +193,7 @@ def _drawing(rows: int, groups: "NDArray[Any] | None") -> Callable[[np.random.Ge
     return draw
 
 
-def _percentiles(values: Numbers) -> tuple[float, float] | None:
+def _percentiles(values: Floats) -> tuple[float, float] | None:
     known = values[np.isfinite(values)]
     if not len(known):
         return None

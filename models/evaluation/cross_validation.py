@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from data.arrays import Floats
 from features.company import Company
-from models.estimators.calibration import Numbers
 from models.evaluation.bootstrap import loss_bounds, mean_interval, stable_evidence
 from models.evaluation.time_splits import closed_before, rolling
 from models.model import Abstention, Challenger, Fold, Model
 from models.plots.diagnostics import curve_picture, folds_picture
-from models.plots.figures import Album
+from models.plots.figures import LazyFigures
 
 MOST_FOLDS = 5
 SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -42,7 +42,7 @@ class Range:
 class Fitted:
     """What was learnt: what it says of rows, and each feature's share of importance."""
 
-    say: Callable[[pd.DataFrame], Numbers]
+    say: Callable[[pd.DataFrame], Floats]
     importance: Mapping[str, float]
 
 
@@ -61,9 +61,9 @@ class Study:
     judged: tuple[date, ...]
     metric: str
     fit: Callable[[pd.DataFrame, Params], Fitted]
-    losses: Callable[[Numbers, pd.DataFrame], Numbers]
-    metrics: Callable[[Numbers, pd.DataFrame], dict[str, float]]
-    plain: Callable[[pd.DataFrame, pd.DataFrame], Numbers]
+    losses: Callable[[Floats, pd.DataFrame], Floats]
+    metrics: Callable[[Floats, pd.DataFrame], dict[str, float]]
+    plain: Callable[[pd.DataFrame, pd.DataFrame], Floats]
     """What the flat baseline, learnt from the first rows, says of the second."""
     space: Mapping[str, Range]
     """Parameters that may be tuned, and their values."""
@@ -95,15 +95,15 @@ class Studied(Protocol):
 
 def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
-    made = [judged_fold(study, learn, day, challenger.tuned) for learn, day in _parts(study)]
+    made = [judged_fold(study, learn, day, challenger.tuned_params) for learn, day in _parts(study)]
     metrics, pictures = stable_evidence([fitted.importance for _, fitted in made], study.words)
     folds = tuple(
         replace(fold, metrics=fold.metrics | loss_bounds(study.metric, fold.losses, seed)) for fold, _ in made
     )
-    curve = learning_curve(study, challenger.tuned, seed)
-    pictures |= Album({"folds": lambda: _by_date(study, folds, seed), "learning curve": lambda: curve})
-    judgement = replace(challenger.judgement, metrics={**challenger.judgement.metrics, **metrics})
-    return replace(challenger, folds=folds, judgement=judgement, pictures=challenger.pictures | pictures)
+    curve = learning_curve(study, challenger.tuned_params, seed)
+    pictures |= LazyFigures({"folds": lambda: _by_date(study, folds, seed), "learning curve": lambda: curve})
+    judgement = replace(challenger.evaluation, metrics={**challenger.evaluation.metrics, **metrics})
+    return replace(challenger, folds=folds, evaluation=judgement, figures=challenger.figures | pictures)
 
 
 def judged_fold(study: Study, learn: tuple[date, ...], day: date, params: Params) -> tuple[Fold, Fitted]:

@@ -27,7 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from models.estimators.calibration import Numbers, auc, log_losses
+from data.arrays import Floats
+from models.estimators.calibration import auc, log_losses
 
 FEWEST_OF_EACH = 100
 """Rows of each outcome below which nothing can be proven, and nothing is named."""
@@ -76,7 +77,7 @@ class Finding:
 
 
 def hindsight(
-    table: pd.DataFrame, outcome: Numbers, *, trusted: Collection[str] = (), seed: int = 0
+    table: pd.DataFrame, outcome: Floats, *, trusted: Collection[str] = (), seed: int = 0
 ) -> tuple[Finding, ...]:
     """The findings, in the order in which they were made; none where fewer than ``FEWEST_OF_EACH`` show an outcome.
 
@@ -111,11 +112,11 @@ class _Case:
     table: pd.DataFrame
     numbers: pd.DataFrame
     categories: tuple[str, ...]
-    outcome: Numbers
+    outcome: Floats
     seed: int
 
     @classmethod
-    def of(cls, table: pd.DataFrame, outcome: Numbers, seed: int) -> "_Case":
+    def of(cls, table: pd.DataFrame, outcome: Floats, seed: int) -> "_Case":
         table = table.loc[:, table.nunique(dropna=False) > 1]
         texts = tuple(
             str(name)
@@ -138,7 +139,7 @@ class _Case:
     def columns(self) -> list[str]:
         return [str(name) for name in self.numbers]
 
-    def said(self) -> tuple[Numbers, dict[str, float]]:
+    def said(self) -> tuple[Floats, dict[str, float]]:
         """Out-of-fold chances of what the columns tell together, and each one's part in the trees."""
         chances = np.full(len(self.outcome), self.outcome.mean())
         parts = np.zeros(len(self.columns))
@@ -213,11 +214,11 @@ def _values(case: _Case, name: str) -> Iterator[NDArray[np.bool_]]:
         yield (column != 0).to_numpy() & ~empty
 
 
-def _purity(outcome: Numbers) -> float:
+def _purity(outcome: Floats) -> float:
     return float(min(outcome.mean(), 1 - outcome.mean()))
 
 
-def _more_than_others(case: _Case, suspects: list[str], said: Numbers) -> Iterator[Finding]:
+def _more_than_others(case: _Case, suspects: list[str], said: Floats) -> Iterator[Finding]:
     skill = auc(said, case.outcome)
     if skill < PLAUSIBLE:
         return
@@ -312,12 +313,12 @@ def _copy(case: _Case, one: str, other: str, names: tuple[str, ...]) -> Finding 
     )
 
 
-def _surely_better(said: Numbers, others: Numbers, outcome: Numbers) -> bool:
+def _surely_better(said: Floats, others: Floats, outcome: Floats) -> bool:
     gains = log_losses(others, outcome) - log_losses(said, outcome)
     return bool(gains.mean() > SURE * gains.std() / np.sqrt(len(gains)))
 
 
-def _coded(column: pd.Series, text: bool) -> Numbers:
+def _coded(column: pd.Series, text: bool) -> Floats:
     """A column as numbers, NaN where empty: a text's values by their order, rare ones as one."""
     if not text:
         if pd.api.types.is_datetime64_any_dtype(column):

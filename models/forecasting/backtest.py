@@ -7,11 +7,12 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from models.forecasting.ensemble_weights import TINY, miss
 from models.forecasting.global_methods import FAMILY, TREES, Table, trees
 from models.forecasting.local_methods import MEMBERS, PLAIN, ask_all
 from models.forecasting.method import Task
-from models.forecasting.series_preparation import Calendar, History, Numbers
+from models.forecasting.series_preparation import Calendar, History
 
 ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
 DEAR: tuple[str, ...] = ("prophet",)
@@ -32,12 +33,12 @@ class Heard:
     """
 
     names: tuple[str, ...]
-    said: Numbers = field(repr=False)
-    came: Numbers = field(repr=False)
+    said: Floats = field(repr=False)
+    came: Floats = field(repr=False)
     backs: tuple[int, ...]
     why: Mapping[str, str]
 
-    def cells(self, values: Numbers) -> Numbers:
+    def cells(self, values: Floats) -> Floats:
         """Origins and steps as one axis of cells."""
         return values.reshape(*values.shape[:-2], -1)
 
@@ -122,7 +123,7 @@ def hear(
     return heard.kept([place for place, name in enumerate(names) if name not in silent], reasons)
 
 
-def outcomes(table: Table, backs: tuple[int, ...]) -> Numbers:
+def outcomes(table: Table, backs: tuple[int, ...]) -> Floats:
     """Series × past origins × steps: what came; NaN where it has not yet, or a series had hardly begun."""
     came = np.full((len(table.values), len(backs), table.horizon), np.nan)
     columns = table.values.shape[1]
@@ -136,8 +137,8 @@ def outcomes(table: Table, backs: tuple[int, ...]) -> Numbers:
 def _tried(
     tasks: Sequence[Task],
     dear: Sequence[str],
-    said: Numbers,
-    came: Numbers,
+    said: Floats,
+    came: Floats,
     table: Table,
     seed: int,
     jobs: int,

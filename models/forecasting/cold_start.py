@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from models.forecasting.global_methods import Table
-from models.forecasting.series_preparation import FEWEST, Numbers
+from models.forecasting.series_preparation import FEWEST
 
 
 def ages(table: Table, back: int) -> NDArray[np.int64]:
@@ -26,7 +27,7 @@ def whole_of(table: Table) -> NDArray[np.int64]:
     return np.where(table.family.any(axis=1), table.family.argmax(axis=1), -1)
 
 
-def borrow(table: Table, forecasts: Numbers, back: int) -> Numbers:
+def borrow(table: Table, forecasts: Floats, back: int) -> Floats:
     """Forecasts (series × steps) in which each young series is its recent share of its whole's; wholes come first.
 
     The share is what it brought over what its whole brought in the same periods, a quarter of a year at most.

@@ -12,8 +12,8 @@ from math import ceil, sqrt
 
 import numpy as np
 
+from data.arrays import Floats
 from data.outputs.score_tables import WIDTHS
-from models.forecasting.series_preparation import Numbers
 
 TOO_FEW = 1.5
 """By how much the widest miss seen is widened where misses are too few for the quantile."""
@@ -23,9 +23,9 @@ TOO_FEW = 1.5
 class Bounds:
     """Half-widths by per cent and step, in units of a series' scale."""
 
-    half: dict[int, Numbers]
+    half: dict[int, Floats]
 
-    def around(self, point: Numbers, scale: Numbers, floor: Numbers) -> tuple[dict[int, Numbers], dict[int, Numbers]]:
+    def around(self, point: Floats, scale: Floats, floor: Floats) -> tuple[dict[int, Floats], dict[int, Floats]]:
         """Low and high of points (series × steps) by per cent; lows are not below the floor of a series."""
         low, high = {}, {}
         for width, half in self.half.items():
@@ -35,9 +35,9 @@ class Bounds:
         return low, high
 
 
-def calibrate(missed: Numbers, horizon: int) -> Bounds:
+def calibrate(missed: Floats, horizon: int) -> Bounds:
     """The bounds by scaled absolute misses (series × origins × steps, NaN: unknown); never narrower at a later step."""
-    half: dict[int, Numbers] = {}
+    half: dict[int, Floats] = {}
     widest = np.zeros(horizon)
     for width in WIDTHS:
         steps = np.array([_quantile(missed, step, horizon, width / 100) for step in range(horizon)])
@@ -46,7 +46,7 @@ def calibrate(missed: Numbers, horizon: int) -> Bounds:
     return Bounds(half)
 
 
-def _quantile(missed: Numbers, step: int, horizon: int, share: float) -> float:
+def _quantile(missed: Floats, step: int, horizon: int, share: float) -> float:
     """The smallest bound that holds the share of one more miss at a step."""
     for near in dict.fromkeys((0, max(1, step // 3), max(2, step), horizon)):
         at = missed[..., max(0, step - near) : step + near + 1].ravel()

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.forecasting.series_preparation import Numbers
+from data.arrays import Floats
 
 Rule = Literal["middle", "mean", "median"]
 RULES: tuple[Rule, ...] = ("middle", "mean", "median")
@@ -38,18 +38,18 @@ TINY = 1e-9
 class Weights:
     """``values``: series × members, rows that sum to 1; ``rule`` is how members are put together under them."""
 
-    values: Numbers
+    values: Floats
     rule: Rule
     blend: float
     power: float
 
-    def combine(self, said: Numbers) -> Numbers:
+    def combine(self, said: Floats) -> Floats:
         """One forecast of the members' (members × series × …); who said nothing lends its weight to others."""
         spread = self.values.T.reshape(said.shape[:2] + (1,) * (said.ndim - 2))
         return combined(said, np.broadcast_to(spread, said.shape), self.rule)
 
 
-def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
+def combined(said: Floats, weights: Floats, rule: Rule) -> Floats:
     """The weighted mean, median or middle over the first axis, without NaN; NaN where nothing was said."""
     known = ~np.isnan(said)
     held = np.where(known, weights, 0.0)
@@ -59,11 +59,11 @@ def combined(said: Numbers, weights: Numbers, rule: Rule) -> Numbers:
     if rule == "median":
         return _median(said, known, held, whole)
     summed = (held * np.where(known, said, 0.0)).sum(axis=0)
-    means: Numbers = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    means: Floats = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
     return means if rule == "mean" else (means + _median(said, known, held, whole)) / 2
 
 
-def _median(said: Numbers, known: NDArray[np.bool_], held: Numbers, whole: Numbers) -> Numbers:
+def _median(said: Floats, known: NDArray[np.bool_], held: Floats, whole: Floats) -> Floats:
     """The value at half of the weight, between the two that lie about it."""
     order = np.argsort(np.where(known, said, np.inf), axis=0)
     sorted_said = np.take_along_axis(np.where(known, said, 0.0), order, axis=0)
@@ -79,7 +79,7 @@ def _median(said: Numbers, known: NDArray[np.bool_], held: Numbers, whole: Numbe
     return np.where(known.any(axis=0), medians, np.nan)
 
 
-def learn(said: Numbers, came: Numbers, backs: Sequence[int]) -> Weights:
+def fit_weights(said: Floats, came: Floats, backs: Sequence[int]) -> Weights:
     """The weights and rule of members (members × series × origins × steps) by what came (series × origins × steps);
     ``backs`` are periods from each origin to the end.
 
@@ -107,7 +107,7 @@ def learn(said: Numbers, came: Numbers, backs: Sequence[int]) -> Weights:
     return Weights(_weights(every, blend, power), kept, blend, power)
 
 
-def judged_apart(found: Weights, said: Numbers, came: Numbers, backs: Sequence[int]) -> Numbers:
+def judged_apart(found: Weights, said: Floats, came: Floats, backs: Sequence[int]) -> Floats:
     """Series × origins × steps: what the rule says with weights that were learnt elsewhere, as ``learn`` tries it. What
     it misses so is what it will miss; by the found weights it would miss less, having learnt from what it is held to.
     """
@@ -119,7 +119,7 @@ def judged_apart(found: Weights, said: Numbers, came: Numbers, backs: Sequence[i
     return told
 
 
-def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
+def useful(said: Floats, came: Floats, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
     """Places of the members that a combination is better with, and why each other is left out.
 
     Backward: as long as the middle of the rest misses less without one, the worst one goes. By how much it must be
@@ -141,13 +141,13 @@ def useful(said: Numbers, came: Numbers, names: Sequence[str]) -> tuple[list[int
     return kept, why
 
 
-def miss(said: Numbers, came: Numbers, places: Sequence[int]) -> float:
+def miss(said: Floats, came: Floats, places: Sequence[int]) -> float:
     """Mean miss of the middle of some members, all alike."""
     together = combined(said[list(places)], np.ones_like(said[list(places)]), RULES[0])
     return float(np.nanmean(np.abs(together - came)))
 
 
-def plain_wins(missed: Numbers, plain: Numbers) -> NDArray[np.bool_]:
+def plain_wins(missed: Floats, plain: Floats) -> NDArray[np.bool_]:
     """Series (series × origins × steps of misses) for which the plain forecast missed less by more than chance would
     have it. Seen from one origin it may have been lucky once: two or more are asked.
 
@@ -173,14 +173,14 @@ class _Part:
 
     series: NDArray[np.intp]
     origins: NDArray[np.intp]
-    learnt: Numbers
+    learnt: Floats
     others: bool
 
-    def of(self, values: Numbers) -> Numbers:
+    def of(self, values: Floats) -> Floats:
         """The part of values that end with series × origins × steps."""
         return values[..., self.series, :, :][..., self.origins, :]
 
-    def said(self, rule: Rule, blend: float, power: float, said: Numbers) -> Numbers:
+    def said(self, rule: Rule, blend: float, power: float, said: Floats) -> Floats:
         """What the rule says of the part."""
         weights = _weights(self.learnt, 0.0 if self.others else blend, power)
         if self.others:  # where a series' own misses count for nothing, all have the same weights
@@ -197,7 +197,7 @@ def foreseen_elsewhere(backs: Sequence[int], steps: int) -> NDArray[np.bool_]:
     return elsewhere
 
 
-def _parts(missed: Numbers, backs: Sequence[int]) -> list[_Part]:
+def _parts(missed: Floats, backs: Sequence[int]) -> list[_Part]:
     """What rules are tried on, apart from what their weights are learnt from.
 
     An origin by others, as far as these foresee other periods; origins of which that leaves nothing, on each half of
@@ -220,7 +220,7 @@ def _parts(missed: Numbers, backs: Sequence[int]) -> list[_Part]:
     return parts
 
 
-def _miss_of(rule: Rule, blend: float, power: float, said: Numbers, came: Numbers, parts: Sequence[_Part]) -> float:
+def _miss_of(rule: Rule, blend: float, power: float, said: Floats, came: Floats, parts: Sequence[_Part]) -> float:
     """Mean miss of a rule on cells that its weights were not learnt from."""
     total, count = 0.0, 0
     for part in parts:
@@ -230,7 +230,7 @@ def _miss_of(rule: Rule, blend: float, power: float, said: Numbers, came: Number
     return total / max(count, 1)
 
 
-def _weights(missed: Numbers, blend: float, power: float) -> Numbers:
+def _weights(missed: Floats, blend: float, power: float) -> Floats:
     """Series × members: weights that fall with a power of the blended log miss; 0 of a member that said nothing."""
     said = ~np.isnan(missed)
     counts = said.sum(axis=2)
@@ -240,12 +240,12 @@ def _weights(missed: Numbers, blend: float, power: float) -> Numbers:
     every = np.where(said.any(axis=(1, 2)), _nanmean(own, axis=1), np.nan)[:, None]
     blended = np.where(np.isnan(own), every, blend * np.nan_to_num(own) + (1 - blend) * every)
     raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
-    weights: Numbers = (raw / np.maximum(raw.sum(axis=0), TINY)).T
+    weights: Floats = (raw / np.maximum(raw.sum(axis=0), TINY)).T
     return weights
 
 
-def _nanmean(values: Numbers, axis: int) -> Numbers:
+def _nanmean(values: Floats, axis: int) -> Floats:
     counts = (~np.isnan(values)).sum(axis=axis)
     sums = np.asarray(np.nansum(values, axis=axis), dtype=np.float64)
-    means: Numbers = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)
+    means: Floats = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)
     return means

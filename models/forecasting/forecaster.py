@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.outputs.score_tables import WIDTHS
 from models.forecasting.backtest import ALL_MEMBERS, Heard, backs_of, hear
 from models.forecasting.cold_start import borrow, reasons
 from models.forecasting.conformal import Bounds, calibrate
-from models.forecasting.ensemble_weights import RULES, Weights, judged_apart, learn, plain_wins, useful
+from models.forecasting.ensemble_weights import RULES, Weights, fit_weights, judged_apart, plain_wins, useful
 from models.forecasting.global_methods import Table
 from models.forecasting.local_methods import PLAIN
 from models.forecasting.reconciliation import Chosen, Hierarchy, choose, reconcile, within_parts
-from models.forecasting.series_preparation import FEWEST, Calendar, History, Kind, Numbers, checked, histories
+from models.forecasting.series_preparation import FEWEST, Calendar, History, Kind, checked, histories
 
 POOL = "pool"
 SHORT_WIDENS = 1.5
@@ -124,7 +125,7 @@ class Forecaster:
             plain = heard.names.index(PLAIN)
             judged = [place for place, name in enumerate(heard.names) if name not in why]
             heard_of = heard.said[judged]
-            found = learn(heard_of[:, :, :-1] / scale, units, heard.backs)
+            found = fit_weights(heard_of[:, :, :-1] / scale, units, heard.backs)
             values = np.zeros((len(scale), len(heard.names)))
             values[:, judged] = found.values
             weights = Weights(values, found.rule, found.blend, found.power)
@@ -152,11 +153,11 @@ class Forecaster:
         self._calibrate(together, heard, scale)
         self._remember(heard, together, plain)
 
-    def _calibrate(self, together: Numbers, heard: Heard, scale: Numbers) -> None:
+    def _calibrate(self, together: Floats, heard: Heard, scale: Floats) -> None:
         """Points made coherent where a hierarchy is known, and bounds by what those of the past missed."""
         now = np.nan_to_num(self.table_.scale(self.table_.values.shape[1]))
         self.way_: Chosen | None = None
-        self.misses_: tuple[tuple[str, ...], Numbers] | None = None
+        self.misses_: tuple[tuple[str, ...], Floats] | None = None
         if self.hierarchy_ is not None:
             together = self._coherent(together, heard, scale)
         with np.errstate(invalid="ignore"):
@@ -165,7 +166,7 @@ class Forecaster:
         self._untested: NDArray[np.bool_] = np.asarray(np.isnan(missed).all(axis=(1, 2)))
         self.bounds_: Bounds = calibrate(missed, self.horizon)
 
-    def _coherent(self, together: Numbers, heard: Heard, scale: Numbers) -> Numbers:
+    def _coherent(self, together: Floats, heard: Heard, scale: Floats) -> Floats:
         """Every origin's forecasts made to add up, by the way that missed least; nodes that abstained count as 0."""
         hierarchy = self.hierarchy_
         assert hierarchy is not None
@@ -192,10 +193,10 @@ class Forecaster:
             [reconcile(hierarchy, said[:, row], self.way_.way, misses, floor) for row in range(said.shape[1])], axis=1
         )
         places = np.array([hierarchy.nodes.index(one.unique_id) for one in self.histories_])
-        coherent: Numbers = made[places]
+        coherent: Floats = made[places]
         return coherent
 
-    def _remember(self, heard: Heard, together: Numbers, plain: int) -> None:
+    def _remember(self, heard: Heard, together: Floats, plain: int) -> None:
         """The backtest as a table: one row per series, origin and step that is over."""
         series, origin, step = np.nonzero(~np.isnan(heard.came))
         names = np.array([one.unique_id for one in self.histories_], dtype=object)
@@ -283,7 +284,7 @@ def _origins(series: int, coherent: bool) -> int:
     return 1 if series > 400 else 2 if series > 60 else 4
 
 
-def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Numbers:
+def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Floats:
     """Series × series: for each, weights of the wholes above it, small ones first; the total is the last resort."""
     rows = {name: place for place, name in enumerate(hierarchy.nodes)}
     places = np.array([rows[one.unique_id] for one in ready])
@@ -295,5 +296,5 @@ def _family(hierarchy: Hierarchy, ready: Sequence[History]) -> Numbers:
     above = np.where(below_all.any(axis=1)[:, None], below_all, above)
     weights = np.where(above, 1.0 / np.maximum(sizes[None, :], 1.0), 0.0)
     whole = weights.sum(axis=1, keepdims=True)
-    shares: Numbers = np.divide(weights, whole, out=np.zeros_like(weights), where=whole > 0)
+    shares: Floats = np.divide(weights, whole, out=np.zeros_like(weights), where=whole > 0)
     return shares

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from models.forecasting.local_methods import FULL_GROWTH
 from models.forecasting.prophet_method import RAMADAN, holidays_of
-from models.forecasting.series_preparation import Calendar, History, Numbers
+from models.forecasting.series_preparation import Calendar, History
 
 TREES, FAMILY = "lightgbm", "family season"
 PARAMS: dict[str, Any] = {
@@ -60,13 +61,13 @@ class Table:
     0). ``marks`` are numbers of each period of the calendar by its ordinal (working days, holidays), from ``first`` on.
     """
 
-    values: Numbers
-    came: Numbers
+    values: Floats
+    came: Floats
     ends: NDArray[np.int64]
     season: int
     horizon: int
-    family: Numbers
-    marks: Numbers
+    family: Floats
+    marks: Floats
     first: int
 
     @classmethod
@@ -76,7 +77,7 @@ class Table:
         calendar: Calendar,
         season: int,
         horizon: int,
-        family: Numbers | None = None,
+        family: Floats | None = None,
         countries: tuple[str, ...] = (),
     ) -> "Table":
         """The table of histories; ``family`` is none where no hierarchy is known."""
@@ -93,11 +94,11 @@ class Table:
         none = np.zeros((len(ready), len(ready)))
         return cls(values, came, ends, season, horizon, none if family is None else family, marks, first)
 
-    def recent(self, at: int) -> Numbers:
+    def recent(self, at: int) -> Floats:
         """Mean of the last quarter before a column; NaN where a series had not begun."""
         return _mean(self.values[:, max(0, at - max(3, self.season // 4)) : at])
 
-    def lagged(self, at: int, seasons: int = 1) -> Numbers:
+    def lagged(self, at: int, seasons: int = 1) -> Floats:
         """Series × steps: the same season's last known value, some seasons back; NaN where there is none."""
         steps = np.arange(self.horizon) % self.season
         places = at - seasons * self.season + steps
@@ -105,7 +106,7 @@ class Table:
         told[:, places >= 0] = self.values[:, places[places >= 0]]
         return told
 
-    def scale(self, at: int) -> Numbers:
+    def scale(self, at: int) -> Floats:
         """The mean change over a season (over a period in short histories); NaN where nothing moved yet."""
         known = self.values[:, :at]
         yearly = _mean(np.abs(known[:, self.season :] - known[:, : -self.season])) if at > self.season else None
@@ -114,7 +115,7 @@ class Table:
         least = np.fmax(np.nan_to_num(usual), 0.01 * np.nan_to_num(np.abs(_mean(known))))
         return np.where(least > 0, least, np.nan)
 
-    def family_season(self, at: int) -> Numbers:
+    def family_season(self, at: int) -> Floats:
         """Where each series stands, times the season of the wholes it is part of; NaN without family or a season."""
         recent = self.recent(at)
         before = self.recent(max(at - self.season, 0))
@@ -127,7 +128,7 @@ class Table:
         ratio = np.divide(summed, whole[:, None], out=np.full_like(summed, np.nan), where=whole[:, None] > 0)
         return np.asarray(recent[:, None] * ratio, dtype=np.float64)
 
-    def anchor(self, at: int) -> Numbers:
+    def anchor(self, at: int) -> Floats:
         """The season's last values times half of last quarter's growth; where there is no season, the last value."""
         quarter = max(1, self.season // 4)
         now = _mean(self.values[:, max(0, at - quarter) : at])
@@ -139,7 +140,7 @@ class Table:
         last = self.values[:, at - 1 : at]
         return np.where(np.isnan(seasonal), last, seasonal)
 
-    def features(self, at: int) -> tuple[Numbers, Numbers, Numbers]:
+    def features(self, at: int) -> tuple[Floats, Floats, Floats]:
         """Rows of every series and step from a column (steps inner), their anchors and scales."""
         anchor, scale = self.anchor(at), self.scale(at)
         unit = scale[:, None]
@@ -173,7 +174,7 @@ class Table:
         return rows, anchor, scale
 
 
-def trees(table: Table, back: int, seed: int, jobs: int, booster: lgb.Booster | None = None) -> Numbers:
+def trees(table: Table, back: int, seed: int, jobs: int, booster: lgb.Booster | None = None) -> Floats:
     """Series × steps from ``back`` periods before the end, learnt from what lay before it; raises on too few rows.
 
     A booster that was fitted before (``fit_trees``) is asked as it is.
@@ -223,7 +224,7 @@ def fit_trees(table: Table, back: int, seed: int, jobs: int) -> lgb.Booster:
     return lgb.train({**PARAMS, "seed": seed, "num_threads": jobs}, data, num_boost_round=ROUNDS)
 
 
-def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Numbers:
+def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Floats:
     """Periods × marks: days from Monday to Friday that are no holiday, holidays, days of Ramadan."""
     ordinals = np.arange(first, last + 2)
     periods = calendar.periods(ordinals)
@@ -241,8 +242,8 @@ def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]
     return np.stack([work, held, fasted], axis=1).astype(np.float64)
 
 
-def _mean(values: Numbers) -> Numbers:
+def _mean(values: Floats) -> Floats:
     counts = (~np.isnan(values)).sum(axis=1)
     sums = np.nansum(values, axis=1)
-    means: Numbers = np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    means: Floats = np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
     return means

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import Floats
 from models.forecasting.method import LONG_SEASON, Task
 from models.forecasting.prophet_method import prophetic
-from models.forecasting.series_preparation import Numbers
 
 PLAIN = "seasonal naive"
 FULL_GROWTH = 0.5
@@ -26,74 +26,74 @@ FAR = 10.0
 """A forecast further from all that was seen than so many times its range is a failure of arithmetic."""
 
 
-Member = Callable[[Task], Numbers]
+Member = Callable[[Task], Floats]
 """Forecasts of a task, origins × horizon; NaN where an origin's history is too short. It may raise."""
 
 
-def seasonal_naive(task: Task) -> Numbers:
+def seasonal_naive(task: Task) -> Floats:
     """The last value of the same season; before a season is over, the last value."""
     return _each(task, _seasonal_naive)
 
 
-def drift(task: Task) -> Numbers:
+def drift(task: Task) -> Floats:
     """The season's last values, and the mean change of the whole history carried on."""
 
-    def forecast(known: Numbers, season: int, horizon: int) -> Numbers:
+    def forecast(known: Floats, season: int, horizon: int) -> Floats:
         whole = len(known) - len(known) % season
         seasons = known[len(known) - whole :].reshape(-1, season).mean(axis=1)
         if len(seasons) < 2:
             return _seasonal_naive(known, season, horizon)
         slope = float(seasons[-1] - seasons[0]) / (len(seasons) - 1)
-        carried: Numbers = _seasonal_naive(known, season, horizon) + slope * (1 + np.arange(horizon) // season)
+        carried: Floats = _seasonal_naive(known, season, horizon) + slope * (1 + np.arange(horizon) // season)
         return carried
 
     return _each(task, forecast)
 
 
-def seasonal_growth(task: Task) -> Numbers:
+def seasonal_growth(task: Task) -> Floats:
     """The season's last values, times half of the growth of the last quarter over that of the year before."""
 
-    def forecast(known: Numbers, season: int, horizon: int) -> Numbers:
+    def forecast(known: Floats, season: int, horizon: int) -> Floats:
         quarter = max(1, season // 4)
         then, now = known[-season - quarter : -season], known[-quarter:]
         if season == 1 or len(then) < quarter or then.mean() <= 0 or now.mean() <= 0:
             return _seasonal_naive(known, season, horizon)
         growth = float(np.clip(now.mean() / then.mean(), 0.25, 4.0))
-        grown: Numbers = _seasonal_naive(known, season, horizon) * growth**FULL_GROWTH
+        grown: Floats = _seasonal_naive(known, season, horizon) * growth**FULL_GROWTH
         return grown
 
     return _each(task, forecast)
 
 
-def ets(task: Task) -> Numbers:
+def ets(task: Task) -> Floats:
     """Exponential smoothing with the error, trend and season of the least AICc (Hyndman et al. 2002)."""
     from statsforecast.models import AutoETS
 
     return _fitted(task, lambda season: AutoETS(season_length=season))
 
 
-def theta(task: Task) -> Numbers:
+def theta(task: Task) -> Floats:
     """The optimised Theta method (Fiorucci et al. 2016)."""
     from statsforecast.models import OptimizedTheta
 
     return _fitted(task, lambda season: OptimizedTheta(season_length=season), longest=np.inf)
 
 
-def dynamic_theta(task: Task) -> Numbers:
+def dynamic_theta(task: Task) -> Floats:
     """The dynamic optimised Theta method (Fiorucci et al. 2016)."""
     from statsforecast.models import DynamicOptimizedTheta
 
     return _fitted(task, lambda season: DynamicOptimizedTheta(season_length=season), longest=np.inf)
 
 
-def ces(task: Task) -> Numbers:
+def ces(task: Task) -> Floats:
     """Complex exponential smoothing (Svetunkov, Kourentzes & Ord 2022)."""
     from statsforecast.models import AutoCES
 
     return _fitted(task, lambda season: AutoCES(season_length=season))
 
 
-def arima(task: Task) -> Numbers:
+def arima(task: Task) -> Floats:
     """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each.
 
     It warns of searches that end early and of orders that are seldom wise; what they say is judged by the backtest.
@@ -103,7 +103,7 @@ def arima(task: Task) -> Numbers:
         return _arima(task)
 
 
-def _arima(task: Task) -> Numbers:
+def _arima(task: Task) -> Floats:
     from statsforecast.models import ARIMA, AutoARIMA
 
     found: Any = None
@@ -148,7 +148,7 @@ MEMBERS: Mapping[str, Member] = {
 class Said:
     """What members foresaw of one series (members × origins × horizon, NaN: nothing), and why where they failed."""
 
-    values: Numbers
+    values: Floats
     failed: Mapping[str, str]
 
 
@@ -188,7 +188,7 @@ def _ask_chunk(tasks: Sequence[Task], names: Sequence[str]) -> list[Said]:
     return [ask(task, names) for task in tasks]
 
 
-def _each(task: Task, forecast: Callable[[Numbers, int, int], Numbers]) -> Numbers:
+def _each(task: Task, forecast: Callable[[Floats, int, int], Floats]) -> Floats:
     """A simple way at each origin that has a value before it."""
     said = np.full((len(task.backs), task.horizon), np.nan)
     for row, back in enumerate(task.backs):
@@ -199,7 +199,7 @@ def _each(task: Task, forecast: Callable[[Numbers, int, int], Numbers]) -> Numbe
     return said
 
 
-def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON) -> Numbers:
+def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON) -> Floats:
     """A model of statsforecast fitted anew at each origin with enough before it."""
     said = np.full((len(task.backs), task.horizon), np.nan)
     for row, back in enumerate(task.backs):
@@ -215,7 +215,7 @@ def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON
     return said
 
 
-def _seasonal_naive(known: Numbers, season: int, horizon: int) -> Numbers:
+def _seasonal_naive(known: Floats, season: int, horizon: int) -> Floats:
     last = known[-season:]
-    repeated: Numbers = last[np.arange(horizon) % season]
+    repeated: Floats = last[np.arange(horizon) % season]
     return repeated

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from models.forecasting.series_preparation import Calendar, History, Numbers
+from data.arrays import Floats
+from models.forecasting.series_preparation import Calendar, History
 
 LONG_SEASON = 24
 """Longer seasons (a year of weeks) are beyond the state space of ETS, ARIMA and CES: they see the rest."""
@@ -19,6 +20,6 @@ class Task:
     calendar: Calendar
     countries: tuple[str, ...] = ()
 
-    def seasons(self, known: Numbers) -> int:
+    def seasons(self, known: Floats) -> int:
         """The season that a history can tell: 1 where it is shorter than two of them."""
         return self.season if len(known) >= 2 * self.season + 1 else 1

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.outputs.score_tables import WIDTHS
 from models.forecasting.conformal import calibrate
-from models.forecasting.ensemble_weights import RULES, combined, judged_apart, learn, plain_wins, useful
+from models.forecasting.ensemble_weights import RULES, combined, fit_weights, judged_apart, plain_wins, useful
 from models.forecasting.forecaster import Forecaster
 from models.forecasting.local_methods import PLAIN
-from models.forecasting.series_preparation import Numbers
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Judged:
 
     names: tuple[str, ...]
     backs: tuple[int, ...]
-    lost: Numbers
-    plain: Numbers
-    missed: Numbers
-    missed_plain: Numbers
-    came: Numbers
+    lost: Floats
+    plain: Floats
+    missed: Floats
+    missed_plain: Floats
+    came: Floats
 
 
 def judged(made: Forecaster, state: dict[str, Any] | None = None) -> Judged:
@@ -82,7 +82,7 @@ def learnt_from(made: Forecaster, backs: Sequence[int], steps: int, trained_as_o
 
 def held(tables: Sequence[Judged]) -> dict[str, float]:
     """Share of outcomes within each interval, each origin's widths taken from the other origins only."""
-    told: dict[int, list[Numbers]] = {width: [] for width in WIDTHS}
+    told: dict[int, list[Floats]] = {width: [] for width in WIDTHS}
     for table in tables:
         for row in range(len(table.backs)):
             others = np.delete(table.lost, row, axis=1)
@@ -96,20 +96,20 @@ def held(tables: Sequence[Judged]) -> dict[str, float]:
     return {f"coverage {width}": float(np.concatenate(parts).mean()) for width, parts in told.items() if parts}
 
 
-def level_weights(levels: list[str], known: NDArray[np.bool_]) -> Numbers:
+def level_weights(levels: list[str], known: NDArray[np.bool_]) -> Floats:
     """Series × origins × steps: weights by which every level counts alike, their mean over known cells 1."""
     weights = np.zeros(known.shape)
     for level in dict.fromkeys(levels):
         cells = known & np.array([one == level for one in levels])[:, None, None]
         if cells.any():
             weights[cells] = 1.0 / cells.sum()
-    scaled: Numbers = weights * (known.sum() / max(float(weights.sum()), 1e-12))
+    scaled: Floats = weights * (known.sum() / max(float(weights.sum()), 1e-12))
     return scaled
 
 
 def _known_by(
-    said: Numbers, came: Numbers, backs: tuple[int, ...], scale: Numbers, row: int, names: tuple[str, ...]
-) -> Numbers:
+    said: Floats, came: Floats, backs: tuple[int, ...], scale: Floats, row: int, names: tuple[str, ...]
+) -> Floats:
     """What the pool would have said at an origin: weights of what was over by then; the plain one where that won."""
     steps = np.arange(came.shape[2])
     over = np.array([back - backs[row] for back in backs[:row]])[:, None] > steps[None, :]
@@ -122,7 +122,7 @@ def _known_by(
         return combined(said[:, :, row], np.ones(said[:, :, row].shape), RULES[0])
     kept, _ = useful(cells[spoke], flat, [names[place] for place in spoke])
     used = [spoke[place] for place in kept]
-    found = learn(past[used], actual, backs[:row])
+    found = fit_weights(past[used], actual, backs[:row])
     together = found.combine(said[used][:, :, row])
     tried = judged_apart(found, past[used], actual, backs[:row])
     with np.errstate(invalid="ignore"):
@@ -133,7 +133,7 @@ def _known_by(
     return np.where(wins[:, None], said[plain, :, row], together)
 
 
-def _by_state(state: dict[str, Any], said: Numbers, names: tuple[str, ...], members: tuple[str, ...]) -> Numbers:
+def _by_state(state: dict[str, Any], said: Floats, names: tuple[str, ...], members: tuple[str, ...]) -> Floats:
     """What a kept pool says: its weights by series, the plain forecast where it ships that."""
     places = {name: place for place, name in enumerate(state["ids"])}
     weights = np.array(state["weights"], dtype=np.float64)

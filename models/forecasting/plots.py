@@ -8,9 +8,9 @@ from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from data.arrays import Floats
 from models.forecasting.forecaster import Forecaster
 from models.forecasting.local_methods import PLAIN
-from models.forecasting.series_preparation import Numbers
 from models.plots.style import GREY, INK, PALE, plain
 
 SHADES = {95: "#dceee6", 80: PALE, 50: "#82c2a5"}
@@ -60,7 +60,7 @@ def errors_picture(made: Mapping[str, Forecaster]) -> Figure:
     return figure
 
 
-def _ratio(missed: Numbers, plain: Numbers) -> float:
+def _ratio(missed: Floats, plain: Floats) -> float:
     """Mean error of a member over that of the plain one, where both said something; NaN where never."""
     both = ~np.isnan(missed) & ~np.isnan(plain)
     whole = float(plain[both].sum())

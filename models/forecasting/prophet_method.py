@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.forecasting.method import LONG_SEASON, Task
-from models.forecasting.series_preparation import Numbers
 
 FEWEST_SEASONS = 2
 RAMADAN = "Ramadan"
 
 
-def prophetic(task: Task) -> Numbers:
+def prophetic(task: Task) -> Floats:
     """Forecasts of a task, origins × horizon: piecewise trend with few breaks, yearly season, holidays; no sampling
     (Taylor & Letham 2018).
 

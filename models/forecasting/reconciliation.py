@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.forecasting.ensemble_weights import foreseen_elsewhere
-from models.forecasting.series_preparation import Numbers
 
 WAYS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
 TOTAL = "total"
@@ -30,7 +30,7 @@ class Hierarchy:
 
     nodes: tuple[str, ...]
     levels: tuple[str, ...]
-    summing: Numbers
+    summing: Floats
 
     @classmethod
     def of(cls, places: pd.DataFrame) -> "Hierarchy":
@@ -72,7 +72,7 @@ class Hierarchy:
         told = summed.reset_index().melt("ds", var_name="unique_id", value_name="y")
         return told.dropna(subset="y")[["unique_id", "ds", "y"]]
 
-    def incoherence(self, values: Numbers) -> float:
+    def incoherence(self, values: Floats) -> float:
         """The largest difference between a node (rows) and the sum of its leaves, in units of the largest value."""
         leaves = values[len(self.nodes) - self.summing.shape[1] :]
         apart = np.abs(values - self.summing @ leaves)
@@ -80,8 +80,8 @@ class Hierarchy:
 
 
 def reconcile(
-    hierarchy: Hierarchy, said: Numbers, way: str, misses: Numbers | None = None, floor: Numbers | float = -np.inf
-) -> Numbers:
+    hierarchy: Hierarchy, said: Floats, way: str, misses: Floats | None = None, floor: Floats | float = -np.inf
+) -> Floats:
     """Coherent forecasts (nodes × steps) nearest to the given ones in one way's sense.
 
     ``misses`` (nodes × cells) are signed misses of the backtest, needed by ``wls_var`` and ``mint_shrink``. Leaves are
@@ -100,7 +100,7 @@ def reconcile(
             inner = {"y_insample": misses, "y_hat_insample": np.zeros_like(misses)}
         told = MinTrace(way).fit_predict(S=hierarchy.summing, y_hat=said, **inner)
         leaves = np.asarray(told["mean"], dtype=np.float64)[bottom:]
-    coherent: Numbers = hierarchy.summing @ np.maximum(leaves, floor)
+    coherent: Floats = hierarchy.summing @ np.maximum(leaves, floor)
     return coherent
 
 
@@ -115,9 +115,9 @@ class Chosen:
 
 def choose(
     hierarchy: Hierarchy,
-    said: Sequence[Numbers],
-    came: Sequence[Numbers],
-    scale: Sequence[Numbers],
+    said: Sequence[Floats],
+    came: Sequence[Floats],
+    scale: Sequence[Floats],
     backs: Sequence[int],
 ) -> Chosen:
     """The way to reconcile by forecasts and outcomes (nodes × steps) of past origins, every level counting alike: the
@@ -132,7 +132,7 @@ def choose(
     """
     folds = _folds(said, came, scale, backs)
     levels = np.array(hierarchy.levels)
-    by_node: dict[str, Numbers] = {}
+    by_node: dict[str, Floats] = {}
     failed: dict[str, str] = {}
     for way in WAYS:
         losses = []
@@ -157,19 +157,19 @@ def choose(
     return Chosen(least if weights @ saved > SURE * scatter else PLAIN_WAY, missed, failed)
 
 
-def within_parts(hierarchy: Hierarchy, reach: Numbers) -> Numbers:
+def within_parts(hierarchy: Hierarchy, reach: Floats) -> Floats:
     """Half-widths (nodes × steps) that are coherent: a whole's is no wider than those of its leaves together.
 
     All leaves at their bounds at once is the furthest that a whole can go.
     """
     bottom = len(hierarchy.nodes) - hierarchy.summing.shape[1]
-    furthest: Numbers = hierarchy.summing @ reach[bottom:]
+    furthest: Floats = hierarchy.summing @ reach[bottom:]
     return np.minimum(reach, furthest)
 
 
 def _folds(
-    said: Sequence[Numbers], came: Sequence[Numbers], scale: Sequence[Numbers], backs: Sequence[int]
-) -> list[tuple[Numbers, Numbers, Numbers, Numbers]]:
+    said: Sequence[Floats], came: Sequence[Floats], scale: Sequence[Floats], backs: Sequence[int]
+) -> list[tuple[Floats, Floats, Floats, Floats]]:
     """Forecasts, outcomes, the misses that were learnt from elsewhere, and scales."""
     if len(said) > 1:
         apart = foreseen_elsewhere(backs, max(part.shape[1] for part in said))

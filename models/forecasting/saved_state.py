@@ -11,6 +11,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.forecasting.backtest import hear
 from models.forecasting.cold_start import borrow, reasons
 from models.forecasting.conformal import Bounds
@@ -18,7 +19,6 @@ from models.forecasting.ensemble_weights import Weights, combined
 from models.forecasting.forecaster import Forecaster
 from models.forecasting.local_methods import PLAIN
 from models.forecasting.reconciliation import Chosen, reconcile
-from models.forecasting.series_preparation import Numbers
 
 NEEDS_MISSES = ("wls_var", "mint_shrink")
 WITHOUT_THEM = "wls_struct"
@@ -71,7 +71,7 @@ def carry_on(
     mine = np.stack([weights[row] if row >= 0 else mean for row in rows])[:, column]
     wins = np.array([plain or (row >= 0 and state["plain_wins"][row]) for row in rows])
     at = heard.names.index(PLAIN)
-    said: Numbers = heard.said[:, :, 0]
+    said: Floats = heard.said[:, :, 0]
     spread = np.broadcast_to(mine.T[:, :, None], said.shape)
     together = combined(said, spread, state["rule"])
     together = np.where(wins[:, None] | np.isnan(together), said[at], together)
@@ -90,7 +90,7 @@ def carry_on(
     return fresh
 
 
-def _coherent(state: dict[str, Any], fresh: Forecaster, together: Numbers) -> Numbers:
+def _coherent(state: dict[str, Any], fresh: Forecaster, together: Floats) -> Floats:
     """Made to add up by the way that was chosen; by one without misses where nodes are not those of then."""
     hierarchy = fresh.hierarchy_
     assert hierarchy is not None
@@ -107,5 +107,5 @@ def _coherent(state: dict[str, Any], fresh: Forecaster, together: Numbers) -> Nu
     floor = np.array([[floors.get(leaf, 0.0)] for leaf in hierarchy.leaves])
     made = reconcile(hierarchy, np.nan_to_num(said), way, misses, floor)
     fresh.way_ = Chosen(way, {}, {})
-    coherent: Numbers = made[[hierarchy.nodes.index(one.unique_id) for one in fresh.histories_]]
+    coherent: Floats = made[[hierarchy.nodes.index(one.unique_id) for one in fresh.histories_]]
     return coherent

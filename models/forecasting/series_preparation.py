@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from data.arrays import Floats
+
 Kind = Literal["flow", "level"]
 
 COLUMNS = ("unique_id", "ds", "y")
@@ -36,12 +37,12 @@ class History:
 
     unique_id: str
     ends: int
-    values: Numbers
-    came: Numbers
+    values: Floats
+    came: Floats
     notes: tuple[str, ...] = ()
     floor: float = 0.0
 
-    def before(self, back: int) -> Numbers:
+    def before(self, back: int) -> Floats:
         """What was known ``back`` periods before the end; a copy that may be written to."""
         return np.array(self.values[: len(self.values) - back], dtype=np.float64)
 
@@ -154,7 +155,7 @@ def histories(
     return ready, abstained
 
 
-def _told(rows: pd.DataFrame, last: int, kind: Kind, notes: list[str]) -> Numbers:
+def _told(rows: pd.DataFrame, last: int, kind: Kind, notes: list[str]) -> Floats:
     """Values of every period from the first to the last; notes are added."""
     twice = rows.duplicated("period").sum()
     if twice:
@@ -176,7 +177,7 @@ def _told(rows: pd.DataFrame, last: int, kind: Kind, notes: list[str]) -> Number
     return values
 
 
-def _without_spikes(values: Numbers, season: int, notes: list[str]) -> Numbers:
+def _without_spikes(values: Floats, season: int, notes: list[str]) -> Floats:
     """Single values far from their neighbours, in their year only, brought back to the middle of these."""
     if len(values) < 8:
         return values
@@ -202,7 +203,7 @@ def _without_spikes(values: Numbers, season: int, notes: list[str]) -> Numbers:
     return np.where(spikes, around, values)
 
 
-def _after_break(values: Numbers, season: int, notes: list[str]) -> Numbers:
+def _after_break(values: Floats, season: int, notes: list[str]) -> Floats:
     """What followed the last break of the level, where that is long enough to be known by itself; else everything."""
     shortest = max(2 * season, 8)
     if len(values) < 2 * shortest:

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.estimators.calibration import Numbers
+from data.arrays import Floats
 from models.plots.style import GREEN, GREY, INK, LOW_TO_HIGH, ORANGE, PALE, plain, sheet
 
 SHOWN = 15
@@ -21,7 +21,7 @@ CURVE_POINTS = 400
 VALUES = LinearSegmentedColormap.from_list("values", LOW_TO_HIGH)
 
 
-def gain_picture(title: str, said: Numbers, happened: Numbers) -> Figure:
+def gain_picture(title: str, said: Floats, happened: Floats) -> Figure:
     """How much of what happened the highest scores hold (with the best possible and chance), and the lift by tenth."""
     figure = sheet(9.6, 4.2)
     left, right = figure.subplots(1, 2)
@@ -130,7 +130,7 @@ def folds_picture(
     return figure
 
 
-def _swarm(values: Numbers) -> Numbers:
+def _swarm(values: Floats) -> Floats:
     """Heights around 0 that spread dots where they crowd, the same for the same values."""
     heights = np.zeros(len(values))
     spread = float(values.max() - values.min()) if len(values) else 0.0

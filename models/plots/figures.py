@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 Drawing = Callable[[], Figure]
 
 
-class Album(Mapping[str, Figure]):
+class LazyFigures(Mapping[str, Figure]):
     """Figures by name, drawn anew each time they are taken out. The first one says most."""
 
     def __init__(self, drawings: Mapping[str, Drawing] | None = None) -> None:
@@ -22,9 +22,9 @@ class Album(Mapping[str, Figure]):
     def __len__(self) -> int:
         return len(self._drawings)
 
-    def __or__(self, other: "Album") -> "Album":
-        return Album(self._drawings | other._drawings)
+    def __or__(self, other: "LazyFigures") -> "LazyFigures":
+        return LazyFigures(self._drawings | other._drawings)
 
-    def first(self) -> "Album":
+    def first(self) -> "LazyFigures":
         """The album with its first picture alone."""
-        return Album(dict(list(self._drawings.items())[:1]))
+        return LazyFigures(dict(list(self._drawings.items())[:1]))

@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from data.arrays import Floats32, Ints
 from features.feature import Feature
-from models.ranking.item_similarity import Dense, Neighbours
+from models.ranking.item_similarity import Neighbours
 from models.ranking.matrix_factorization import Factors
-from models.ranking.purchase_history import Places, PurchaseHistory
+from models.ranking.purchase_history import PurchaseHistory
 
 SMALL_CATALOGUE = 80
 """Up to so many items, every one is on every list."""
@@ -77,9 +78,9 @@ class Shortlist:
 
     shelf: PurchaseHistory
     neighbours: Neighbours
-    row: Places
-    column: Places
-    companion: Places
+    row: Ints
+    column: Ints
+    companion: Ints
     features: pd.DataFrame
 
     @property
@@ -88,7 +89,7 @@ class Shortlist:
         return (self.features["own_times"] > 0).to_numpy()
 
 
-def shortlist(shelf: PurchaseHistory, chosen: Places, most: Most, seed: int) -> Shortlist:
+def shortlist(shelf: PurchaseHistory, chosen: Ints, most: Most, seed: int) -> Shortlist:
     """The lists of the chosen customers (places in the shelf)."""
     weights = shelf.matrix(
         np.log1p(shelf.own["times"]) * (LASTS + (1 - LASTS) * 0.5 ** (shelf.own["days"] / HALF_LIFE))
@@ -106,8 +107,13 @@ def shortlist(shelf: PurchaseHistory, chosen: Places, most: Most, seed: int) -> 
 
 
 def _part(
-    shelf: PurchaseHistory, neighbours: Neighbours, factors: Factors, weights: sparse.csr_matrix, chosen: Places, most: Most
-) -> tuple[Places, Places, Places, pd.DataFrame]:
+    shelf: PurchaseHistory,
+    neighbours: Neighbours,
+    factors: Factors,
+    weights: sparse.csr_matrix,
+    chosen: Ints,
+    most: Most,
+) -> tuple[Ints, Ints, Ints, pd.DataFrame]:
     alike, taste = neighbours.scores(weights), factors.scores(weights)
     row, column = _pairs(shelf, neighbours.compared, alike, taste, chosen, most)
     values = {**_own(shelf, chosen[row], column), **_of_both(shelf, chosen[row], column)}
@@ -123,9 +129,9 @@ def _part(
 
 
 def _pairs(
-    shelf: PurchaseHistory, compared: Places, alike: Dense, taste: Dense, chosen: Places, most: Most
-) -> tuple[Places, Places]:
-    """Places in ``chosen`` and of items: what was bought most freshly, and the best of what never was."""
+    shelf: PurchaseHistory, compared: Ints, alike: Floats32, taste: Floats32, chosen: Ints, most: Most
+) -> tuple[Ints, Ints]:
+    """Ints in ``chosen`` and of items: what was bought most freshly, and the best of what never was."""
     starts = shelf.starts()
     sold = np.flatnonzero(shelf.of_item["buyers"] > 0)
     if len(sold) <= SMALL_CATALOGUE:
@@ -154,7 +160,7 @@ def _pairs(
     return row, column
 
 
-def _own(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
+def _own(shelf: PurchaseHistory, row: Ints, column: Ints) -> dict[str, NDArray[np.float64]]:
     """What each customer did with the item; nothing bought is 0 times, and no days."""
     at = shelf.find(row, column)
     had = at >= 0
@@ -180,7 +186,7 @@ def _own(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, NDArr
         }
 
 
-def _of_both(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, NDArray[np.float64]]:
+def _of_both(shelf: PurchaseHistory, row: Ints, column: Ints) -> dict[str, NDArray[np.float64]]:
     item, mine = shelf.of_item, shelf.of_customer
     return {
         "popular_segment": shelf.in_segment[shelf.segment[row], column],
@@ -203,7 +209,7 @@ def _of_both(shelf: PurchaseHistory, row: Places, column: Places) -> dict[str, N
     }
 
 
-def _places(row: Places, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _places(row: Ints, scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far down each pair is on its customer's list by these scores: 0 is the first."""
     order = np.lexsort((-scores, row))
     begin = np.searchsorted(row, row)
@@ -213,8 +219,8 @@ def _places(row: Places, scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _companions(
-    shelf: PurchaseHistory, neighbours: Neighbours, place: Places, chosen: Places, row: Places, column: Places
-) -> tuple[NDArray[np.float64], Places]:
+    shelf: PurchaseHistory, neighbours: Neighbours, place: Ints, chosen: Ints, row: Ints, column: Ints
+) -> tuple[NDArray[np.float64], Ints]:
     """How closely the closest item of the customer's goes with each pair's, and which that is; -1 where none does."""
     most, companion = np.zeros(len(row)), np.full(len(row), -1, dtype=np.intp)
     starts = shelf.starts()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Ints
 from data.calendar import first_instant
 from features.company import Company
 from features.feature import Feature
@@ -22,7 +23,7 @@ from features.products.purchases import answered, purchases
 from features.spine import account_spine, contact_spine
 from models.ranking.candidate_generation import FEATURES, Most, Shortlist, shortlist
 from models.ranking.eligibility import Hindrances, exclusions
-from models.ranking.purchase_history import Places, PurchaseHistory
+from models.ranking.purchase_history import PurchaseHistory
 from models.training.rows import dated
 
 CustomerKind = Literal["account", "contact"]
@@ -128,7 +129,7 @@ def _of_date(
     kind: CustomerKind,
     known: _Known,
     mine: pd.DataFrame,
-    chosen: Places,
+    chosen: Ints,
     products: pd.DataFrame,
 ) -> Candidates:
     """The candidates of the chosen customers, given what all customers had at the date."""

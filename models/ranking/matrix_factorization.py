@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from models.ranking.item_similarity import Dense
-from models.ranking.purchase_history import Places, PurchaseHistory
+from data.arrays import Floats32, Ints
+from models.ranking.purchase_history import PurchaseHistory
 
 RANK = 48
 FEWEST_A_TASTE = 8
@@ -24,12 +24,14 @@ class Factors:
     scaled by popularity (EigenRec, Nikolakopoulos et al. 2019).
     """
 
-    compared: Places
-    out: Dense
-    back: Dense
+    compared: Ints
+    out: Floats32
+    back: Floats32
 
     @classmethod
-    def of(cls, shelf: PurchaseHistory, weights: sparse.csr_matrix, compared: Places, seed: int, rank: int = RANK) -> "Factors":
+    def of(
+        cls, shelf: PurchaseHistory, weights: sparse.csr_matrix, compared: Ints, seed: int, rank: int = RANK
+    ) -> "Factors":
         """The tastes of the shelf's customers in the compared items."""
         mine = weights[:, compared].astype(np.float64)
         scale = np.sqrt(np.maximum(np.asarray(mine.multiply(mine).sum(axis=0)).ravel(), 1e-12)) ** -TAMED
@@ -41,6 +43,6 @@ class Factors:
         out = (right * scale).T.astype(np.float32)
         return cls(compared, out, (right / scale).astype(np.float32))
 
-    def scores(self, weights: sparse.csr_matrix) -> Dense:
+    def scores(self, weights: sparse.csr_matrix) -> Floats32:
         """Customers × compared items."""
         return np.asarray((weights[:, self.compared].astype(np.float32) @ self.out) @ self.back, dtype=np.float32)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS
-from models.estimators.calibration import Numbers
 
 LOOKS_BACK_DAYS = 365
 HELD_BACK_DAYS = 180
@@ -37,11 +37,11 @@ class Paces:
     """How products came to be bought up to a date: ``pace`` by product, and ``lift`` (had × bought)."""
 
     products: list[str]
-    pace: Numbers
+    pace: Floats
     others: float
-    lift: Numbers
+    lift: Floats
 
-    def shares(self, has: Numbers, allowed: Numbers, trust: float) -> Numbers:
+    def shares(self, has: Floats, allowed: Floats, trust: float) -> Floats:
         """Accounts × products: the share of each in the next new purchase; 0 where it is not ``allowed``.
 
         ``has`` and ``allowed`` are accounts × products, 0 or 1.
@@ -64,13 +64,13 @@ def paces(firsts: pd.DataFrame, accounts: int, until: pd.Timestamp) -> Paces:
     both = has.T @ has
     single = np.diag(both)
     expected = np.outer(single, single) / max(1, len(has))
-    lift: Numbers = np.log((both + SHRINK) / (expected + SHRINK))
+    lift: Floats = np.log((both + SHRINK) / (expected + SHRINK))
     np.fill_diagonal(lift, 0.0)
     pace = np.asarray(rate.reindex(products), dtype=np.float64)
     return Paces(products, pace, float(rate.iloc[MOST_PRODUCTS:].sum()), lift)
 
 
-def matrix(pairs: pd.DataFrame, accounts: Sequence[str], products: Sequence[str]) -> Numbers:
+def matrix(pairs: pd.DataFrame, accounts: Sequence[str], products: Sequence[str]) -> Floats:
     """Accounts × products: 1 where the pair is given."""
     rows = pd.Index(accounts).get_indexer(pd.Index(pairs["account_id"]))
     columns = pd.Index(products).get_indexer(pd.Index(pairs["product_id"]))
@@ -102,7 +102,7 @@ def trust(firsts: pd.DataFrame, accounts: int, until: pd.Timestamp) -> float:
 
 
 def offered(
-    accounts: Sequence[str], curve: Numbers, shares: Numbers, products: Sequence[str], as_of: date
+    accounts: Sequence[str], curve: Floats, shares: Floats, products: Sequence[str], as_of: date
 ) -> pd.DataFrame:
     """One row per account and product it may be offered, the ten likeliest: ``account_id, product_id, within_30,
     value, within_180, likely_month`` (the first day of the month in which it is most likely to buy).

@@ -11,9 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.estimators.calibration import Numbers
-
-Places = NDArray[np.intp]
+from data.arrays import Floats, Ints
 
 HALF_LIVES = (30.0, 180.0)
 """Days in which a purchase loses half its weight: one for what is bought by the week, one for what is seldom bought."""
@@ -36,13 +34,13 @@ class PurchaseHistory:
 
     customers: NDArray[np.object_]
     items: NDArray[np.object_]
-    row: Places
-    column: Places
-    own: dict[str, Numbers]
-    of_customer: dict[str, Numbers]
-    of_item: dict[str, Numbers]
-    segment: Places
-    in_segment: Numbers
+    row: Ints
+    column: Ints
+    own: dict[str, Floats]
+    of_customer: dict[str, Floats]
+    of_item: dict[str, Floats]
+    segment: Ints
+    in_segment: Floats
 
     @classmethod
     def of(
@@ -84,16 +82,16 @@ class PurchaseHistory:
             (counted + PRIOR * of_item["popular"]) / (size + PRIOR),
         )
 
-    def matrix(self, values: Numbers) -> sparse.csr_matrix:
+    def matrix(self, values: Floats) -> sparse.csr_matrix:
         """Customers × items, with a value for each entry."""
         shape = (len(self.customers), len(self.items))
         return sparse.csr_matrix((values, (self.row, self.column)), shape=shape)
 
-    def starts(self) -> Places:
+    def starts(self) -> Ints:
         """Where the entries of each customer begin, and at the end, where the last ones end."""
         return np.searchsorted(self.row, np.arange(len(self.customers) + 1))
 
-    def find(self, row: Places, column: Places) -> Places:
+    def find(self, row: Ints, column: Ints) -> Ints:
         """The place of the entry of each customer and item; -1 where the customer never bought it."""
         if not len(self.row):
             return np.full(len(row), -1, dtype=np.intp)
@@ -111,17 +109,17 @@ class _Lines:
     the customer since each purchase: 0 is its latest.
     """
 
-    row: Places
-    column: Places
-    begin: Places
-    entry: Places
+    row: Ints
+    column: Ints
+    begin: Ints
+    entry: Ints
     day: NDArray[np.int64]
     back: NDArray[np.int64]
-    visit_row: Places
+    visit_row: Ints
     visit_day: NDArray[np.int64]
 
     @classmethod
-    def of(cls, row: Places, column: Places, day: NDArray[np.int64], items: int) -> "_Lines":
+    def of(cls, row: Ints, column: Ints, day: NDArray[np.int64], items: int) -> "_Lines":
         days = int(day.max()) + 1 if len(day) else 1
         whole = np.unique((row.astype(np.int64) * items + column) * days + day)
         pair, day = np.divmod(whole, days)
@@ -133,11 +131,11 @@ class _Lines:
         back = rank[np.searchsorted(visits, rows[entry] * days + day)]
         return cls(rows, columns, begin, entry, day, back, visit_row, visit_day)
 
-    def entries(self) -> dict[str, Numbers]:
+    def entries(self) -> dict[str, Floats]:
         """What a customer did with an item: times, days since the last and the first, usual gap, fading counts."""
         count = len(self.row)
 
-        def total(values: Numbers) -> Numbers:
+        def total(values: Floats) -> Floats:
             return np.bincount(self.entry, weights=values, minlength=count).astype(np.float64)
 
         times = np.bincount(self.entry, minlength=count).astype(np.float64)
@@ -157,7 +155,7 @@ class _Lines:
             "back": self.back[self.begin].astype(np.float64),
         }
 
-    def customers(self, count: int) -> dict[str, Numbers]:
+    def customers(self, count: int) -> dict[str, Floats]:
         """What a customer does: visits, items, items a visit, days since the last visit, and between visits."""
         visits = np.bincount(self.visit_row, minlength=count).astype(np.float64)
         lines = np.bincount(self.row[self.entry], minlength=count).astype(np.float64)
@@ -178,11 +176,11 @@ class _Lines:
             }
 
 
-def _of_item(own: dict[str, Numbers], lines: _Lines, shape: tuple[int, int]) -> dict[str, Numbers]:
+def _of_item(own: dict[str, Floats], lines: _Lines, shape: tuple[int, int]) -> dict[str, Floats]:
     """What holds of an item: how many buy it, now and before, who buys it again, and after how long."""
     column, customers = lines.column, max(1, shape[0])
 
-    def buyers(where: NDArray[np.bool_]) -> Numbers:
+    def buyers(where: NDArray[np.bool_]) -> Floats:
         return np.bincount(column[where], minlength=shape[1]).astype(np.float64)
 
     every = buyers(np.ones(len(column), dtype=bool))

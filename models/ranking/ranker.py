@@ -6,8 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from models.estimators.calibration import Numbers
-from models.ranking.purchase_history import Places
+from data.arrays import Floats, Ints
 
 Objective = Literal["binary", "lambdarank"]
 
@@ -32,12 +31,12 @@ TREES = 100
 
 def fit(
     features: pd.DataFrame,
-    bought: Numbers,
-    lists: Places,
+    bought: Floats,
+    lists: Ints,
     *,
     seed: int,
     objective: Objective = "binary",
-    weights: Numbers | None = None,
+    weights: Floats | None = None,
     trees: int = TREES,
     **params: Any,
 ) -> lgb.Booster:
@@ -55,6 +54,6 @@ def fit(
     return lgb.train({**PARAMS, **params, "objective": objective, "seed": seed}, data, num_boost_round=trees)
 
 
-def raw(booster: lgb.Booster, features: pd.DataFrame) -> Numbers:
+def raw(booster: lgb.Booster, features: pd.DataFrame) -> Floats:
     """What the trees say of each row: chances where they learnt *binary*, else scores."""
     return np.asarray(booster.predict(features), dtype=np.float64).reshape(len(features))

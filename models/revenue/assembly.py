@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.outputs.score_tables import REVENUE_FORECAST, WIDTHS
 from features.company import Company
 from features.revenue.bookings import contracts, open_deals, orders_of, places_of_orders
 from features.revenue.forecast_formula import beside, share_of_repeats
 from models.deals.competing_risks import EDGES
-from models.forecasting.series_preparation import Numbers
 from models.revenue.base_rates import Rates, contract_rows, deal_rows
 from models.revenue.cash_flows import LEAST, MOST, Atoms, chances_by_rate, contract_atoms, deal_atoms, of_income
 from models.revenue.period_grid import Pieces
@@ -67,7 +67,7 @@ def put_together(company: Company, frames: Mapping[str, pd.DataFrame]) -> Number
 
 def _atoms(
     company: Company, held: pd.DataFrame, frames: Mapping[str, pd.DataFrame], rates: Rates, pieces: Pieces
-) -> tuple[Atoms, Numbers]:
+) -> tuple[Atoms, Floats]:
     """The atoms of tonight, contracts that ended since the first piece among them, and what each has earned."""
     start, now = pd.Timestamp(pieces.first[0]), pd.Timestamp(company.as_of)
     mine = held[(held["started"] < now) & ~(held["ended"] <= start)].reset_index(drop=True)
@@ -98,7 +98,7 @@ def _atoms(
 
 def income_chances(
     contracts: pd.DataFrame, now: pd.Timestamp, frames: Mapping[str, pd.DataFrame], rates: Rates
-) -> tuple[Numbers, Numbers]:
+) -> tuple[Floats, Floats]:
     """Contracts (``subscription_id, term``) × ``KNOTS`` after the first: chances that what each brings ends, and that
     what stays grows; by the scores of the contracts, past rates where there are none."""
     leaves, expands = (_scored(contracts, frames.get(name)) for name in ("subscription_churn", "expansion"))
@@ -106,14 +106,14 @@ def income_chances(
     term = np.array((contracts["term"] - now).dt.days, dtype=np.float64)
     term[term < 0] = np.nan  # it went on past its term: as one that has none
 
-    def chances(told: Numbers, monthly: float) -> Numbers:
+    def chances(told: Floats, monthly: float) -> Floats:
         scored = of_income(told, monthly, rates.replaced, rates.replaced_at_term, term)
         return np.where(np.isnan(scored), chances_by_rate(monthly, len(contracts)), scored)
 
     return chances(leaves, rates.ends), chances(of_staying, rates.grows)
 
 
-def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Numbers:
+def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Floats:
     """Contracts × days that models tell: the scored chances; NaN where there are none."""
     names = ["within_30", "value", "within_180"]
     if scored is None:
@@ -126,8 +126,8 @@ def _scored(contracts: pd.DataFrame, scored: pd.DataFrame | None) -> Numbers:
 class _Series:
     """What the series foresee of nodes, by month and by week (NaN: nothing is known of the node)."""
 
-    months: Numbers
-    weeks: Numbers
+    months: Floats
+    weeks: Floats
 
 
 def _series(outlook: pd.DataFrame, tree: str, nodes: tuple[str, ...], pieces: Pieces) -> _Series:
@@ -142,7 +142,7 @@ def _series(outlook: pd.DataFrame, tree: str, nodes: tuple[str, ...], pieces: Pi
     return _Series(wide["month"], wide["week"])
 
 
-def _by_piece(series: _Series, cells: Cells, places: Sites, rhythm: Numbers, pieces: Pieces) -> Numbers:
+def _by_piece(series: _Series, cells: Cells, places: Sites, rhythm: Floats, pieces: Pieces) -> Floats:
     """Leaves × pieces ahead: the outlook, months and weeks made to agree: the mean of both where both are known.
 
     A leaf of which nothing is foreseen (it began in the month under way) goes on at the pace of that month.
@@ -171,7 +171,7 @@ def _by_piece(series: _Series, cells: Cells, places: Sites, rhythm: Numbers, pie
     scale = np.divide(target, sums, out=np.zeros_like(target), where=sums > LEAST)
     many = np.asarray(sums > LEAST)[:, pieces.month]
     spread = np.where(many, raw * scale[:, pieces.month], by_month * pieces.ahead)
-    told: Numbers = np.where(inside & pieces.ahead, spread, 0.0)
+    told: Floats = np.where(inside & pieces.ahead, spread, 0.0)
     return told
 
 
@@ -181,7 +181,7 @@ def _told(
     outlook: pd.DataFrame,
     rates: Rates,
     weight: float,
-    rhythm: Numbers,
+    rhythm: Floats,
     label: str,
     pieces: Pieces,
 ) -> Number:
@@ -226,9 +226,7 @@ def _told(
     return Number(forecast, _atoms_told(cells, places, pieces), grounds)
 
 
-def _spread(
-    more: Numbers, cells: Cells, places: Sites, outlook: pd.DataFrame, left: Numbers, pieces: Pieces
-) -> Numbers:
+def _spread(more: Floats, cells: Cells, places: Sites, outlook: pd.DataFrame, left: Floats, pieces: Pieces) -> Floats:
     """Places × months: what comes beside in each market, over its places: first as orders of the year were, then scaled
     in turn to what products and people are foreseen to bring beyond their contracts and deals (iterative proportional
     fitting, Deming & Stephan 1940), last to the markets themselves, whose sums stand."""
@@ -259,20 +257,20 @@ def _spread(
     return spread
 
 
-def _cents(values: Numbers) -> Numbers:
+def _cents(values: Floats) -> Floats:
     """Whole cents of places × pieces, so that the sum over neighbouring places is off by a cent at most."""
     summed = np.round(np.cumsum(values, axis=0) * 100)
-    cents: Numbers = np.diff(summed, axis=0, prepend=0.0)
+    cents: Floats = np.diff(summed, axis=0, prepend=0.0)
     return cents
 
 
 def _forecast(
-    cents: dict[str, Numbers],
+    cents: dict[str, Floats],
     cells: Cells,
     places: Sites,
     outlook: pd.DataFrame,
     label: str,
-    left: Numbers,
+    left: Floats,
     pieces: Pieces,
 ) -> pd.DataFrame:
     """One row per node, grain and period."""
@@ -317,14 +315,14 @@ def _forecast(
     return every.assign(period=every["period"].dt.date).reindex(columns=list(REVENUE_FORECAST.by_name))
 
 
-def _days_left(pieces: Pieces, by_period: Callable[[Numbers], Numbers]) -> Numbers:
+def _days_left(pieces: Pieces, by_period: Callable[[Floats], Floats]) -> Floats:
     """By month or week, the share of its days that lie ahead."""
     ahead, whole = (by_period((pieces.days * inside).astype(float)[None, :])[0] for inside in (pieces.ahead, 1))
-    share: Numbers = ahead / whole
+    share: Floats = ahead / whole
     return share
 
 
-def _sold(parts: dict[str, Numbers]) -> NDArray[np.bool_]:
+def _sold(parts: dict[str, Floats]) -> NDArray[np.bool_]:
     """Rows (nodes × periods) of nodes that bring anything in any period."""
     alive = np.any([np.any(values != 0, axis=1) for values in parts.values()], axis=0)
     return np.repeat(np.asarray(alive, dtype=bool), next(iter(parts.values())).shape[1])
@@ -362,7 +360,7 @@ def _atoms_told(cells: Cells, places: Sites, pieces: Pieces) -> pd.DataFrame:
     return told[(told["ahead"] != 0) | (told["earned"] != 0)].reset_index(drop=True)
 
 
-def _long(rows: pd.DataFrame, months: pd.DatetimeIndex, **values: Numbers) -> pd.DataFrame:
+def _long(rows: pd.DataFrame, months: pd.DatetimeIndex, **values: Floats) -> pd.DataFrame:
     """One row per row and month, with the values (rows × months) as columns."""
     told = rows.loc[np.repeat(rows.index.to_numpy(), len(months))].reset_index(drop=True)
     return told.assign(month=np.tile(months.to_numpy(), len(rows)), **{name: v.ravel() for name, v in values.items()})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.company import Company
 from features.labels.churn import FOLLOWS_DAYS, SHRINKS_BY
 from features.revenue.bookings import (
@@ -26,7 +27,6 @@ from features.revenue.bookings import (
 )
 from features.revenue.dimensions import PLACES
 from models.deals.competing_risks import EDGES
-from models.forecasting.series_preparation import Numbers
 from models.revenue.cash_flows import Atoms, chances_by_rate, contract_atoms, deal_atoms
 from models.revenue.period_grid import MONTHS, Pieces
 
@@ -71,11 +71,11 @@ class Rates:
         """From ``state``."""
         return cls(**{**state, "repeats": tuple(state["repeats"]), "fresh": tuple(state["fresh"])})
 
-    def win_curves(self, deals: pd.DataFrame) -> Numbers:
+    def win_curves(self, deals: pd.DataFrame) -> Floats:
         """Deals × ends of ``EDGES``: the chance to be won by then, by stage, with the mean cycle as a constant pace."""
         ever = deals["stage"].map(self.wins).fillna(self.wins[""]).to_numpy(dtype=np.float64)
         pace = 1 - np.exp(-np.array(EDGES[1:], dtype=np.float64) / max(self.cycle, 1.0))
-        curves: Numbers = ever[:, None] * pace[None, :]
+        curves: Floats = ever[:, None] * pace[None, :]
         return curves
 
     def with_yields(self, deals: pd.DataFrame) -> pd.DataFrame:
@@ -207,13 +207,13 @@ class Beside:
     """
 
     at: "np.ndarray[Any, np.dtype[np.int64]]"
-    atoms: Numbers
-    repeats: Numbers
-    came: Numbers
-    orders: Numbers
-    revenue: Numbers
+    atoms: Floats
+    repeats: Floats
+    came: Floats
+    orders: Floats
+    revenue: Floats
 
-    def rates(self, before: int) -> tuple[Numbers, Numbers]:
+    def rates(self, before: int) -> tuple[Floats, Floats]:
         """``repeats`` and ``fresh`` of ``Rates`` by what had come before a month; zeros where nothing had."""
         steps = np.arange(self.came.shape[1])
         known = (self.at[:, None] + steps[None, :] < before) & ~np.isnan(self.came)
@@ -222,10 +222,10 @@ class Beside:
         fresh = np.maximum(_ratio(beside, self.revenue[:, None], known), 0.0)
         return _filled(repeats), _filled(fresh)
 
-    def together(self, row: int) -> Numbers:
+    def together(self, row: int) -> Floats:
         """What the parts said at one of the dates, by what was known then."""
         repeats, fresh = self.rates(int(self.at[row]))
-        said: Numbers = self.atoms[row] + repeats * self.orders[row] + fresh * self.revenue[row]
+        said: Floats = self.atoms[row] + repeats * self.orders[row] + fresh * self.revenue[row]
         return said
 
 
@@ -234,7 +234,7 @@ def looked_from(months: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
     return np.arange(max(12, months - MOST_ORIGINS), months, dtype=np.int64)
 
 
-def look_back(books: Books, months: pd.DatetimeIndex, came: Numbers) -> Beside:
+def look_back(books: Books, months: pd.DatetimeIndex, came: Floats) -> Beside:
     """The past of a company whose revenue by month is known, from the months of ``looked_from``."""
     last = len(months)
     at = looked_from(last)
@@ -256,14 +256,14 @@ def look_back(books: Books, months: pd.DatetimeIndex, came: Numbers) -> Beside:
     return Beside(at, atoms, repeats, told, orders, revenue)
 
 
-def _ratio(part: Numbers, whole: Numbers, known: "np.ndarray[Any, np.dtype[np.bool_]]") -> Numbers:
+def _ratio(part: Floats, whole: Floats, known: "np.ndarray[Any, np.dtype[np.bool_]]") -> Floats:
     tops = np.where(known, part, 0.0).sum(axis=0)
     bottoms = np.where(known, whole, 0.0).sum(axis=0)
-    ratios: Numbers = np.divide(tops, bottoms, out=np.full(len(tops), np.nan), where=bottoms > 0)
+    ratios: Floats = np.divide(tops, bottoms, out=np.full(len(tops), np.nan), where=bottoms > 0)
     return ratios
 
 
-def _filled(by_step: Numbers) -> Numbers:
+def _filled(by_step: Floats) -> Floats:
     """Steps of which nothing is known are as the last one of which something is."""
     return np.asarray(pd.Series(by_step).ffill().bfill().fillna(0.0), dtype=np.float64)
 

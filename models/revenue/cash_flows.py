@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.deals.competing_risks import EDGES
-from models.forecasting.series_preparation import Numbers
 from models.revenue.period_grid import Pieces
 
 KNOTS = (0.0, 30.0, 90.0, 180.0, 365.0)
@@ -28,13 +28,13 @@ class Atoms:
     stayed (a contract) or were surely won by the expected day (a deal)."""
 
     rows: pd.DataFrame
-    recurring: Numbers
-    expansion: Numbers
-    open_deals: Numbers
-    full: Numbers
+    recurring: Floats
+    expansion: Floats
+    open_deals: Floats
+    full: Floats
 
     @property
-    def amounts(self) -> Numbers:
+    def amounts(self) -> Floats:
         """All that each brings."""
         return self.recurring + self.expansion + self.open_deals
 
@@ -46,14 +46,14 @@ class Atoms:
         return cls(rows, *(np.vstack([getattr(one, name), getattr(other, name)]) for name in names))
 
 
-def chances_by_rate(monthly: float, rows: int) -> Numbers:
+def chances_by_rate(monthly: float, rows: int) -> Floats:
     """Rows × knots after the first: the chance of an event with a constant monthly hazard."""
     days = np.array(KNOTS[1:])
-    chances: Numbers = np.tile(1 - (1 - min(monthly, MOST)) ** (days / 30), (rows, 1))
+    chances: Floats = np.tile(1 - (1 - min(monthly, MOST)) ** (days / 30), (rows, 1))
     return chances
 
 
-def of_income(told: Numbers, monthly: float, replaced: float, at_term: float, term: Numbers) -> Numbers:
+def of_income(told: Floats, monthly: float, replaced: float, at_term: float, term: Floats) -> Floats:
     """Rows × knots after the first: the chance that the event comes to what a contract brings, or what follows it.
 
     ``told`` (rows × ``TOLD``) says whether it comes to the contract itself, which it cannot once another has taken its
@@ -73,7 +73,7 @@ def of_income(told: Numbers, monthly: float, replaced: float, at_term: float, te
     return np.asarray(np.hstack([by_then, later]), dtype=np.float64)
 
 
-def within(chances: Numbers, days: Numbers) -> Numbers:
+def within(chances: Floats, days: Floats) -> Floats:
     """Rows × days: the chance of an event within so many days, by the chances within those of ``KNOTS``."""
     knots = np.array(KNOTS)
     hazard = -np.log1p(-np.clip(np.maximum.accumulate(chances, axis=1), 0.0, MOST))
@@ -84,7 +84,7 @@ def within(chances: Numbers, days: Numbers) -> Numbers:
     return np.asarray(1 - np.exp(-told), dtype=np.float64)
 
 
-def contract_atoms(rows: pd.DataFrame, ends: Numbers, grows: Numbers, uplift: float, pieces: Pieces) -> Atoms:
+def contract_atoms(rows: pd.DataFrame, ends: Floats, grows: Floats, uplift: float, pieces: Pieces) -> Atoms:
     """The atoms of contracts that run: ``rows`` hold ``key, mrr`` and their places; ``ends`` and ``grows`` the chances.
 
     A contract that grows brings ``uplift`` of its amount more from then on.
@@ -96,7 +96,7 @@ def contract_atoms(rows: pd.DataFrame, ends: Numbers, grows: Numbers, uplift: fl
     return Atoms(rows, full * stays, full * stays * within(grows, middle) * uplift, np.zeros_like(full), full)
 
 
-def deal_atoms(rows: pd.DataFrame, won: Numbers, pieces: Pieces) -> Atoms:
+def deal_atoms(rows: pd.DataFrame, won: Floats, pieces: Pieces) -> Atoms:
     """The atoms of open deals: ``rows`` hold ``key, amount, once, monthly`` (shares of the amount) and their places.
 
     ``won``: rows × ends of ``EDGES``, the chance to be won by then; nothing is said of wins after the last.
@@ -108,7 +108,7 @@ def deal_atoms(rows: pd.DataFrame, won: Numbers, pieces: Pieces) -> Atoms:
     begins = np.maximum(pieces.begins, 0.0)
     ends = np.maximum(pieces.begins + pieces.days, 0.0)
 
-    def by(days: Numbers) -> Numbers:
+    def by(days: Floats) -> Floats:
         at = np.clip(np.searchsorted(edges, days, side="right") - 1, 0, len(edges) - 2)
         part = np.clip((days - edges[at]) / (edges[at + 1] - edges[at]), 0.0, 1.0)[None, :]
         return np.asarray(curve[:, at] * (1 - part) + curve[:, at + 1] * part, dtype=np.float64)

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats, Ints
 from features.revenue.series import first_days
-from models.forecasting.series_preparation import Numbers
 
 MONTHS, WEEKS = 12, 26
 """Months and weeks ahead that are forecast, the ones under way first."""
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,11 @@ class Pieces:
     months: pd.DatetimeIndex
     weeks: pd.DatetimeIndex
     first: "NDArray[np.datetime64]"
-    days: Places
-    month: Places
-    week: Places
+    days: Ints
+    month: Ints
+    week: Ints
     ahead: NDArray[np.bool_]
-    weekdays: Numbers
+    weekdays: Floats
 
     @classmethod
     def of(cls, as_of: date, months: int = MONTHS, weeks: int = WEEKS) -> "Pieces":
@@ -68,34 +67,34 @@ class Pieces:
         )
 
     @property
-    def begins(self) -> Numbers:
+    def begins(self) -> Floats:
         """Days from the date to the first of each piece."""
-        away: Numbers = (self.first - np.datetime64(self.as_of, "D")).astype(np.float64)
+        away: Floats = (self.first - np.datetime64(self.as_of, "D")).astype(np.float64)
         return away
 
     @property
-    def of_a_month(self) -> Numbers:
+    def of_a_month(self) -> Floats:
         """The share of its calendar month that each piece is."""
         starts = self.first.astype("datetime64[M]")
         whole = ((starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")).astype(np.float64)
-        share: Numbers = self.days / whole
+        share: Floats = self.days / whole
         return share
 
-    def place_of(self, days: pd.Series) -> Places:
+    def place_of(self, days: pd.Series) -> Ints:
         """The piece of each day; −1 for days in none."""
         given = pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]")
         at = np.searchsorted(self.first, given, side="right") - 1
         return np.asarray(np.where(given < self.first[-1] + int(self.days[-1]), at, -1), dtype=np.int64)
 
-    def by_month(self, values: Numbers) -> Numbers:
+    def by_month(self, values: Floats) -> Floats:
         """Rows × months: sums of the pieces (rows × pieces) of each month."""
         return self._sums(values, self.month, len(self.months))
 
-    def by_week(self, values: Numbers) -> Numbers:
+    def by_week(self, values: Floats) -> Floats:
         """Rows × weeks: sums of the pieces of each week."""
         return self._sums(values, self.week, len(self.weeks))
 
-    def _sums(self, values: Numbers, place: Places, count: int) -> Numbers:
+    def _sums(self, values: Floats, place: Ints, count: int) -> Floats:
         inside = place[:, None] == np.arange(count)[None, :]
-        summed: Numbers = values @ inside.astype(np.float64)
+        summed: Floats = values @ inside.astype(np.float64)
         return summed

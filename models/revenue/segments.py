@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats, Ints
 from features.company import Company
 from features.revenue.dimensions import PLACES, TREES, node_of
-from models.forecasting.series_preparation import Numbers
 from models.revenue.cash_flows import Atoms
-from models.revenue.period_grid import Pieces, Places
+from models.revenue.period_grid import Pieces
 from models.revenue.top_down import MAIN
 
 YEAR_DAYS = 365
 
 
-def summed(values: Numbers, code: Places, count: int) -> Numbers:
+def summed(values: Floats, code: Ints, count: int) -> Floats:
     """Sums of the rows of values by a code for each, ``count`` in all."""
     sums = np.zeros((count, *values.shape[1:]))
     np.add.at(sums, code, values)
@@ -30,7 +30,7 @@ class Sites:
     table: pd.DataFrame
     nodes: dict[str, pd.Series]
     leaves: tuple[str, ...]
-    leaf: Places
+    leaf: Ints
     lowest: dict[str, str]
     """The lowest level of each hierarchy that is known."""
 
@@ -58,36 +58,36 @@ class Sites:
         code, leaves = pd.factorize(market, sort=True)
         return cls(every, nodes, tuple(map(str, leaves)), code.astype(np.int64), lowest)
 
-    def place_of(self, rows: pd.DataFrame) -> Places:
+    def place_of(self, rows: pd.DataFrame) -> Ints:
         """The place of each row."""
         joined = rows[list(PLACES)].merge(self.table.reset_index(names="place"), how="left", on=list(PLACES))
         return joined["place"].to_numpy(dtype=np.int64)
 
-    def by_leaf(self, values: Numbers) -> Numbers:
+    def by_leaf(self, values: Floats) -> Floats:
         """Leaves × …: sums of places."""
         return summed(values, self.leaf, len(self.leaves))
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Places × pieces: what atoms bring by part (ahead), what contracts and orders have earned; and of each place the
+    """Ints × pieces: what atoms bring by part (ahead), what contracts and orders have earned; and of each place the
     orders of a year and the monthly amount of contracts that run."""
 
     atoms: Atoms
-    place: Places
-    earned_by_atom: Numbers
-    parts: dict[str, Numbers]
-    recurring: Numbers
-    orders: Numbers
-    year: Numbers
-    running: Numbers
+    place: Ints
+    earned_by_atom: Floats
+    parts: dict[str, Floats]
+    recurring: Floats
+    orders: Floats
+    year: Floats
+    running: Floats
 
     @classmethod
     def of(
         cls,
         places: Sites,
         atoms: Atoms,
-        earned: Numbers,
+        earned: Floats,
         orders: pd.DataFrame,
         pieces: Pieces,
         company: Company,
@@ -110,6 +110,6 @@ class Cells:
         return cls(atoms, place, earned, parts, summed(earned, place, count), sold, np.maximum(year, 0.0), monthly)
 
     @property
-    def ahead(self) -> Numbers:
+    def ahead(self) -> Floats:
         """What all atoms bring, by place and piece."""
         return self.parts["recurring"] + self.parts["expansion"] + self.parts["open_deals"]

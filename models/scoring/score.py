@@ -54,7 +54,7 @@ def score_one(
         champion = tracking.load(model.name, version)
         scored = model.score(company, champion)
         if isinstance(scored, Abstention):
-            why = scored.why
+            why = scored.reason
         else:
             label = champion.label
             for name, frame in scored.items():

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
+from data.arrays import Floats
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS
 from features.percent import likely
 from features.revenue.dimensions import UNKNOWN
-from models.estimators.calibration import FLOOR, Numbers, jeffreys, log_losses
+from models.estimators.calibration import FLOOR, jeffreys, log_losses
 from models.survival.censoring import JUDGED, happened
 
 RECENT_DATES = 3
@@ -96,13 +97,13 @@ class PlainHazards:
         """As JSON."""
         return asdict(self)
 
-    def chances(self, rows: pd.DataFrame) -> tuple[Numbers, Numbers, Numbers]:
+    def chances(self, rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
         """Rows × periods: the chance that the event comes within so many, its low and its high (80 %)."""
         months = [self.hazards(rows, ahead) for ahead in range(PERIODS)]
         value, low, high = (within(np.column_stack([month[side] for month in months])) for side in range(3))
         return value, low, high
 
-    def hazards(self, rows: pd.DataFrame, ahead: int) -> tuple[Numbers, Numbers, Numbers]:
+    def hazards(self, rows: pd.DataFrame, ahead: int) -> tuple[Floats, Floats, Floats]:
         """The hazard of the month so many ahead, low and high (80 %); that of all in a band never seen."""
         bands = self.bands.of(rows, ahead)
         known = {band: self._hazard(str(band), ahead) for band in pd.unique(bands)}
@@ -118,7 +119,7 @@ class PlainHazards:
         hazard = float(events / lives)
         return hazard, min(low, hazard), max(high, hazard)
 
-    def log_odds(self, rows: pd.DataFrame) -> Numbers:
+    def log_odds(self, rows: pd.DataFrame) -> Floats:
         """Rows × periods: log-odds of the hazards of the coming months."""
         hazards = np.column_stack([self.hazards(rows, ahead)[0] for ahead in range(PERIODS)])
         return np.asarray(logit(np.clip(hazards, FLOOR, 1 - FLOOR)))
@@ -143,12 +144,12 @@ class PlainHazards:
         return told
 
 
-def within(hazards: Numbers) -> Numbers:
+def within(hazards: Floats) -> Floats:
     """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
     return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
 
 
-def best_plain(bands: Bands, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Numbers]:
+def best_plain(bands: Bands, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Floats]:
     """The plain baseline that did best on the judged lives, and what it said for the judged periods.
 
     Flat rates stand beside the bands, one of them at the ``level`` of the model's own mean: so a model wins by telling

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.labels.time_to_event import PERIOD_DAYS
-from models.estimators.calibration import Numbers
 from models.model import Abstention
 
 JUDGED = 3
@@ -42,7 +42,7 @@ def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
     return known
 
 
-def happened(lives: pd.DataFrame, periods: int) -> tuple[Numbers, "np.ndarray[Any, Any]"]:
+def happened(lives: pd.DataFrame, periods: int) -> tuple[Floats, "np.ndarray[Any, Any]"]:
     """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
     seen = lives["periods"].to_numpy(dtype=np.int64)
     event = lives["event"].to_numpy(dtype=bool)

@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from data.arrays import Floats
 from features.feature import Feature
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS
-from models.estimators.calibration import Calibration, Numbers
+from models.estimators.calibration import Calibration
 from models.estimators.gradient_boosting import PARAMS as USUAL
 from models.estimators.gradient_boosting import TREES, Encoding
 from models.survival.baseline_hazards import PlainHazards, within
@@ -45,7 +46,7 @@ class Curve:
     calibration: Calibration
     plain: PlainHazards | None = None
 
-    def raw(self, rows: pd.DataFrame) -> Numbers:
+    def raw(self, rows: pd.DataFrame) -> Floats:
         """Rows × periods: hazards as the trees say them, a half for what moves nothing away from the plain ones."""
         if rows.empty:
             return np.zeros((0, PERIODS))
@@ -55,16 +56,16 @@ class Curve:
         odds = np.asarray(self.booster.predict(np.hstack([encoded, times]), raw_score=True), dtype=np.float64)
         return np.asarray(expit(odds.reshape(len(rows), PERIODS)))
 
-    def starts(self, rows: pd.DataFrame) -> Numbers:
+    def starts(self, rows: pd.DataFrame) -> Floats:
         """Rows × periods: log-odds at which the trees begin."""
         return np.zeros((len(rows), PERIODS)) if self.plain is None else self.plain.log_odds(rows)
 
-    def chances(self, rows: pd.DataFrame) -> Numbers:
+    def chances(self, rows: pd.DataFrame) -> Floats:
         """Rows × periods: the chance that the event comes within so many."""
         return within(self.calibration.apply(self.raw(rows), self.starts(rows)))
 
 
-def calendar(as_of: "pd.Series[Any]", ahead: Numbers) -> Numbers:
+def calendar(as_of: "pd.Series[Any]", ahead: Floats) -> Floats:
     """Twelfths of the year gone by in the middle of the period that lies so many ahead of each date."""
     days = pd.to_datetime(as_of).dt.day_of_year.to_numpy(dtype=np.float64) + PERIOD_DAYS * (ahead - 0.5)
     return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
@@ -101,7 +102,7 @@ def months_seen(lives: pd.DataFrame) -> "NDArray[np.bool_]":
     return np.asarray(np.arange(PERIODS)[None, :] < periods[:, None])
 
 
-def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers]:
+def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Floats]:
     """One row per life and period seen (``with_period``), and whether the event came in it."""
     periods = lives["periods"].to_numpy(dtype=np.int64)
     encoded = encoding.encode(lives).to_numpy(dtype=np.float64)
@@ -114,13 +115,13 @@ def long(encoding: Encoding, lives: pd.DataFrame) -> tuple[pd.DataFrame, Numbers
     return pd.DataFrame(long, columns=with_period(encoding).columns), came
 
 
-def _times(encoding: Encoding, rows: pd.DataFrame, places: "NDArray[np.intp]", ahead: Numbers) -> Numbers:
+def _times(encoding: Encoding, rows: pd.DataFrame, places: "NDArray[np.intp]", ahead: Floats) -> Floats:
     """One row per place among the rows and period ahead: the columns that ``with_period`` adds."""
     due = [] if encoding.due is None else [days_to_due(encoding.due, rows)[places] - PERIOD_DAYS * (ahead - 1)]
     return np.column_stack([ahead, *due, calendar(rows["as_of"].iloc[places], ahead)])
 
 
-def when(encoding: Encoding, rows: pd.DataFrame, last: int) -> dict[str, Numbers]:
+def when(encoding: Encoding, rows: pd.DataFrame, last: int) -> dict[str, Floats]:
     """The columns that ``with_period`` adds, one row per row: of the period in which what is due falls, up to the last
     one; of the last where nothing is due."""
     ahead = np.full(len(rows), float(last))
@@ -129,7 +130,7 @@ def when(encoding: Encoding, rows: pd.DataFrame, last: int) -> dict[str, Numbers
     return dict(zip(with_period(encoding).more, _times(encoding, rows, np.arange(len(rows)), ahead).T, strict=True))
 
 
-def days_to_due(due: str, rows: pd.DataFrame) -> Numbers:
+def days_to_due(due: str, rows: pd.DataFrame) -> Floats:
     """Days from each row's date to what is due; NaN where nothing is."""
     return rows[due].to_numpy(dtype=np.float64, na_value=np.nan)
 

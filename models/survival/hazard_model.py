@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import logit
 
+from data.arrays import Floats
 from features.feature import Feature, features_hash, form
 from features.labels.time_to_event import PERIOD_DAYS, PERIODS
 from models.estimators.calibration import (
@@ -27,7 +28,6 @@ from models.estimators.calibration import (
     FLOOR,
     UNCALIBRATED,
     Calibration,
-    Numbers,
     auc,
     calibration_error,
     level_moved,
@@ -37,7 +37,7 @@ from models.estimators.explanations import Voice, as_json, middle, reasons
 from models.estimators.gradient_boosting import Encoding
 from models.evaluation.bootstrap import chance_evidence, importance, intervals, judged_chances
 from models.evaluation.cross_validation import Fitted, Range, Study
-from models.model import Abstention, Challenger, Champion, Judgement
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.survival.baseline_hazards import Bands, PlainHazards, best_plain, within
 from models.survival.censoring import (
     FEWEST_LIVES,
@@ -122,7 +122,7 @@ class Question:
         return Voice(self.raises, self.lowers, currency)
 
 
-def learn(
+def train(
     question: Question, lives: pd.DataFrame, as_of: date, seed: int, params: Mapping[str, Any] | None = None
 ) -> Challenger | Abstention:
     """A challenger fitted on all lives (keys, ``as_of``, features, ``periods`` seen, ``event`` in the last),
@@ -165,7 +165,7 @@ def learn(
         flavor="lightgbm",
         estimator=final.booster,
         state=state,
-        judgement=judgement,
+        evaluation=judgement,
         features_hash=question.features_hash,
         example=long(final.encoding, lives.head(5).assign(periods=1))[0],
         params={
@@ -177,7 +177,7 @@ def learn(
             "dates": lives["as_of"].nunique(),
             "judged": ", ".join(map(str, parts.judge)),
         },
-        pictures=chance_evidence(
+        figures=chance_evidence(
             title,
             said[:, JUDGED - 1],
             came,
@@ -187,11 +187,11 @@ def learn(
         ),
         trained_as_of=as_of,
         rows=len(lives),
-        tuned=tuned,
+        tuned_params=tuned,
     )
 
 
-def judge(question: Question, champion: Champion, lives: pd.DataFrame) -> Judgement | Abstention:
+def evaluate(question: Question, champion: Champion, lives: pd.DataFrame) -> Evaluation | Abstention:
     """What the champion ships, on the lives that ``learn`` judges; NaN for those that it has learnt from."""
     parts = split(question.model, question.outcome, lives)
     if isinstance(parts, Abstention):
@@ -220,7 +220,7 @@ def study(question: Question, lives: pd.DataFrame, seed: int) -> Study | Abstent
     def fitted(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
         curve, outs = _calibrated(question, learnt, seed, dict(params))
 
-        def said(judged: pd.DataFrame) -> Numbers:
+        def said(judged: pd.DataFrame) -> Floats:
             return _levelled(question, curve, outs, judged).chances(judged)[:, JUDGED - 1]
 
         return Fitted(said, importance(curve.booster))
@@ -270,7 +270,7 @@ def score(question: Question, champion: Champion, rows: pd.DataFrame, currency: 
     )
 
 
-def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Numbers:
+def chances(question: Question, champion: Champion, rows: pd.DataFrame) -> Floats:
     """Rows × periods: the chance within so many periods, of the model or of the baseline, whichever ships.
 
     Raises ``ValueError`` when the champion was made on other features than today's.
@@ -288,7 +288,7 @@ def _plain(state: dict[str, Any]) -> PlainHazards | None:
     return None if state["starts"] is None else PlainHazards.restored(state["starts"])
 
 
-def _begins(champion: Champion, rows: pd.DataFrame, month: "NDArray[np.int64]") -> tuple[dict[str, Numbers], float]:
+def _begins(champion: Champion, rows: pd.DataFrame, month: "NDArray[np.int64]") -> tuple[dict[str, Floats], float]:
     """How far where the trees begin, in one month of each row (1, 2, …), lies from what is usual, by the feature that
     says it; and how much of the trees is believed beside it."""
     plain = _plain(champion.state)
@@ -379,7 +379,7 @@ def _bounds(told: Outs, ahead: int, moved: float) -> Calibration:
     return Calibration.as_said(said, came, moved)
 
 
-def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -> tuple[Numbers, Numbers]:
+def _around(champion: Champion, rows: pd.DataFrame, said: Floats, ahead: int) -> tuple[Floats, Floats]:
     if champion.ships == "baseline" or rows.empty:
         _, low, high = PlainHazards.restored(champion.state["baseline"]).chances(rows)
         return low[:, ahead - 1], high[:, ahead - 1]
@@ -387,8 +387,8 @@ def _around(champion: Champion, rows: pd.DataFrame, said: Numbers, ahead: int) -
 
 
 def _judgement(
-    judged: pd.DataFrame, curve: Numbers, plain: tuple[Bands, Numbers], seen: "NDArray[np.bool_] | None" = None
-) -> Judgement:
+    judged: pd.DataFrame, curve: Floats, plain: tuple[Bands, Floats], seen: "NDArray[np.bool_] | None" = None
+) -> Evaluation:
     made = judged_chances(happened(judged, JUDGED)[0], curve[:, JUDGED - 1], plain[0].named, plain[1], seen)
     first = happened(judged, 1)[0]
     soon = {

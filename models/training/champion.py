@@ -13,7 +13,7 @@ from data.outputs.score_tables import MODEL_RESULTS
 from features.company import Company
 from models.evaluation.bootstrap import mean_interval
 from models.evaluation.cross_validation import Studied, studied
-from models.model import Abstention, Challenger, Champion, Judgement, Model
+from models.model import Abstention, Challenger, Champion, Evaluation, Model
 from models.training.promotion import MOST_FORMER, Rival, settle
 from models.training.tracking import Tracking
 from models.training.tuning import Budget, Tuned, tune
@@ -40,21 +40,21 @@ class Terms:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def learn(model: Model, company: Company, tracking: Tracking, terms: Terms, draft: Draft) -> None:
+def train(model: Model, company: Company, tracking: Tracking, terms: Terms, draft: Draft) -> None:
     """Write ``result``: one row, the columns of ``MODEL_RESULTS``: the version that scores, how it was judged, or why
     the model abstains.
     """
     draft.write("result", _learnt(model, company, tracking, terms))
 
 
-def learn_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms, budget: Budget, draft: Draft) -> None:
+def train_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms, budget: Budget, draft: Draft) -> None:
     """Write ``result`` as ``learn`` does, after a search for better parameters, and ``tuning``: one row that says what
     the search found. Raises ``TrackingError`` for a model that cannot be tuned, or whose past is too short.
     """
     study = model.study(company) if isinstance(model, Studied) else Abstention(model.name, UNTUNABLE)
     tuned = study if isinstance(study, Abstention) else tune(study, budget, company.seed)
     if isinstance(tuned, Abstention) or not isinstance(model, Studied):
-        why = tuned.why if isinstance(tuned, Abstention) else UNTUNABLE
+        why = tuned.reason if isinstance(tuned, Abstention) else UNTUNABLE
         raise TrackingError(
             f"{model.name} cannot be tuned: {why}",
             where="gelir tune",
@@ -73,7 +73,7 @@ def _tuned_result(model: Model, company: Company, tracking: Tracking, terms: Ter
         return _row(model, champion=usable, verdict=tuned.says)
     challenger = _challenger(model, company, tuned.params, thorough=True)
     if isinstance(challenger, Abstention):
-        return _row(model, champion=usable, abstained=None if usable else challenger.why, verdict=challenger.why)
+        return _row(model, champion=usable, abstained=None if usable else challenger.reason, verdict=challenger.reason)
     return _settle(model, company, tracking, terms, challenger, champion, usable)
 
 
@@ -88,11 +88,13 @@ def _learnt(model: Model, company: Company, tracking: Tracking, terms: Terms) ->
     if champion is not None and not terms.always and not _due(model, champion, company, terms):
         return _row(model, champion=champion, verdict=f"champion since {champion.trained_as_of}; no challenger due")
     usable = champion if champion is not None and _usable(model, champion, company) else None
-    challenger = _challenger(model, company, champion.tuned if champion is not None else {}, thorough=terms.always)
+    challenger = _challenger(
+        model, company, champion.tuned_params if champion is not None else {}, thorough=terms.always
+    )
     if isinstance(challenger, Abstention):
         if usable is None:
-            return _row(model, abstained=challenger.why)
-        return _row(model, champion=usable, verdict=f"champion stays; no challenger: {challenger.why}")
+            return _row(model, abstained=challenger.reason)
+        return _row(model, champion=usable, verdict=f"champion stays; no challenger: {challenger.reason}")
     return _settle(model, company, tracking, terms, challenger, champion, usable)
 
 
@@ -101,7 +103,7 @@ def _challenger(
 ) -> Challenger | Abstention:
     """A challenger, trained with tuned parameters where there are some; studied, where there is time for it."""
     maker = model.with_params(tuned) if tuned and isinstance(model, Studied) else model
-    challenger = maker.learn(company)
+    challenger = maker.train(company)
     if isinstance(challenger, Abstention):
         return challenger
     if thorough and isinstance(model, Studied):
@@ -109,11 +111,11 @@ def _challenger(
         if not isinstance(study, Abstention):
             challenger = studied(study, challenger, company.seed)
     if not thorough:
-        challenger = replace(challenger, pictures=challenger.pictures.first())
-    return replace(challenger, judgement=_bounded(challenger.judgement, company.seed))
+        challenger = replace(challenger, figures=challenger.figures.first())
+    return replace(challenger, evaluation=_bounded(challenger.evaluation, company.seed))
 
 
-def _bounded(judgement: Judgement, seed: int) -> Judgement:
+def _bounded(judgement: Evaluation, seed: int) -> Evaluation:
     """The judgement with the interval of its mean losses, where its value is the mean of them."""
     found = dict(judgement.intervals)
     for name, value, losses in (
@@ -138,14 +140,14 @@ def _settle(
     """The row of whoever wins: all judged on the same rows out of time."""
     made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
     rivals = _rivals(model, company, tracking, usable, challenger, made)
-    verdict = settle(challenger.judgement, rivals)
+    verdict = settle(challenger.evaluation, rivals)
     version = tracking.log(challenger, made, rivals, verdict.why)
     if not verdict.promoted:
         return _row(model, champion=verdict.stays, verdict=verdict.why)
     if champion is not None and champion.trained_as_of > company.as_of:
         why = f"scores this past date only; the champion of {champion.trained_as_of} stays"
         return _row(model, champion=challenger.as_champion(version), verdict=why)
-    if usable is not None and usable.held:
+    if usable is not None and usable.pinned:
         why = f"v{usable.version} is held by hand until `gelir champion {model.name} --release`; v{version} is better"
         return _row(model, champion=usable, verdict=why)
     tracking.promote(model.name, version, by=terms.run_id)
@@ -164,7 +166,7 @@ def _rivals(
     former = tracking.former(model.name, model.features_hash, company.as_of, MOST_FORMER)
     rivals = []
     for champion in [*([usable] if usable is not None else []), *former]:
-        judged = _recorded(champion, tracking, challenger, made) or model.judge(champion, company)
+        judged = _recorded(champion, tracking, challenger, made) or model.evaluate(champion, company)
         if isinstance(judged, Abstention):
             continue
         if np.isnan(judged.losses).all():
@@ -173,29 +175,29 @@ def _rivals(
     return rivals
 
 
-def _recorded(champion: Champion, tracking: Tracking, challenger: Challenger, made: Provenance) -> Judgement | None:
+def _recorded(champion: Champion, tracking: Tracking, challenger: Challenger, made: Provenance) -> Evaluation | None:
     """How a champion of the same date and data was judged when it was made, on the very rows that judge the challenger:
     what it ships has learnt from them since, but what was judged had not. ``None`` for one of another date.
     """
     if champion.trained_as_of != challenger.trained_as_of:
         return None
     kept = tracking.details(champion.model, champion.version)
-    judged = challenger.judgement
+    judged = challenger.evaluation
     if kept.version.made.data_hash != made.data_hash or len(kept.losses) != len(judged.losses):
         return None
     return replace(judged, losses=tuple(kept.losses["challenger"].tolist()))
 
 
-def _recipe(model: Model, company: Company, champion: Champion, challenger: Challenger) -> Judgement | None:
+def _recipe(model: Model, company: Company, champion: Champion, challenger: Challenger) -> Evaluation | None:
     """How a champion's parameters do when they learn from what the challenger learnt from, where the two differ: of
     tuned parameters it can so be told whether they are better, though the champion has seen every judged row.
     """
-    if not isinstance(model, Studied) or champion.tuned == challenger.tuned:
+    if not isinstance(model, Studied) or champion.tuned_params == challenger.tuned_params:
         return None
-    again = model.with_params(champion.tuned).learn(company)
+    again = model.with_params(champion.tuned_params).train(company)
     if isinstance(again, Abstention):
         return None
-    return replace(again.judgement, losses=again.judgement.shipped)
+    return replace(again.evaluation, losses=again.evaluation.shipped)
 
 
 def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
@@ -228,7 +230,7 @@ def _due(model: Model, champion: Champion, company: Company, terms: Terms) -> bo
 def _row(
     model: Model, *, champion: Champion | None = None, verdict: str | None = None, abstained: str | None = None
 ) -> pd.DataFrame:
-    judged = champion.judged if champion is not None else {}
+    judged = champion.evaluation if champion is not None else {}
     values = {
         "model": model.name,
         "version": champion.version if champion is not None else None,

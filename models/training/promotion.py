@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.estimators.calibration import Numbers
-from models.model import EQUAL, Champion, Judgement
+from data.arrays import Floats
+from models.model import EQUAL, Champion, Evaluation
 
 MOST_FORMER = 2
 """So many former champions compete beside the current one: each is judged anew, which takes time."""
@@ -32,7 +32,7 @@ class Rival:
     """
 
     champion: Champion
-    judgement: Judgement
+    judgement: Evaluation
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class Duel:
     wins: float
 
 
-def settle(challenger: Judgement, rivals: Sequence[Rival]) -> Verdict:
+def settle(challenger: Evaluation, rivals: Sequence[Rival]) -> Verdict:
     """Whether the challenger should score from now on. ``rivals``: the current champion first, then former ones.
 
     Each rival must be beaten on the rows that it has not learnt from; the hardest to beat is told. A current champion
@@ -85,7 +85,7 @@ def settle(challenger: Judgement, rivals: Sequence[Rival]) -> Verdict:
     return Verdict(False, why, current.champion)
 
 
-def duel(first: Numbers, second: Numbers) -> Duel:
+def duel(first: Floats, second: Floats) -> Duel:
     """Paired bootstrap over judged rows (Efron and Tibshirani, 1993); rows with a loss of NaN do not count.
 
     Raises ``ValueError`` for versions that were judged on different rows.

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import SettingsError, TrackingError
-from models.model import Challenger, Champion, Judgement
+from models.model import Challenger, Champion, Evaluation
 from models.training.promotion import Rival
 from models.training.tuning import Tuned
 from models.training.versions import Details, Provenance, Version
@@ -102,14 +102,14 @@ class Tracking:
             commit = {"mlflow.source.git.commit": made.commit.rstrip("+")} if made.commit else {}
             with mlflow.start_run(experiment_id=experiment, run_name=made.run_id, tags=tags | commit) as run:
                 parent = run.info.run_id
-                self._batch(parent, {**challenger.params, "rows": challenger.rows}, _metrics(challenger.judgement))
+                self._batch(parent, {**challenger.params, "rows": challenger.rows}, _metrics(challenger.evaluation))
                 for fold in challenger.folds:
-                    told = {"judged": ", ".join(map(str, fold.judged)), "rows": fold.rows}
+                    told = {"judged": ", ".join(map(str, fold.test_dates)), "rows": fold.rows}
                     self._child(experiment, parent, fold.name, told, fold.metrics, {"gelir.run_id": made.run_id})
-                for picture, figure in challenger.pictures.items():
+                for picture, figure in challenger.figures.items():
                     mlflow.log_figure(figure, f"{picture}.png")
                 mlflow.log_dict(challenger.state, "state.json")
-                self._log_losses(parent, challenger.judgement, rivals)
+                self._log_losses(parent, challenger.evaluation, rivals)
                 kept = mlflow.register_model(_log_estimator(challenger), self.name(challenger.model), tags=tags)
         return str(kept.version)
 
@@ -132,7 +132,7 @@ class Tracking:
         aliases = self._aliases(model)
         if CHAMPION not in aliases:
             return None
-        return replace(self.load(model, aliases[CHAMPION]), held=aliases.get(HELD) == aliases[CHAMPION])
+        return replace(self.load(model, aliases[CHAMPION]), pinned=aliases.get(HELD) == aliases[CHAMPION])
 
     def former(self, model: str, features_hash: str, as_of: date, most: int) -> list[Champion]:
         """The best versions that once were champion, by the share of the baseline's loss that they saved: made on these
@@ -221,8 +221,8 @@ class Tracking:
             state=state,
             features_hash=found.tags["features_hash"],
             trained_as_of=date.fromisoformat(found.tags["trained_as_of"]),
-            judged=json.loads(found.tags["judged"]),
-            tuned=json.loads(found.tags.get("tuned", "{}")),
+            evaluation=json.loads(found.tags["judged"]),
+            tuned_params=json.loads(found.tags.get("tuned", "{}")),
         )
 
     def promote(self, model: str, version: str, by: str = "hand") -> None:
@@ -294,7 +294,7 @@ class Tracking:
         self._batch(child.info.run_id, params, metrics)
         self._client.set_terminated(child.info.run_id)
 
-    def _log_losses(self, run: str, judgement: Judgement, rivals: Sequence[Rival]) -> None:
+    def _log_losses(self, run: str, judgement: Evaluation, rivals: Sequence[Rival]) -> None:
         """A loss per judged row of the challenger, the baseline and every rival."""
         losses = {"challenger": judgement.shipped, "baseline": judgement.baseline_losses}
         losses |= {rival.name: rival.judgement.losses for rival in rivals}
@@ -313,7 +313,7 @@ class Tracking:
 
 
 def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, str]:
-    judgement = challenger.judgement
+    judgement = challenger.evaluation
     return {
         "gelir.run_id": made.run_id,
         "gelir.data_hash": made.data_hash,
@@ -323,8 +323,8 @@ def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, s
         "flavor": challenger.flavor,
         "ships": judgement.ships,
         "trained_as_of": challenger.trained_as_of.isoformat(),
-        "judged": json.dumps(judgement.told),
-        "tuned": json.dumps(challenger.tuned),
+        "judged": json.dumps(judgement.summary),
+        "tuned": json.dumps(challenger.tuned_params),
         "verdict": verdict,
     }
 
@@ -348,7 +348,7 @@ def _version(model: str, found: "ModelVersion", aliases: Mapping[str, str]) -> V
     )
 
 
-def _metrics(judgement: Judgement) -> dict[str, float]:
+def _metrics(judgement: Evaluation) -> dict[str, float]:
     """Metrics by name, with the bounds of those that have some."""
     named = {judgement.metric: judgement.value, f"baseline {judgement.metric}": judgement.baseline_value}
     lows = {f"{name} low": low for name, (low, _) in judgement.intervals.items()}

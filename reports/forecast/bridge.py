@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.lake import Step
 from data.outputs.conform import conform
 from data.outputs.report_tables import BRIDGE
 from features.company import Company
 from features.labels.churn import successors
 from features.revenue.bookings import closed_deals, contracts
-from features.revenue.forecast_formula import BEFORE, OF_THE_NUMBER, Numbers, beside
+from features.revenue.forecast_formula import BEFORE, OF_THE_NUMBER, beside
 
 CORRECTED, WON, LOST, NEW, CHURNED, EXPANDED = "data corrected", "won", "lost", "new", "churned", "expanded"
 AMOUNT, MOVED, PASSED = "amount changed", "deal moved", "as time passed"
@@ -115,9 +116,9 @@ def between(
 
 def _rows(
     index: pd.MultiIndex,
-    amounts: Numbers,
-    first: Numbers,
-    last: Numbers,
+    amounts: Floats,
+    first: Floats,
+    last: Floats,
     named: dict[tuple[str, Any, str], str],
     unscored: bool,
 ) -> pd.DataFrame:
@@ -169,14 +170,14 @@ def _passed(atoms: pd.DataFrame, gone: pd.DataFrame) -> pd.DataFrame:
 class _Grounds:
     """One side, by leaf and month of an index; zeros where it knows nothing of a leaf."""
 
-    earned: Numbers
-    outlook: Numbers
-    repeats: Numbers
-    fresh: Numbers
+    earned: Floats
+    outlook: Floats
+    repeats: Floats
+    fresh: Floats
     weight: float
-    point: Numbers
-    atoms_earned: Numbers
-    atoms_ahead: Numbers
+    point: Floats
+    atoms_earned: Floats
+    atoms_ahead: Floats
 
     @classmethod
     def of(cls, side: Side, index: pd.MultiIndex) -> "_Grounds":
@@ -192,17 +193,17 @@ class _Grounds:
         )
 
     @property
-    def beside(self) -> Numbers:
+    def beside(self) -> Floats:
         """What comes beside contracts and deals."""
         return beside(self.outlook, self.atoms_ahead, self.repeats, self.fresh, self.weight)
 
     @property
-    def number(self) -> Numbers:
+    def number(self) -> Floats:
         """The number of these grounds."""
-        told: Numbers = self.earned + self.atoms_earned + self.atoms_ahead + self.beside
+        told: Floats = self.earned + self.atoms_earned + self.atoms_ahead + self.beside
         return told
 
-    def passed(self, left: Numbers, days_left: Numbers) -> "_Grounds":
+    def passed(self, left: Floats, days_left: Floats) -> "_Grounds":
         """The same number, some days later, if all had come so far as was foreseen."""
         ahead = self.atoms_ahead * days_left
         later = replace(

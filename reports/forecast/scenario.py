@@ -16,8 +16,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.outputs.score_tables import NUMBER_PARTS
-from features.revenue.forecast_formula import Numbers, beside, share_of_repeats
+from features.revenue.forecast_formula import beside, share_of_repeats
 
 MONTH_DAYS = 365.25 / 12
 
@@ -92,8 +93,8 @@ def _of_atoms(atoms: pd.DataFrame, more: dict[str, float], as_of: pd.Timestamp) 
     )
 
 
-def _ready(months: pd.Series, cycle: float, as_of: pd.Timestamp) -> Numbers:
+def _ready(months: pd.Series, cycle: float, as_of: pd.Timestamp) -> Floats:
     """How much of what more deals would bring comes in each month: none before one cycle, all after two."""
     middle = (months - as_of).dt.days.to_numpy(dtype=np.float64) + MONTH_DAYS / 2
-    share: Numbers = np.clip((middle - cycle) / max(cycle, 1.0), 0.0, 1.0)
+    share: Floats = np.clip((middle - cycle) / max(cycle, 1.0), 0.0, 1.0)
     return share

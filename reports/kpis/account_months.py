@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats, Ints
 from data.calendar import first_instant
 from data.contract import TABLES
 from features.company import Company
@@ -22,9 +23,6 @@ from features.local_time import Clock
 from features.point_in_time import earliest
 from features.revenue.dimensions import UNKNOWN
 from features.subscriptions.accrual import earned
-
-Money = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 
 MONTHS = 12
 """How many complete months are reported."""
@@ -79,7 +77,7 @@ class Books:
                 parts |= {f"{column}:{value}": of_row == value for value in sorted(set(of_row))}
         return parts
 
-    def sums(self, matrix: npt.NDArray[np.generic]) -> Numbers:
+    def sums(self, matrix: npt.NDArray[np.generic]) -> Floats:
         """The matrix summed over the accounts of each slice: one row per slice."""
         return np.array([matrix[rows].sum(axis=0) for rows in self.slices.values()], dtype=float)
 
@@ -103,7 +101,7 @@ class Books:
         return {name: earliest(tables[name][TABLES[name].happened_at]) or datetime.max for name in names}
 
     @cached_property
-    def mrr(self) -> Money:
+    def mrr(self) -> Ints:
         """Monthly recurring revenue (cents) of each account just before each of ``instants``."""
         held = self.company.tables["subscriptions"]
         joined = held.select("account_id", "mrr", "started_at", "ended_at").cross_join(self.instants_table)
@@ -123,33 +121,33 @@ class Books:
         return begun[:, None] < np.array(self.instants, dtype="datetime64[us]")[None, :]
 
     @cached_property
-    def revenue(self) -> Numbers:
+    def revenue(self) -> Floats:
         """Orders net of returns and what subscriptions earned, by month."""
         return self.net_orders + self.recurring
 
     @cached_property
-    def net_orders(self) -> Numbers:
+    def net_orders(self) -> Floats:
         """Orders net of returns, by month."""
         return self._of_orders(lambda t: t.status != "cancelled", lambda t: t.amount.sum())
 
     @cached_property
-    def placed(self) -> Numbers:
+    def placed(self) -> Floats:
         """Placed lines, by month."""
         return self._of_orders(lambda t: t.status == "placed", lambda t: t.amount.sum())
 
     @cached_property
-    def orders(self) -> Numbers:
+    def orders(self) -> Floats:
         """How many orders were placed, by month."""
         return self._of_orders(lambda t: t.status == "placed", lambda t: t.order_id.nunique())
 
     @cached_property
-    def recurring(self) -> Numbers:
+    def recurring(self) -> Floats:
         """What subscriptions earned by the day, by month."""
         earnings = self._earnings.group_by("account_id", "place").agg(value=lambda t: t.amount.sum())
         return self._matrix(earnings, LOOKED_AT)
 
     @cached_property
-    def margins(self) -> tuple[Numbers, Numbers]:
+    def margins(self) -> tuple[Floats, Floats]:
         """What was left of revenue after the cost of what was sold, and the revenue whose margin is known, by month."""
         rates = self.company.tables["products"].filter(lambda t: t.margin_rate.notnull())
         rates = rates.select("product_id", "margin_rate")
@@ -172,7 +170,7 @@ class Books:
         return (self.mrr > 0) | (self._matrix(bought, len(self.instants)) > 0)
 
     @cached_property
-    def new_customers(self) -> Numbers:
+    def new_customers(self) -> Floats:
         """1 in the month in which an account first ordered or subscribed."""
         orders, held = self.company.tables["orders"], self.company.tables["subscriptions"]
         sales = ibis.union(
@@ -182,12 +180,12 @@ class Books:
         firsts = sales.group_by("account_id").agg(at=sales["at"].min()).execute()
         return self.counted(firsts["account_id"], firsts["at"])
 
-    def costs(self, teams: tuple[str, ...]) -> Numbers:
+    def costs(self, teams: tuple[str, ...]) -> Floats:
         """What teams cost, by month; NaN where nothing was written down."""
         spent = self.company.tables["costs"].filter(lambda t: t.team.lower().isin(teams)).execute()
         month = pd.to_datetime(spent["month"]).dt.to_period("M").dt.start_time.dt.date
         by_month = spent.groupby(month)["amount"].sum()
-        costs: Numbers = by_month.reindex(self.ends[:-1]).to_numpy(dtype=float)
+        costs: Floats = by_month.reindex(self.ends[:-1]).to_numpy(dtype=float)
         return costs
 
     @cached_property
@@ -220,18 +218,18 @@ class Books:
         lines = lines.select("account_id", "order_id", "product_id", "amount", "ordered_at")
         return lines.join(self.spans, [lines.ordered_at >= self.spans.from_at, lines.ordered_at < self.spans.until_at])
 
-    def _of_orders(self, keep: object, value: object) -> Numbers:
+    def _of_orders(self, keep: object, value: object) -> Floats:
         """A matrix over the months, of the order lines to keep."""
         return self._matrix(self._lines(keep).group_by("account_id", "place").agg(value=value), LOOKED_AT)
 
-    def _matrix(self, values: ir.Table, columns: int) -> Numbers:
+    def _matrix(self, values: ir.Table, columns: int) -> Floats:
         """``account_id, place, value`` as a matrix."""
         frame = values.execute()
         total = np.zeros((len(self.accounts) + 1, columns))
         np.add.at(total, (self.rows(frame["account_id"]), frame["place"].to_numpy(dtype=int)), frame["value"])
         return total
 
-    def counted(self, account_ids: pd.Series, at: pd.Series, weight: pd.Series | None = None) -> Numbers:
+    def counted(self, account_ids: pd.Series, at: pd.Series, weight: pd.Series | None = None) -> Floats:
         """Events by account and month: their number, or the sum of their weights."""
         instants = np.array(self.instants, dtype="datetime64[us]")
         month = np.searchsorted(instants, at.to_numpy(dtype="datetime64[us]"), side="right") - 1

@@ -9,7 +9,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from reports.kpis.account_months import LOOKED_AT, RETENTION_MONTHS, Books, Numbers
+from data.arrays import Floats
+from reports.kpis.account_months import LOOKED_AT, RETENTION_MONTHS, Books
 from reports.stage_durations import stays
 
 BEFORE = timedelta(days=30)
@@ -39,44 +40,44 @@ class Dealings:
         frame: pd.DataFrame = rows.execute()
         return frame.assign(before=frame["before"].fillna(frame["amount"]).fillna(0.0))
 
-    def closed(self, outcome: str, weight: pd.Series | None = None) -> Numbers:
+    def closed(self, outcome: str, weight: pd.Series | None = None) -> Floats:
         """How many deals closed with an outcome (or the sum of their weights), by month."""
         deals = self.deals[self.deals["outcome"] == outcome]
         return self.books.counted(deals["account_id"], deals["closed_at"], weight)
 
     @cached_property
-    def won(self) -> Numbers:
+    def won(self) -> Floats:
         """How many deals were won, by month."""
         return self.closed("won")
 
     @cached_property
-    def lost(self) -> Numbers:
+    def lost(self) -> Floats:
         """How many deals were lost, by month."""
         return self.closed("lost")
 
     @cached_property
-    def won_amount(self) -> Numbers:
+    def won_amount(self) -> Floats:
         """Amount of the deals won, by month."""
         return self.closed("won", self.deals["amount"].fillna(0.0))
 
     @cached_property
-    def won_before(self) -> Numbers:
+    def won_before(self) -> Floats:
         """Amount of the deals won as it stood before they closed, by month."""
         return self.closed("won", self.deals["before"])
 
     @cached_property
-    def lost_before(self) -> Numbers:
+    def lost_before(self) -> Floats:
         """Amount of the deals lost as it stood before they closed, by month."""
         return self.closed("lost", self.deals["before"])
 
     @cached_property
-    def days_to_win(self) -> Numbers:
+    def days_to_win(self) -> Floats:
         """Days from creation to closing of the deals won, by month."""
         days = (self.deals["closed_at"] - self.deals["created_at"]).dt.total_seconds() / 86400
         return self.closed("won", days)
 
     @cached_property
-    def pipeline(self) -> tuple[Numbers, Numbers]:
+    def pipeline(self) -> tuple[Floats, Floats]:
         """Number and amount of the deals open at each month's end, as they then were.
 
         Where a deal's history does not tell its amount, the amount last known is taken.
@@ -98,7 +99,7 @@ class Dealings:
         return count, total
 
     @cached_property
-    def stages(self) -> tuple[list[str], Numbers, Numbers]:
+    def stages(self) -> tuple[list[str], Floats, Floats]:
         """Names of the stages; how many deals left each in each month, and how many of them went on or were won."""
         every, spans = stays(self.books.company), self.books.spans
         left = every.filter(every.left_at.notnull())
@@ -147,7 +148,7 @@ class Dealings:
         )
         return frame if frame["renewed"].any() else frame.iloc[:0]
 
-    def due(self, *, renewed: bool, money: bool) -> Numbers:
+    def due(self, *, renewed: bool, money: bool) -> Floats:
         """Terms that ended, or those renewed, by month: their number or their monthly amount."""
         rows = self.terms[self.terms["renewed"]] if renewed else self.terms
         return self.books.counted(rows["account_id"], rows["term_ends_at"], rows["mrr"] if money else None)

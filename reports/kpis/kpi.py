@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from features.company import Company
-from reports.kpis.account_months import MONTHS, Books, Numbers
+from reports.kpis.account_months import MONTHS, Books
 from reports.kpis.deal_months import Dealings
 
 Unit = Literal["money", "money a day", "share", "days", "months", "times", "count"]
@@ -54,29 +55,29 @@ class Kpi:
     name: str
     unit: Unit
     formula: str
-    of: Callable[[Ledger], Numbers]
+    of: Callable[[Ledger], Floats]
     by: By = "slice"
     version: int = 1
 
 
-def monthly(values: Numbers) -> Numbers:
+def monthly(values: Floats) -> Floats:
     """The reported months of values over all months looked at."""
     return values[:, -MONTHS:]
 
 
-def yearly(values: Numbers) -> Numbers:
+def yearly(values: Floats) -> Floats:
     """For each reported month the sum of the twelve months that end with it; NaN where one of them is unknown."""
     return np.array([[row[end - YEAR : end].sum() for end in range(len(row) - MONTHS + 1, len(row) + 1)]
                      for row in values])  # fmt: skip
 
 
-def quotient(part: Numbers, whole: Numbers) -> Numbers:
+def quotient(part: Floats, whole: Floats) -> Floats:
     """The quotient, NaN where there is nothing to divide by."""
     part, whole = np.broadcast_arrays(part, whole)
-    divided: Numbers = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    divided: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
     return divided
 
 
-def where(known: npt.NDArray[np.bool_], values: Numbers) -> Numbers:
+def where(known: npt.NDArray[np.bool_], values: Floats) -> Floats:
     """The values, NaN in the months in which they are not known."""
     return np.where(known, values, np.nan)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from reports.kpis.account_months import MONTHS, RETENTION_MONTHS, Money, Numbers
+from data.arrays import Floats, Ints
+from reports.kpis.account_months import MONTHS, RETENTION_MONTHS
 from reports.kpis.kpi import Kpi, Ledger, monthly, quotient, where
 
 MOVEMENTS: dict[str, str] = {
@@ -23,26 +24,26 @@ def begun(ledger: Ledger) -> npt.NDArray[np.bool_]:
     return ledger.books.since(ledger.books.began["subscriptions"])
 
 
-def edges(ledger: Ledger) -> tuple[Money, Money]:
+def edges(ledger: Ledger) -> tuple[Ints, Ints]:
     """Each account's MRR (cents) at the beginning and at the end of each reported month."""
     return ledger.books.mrr[:, RETENTION_MONTHS:-1], ledger.books.mrr[:, RETENTION_MONTHS + 1 :]
 
 
-def mrr(ledger: Ledger) -> Numbers:
+def mrr(ledger: Ledger) -> Floats:
     """Monthly recurring revenue at each month's end."""
     return where(begun(ledger), ledger.books.sums(edges(ledger)[1]) / 100)
 
 
-def mrr_start(ledger: Ledger) -> Numbers:
+def mrr_start(ledger: Ledger) -> Floats:
     """Monthly recurring revenue at each month's beginning."""
     return where(begun(ledger), ledger.books.sums(edges(ledger)[0]) / 100)
 
 
-def movement(ledger: Ledger, kind: str) -> Numbers:
+def movement(ledger: Ledger, kind: str) -> Floats:
     """How much monthly recurring revenue each month won or lost in one of the five ways."""
     start, end = edges(ledger)
     before = ledger.books.subscribed_before[:, RETENTION_MONTHS:-1]
-    moved: Money = {
+    moved: Ints = {
         "new": np.where((start == 0) & ~before, end, 0),
         "reactivation": np.where((start == 0) & before, end, 0),
         "expansion": np.where((start > 0) & (end > start), end - start, 0),
@@ -52,47 +53,47 @@ def movement(ledger: Ledger, kind: str) -> Numbers:
     return where(begun(ledger), ledger.books.sums(moved) / 100)
 
 
-def net_retention(ledger: Ledger) -> Numbers:
+def net_retention(ledger: Ledger) -> Floats:
     """What is left and added of the recurring revenue of a year ago."""
     now, then = edges(ledger)[1], ledger.books.mrr[:, 1 : MONTHS + 1]
     return quotient(ledger.books.sums(np.where(then > 0, now, 0)), ledger.books.sums(then))
 
 
-def gross_retention(ledger: Ledger) -> Numbers:
+def gross_retention(ledger: Ledger) -> Floats:
     """What is left of the recurring revenue of a year ago, account by account, without what was added."""
     now, then = edges(ledger)[1], ledger.books.mrr[:, 1 : MONTHS + 1]
     return quotient(ledger.books.sums(np.minimum(now, then)), ledger.books.sums(then))
 
 
-def logo_churn(ledger: Ledger) -> Numbers:
+def logo_churn(ledger: Ledger) -> Floats:
     """The share of subscribers that a month lost."""
     start, end = (edge > 0 for edge in edges(ledger))
     return quotient(ledger.books.sums(start & ~end), ledger.books.sums(start))
 
 
-def revenue_churn(ledger: Ledger) -> Numbers:
+def revenue_churn(ledger: Ledger) -> Floats:
     """The share of recurring revenue that a month lost."""
     lost = movement(ledger, "churn") + movement(ledger, "contraction")
     return quotient(lost, mrr_start(ledger))
 
 
-def upsell_rate(ledger: Ledger) -> Numbers:
+def upsell_rate(ledger: Ledger) -> Floats:
     """The share of subscribers that pay more at a month's end than at its beginning."""
     start, end = edges(ledger)
     return quotient(ledger.books.sums((start > 0) & (end > start)), ledger.books.sums(start > 0))
 
 
-def renewal_rate(ledger: Ledger, *, money: bool) -> Numbers:
+def renewal_rate(ledger: Ledger, *, money: bool) -> Floats:
     """The share of terms that ended in the month which were renewed."""
     done, due = (monthly(ledger.books.sums(ledger.dealings.due(renewed=one, money=money))) for one in (True, False))
     return quotient(done, due)
 
 
-def _times_12(of: Callable[[Ledger], Numbers]) -> Callable[[Ledger], Numbers]:
+def _times_12(of: Callable[[Ledger], Floats]) -> Callable[[Ledger], Floats]:
     return lambda ledger: 12 * of(ledger)
 
 
-def _movement(kind: str) -> Callable[[Ledger], Numbers]:
+def _movement(kind: str) -> Callable[[Ledger], Floats]:
     return lambda ledger: movement(ledger, kind)
 
 

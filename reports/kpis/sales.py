@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from reports.kpis.account_months import RETENTION_MONTHS, Numbers
+from data.arrays import Floats
+from reports.kpis.account_months import RETENTION_MONTHS
 from reports.kpis.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 
 
@@ -12,60 +13,60 @@ def sold(ledger: Ledger) -> npt.NDArray[np.bool_]:
     return ledger.books.since(ledger.books.first_sale)
 
 
-def customer_churn(ledger: Ledger) -> Numbers:
+def customer_churn(ledger: Ledger) -> Floats:
     """The share of active customers that were active no more at the month's end."""
     start, end = ledger.books.active[:, RETENTION_MONTHS:-1], ledger.books.active[:, RETENTION_MONTHS + 1 :]
     return quotient(ledger.books.sums(start & ~end), ledger.books.sums(start))
 
 
-def active_customers(ledger: Ledger) -> Numbers:
+def active_customers(ledger: Ledger) -> Floats:
     """Customers active at each month's end."""
     return where(sold(ledger), ledger.books.sums(ledger.books.active[:, RETENTION_MONTHS + 1 :]))
 
 
-def new_customers(ledger: Ledger) -> Numbers:
+def new_customers(ledger: Ledger) -> Floats:
     """Customers who bought for the first time."""
     return where(sold(ledger), monthly(ledger.books.sums(ledger.books.new_customers)))
 
 
-def net_revenue(ledger: Ledger) -> Numbers:
+def net_revenue(ledger: Ledger) -> Floats:
     """What was earned."""
     return where(sold(ledger), monthly(ledger.books.sums(ledger.books.revenue)))
 
 
-def average_order(ledger: Ledger) -> Numbers:
+def average_order(ledger: Ledger) -> Floats:
     """The mean amount of a placed order."""
     return monthly(quotient(ledger.books.sums(ledger.books.placed), ledger.books.sums(ledger.books.orders)))
 
 
-def win_rate(ledger: Ledger) -> Numbers:
+def win_rate(ledger: Ledger) -> Floats:
     """The share won of the deals closed in the month."""
     won, lost = (ledger.books.sums(part) for part in (ledger.dealings.won, ledger.dealings.lost))
     return monthly(quotient(won, won + lost))
 
 
-def win_rate_value(ledger: Ledger) -> Numbers:
+def win_rate_value(ledger: Ledger) -> Floats:
     """The share won of the amount closed in the month."""
     won, lost = (ledger.books.sums(part) for part in (ledger.dealings.won_before, ledger.dealings.lost_before))
     return monthly(quotient(won, won + lost))
 
 
-def sales_cycle(ledger: Ledger) -> Numbers:
+def sales_cycle(ledger: Ledger) -> Floats:
     """Mean days from creation to winning, of the deals won in the month."""
     return monthly(quotient(ledger.books.sums(ledger.dealings.days_to_win), ledger.books.sums(ledger.dealings.won)))
 
 
-def open_deals(ledger: Ledger) -> Numbers:
+def open_deals(ledger: Ledger) -> Floats:
     """How many deals are open at each month's end."""
     return _since_deals(ledger, monthly(ledger.books.sums(ledger.dealings.pipeline[0])))
 
 
-def pipeline(ledger: Ledger) -> Numbers:
+def pipeline(ledger: Ledger) -> Floats:
     """The amount of deals open at each month's end."""
     return _since_deals(ledger, monthly(ledger.books.sums(ledger.dealings.pipeline[1])))
 
 
-def velocity(ledger: Ledger) -> Numbers:
+def velocity(ledger: Ledger) -> Floats:
     """What the pipeline brings a day."""
     sums, deals = ledger.books.sums, ledger.dealings
     parts = (deals.won, deals.lost, deals.won_amount, deals.days_to_win)
@@ -73,7 +74,7 @@ def velocity(ledger: Ledger) -> Numbers:
     return quotient(open_deals(ledger) * quotient(won, won + lost) * quotient(amount, won), quotient(days, won))
 
 
-def coverage(ledger: Ledger) -> Numbers:
+def coverage(ledger: Ledger) -> Floats:
     """How many times the pipeline holds what a quarter must bring."""
     won = yearly(ledger.books.sums(ledger.dealings.won_amount))
     return where(
@@ -81,13 +82,13 @@ def coverage(ledger: Ledger) -> Numbers:
     )
 
 
-def stage_conversion(ledger: Ledger) -> Numbers:
+def stage_conversion(ledger: Ledger) -> Floats:
     """The share of deals leaving each stage that went on."""
     _, left, passed = ledger.dealings.stages
     return monthly(quotient(passed, left))
 
 
-def _since_deals(ledger: Ledger, values: Numbers) -> Numbers:
+def _since_deals(ledger: Ledger, values: Floats) -> Floats:
     return where(ledger.books.since(ledger.books.began["opportunities"]), values)
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from features.revenue.dimensions import UNKNOWN, node_of
-from reports.kpis.account_months import MONTHS, SLICED, Numbers
+from reports.kpis.account_months import MONTHS, SLICED
 from reports.kpis.kpi import Kpi, Ledger, monthly, quotient, where, yearly
 from reports.kpis.sales import net_revenue
 
@@ -14,41 +15,41 @@ FRESH_DAYS = 31
 """A forecast of a month is judged when it was published so many days before it at most."""
 
 
-def acquisition_cost(ledger: Ledger) -> Numbers:
+def acquisition_cost(ledger: Ledger) -> Floats:
     """What a new customer cost. Costs have no region: for the whole only."""
     return monthly(quotient(_costs(ledger), _new(ledger)))
 
 
-def gross_margin(ledger: Ledger) -> Numbers:
+def gross_margin(ledger: Ledger) -> Floats:
     """The share of revenue left after the cost of what was sold, over a year."""
     kept, of = (yearly(ledger.books.sums(part)) for part in ledger.books.margins)
     return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(kept, of))
 
 
-def revenue_per_customer(ledger: Ledger) -> Numbers:
+def revenue_per_customer(ledger: Ledger) -> Floats:
     """Revenue of a customer a month, over a year."""
     earned, active = ledger.books.sums(ledger.books.revenue), ledger.books.sums(ledger.books.active[:, 1:])
     return where(ledger.books.whole_years_since(ledger.books.first_sale), quotient(yearly(earned), yearly(active)))
 
 
-def lifetime_value(ledger: Ledger) -> Numbers:
+def lifetime_value(ledger: Ledger) -> Floats:
     """What a customer brings until it leaves, if all stays as in the year."""
     start, end = ledger.books.active[:, :-1], ledger.books.active[:, 1:]
     leaves = quotient(yearly(ledger.books.sums(start & ~end)), yearly(ledger.books.sums(start)))
     return quotient(revenue_per_customer(ledger) * gross_margin(ledger), leaves)
 
 
-def value_to_cost(ledger: Ledger) -> Numbers:
+def value_to_cost(ledger: Ledger) -> Floats:
     """How many times its cost a customer brings."""
     return quotient(lifetime_value(ledger)[:1], _yearly_cost(ledger))
 
 
-def payback(ledger: Ledger) -> Numbers:
+def payback(ledger: Ledger) -> Floats:
     """Months until a customer has brought what it cost."""
     return quotient(_yearly_cost(ledger), (revenue_per_customer(ledger) * gross_margin(ledger))[:1])
 
 
-def predicted(ledger: Ledger, column: str) -> Numbers:
+def predicted(ledger: Ledger, column: str) -> Floats:
     """The mean of what active customers are predicted to bring, in the last month alone: models speak of tonight."""
     values = np.full((len(ledger.books.slices), MONTHS), np.nan)
     scores = ledger.lifetimes[ledger.lifetimes[column].notna()] if column in ledger.lifetimes else ledger.lifetimes[:0]
@@ -62,7 +63,7 @@ def predicted(ledger: Ledger, column: str) -> Numbers:
     return values
 
 
-def forecast_ratio(ledger: Ledger) -> Numbers:
+def forecast_ratio(ledger: Ledger) -> Floats:
     """What was forecast of each month by its first day, over what came; NaN where nothing was published then."""
     books, told = ledger.books, ledger.forecasts
     rows = told[(told["grain"] == "month") & told["point"].notna()].sort_values("as_of", kind="stable")
@@ -92,21 +93,21 @@ def _with_whole_segments(ledger: Ledger, told: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([told[~told["node"].isin(parts["node"])], whole])
 
 
-def forecast_accuracy(ledger: Ledger) -> Numbers:
+def forecast_accuracy(ledger: Ledger) -> Floats:
     """How near forecasts came."""
-    accuracy: Numbers = np.maximum(1 - np.abs(forecast_ratio(ledger) - 1), 0.0)
+    accuracy: Floats = np.maximum(1 - np.abs(forecast_ratio(ledger) - 1), 0.0)
     return accuracy
 
 
-def _costs(ledger: Ledger) -> Numbers:
+def _costs(ledger: Ledger) -> Floats:
     return ledger.books.costs(ACQUIRING_TEAMS)[None, :]
 
 
-def _new(ledger: Ledger) -> Numbers:
+def _new(ledger: Ledger) -> Floats:
     return ledger.books.sums(ledger.books.new_customers)[:1]
 
 
-def _yearly_cost(ledger: Ledger) -> Numbers:
+def _yearly_cost(ledger: Ledger) -> Floats:
     return quotient(yearly(_costs(ledger)), yearly(_new(ledger)))
 
 

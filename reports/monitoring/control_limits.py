@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.monitoring.daily_volumes import Daily, Numbers
+from data.arrays import Floats
+from reports.monitoring.daily_volumes import Daily
 
 LIMIT = 4.5
 """Deviations beyond which a flow has left its band."""
@@ -48,11 +49,11 @@ class Band:
     """Windows (rows) by days (columns): what came, what was expected, and the limits; NaN where nothing can be said."""
 
     daily: Daily
-    came: Numbers
-    expected: Numbers
-    low: Numbers
-    high: Numbers
-    deviations: Numbers
+    came: Floats
+    expected: Floats
+    low: Floats
+    high: Floats
+    deviations: Floats
 
     @property
     def outside(self) -> npt.NDArray[np.bool_]:
@@ -96,8 +97,8 @@ def band(daily: Daily, nights: int = NIGHTS) -> Band:
 
 
 def _window(
-    daily: Daily, days: int, came_by: Numbers, of_by: Numbers, weights: Numbers, nights: int
-) -> tuple[Numbers, Numbers, Numbers, Numbers, Numbers]:
+    daily: Daily, days: int, came_by: Floats, of_by: Floats, weights: Floats, nights: int
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """What came within windows of so many days, what was expected, the limits, and the deviations."""
     place = np.arange(len(weights))
     first = place - days + 1
@@ -120,7 +121,7 @@ def _window(
     return came, expected, *_limits(daily, expected, LIMIT * usual), off / usual
 
 
-def _season(days: int, came_by: Numbers, of_by: Numbers, weights: Numbers) -> Numbers:
+def _season(days: int, came_by: Floats, of_by: Floats, weights: Floats) -> Floats:
     """By how much the season raised a window over the eight weeks before it, a year and two years ago.
 
     The window is widened to a month, since one day of one year tells nothing; and ``SEASON_PRIOR`` draws it to 1.
@@ -137,18 +138,18 @@ def _season(days: int, came_by: Numbers, of_by: Numbers, weights: Numbers) -> Nu
         of = (weights * _between(of_by, first - wide, end + wide)).sum(axis=1)
         came += np.where(known, _between(came_by, first - wide, end + wide).sum(axis=1), 0)
         even += np.where(known, before / np.maximum(before_of, 1e-12) * of, 0)
-    season: Numbers = came / even
+    season: Floats = came / even
     return season
 
 
-def _transformed(daily: Daily, values: Numbers, expected: Numbers) -> Numbers:
+def _transformed(daily: Daily, values: Floats, expected: Floats) -> Floats:
     """Sums on a scale on which they scatter alike: roots for counts, for others over the root of what was expected."""
     if daily.flow.kind == "mean":
         return np.asarray(values / np.sqrt(np.maximum(expected, 1e-12)))
     return np.asarray(2 * np.sqrt(values + 0.375))
 
 
-def _limits(daily: Daily, expected: Numbers, reach: Numbers) -> tuple[Numbers, Numbers]:
+def _limits(daily: Daily, expected: Floats, reach: Floats) -> tuple[Floats, Floats]:
     if daily.flow.kind == "mean":
         half = reach * np.sqrt(np.maximum(expected, 0))
         return expected - half, expected + half
@@ -157,23 +158,23 @@ def _limits(daily: Daily, expected: Numbers, reach: Numbers) -> tuple[Numbers, N
     return np.where(np.isnan(reach), np.nan, np.maximum(low, 0.0)), high
 
 
-def _usual(off: Numbers, floor: float, nights: int) -> Numbers:
+def _usual(off: Floats, floor: float, nights: int) -> Floats:
     """How large differences usually were, of a standard bell curve 1; NaN where too few are known or nobody asks."""
     asked = min(len(off), YEAR_DAYS + GAP_DAYS + nights)
     past = pd.Series(np.abs(off[len(off) - asked :])).rolling(YEAR_DAYS, min_periods=FEWEST_DAYS)
     middle, tail = (past.quantile(share).shift(GAP_DAYS).to_numpy() for share in (0.5, 0.98))
-    usual: Numbers = np.full(len(off), np.nan)
+    usual: Floats = np.full(len(off), np.nan)
     usual[len(off) - asked :] = np.maximum(np.maximum(middle / 0.6745, tail / 2.3263), floor)
     usual[: max(0, len(off) - nights)] = np.nan
     return np.where(usual > 0, usual, np.nan)
 
 
-def _sums(values: Numbers) -> Numbers:
+def _sums(values: Floats) -> Floats:
     """Running sums that begin with zero."""
     return np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
 
 
-def _between(sums: Numbers, first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Numbers:
+def _between(sums: Floats, first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Floats:
     """Sums of the places from ``first`` until before ``end``, as far as they exist."""
     most = len(sums) - 1
     return np.asarray(sums[np.clip(end, 0, most)] - sums[np.clip(first, 0, most)])

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from features.company import Company
 from features.contacts.timezones import COUNTRY_ZONES
 from features.local_time import Clock
@@ -30,8 +31,6 @@ MOST_USE = 3.0
 """More than so many times the usual counts as so many."""
 OWN_SCATTER = 0.06
 """Variance of an account's use about its own usual, beside that of small numbers: what its share weighs follows."""
-
-Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ class Daily:
 
     flow: Flow
     days: pd.DatetimeIndex
-    came: Numbers
-    of: Numbers
+    came: Floats
+    of: Floats
     quiet: npt.NDArray[np.bool_]
     waits: int
     """Nights after a day until it can be judged; none where its facts are known when it is over."""

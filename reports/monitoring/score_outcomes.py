@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.outputs.conform import conform
 from data.outputs.report_tables import RELIABILITY, SCOREBOARD
 from features.company import Company
@@ -29,8 +30,6 @@ FEWEST = 30
 """Fewer matched scores of one month and version say nothing."""
 LEAST_CHANCE = 1e-6
 """Chances are kept from 0 and 1 by so much where their logarithm is taken."""
-
-Numbers = npt.NDArray[np.float64]
 
 
 def match(company: Company, said: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +110,7 @@ def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
     return figures | {name: max(figures[name], 0.0) for name in ("calibration_error_low", "lift_low")}
 
 
-def _add(figures: dict[str, float], name: str, drawn: Numbers, accounts: int, *, share: bool) -> None:
+def _add(figures: dict[str, float], name: str, drawn: Floats, accounts: int, *, share: bool) -> None:
     """Add the limits of a figure."""
     figures[f"{name}_low"], figures[f"{name}_high"] = _around(figures[name], drawn, accounts, share=share)
 
@@ -133,7 +132,7 @@ def _tenths(part: pd.DataFrame, kind: str, seed: int) -> pd.DataFrame:
 class Draws:
     """Accounts drawn with replacement: how often each is in each draw, and the account of each row."""
 
-    times: Numbers
+    times: Floats
     """Draw × account."""
     account: npt.NDArray[np.int64]
 
@@ -150,14 +149,14 @@ class Draws:
         """How many accounts there are."""
         return int(self.times.shape[1])
 
-    def sums(self, values: npt.NDArray[Any]) -> Numbers:
+    def sums(self, values: npt.NDArray[Any]) -> Floats:
         """Draw × column: sums of the rows' values over the accounts drawn."""
         columns = values.reshape(len(values), -1)
         by_account = np.zeros((self.accounts, columns.shape[1]))
         np.add.at(by_account, self.account, columns)
         return np.asarray(self.times @ by_account)
 
-    def mean(self, values: npt.NDArray[Any], of: npt.NDArray[Any] | None = None) -> Numbers:
+    def mean(self, values: npt.NDArray[Any], of: npt.NDArray[Any] | None = None) -> Floats:
         """The mean of the rows' values in each draw, over the rows that ``of`` marks; 0 where a draw has none."""
         rows = np.ones(len(values)) if of is None else of
         return np.asarray(self.sums(values)[:, 0] / np.maximum(self.sums(rows)[:, 0], 1))
@@ -168,7 +167,7 @@ def _tenth(rows: int) -> npt.NDArray[np.int64]:
     return np.arange(rows) * TENTHS // rows + 1
 
 
-def _around(figure: float, drawn: Numbers, accounts: int, *, share: bool) -> tuple[float, float]:
+def _around(figure: float, drawn: Floats, accounts: int, *, share: bool) -> tuple[float, float]:
     """The limits of a figure, from how its draws scatter.
 
     Those of a share are Wilson's (1927), for as many independent rows as scatter so: where it always happened, or never
@@ -183,7 +182,7 @@ def _around(figure: float, drawn: Numbers, accounts: int, *, share: bool) -> tup
     return middle - half, middle + half
 
 
-def _auc(said: Numbers, came: Numbers) -> float:
+def _auc(said: Floats, came: Floats) -> float:
     """The chance that one to whom it happened was said to be likelier than one to whom it did not."""
     yes = came > 0.5
     if yes.all() or not yes.any():

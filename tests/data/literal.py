@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, TABLES
 from data.lake import Lake, Step
 from data.validation.validate import validate
 
-MOMENT = Moment(date(2024, 7, 1), date(2024, 7, 3), "UTC")
+MOMENT = RunDates(date(2024, 7, 1), date(2024, 7, 3), "UTC")
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 ABOUT = {

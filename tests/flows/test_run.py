@@ -16,7 +16,7 @@ OTHER: dict[str, object] = {
     "retrain_days": 1,
     "stale_days": 2,
     "churn_event": "shrinks",
-    "silence_days": 50,
+    "inactivity_days": 50,
     "largest_discount": 0.1,
     "seed": 8,
     "schedule_at": time(4),

@@ -13,14 +13,14 @@ from models.churn import Churn
 from models.customer_value.lifetime_value import lifetime_scores
 from models.evaluation.cross_validation import Study, judged_fold
 from models.evaluation.time_splits import rolling
-from models.expected_revenue import Value
+from models.expected_revenue import ExpectedRevenue
 from models.model import Abstention, Challenger, Champion, Model
-from models.repeat_order import Repeat
+from models.repeat_order import RepeatOrder
 from models.upsell import Upsell
 from models.win import Win
 from tests.models.small_company import AS_OF, company_of, living_company
 
-CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), Repeat(), Value(), Win())
+CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), RepeatOrder(), ExpectedRevenue(), Win())
 ACCOUNTS = 250
 COLUMNS = {"value", "low", "high", "reasons", "horizon_days", "abstained"}
 
@@ -29,7 +29,7 @@ def champion_of(challenger: Challenger) -> Champion:
     return Champion(
         challenger.model,
         "1",
-        challenger.judgement.ships,
+        challenger.evaluation.ships,
         challenger.estimator,
         json.loads(json.dumps(challenger.state, allow_nan=False)),
         challenger.features_hash,
@@ -54,7 +54,7 @@ def no_facts() -> Company:
 
 @pytest.fixture(scope="module")
 def challengers(company: Company) -> dict[str, Challenger]:
-    learnt = {model.name: model.learn(company) for model in CUSTOMER_MODELS}
+    learnt = {model.name: model.train(company) for model in CUSTOMER_MODELS}
     return {name: each for name, each in learnt.items() if isinstance(each, Challenger)}
 
 
@@ -80,13 +80,13 @@ def a_month_back(company: Company) -> tuple[Company, Company]:
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
 def test_planted_skill_beats_the_plain_baseline(model: Model, challengers: dict[str, Challenger]) -> None:
-    judgement = challengers[model.name].judgement
+    judgement = challengers[model.name].evaluation
     assert judgement.ships == "model"
     assert judgement.value < judgement.baseline_value
 
 
 def test_churn_ranks_those_who_leave_first(challengers: dict[str, Challenger]) -> None:
-    metrics = challengers["churn"].judgement.metrics
+    metrics = challengers["churn"].evaluation.metrics
     assert metrics["auc"] > 0.75
     assert metrics["auc"] > metrics["baseline auc"]
 
@@ -128,7 +128,7 @@ def test_who_has_left_already_gets_no_chance_to_leave(company: Company, frames: 
 
 
 def test_revenue_comes_in_bounds_about_as_often_as_said(challengers: dict[str, Challenger]) -> None:
-    metrics = challengers["expected_revenue"].judgement.metrics
+    metrics = challengers["expected_revenue"].evaluation.metrics
     assert 0.65 < metrics["coverage of 80"] < 0.95
     assert 0.7 < metrics["total expected over came"] < 1.3
 
@@ -168,9 +168,9 @@ def sleepers() -> Company:
 
 
 def test_what_sleepers_will_bring_is_right_in_all_and_no_floor(sleepers: Company) -> None:
-    learnt = Value().learn(sleepers)
+    learnt = ExpectedRevenue().train(sleepers)
     assert isinstance(learnt, Challenger)
-    scored = Value().score(sleepers, replace(champion_of(learnt), ships="model"))
+    scored = ExpectedRevenue().score(sleepers, replace(champion_of(learnt), ships="model"))
     assert not isinstance(scored, Abstention)
     expected = scored["expected_revenue"].set_index("account_id")["value"]
     orders = sleepers.tables["orders"].select("account_id", "ordered_at").execute()
@@ -210,9 +210,9 @@ def test_only_open_deals_are_scored(company: Company, frames: dict[str, pd.DataF
 
 def test_deals_drawn_by_lot_leave_nothing_to_learn_and_the_base_rate_ships() -> None:
     company = living_company(ACCOUNTS, skill=0.0)
-    challenger = Win().learn(company)
+    challenger = Win().train(company)
     assert isinstance(challenger, Challenger)
-    assert challenger.judgement.ships == "baseline"
+    assert challenger.evaluation.ships == "baseline"
     frame = Win().score(company, champion_of(challenger))
     assert not isinstance(frame, Abstention)
     assert frame["win"]["value"].between(0.35, 0.65).all()
@@ -220,14 +220,14 @@ def test_deals_drawn_by_lot_leave_nothing_to_learn_and_the_base_rate_ships() -> 
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS[:-1], ids=lambda model: model.name)  # their 60 deals do teach
 def test_ten_customers_teach_nothing_and_it_is_said(model: Model, ten_customers: Company) -> None:
-    outcome = model.learn(ten_customers)
+    outcome = model.train(ten_customers)
     assert isinstance(outcome, Abstention)
-    assert outcome.why.startswith("needs")
+    assert outcome.reason.startswith("needs")
 
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
 def test_a_company_without_facts_teaches_nothing_and_it_is_said(model: Model, no_facts: Company) -> None:
-    outcome = model.learn(no_facts)
+    outcome = model.train(no_facts)
     assert isinstance(outcome, Abstention)
     assert outcome.model == model.name
 
@@ -245,7 +245,7 @@ def test_what_comes_to_light_later_changes_no_score(
 
 
 def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company) -> None:
-    study = Value().study(company)
+    study = ExpectedRevenue().study(company)
     assert isinstance(study, Study)
     learn, day = rolling(study.dates, study.horizon_days, 1)[0]
     fold, _ = judged_fold(study, learn, day, {})
@@ -253,7 +253,7 @@ def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company)
     assert fold.metrics["mean absolute error"] > 0
     few, _ = judged_fold(study, learn, day, {"trees": 1, "learning_rate": 0.01})
     assert few.metrics["Tweedie deviance"] != fold.metrics["Tweedie deviance"]
-    tuned = Value().with_params({"trees": 40}).learn(company)
+    tuned = ExpectedRevenue().with_params({"trees": 40}).train(company)
     assert isinstance(tuned, Challenger)
-    assert tuned.tuned == {"trees": 40}
+    assert tuned.tuned_params == {"trees": 40}
     assert tuned.estimator.num_trees() == 40

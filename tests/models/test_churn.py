@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from features.company import Company, Leaving
+from features.company import ChurnDefinition, Company
 from features.labels.churn import as_today, churned
 from features.spine import account_spine
 from models.churn import account_lives
@@ -36,11 +36,11 @@ def company() -> Company:
 
 
 def test_leaving_means_at_all_dates_what_it_does_tonight(company: Company) -> None:
-    assert as_today(company).leaving.silence_days == 170
-    of_its_own = replace(company, leaving=Leaving("shrinks", 50))
-    assert as_today(of_its_own).leaving == of_its_own.leaving
+    assert as_today(company).churn_definition.inactivity_days == 170
+    of_its_own = replace(company, churn_definition=ChurnDefinition("shrinks", 50))
+    assert as_today(of_its_own).churn_definition == of_its_own.churn_definition
     nothing = build_company(AS_OF, accounts=[{"account_id": "a"}])
-    assert as_today(nothing).leaving.silence_days == 90
+    assert as_today(nothing).churn_definition.inactivity_days == 90
 
 
 def test_a_silence_is_learnt_from_until_it_is_as_long_as_counts_tonight(company: Company) -> None:

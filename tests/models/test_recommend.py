@@ -64,7 +64,7 @@ def champion_of(challenger: Challenger, ships: str | None = None) -> Champion:
     return Champion(
         challenger.model,
         "1",
-        ships or challenger.judgement.ships,  # type: ignore[arg-type]
+        ships or challenger.evaluation.ships,  # type: ignore[arg-type]
         challenger.estimator,
         json.loads(json.dumps(challenger.state, allow_nan=False)),
         challenger.features_hash,
@@ -79,7 +79,7 @@ def shop() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(shop: Company) -> Challenger:
-    learnt = Recommend().learn(shop)
+    learnt = Recommend().train(shop)
     assert isinstance(learnt, Challenger)
     return learnt
 
@@ -97,7 +97,7 @@ def offers(recommended: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_planted_affinities_beat_the_favourites_of_the_segment(challenger: Challenger) -> None:
-    judged = challenger.judgement
+    judged = challenger.evaluation
     assert judged.metrics["log loss"] < 0.7 * judged.metrics["baseline log loss"]
     assert judged.ships == "model"
     assert judged.value > judged.baseline_value + 0.1
@@ -214,9 +214,9 @@ def test_a_young_company_abstains_and_says_what_it_lacks() -> None:
     rows = pd.DataFrame({"account_id": ["A"], "product_id": ["pen"], "ordered_at": [pd.Timestamp("2024-12-01")]})
     orders = rows.assign(order_id="1", line_id="1", amount=1.0, status="placed")
     young = company_of({"accounts": rows[["account_id"]], "products": PRODUCTS, "orders": orders}, AS_OF)
-    learnt = Recommend().learn(young)
+    learnt = Recommend().train(young)
     assert isinstance(learnt, Abstention)
-    assert "history is too short" in learnt.why
+    assert "history is too short" in learnt.reason
 
 
 def test_candidates_of_a_past_date_know_nothing_of_what_came_later(shop: Company) -> None:
@@ -350,7 +350,7 @@ def test_an_extra_that_few_of_the_seats_take_sells_for_few_and_what_is_bought_on
 
 def test_a_training_keeps_its_folds_with_bounds(challenger: Challenger) -> None:
     last = challenger.folds[-1]
-    assert last.losses == challenger.judgement.losses
+    assert last.losses == challenger.evaluation.losses
     for fold in challenger.folds:
         assert fold.metrics["NDCG@5 low"] <= fold.metrics["NDCG@5"] <= fold.metrics["NDCG@5 high"]
-    assert [fold.judged for fold in challenger.folds] == sorted(fold.judged for fold in challenger.folds)
+    assert [fold.test_dates for fold in challenger.folds] == sorted(fold.test_dates for fold in challenger.folds)

@@ -16,7 +16,7 @@ from models.forecasting.nested_evaluation import learnt_from
 from models.model import Abstention, Challenger, Champion
 from models.revenue.assembly import Number, put_together
 from models.revenue.top_down import MAIN, trees_of
-from models.revenue_forecast import Revenue
+from models.revenue_forecast import RevenueForecastModel
 from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 15)
@@ -59,7 +59,7 @@ def champion_of(challenger: Challenger, **other: object) -> Champion:
     champion = Champion(
         challenger.model,
         "3",
-        challenger.judgement.ships,
+        challenger.evaluation.ships,
         challenger.estimator,
         json.loads(json.dumps(challenger.state, allow_nan=False)),
         challenger.features_hash,
@@ -75,13 +75,13 @@ def grown() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(grown: Company) -> Challenger:
-    learnt = Revenue().learn(grown)
+    learnt = RevenueForecastModel().train(grown)
     assert isinstance(learnt, Challenger)
     return learnt
 
 
 def number_of(known: Company, champion: Champion) -> Number:
-    scored = Revenue().score(known, champion)
+    scored = RevenueForecastModel().score(known, champion)
     assert isinstance(scored, dict)
     return put_together(known, scored)
 
@@ -92,7 +92,7 @@ def forecast(grown: Company, challenger: Challenger) -> pd.DataFrame:
 
 
 def test_a_company_that_grows_is_forecast_better_than_by_repeating_the_year_before(challenger: Challenger) -> None:
-    judged = challenger.judgement
+    judged = challenger.evaluation
     assert judged.ships == "model"
     assert judged.value < 0.8 * judged.baseline_value
     assert len(judged.losses) == len(judged.baseline_losses)
@@ -201,7 +201,7 @@ def test_what_subscriptions_bring_is_a_part_of_the_point(forecast: pd.DataFrame)
 
 
 def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company, challenger: Challenger) -> None:
-    plain = Revenue().score(grown, champion_of(challenger, ships="baseline"))
+    plain = RevenueForecastModel().score(grown, champion_of(challenger, ships="baseline"))
     assert isinstance(plain, dict)
     rows = plain["revenue_outlook"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
     assert set(rows["maker"]) == {"seasonal naive"}
@@ -212,16 +212,16 @@ def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company
 
 def test_the_champion_is_judged_only_on_what_it_had_not_learnt(grown: Company, challenger: Challenger) -> None:
     fresh, old = champion_of(challenger), champion_of(challenger, trained_as_of=date(2024, 10, 15))
-    judged = Revenue().judge(old, grown)
+    judged = RevenueForecastModel().evaluate(old, grown)
     assert not isinstance(judged, Abstention)
-    assert len(judged.losses) == len(challenger.judgement.losses)
+    assert len(judged.losses) == len(challenger.evaluation.losses)
     assert 0.1 < np.isnan(judged.losses).mean() < 0.9
-    seen = Revenue().judge(fresh, grown)
+    seen = RevenueForecastModel().evaluate(fresh, grown)
     assert not isinstance(seen, Abstention)
     assert np.isnan(seen.losses).all()
-    plain = Revenue().judge(champion_of(challenger, ships="baseline"), grown)
+    plain = RevenueForecastModel().evaluate(champion_of(challenger, ships="baseline"), grown)
     assert not isinstance(plain, Abstention)
-    assert plain.losses == challenger.judgement.baseline_losses
+    assert plain.losses == challenger.evaluation.baseline_losses
 
 
 def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_was_trained(
@@ -242,21 +242,21 @@ def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_wa
         [True, False, False, False, False, False, False]
     ]
     month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
-    judged = Revenue().judge(month_old, grown)
+    judged = RevenueForecastModel().evaluate(month_old, grown)
     assert not isinstance(judged, Abstention)
     assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
     assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
 
 
 def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:
-    young = Revenue().learn(company(months=13))
+    young = RevenueForecastModel().train(company(months=13))
     assert isinstance(young, Abstention)
-    assert young.why == "the revenue history holds 13 complete months; 18 are needed to forecast and be judged"
+    assert young.reason == "the revenue history holds 13 complete months; 18 are needed to forecast and be judged"
 
 
 def test_there_is_a_picture_of_the_forecast_and_of_the_errors(grown: Company, challenger: Challenger) -> None:
-    assert set(challenger.pictures) == {"revenue", "errors"}
-    drawn = Revenue().picture(grown, champion_of(challenger))
+    assert set(challenger.figures) == {"revenue", "errors"}
+    drawn = RevenueForecastModel().picture(grown, champion_of(challenger))
     assert not isinstance(drawn, Abstention)
-    for fan in (challenger.pictures["revenue"], drawn):
+    for fan in (challenger.figures["revenue"], drawn):
         assert len(fan.axes[0].collections) == 3

@@ -48,7 +48,7 @@ def champion_of(challenger: Challenger) -> Champion:
     return Champion(
         challenger.model,
         "1",
-        challenger.judgement.ships,
+        challenger.evaluation.ships,
         challenger.estimator,
         json.loads(json.dumps(challenger.state, allow_nan=False)),
         challenger.features_hash,
@@ -63,7 +63,7 @@ def rhythmic() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(rhythmic: Company) -> Challenger:
-    learnt = SendTime().learn(rhythmic)
+    learnt = SendTime().train(rhythmic)
     assert isinstance(learnt, Challenger)
     return learnt
 
@@ -81,12 +81,12 @@ def first_hours(times: pd.DataFrame) -> pd.Series:
 
 
 def test_hours_that_matter_beat_a_flat_chance_out_of_time(challenger: Challenger) -> None:
-    assert challenger.judgement.ships == "model"
-    assert challenger.judgement.value < challenger.judgement.baseline_value
+    assert challenger.evaluation.ships == "model"
+    assert challenger.evaluation.value < challenger.evaluation.baseline_value
     assert challenger.params["personal"] == "yes"
     assert (
-        challenger.judgement.metrics["log loss of own hours"]
-        < challenger.judgement.metrics["log loss of the crowd's hours"]
+        challenger.evaluation.metrics["log loss of own hours"]
+        < challenger.evaluation.metrics["log loss of the crowd's hours"]
     )
 
 
@@ -111,9 +111,9 @@ def test_the_next_send_is_the_best_window_s_next_instant(times: pd.DataFrame) ->
 
 def test_where_hours_do_not_matter_no_window_is_claimed() -> None:
     even = company(effect=False)
-    learnt = SendTime().learn(even)
+    learnt = SendTime().train(even)
     assert isinstance(learnt, Challenger)
-    assert learnt.judgement.ships == "baseline"
+    assert learnt.evaluation.ships == "baseline"
     scored = SendTime().score(even, champion_of(learnt))
     assert isinstance(scored, dict)
     assert set(scored["send_times"]["abstained"]) == {NO_EFFECT}
@@ -129,16 +129,16 @@ def test_machine_opens_change_nothing(times: pd.DataFrame, challenger: Challenge
 
 def test_a_champion_is_judged_only_on_days_after_it_was_trained(rhythmic: Company, challenger: Challenger) -> None:
     old = replace(champion_of(challenger), trained_as_of=date(2024, 12, 10))
-    judged = SendTime().judge(old, rhythmic)
+    judged = SendTime().evaluate(old, rhythmic)
     assert not isinstance(judged, Abstention)
-    assert len(judged.losses) == len(challenger.judgement.losses)
+    assert len(judged.losses) == len(challenger.evaluation.losses)
     assert 0 < np.isnan(judged.losses).sum() < len(judged.losses)
 
 
 def test_few_mails_are_told_apart_by_nobody() -> None:
-    thin = SendTime().learn(company(effect=True, people=20, mails=10))
+    thin = SendTime().train(company(effect=True, people=20, mails=10))
     assert isinstance(thin, Abstention)
-    assert thin.why.startswith("200 mails of which")
+    assert thin.reason.startswith("200 mails of which")
 
 
 def test_three_windows_lie_apart() -> None:
@@ -181,16 +181,16 @@ def test_a_person_without_answers_yet_is_pulled_to_the_crowd(challenger: Challen
 def test_months_are_judged_by_months_before_them_and_a_tuning_is_learnt_with(rhythmic: Company) -> None:
     study = SendTime().study(rhythmic)
     assert isinstance(study, Study)
-    made = studied(study, SendTime().learn(rhythmic), seed=1)
+    made = studied(study, SendTime().train(rhythmic), seed=1)
     assert len(made.folds) > 1
     for fold in made.folds:
         told = fold.metrics
         assert told["log loss low"] < told["log loss"] < told["log loss high"]
-        before = study.rows[study.rows["as_of"] < fold.judged[0]]
+        before = study.rows[study.rows["as_of"] < fold.test_dates[0]]
         assert fold.rows == len(before), "all earlier months, the one just over too"
         answered_by = before["sent_at"].max() + timedelta(hours=72)
-        assert answered_by < pd.Timestamp(fold.judged[0]), "and nothing that was answered within the judged one"
-    tuned = SendTime().with_params({"reach": 3.0, "prior": 4.0}).learn(rhythmic)
+        assert answered_by < pd.Timestamp(fold.test_dates[0]), "and nothing that was answered within the judged one"
+    tuned = SendTime().with_params({"reach": 3.0, "prior": 4.0}).train(rhythmic)
     assert isinstance(tuned, Challenger)
-    assert tuned.tuned == {"reach": 3.0, "prior": 4.0}
+    assert tuned.tuned_params == {"reach": 3.0, "prior": 4.0}
     assert (tuned.params["reach"], tuned.params["prior"]) == (3.0, 4.0)

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from models.subscription_events import Contract, Kind, by_period, due_periods
+from models.subscription_events import Kind, SubscriptionEvents, by_period, due_periods
 from tests.features.company_builder import build_company
 
 CURVE = np.array([[0.01, 0.02, 0.30, 0.31, 0.32, 0.33]])
@@ -38,6 +38,6 @@ def test_the_event_comes_to_those_that_leave_or_grow_and_not_to_those_that_are_r
             held.append({**own, "subscription_id": f"{name} on", "mrr": mrr, "started_at": "2024-03-10"})
     names = ("left", "renewed", "grown")
     company = build_company(date(2024, 9, 1), accounts=[{"account_id": name} for name in names], subscriptions=held)
-    lives = Contract(kind)._lives(company)
+    lives = SubscriptionEvents(kind)._lives(company)
     assert set(lives.loc[lives["event"], "subscription_id"]) == comes_to
     assert set(lives["subscription_id"]) >= set(names)

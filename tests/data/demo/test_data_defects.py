@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import TABLES
 from data.demo import write_demo
 from data.identity.resolve import resolve
@@ -38,7 +38,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("demo")
     write_demo(root, until=datetime(2024, 7, 1, 9), size=0.15, years=2)
     mapping, lake = load_mapping("demo"), Lake(root / "lake")
-    moment = Moment(date(2024, 7, 1), date(2024, 7, 1), mapping.timezone)
+    moment = RunDates(date(2024, 7, 1), date(2024, 7, 1), mapping.timezone)
     with lake.writing("night", "read") as draft:
         read(open_source(str(root / "crm")), mapping, moment, draft)
     with lake.writing("night", "validate") as draft:
@@ -101,7 +101,9 @@ def test_no_reference_of_the_golden_tables_dangles_and_no_row_is_lost(night: dic
 
 
 def test_what_was_won_and_never_invoiced_is_found_and_nothing_else(night: dict[str, Path]) -> None:
-    company = Company.of(Step("night", "resolve", night["resolve"]), date(2024, 7, 1), "Europe/Istanbul", "EUR", 7)
+    company = Company.from_golden(
+        Step("night", "resolve", night["resolve"]), date(2024, 7, 1), "Europe/Istanbul", "EUR", 7
+    )
     leaks = find_leaks(company)
     found = leaks[leaks["detector"] == "won_not_invoiced"]
     broken = [key for _, key in planted(night, {"ended before it started"})]  # kept out, and its invoices with it

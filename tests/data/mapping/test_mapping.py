@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import TABLES
 from data.errors import MappingError
 from data.lake import Lake
@@ -32,7 +32,7 @@ def complaint(tmp_path: Path, **sql: str) -> MappingError:
     mapping = write(tmp_path / "mine", mapping__toml=TOML, **sql)
     lake = Lake(tmp_path / "lake")
     with pytest.raises(MappingError) as caught, lake.writing("night", "read") as draft:
-        read(open_source(source), load_mapping(mapping), Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
+        read(open_source(source), load_mapping(mapping), RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
     assert caught.value.remedy
     return caught.value
 

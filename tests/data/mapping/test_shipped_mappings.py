@@ -13,7 +13,7 @@ import pandas as pd
 import psycopg
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, TABLES
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
@@ -35,7 +35,7 @@ def reading(tmp_path: Path) -> Reading:
         lake = Lake(tmp_path / "lake")
         shipped = load_mapping(mapping)
         with lake.writing(name, "read") as draft:
-            read(open_source(source), shipped, Moment(as_of, LONG_AFTER, shipped.timezone), draft)
+            read(open_source(source), shipped, RunDates(as_of, LONG_AFTER, shipped.timezone), draft)
         return lake.step(name, "read")
 
     return run

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
@@ -36,7 +36,7 @@ def night(tmp_path: Path) -> Night:
             (mapping / f"{name}.sql").write_text(f"SELECT {lines[0]} FROM {name}")
         if repairs:
             (mapping / "repairs.csv").write_text("table,column,from,to,why\n" + repairs, encoding="utf-8")
-        moment = Moment(date.fromisoformat(as_of), date.fromisoformat(today or as_of), timezone)
+        moment = RunDates(date.fromisoformat(as_of), date.fromisoformat(today or as_of), timezone)
         lake = Lake(tmp_path / "lake")
         with lake.writing("night", "read") as draft:
             read(open_source(crm), load_mapping(mapping), moment, draft)
@@ -244,7 +244,7 @@ def test_ids_that_passed_through_a_float_column_are_whole_again(tmp_path: Path) 
     (mapping / "mapping.toml").write_text('[company]\ntimezone = "UTC"\ncurrency = "EUR"\n')
     (mapping / "accounts.sql").write_text("SELECT account_id FROM accounts")
     with Lake(tmp_path / "lake").writing("night", "read") as draft:
-        read(open_source(crm), load_mapping(mapping), Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
+        read(open_source(crm), load_mapping(mapping), RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
     step = Lake(tmp_path / "lake").step("night", "read")
     assert sorted(column(step, "accounts", "account_id"), key=str) == ["17850", "2.5", None]
 
@@ -255,7 +255,7 @@ def test_reading_twice_gives_the_same_bytes(night: Night, tmp_path: Path) -> Non
     )
     again = Lake(tmp_path / "lake")
     with again.writing("second", "read") as draft:
-        moment = Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC")
+        moment = RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC")
         read(open_source(tmp_path / "crm"), load_mapping(tmp_path / "mine"), moment, draft)
     other = again.step("second", "read")
     assert all(step.path(name).read_bytes() == other.path(name).read_bytes() for name in step.tables)

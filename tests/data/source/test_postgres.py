@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.errors import MappingError, SourceError
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
@@ -21,7 +21,7 @@ def night(tmp_path: Path, url: str, sql: str) -> Step:
     (mapping / "accounts.sql").write_text(sql)
     lake = Lake(tmp_path / "lake")
     with lake.writing("night", "read") as draft:
-        read(open_source(url), load_mapping(mapping), Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
+        read(open_source(url), load_mapping(mapping), RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
     return lake.step("night", "read")
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.errors import SourceError
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
 from data.source.source import fingerprint, open_source, plain_name, plain_names, without_password
 
-MOMENT = Moment(date(2024, 4, 1), date(2024, 4, 1), "UTC")
+MOMENT = RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC")
 TOML = '[company]\ntimezone = "UTC"\ncurrency = "EUR"\n'
 
 

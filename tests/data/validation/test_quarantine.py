@@ -8,14 +8,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from data.calendar import Moment
+from data.calendar import RunDates
 from data.contract import CONTRACT, TABLES
 from data.lake import Draft, Step
 from data.validation.quarantine import quarantine
 from tests.data.literal import ACME, GOOD, MOMENT, ROSE, Rows, crm, order, reasons, rows, step
 
 
-def quarantined(root: Path, held: Rows, moment: Moment = MOMENT) -> Step:
+def quarantined(root: Path, held: Rows, moment: RunDates = MOMENT) -> Step:
     """The tables of a literal CRM after the quarantine, unjudged."""
     folder = root / "sorted"
     folder.mkdir()
@@ -221,7 +221,7 @@ def test_the_summary_counts_each_reason_and_shows_its_most_frequent_value(tmp_pa
 
 
 def test_today_is_not_the_future_where_the_company_is(tmp_path: Path) -> None:
-    istanbul = Moment(MOMENT.as_of, MOMENT.today, "Europe/Istanbul")  # tomorrow begins at 21:00 UTC
+    istanbul = RunDates(MOMENT.as_of, MOMENT.today, "Europe/Istanbul")  # tomorrow begins at 21:00 UTC
     late = [order("2", ordered_at="2024-07-03 20:59:59"), order("3", ordered_at="2024-07-03 21:00:00")]
     used = [{"account_id": "A", "product_id": "P", "day": day} for day in ("2024-07-03", "2024-07-04")]
     done = quarantined(tmp_path, crm(orders=late, usage=used), istanbul)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from features.company import LEAVINGS, Leaving
+from features.company import CHURN_EVENTS, ChurnDefinition
 from features.labels.churn import bought_new, churned, subscription_ends, successors
 from features.spine import account_spine
 
@@ -34,7 +34,7 @@ LEAVE = {
 }
 
 
-@pytest.mark.parametrize("event", LEAVINGS)
+@pytest.mark.parametrize("event", CHURN_EVENTS)
 def test_who_has_left_is_what_the_setting_says(build: Any, event: str) -> None:
     company = build(
         date(2024, 12, 1),
@@ -46,7 +46,7 @@ def test_who_has_left_is_what_the_setting_says(build: Any, event: str) -> None:
             for at, row in enumerate(rows)
         ],
     )
-    company = replace(company, leaving=Leaving(event))
+    company = replace(company, churn_definition=ChurnDefinition(event))
     spine = account_spine(company, [AS_OF])
     label = churned(company, spine, 90, company.as_of_at).execute()
     assert set(label.loc[label["churned"].astype(bool), "account_id"]) == LEAVE[event]

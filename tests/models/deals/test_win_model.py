@@ -54,7 +54,7 @@ def past(count: int, *, skill: float, seed: int = 5, months: int = 12) -> pd.Dat
 
 
 def learnt(rows: pd.DataFrame) -> Challenger:
-    challenger = deals.learn(rows, AS_OF, 7)
+    challenger = deals.train(rows, AS_OF, 7)
     assert isinstance(challenger, Challenger)
     return challenger
 
@@ -73,7 +73,7 @@ def few() -> pd.DataFrame:
 
 def test_twenty_won_and_twenty_lost_are_enough_and_the_bounds_are_wide(few: pd.DataFrame) -> None:
     challenger = learnt(few)
-    assert challenger.judgement.ships == "baseline"
+    assert challenger.evaluation.ships == "baseline"
     frame = scored(past(400, skill=1.2, seed=6), challenger)
     offers = past(400, skill=1.2, seed=6).query("as_of == as_of.max()")["stage"].to_numpy() == "offer"
     assert frame.loc[offers, "eventually"].mean() > frame.loc[~offers, "eventually"].mean() + 0.15
@@ -84,16 +84,16 @@ def test_twenty_won_and_twenty_lost_are_enough_and_the_bounds_are_wide(few: pd.D
 
 def test_fewer_abstain_and_say_what_is_missing(few: pd.DataFrame) -> None:
     some = few[few["opportunity_id"] < "D0020"]
-    told = deals.learn(some, AS_OF, 7)
+    told = deals.train(some, AS_OF, 7)
     assert isinstance(told, Abstention)
-    assert "needs 20 deals that were open at past dates and were won, and 20 that were lost; found" in told.why
-    assert isinstance(deals.learn(few.head(0), AS_OF, 7), Abstention)
+    assert "needs 20 deals that were open at past dates and were won, and 20 that were lost; found" in told.reason
+    assert isinstance(deals.train(few.head(0), AS_OF, 7), Abstention)
 
 
 def test_where_nothing_tells_who_wins_the_rate_is_said() -> None:
     rows = past(1_200, skill=0.0)
     challenger = learnt(rows)
-    assert challenger.judgement.ships == "baseline" or not challenger.state["tells"]
+    assert challenger.evaluation.ships == "baseline" or not challenger.state["tells"]
     frame = scored(rows, challenger)
     assert frame["eventually"].std() < 0.03
     ended = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
@@ -138,8 +138,8 @@ def test_folds_and_tuning_see_of_a_deal_what_its_window_holds_and_nothing_of_the
 def test_a_tuned_challenger_is_trained_with_what_was_found() -> None:
     rows = past(400, skill=1.2)
     usual = learnt(rows)
-    tuned = deals.learn(rows, AS_OF, 7, {"trees": 30})
+    tuned = deals.train(rows, AS_OF, 7, {"trees": 30})
     assert isinstance(tuned, Challenger)
     assert (usual.estimator.current_iteration(), tuned.estimator.current_iteration()) == (80, 30)
-    assert tuned.tuned == {"trees": 30}
+    assert tuned.tuned_params == {"trees": 30}
     assert tuned.params["trees"] == 30

@@ -6,19 +6,20 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from models.estimators.calibration import Numbers, auc
+from data.arrays import Floats
+from models.estimators.calibration import auc
 from models.evaluation.bootstrap import chance_evidence, contributions, importance, intervals, mean_interval, stability
 from models.plots.diagnostics import SHOWN, curve_picture, gain_picture, importance_picture, shares_picture
 
 
-def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Numbers, Numbers]:
+def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:
     """Chances, and what happened by them."""
     rng = np.random.default_rng(seed)
     said = expit(-1 + skill * rng.normal(size=rows))
     return said, (rng.random(rows) < said).astype(float)
 
 
-def booster(rows: pd.DataFrame, target: Numbers) -> lgb.Booster:
+def booster(rows: pd.DataFrame, target: Floats) -> lgb.Booster:
     params = {"objective": "regression", "verbosity": -1, "min_data_in_leaf": 5, "num_threads": 1}
     return lgb.train(params, lgb.Dataset(rows, target), num_boost_round=20)
 

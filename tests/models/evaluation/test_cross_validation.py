@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.estimators.calibration import Numbers
+from data.arrays import Floats
 from models.evaluation.cross_validation import Fitted, Range, Study, judged_fold, learning_curve
 from models.evaluation.time_splits import rolling
 from models.model import Abstention
@@ -41,7 +41,7 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
         if seen is not None:
             seen.extend(learnt["as_of"].unique())
 
-        def say(asked: pd.DataFrame) -> Numbers:
+        def say(asked: pd.DataFrame) -> Floats:
             if seen is not None:
                 seen.extend(asked["as_of"].unique())
             return np.full(len(asked), float(params.get("guess", 8.0)) + 1.0 / len(learnt))
@@ -74,7 +74,7 @@ def test_rolling_parts_learn_only_from_windows_that_had_closed() -> None:
 
 def test_a_fold_keeps_its_rows_and_a_loss_for_each() -> None:
     made, _ = judged_fold(study(cases=5), tuple(dates(12)[:2]), dates(12)[6], {"guess": 2.0})
-    assert (made.name, made.rows, made.judged) == (str(dates(12)[6]), 10, (dates(12)[6],))
+    assert (made.name, made.rows, made.test_dates) == (str(dates(12)[6]), 10, (dates(12)[6],))
     assert made.losses == pytest.approx(((2.1 - BEST) ** 2,) * 5)
     assert made.metrics == {"squared error": pytest.approx((2.1 - BEST) ** 2), "rows": 5.0}
 
@@ -121,7 +121,7 @@ def test_where_nothing_is_better_the_parameters_stay_as_they_are() -> None:
 def test_a_past_too_short_to_choose_by_is_not_tuned() -> None:
     found = tune(study(count=5), Budget(trials=1), seed=7)
     assert isinstance(found, Abstention)
-    assert "270 days" in found.why
+    assert "270 days" in found.reason
 
 
 def test_minutes_end_a_tuning() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.arrays import Floats
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.series_preparation import Numbers
 
 QUICK = ("drift", "seasonal growth", "theta")
 PLACES = pd.DataFrame(
@@ -19,13 +19,13 @@ PLACES = pd.DataFrame(
 )
 
 
-def series(name: str, values: Numbers, start: str = "2020-01-01", frequency: str = "MS") -> pd.DataFrame:
+def series(name: str, values: Floats, start: str = "2020-01-01", frequency: str = "MS") -> pd.DataFrame:
     return pd.DataFrame(
         {"unique_id": name, "ds": pd.date_range(start, periods=len(values), freq=frequency), "y": values}
     )
 
 
-def season(periods: int, level: float = 100.0) -> Numbers:
+def season(periods: int, level: float = 100.0) -> Floats:
     """A year's wave without noise: what the same month brought is what it brings."""
     return level * (1 + 0.4 * np.sin(2 * np.pi * np.arange(periods) / 12))
 

@@ -9,9 +9,9 @@ from models.forecasting.conformal import calibrate
 from models.forecasting.ensemble_weights import (
     Weights,
     combined,
+    fit_weights,
     foreseen_elsewhere,
     judged_apart,
-    learn,
     plain_wins,
     useful,
 )
@@ -32,9 +32,9 @@ def history(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", floor: 
 def test_a_member_that_always_hits_gets_nearly_all_the_weight_and_noise_leaves_weights_equal() -> None:
     rng = np.random.default_rng(0)
     came = rng.normal(0, 1, (40, 1, 12))
-    right = learn(np.stack([came + 1e-3 * rng.normal(0, 1, came.shape), came + 1.0, came + 2.0]), came, (12,))
+    right = fit_weights(np.stack([came + 1e-3 * rng.normal(0, 1, came.shape), came + 1.0, came + 2.0]), came, (12,))
     assert right.values[:, 0].min() > 0.9
-    alike = learn(came + rng.normal(0, 1, (3, 40, 1, 12)), came, (12,))
+    alike = fit_weights(came + rng.normal(0, 1, (3, 40, 1, 12)), came, (12,))
     np.testing.assert_allclose(alike.values, 1 / 3, atol=0.06)
     np.testing.assert_allclose(alike.values.sum(axis=1), 1.0)
 
@@ -43,7 +43,7 @@ def test_weights_follow_each_series_where_series_differ() -> None:
     rng = np.random.default_rng(1)
     came = rng.normal(0, 1, (60, 2, 12))
     off = np.where(np.arange(60)[:, None, None] < 30, 0.05, 3.0) * rng.choice([-1, 1], came.shape)
-    found = learn(np.stack([came + off, came + off[::-1]]), came, (24, 12))
+    found = fit_weights(np.stack([came + off, came + off[::-1]]), came, (24, 12))
     assert found.blend > 0
     assert (found.values[:30, 0] > 0.8).all()
     assert (found.values[30:, 1] > 0.8).all()
@@ -54,7 +54,7 @@ def test_from_one_origin_a_series_own_misses_count_for_nothing() -> None:
     rng = np.random.default_rng(6)
     came = rng.normal(0, 1, (80, 1, 12))
     luck = rng.choice([0.05, 1.0], (2, 80, 1, 1)) * rng.choice([-1, 1], (2, 80, 1, 1))
-    assert learn(came + luck, came, (12,)).blend == 0.0
+    assert fit_weights(came + luck, came, (12,)).blend == 0.0
 
 
 def test_what_a_rule_is_judged_by_was_not_learnt_from() -> None:
@@ -78,7 +78,7 @@ def test_weights_that_are_tried_are_of_the_kind_that_ships() -> None:
     came = rng.normal(0, 1, (40, 1, 12))
     far = np.where(np.arange(40)[:, None, None] % 10 < 1, 20.0, 0.5)
     said = np.stack([came + far, came + 1.2, came - 1.0])
-    found = learn(said, came, (12,))
+    found = fit_weights(said, came, (12,))
     ships = np.abs(found.combine(said) - came).mean()
     tried = np.abs(judged_apart(found, said, came, (12,)) - came).mean()
     assert tried == pytest.approx(ships, rel=0.2)
@@ -88,7 +88,7 @@ def test_weights_that_are_tried_are_of_the_kind_that_ships() -> None:
 def test_a_member_that_was_silent_in_the_backtest_gets_no_weight_beside_others() -> None:
     came = np.zeros((6, 1, 4))
     said = np.stack([came + 1.0, came - 1.0, np.full_like(came, np.nan)])
-    np.testing.assert_allclose(learn(said, came, (4,)).values, [[0.5, 0.5, 0.0]] * 6)
+    np.testing.assert_allclose(fit_weights(said, came, (4,)).values, [[0.5, 0.5, 0.0]] * 6)
 
 
 def test_the_weighted_median_is_the_middle_and_skips_who_says_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from models.model import Challenger, Champion
 from models.revenue.assembly import Number, put_together
-from models.revenue_forecast import Revenue
+from models.revenue_forecast import RevenueForecastModel
 from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 15)
@@ -65,11 +65,11 @@ def number() -> Number:
         ),
     }
     company = company_of(frames, AS_OF)
-    learnt = Revenue().learn(company)
+    learnt = RevenueForecastModel().train(company)
     assert isinstance(learnt, Challenger)
     state = json.loads(json.dumps(learnt.state, allow_nan=False))
     champion = Champion("revenue", "1", "model", learnt.estimator, state, learnt.features_hash, learnt.trained_as_of)
-    scored = Revenue().score(company, champion)
+    scored = RevenueForecastModel().score(company, champion)
     assert isinstance(scored, dict)
     return put_together(company, scored)
 

@@ -17,7 +17,7 @@ from models.estimators.calibration import UNCALIBRATED
 from models.evaluation.cross_validation import judged_fold, studied
 from models.evaluation.time_splits import closed_before
 from models.model import Abstention, Challenger, Champion
-from models.subscription_events import Contract
+from models.subscription_events import SubscriptionEvents
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import Bands
 from models.survival.censoring import closed, cut, split
@@ -40,7 +40,7 @@ QUESTION = hazard.Question(
 
 @pytest.fixture(scope="module")
 def learnt() -> Challenger:
-    made = hazard.learn(QUESTION, lives(300), AS_OF, seed=1)
+    made = hazard.train(QUESTION, lives(300), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     return made
 
@@ -56,7 +56,7 @@ def test_the_planted_curve_is_found_again_at_every_horizon(learnt: Challenger) -
         truth = 1 - (1 - later["chance"].to_numpy()) ** ahead
         assert np.mean(said[:, ahead - 1]) == pytest.approx(truth.mean(), rel=0.15)
         assert np.corrcoef(said[:, ahead - 1], truth)[0, 1] > 0.9
-    assert learnt.judgement.ships == "model"
+    assert learnt.evaluation.ships == "model"
 
 
 def test_the_chance_never_falls_with_time_and_bounds_hold_it(learnt: Challenger) -> None:
@@ -91,11 +91,11 @@ def test_what_happened_within_the_judged_window_is_not_learnt_before_it() -> Non
     judged = AS_OF - timedelta(days=90)
     recent = rows["as_of"] >= judged
     other = rows.assign(x=rows["x"].where(~recent, -rows["x"]))  # were later rows learnt from, trees would differ
-    first, second = (hazard.learn(QUESTION, each, AS_OF, seed=1) for each in (rows, other))
+    first, second = (hazard.train(QUESTION, each, AS_OF, seed=1) for each in (rows, other))
     assert isinstance(first, Challenger)
     assert isinstance(second, Challenger)
-    assert first.judgement.metrics["auc"] > 0.7
-    assert second.judgement.metrics["auc"] == pytest.approx(1 - first.judgement.metrics["auc"], abs=0.06)
+    assert first.evaluation.metrics["auc"] > 0.7
+    assert second.evaluation.metrics["auc"] == pytest.approx(1 - first.evaluation.metrics["auc"], abs=0.06)
 
 
 def test_dates_that_are_not_over_tell_no_rate() -> None:
@@ -106,9 +106,9 @@ def test_dates_that_are_not_over_tell_no_rate() -> None:
 
 
 def test_no_skill_ships_the_flat_hazard_and_says_so() -> None:
-    made = hazard.learn(QUESTION, lives(150, skill=0.0), AS_OF, seed=1)
+    made = hazard.train(QUESTION, lives(150, skill=0.0), AS_OF, seed=1)
     assert isinstance(made, Challenger)
-    assert made.judgement.ships == "baseline"
+    assert made.evaluation.ships == "baseline"
     rows = hazard.score(QUESTION, champion(made, "baseline"), lives(5, seed=8, dates=1), "EUR")
     assert rows["value"].nunique() == 1
     assert "left within 30 days; nothing known tells them apart better" in rows["reasons"][0]
@@ -116,10 +116,10 @@ def test_no_skill_ships_the_flat_hazard_and_says_so() -> None:
 
 @pytest.mark.parametrize("rows", [lives(2), lives(200, level=-12.0), lives(200, dates=2)], ids=["few", "rare", "short"])
 def test_too_little_abstains_and_says_what_is_needed(rows: pd.DataFrame) -> None:
-    made = hazard.learn(QUESTION, rows, AS_OF, seed=1)
+    made = hazard.train(QUESTION, rows, AS_OF, seed=1)
     assert isinstance(made, Abstention)
-    assert "needs 20 past cases that left" in made.why
-    assert "found" in made.why
+    assert "needs 20 past cases that left" in made.reason
+    assert "found" in made.reason
 
 
 def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
@@ -128,7 +128,7 @@ def test_features_of_another_day_are_refused(learnt: Challenger) -> None:
 
 
 def test_what_comes_in_one_season_is_expected_in_the_months_of_that_season() -> None:
-    made = hazard.learn(QUESTION, seasonal(26), AS_OF, seed=1)
+    made = hazard.train(QUESTION, seasonal(26), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     now = seasonal(1).assign(as_of=AS_OF)
     said = hazard.chances(QUESTION, champion(made), now).mean(axis=0)
@@ -137,7 +137,7 @@ def test_what_comes_in_one_season_is_expected_in_the_months_of_that_season() -> 
 
 
 def test_a_part_of_a_year_says_nothing_of_seasons() -> None:
-    made = hazard.learn(QUESTION, seasonal(11), AS_OF, seed=1)
+    made = hazard.train(QUESTION, seasonal(11), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     splits = dict(zip(made.estimator.feature_name(), made.estimator.feature_importance(), strict=True))
     assert splits["calendar"] == 0
@@ -146,9 +146,9 @@ def test_a_part_of_a_year_says_nothing_of_seasons() -> None:
 def test_one_kind_of_outcome_only_abstains_and_says_so() -> None:
     rows = lives(200)
     for event in (False, True):
-        made = hazard.learn(QUESTION, rows.assign(event=event), AS_OF, seed=1)
+        made = hazard.train(QUESTION, rows.assign(event=event), AS_OF, seed=1)
         assert isinstance(made, Abstention)
-        assert "needs 20 past cases that left, and 20 that did not" in made.why
+        assert "needs 20 past cases that left, and 20 that did not" in made.reason
 
 
 def test_empty_and_constant_columns_and_values_never_seen_change_nothing(learnt: Challenger) -> None:
@@ -162,10 +162,10 @@ def test_empty_and_constant_columns_and_values_never_seen_change_nothing(learnt:
     def widened(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
         return rows.assign(empty=np.nan, same=1.0, kind=pd.Series(kind, index=rows.index, dtype="str"))
 
-    made = hazard.learn(more, widened(lives(300), "usual"), AS_OF, seed=1)
+    made = hazard.train(more, widened(lives(300), "usual"), AS_OF, seed=1)
     assert isinstance(made, Challenger)
-    assert made.judgement.ships == "model"
-    assert made.judgement.metrics["auc"] == pytest.approx(learnt.judgement.metrics["auc"], abs=0.02)
+    assert made.evaluation.ships == "model"
+    assert made.evaluation.metrics["auc"] == pytest.approx(learnt.evaluation.metrics["auc"], abs=0.02)
     asked = lives(20, seed=9, dates=1)
     usual, unseen = (hazard.chances(more, champion(made), widened(asked, kind)) for kind in ("usual", "never seen"))
     assert np.isfinite(unseen).all()
@@ -178,9 +178,9 @@ def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
     asked = replace(
         QUESTION, due="x", features=(Feature("x", "term", "days until the term ends", "days"), QUESTION.features[1])
     )
-    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    made = hazard.train(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
     assert isinstance(made, Challenger)
-    assert made.judgement.ships == "model"
+    assert made.evaluation.ships == "model"
     later = due_lives(500, seed=8, dates=1)
     curve = hazard.chances(asked, champion(made), later)
     period = later["x"].to_numpy().astype(int) // 30
@@ -195,7 +195,7 @@ def test_what_comes_with_a_day_that_is_due_is_said_to_come_with_it() -> None:
 
 def test_what_the_plain_baseline_is_said_to_be_is_what_a_champion_ships() -> None:
     asked = replace(QUESTION, bands=TERM, features=(Feature("x", "term", "days until the term ends", "days"),))
-    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    made = hazard.train(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     shipped = Champion(
         "leaving", "1", "baseline", made.estimator, json.loads(json.dumps(made.state)), made.features_hash, AS_OF
@@ -210,7 +210,7 @@ def test_trees_begin_at_the_plain_hazards_so_that_what_they_blur_stays_sharp() -
     """Three in ten leave in the month of their term and nobody at other times; a number tells nothing more."""
     features = (Feature("x", "term", "days until the term ends", "days"), QUESTION.features[1])
     asked = replace(QUESTION, bands=TERM, due="x", features=features)
-    made = hazard.learn(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
+    made = hazard.train(asked, due_lives(300, seed=3, dates=14), AS_OF, seed=1)
     assert isinstance(made, Challenger)
     later = due_lives(500, seed=8, dates=1)
     curve = hazard.chances(asked, champion(made), later)
@@ -274,26 +274,26 @@ def test_a_training_lifts_what_it_says_of_who_was_seen_to_stay() -> None:
     said = {}
     for ends in (False, True):
         asked = replace(QUESTION, ends=ends, features=(QUESTION.features[0], *MARKS))
-        made = hazard.learn(asked, rows, AS_OF, seed=1)
+        made = hazard.train(asked, rows, AS_OF, seed=1)
         assert isinstance(made, Challenger)
-        said[ends] = (made.judgement.metrics["mean said"], hazard.chances(asked, champion(made), still)[:, 0].mean())
+        said[ends] = (made.evaluation.metrics["mean said"], hazard.chances(asked, champion(made), still)[:, 0].mean())
     assert said[True][0] > 1.1 * said[False][0]
     assert said[True][1] > 1.1 * said[False][1]
     assert CHURN.ends
-    assert Contract("ends").asked.ends
+    assert SubscriptionEvents("ends").asked.ends
 
 
 def test_an_outcome_turned_at_random_within_each_date_leaves_nothing_to_learn() -> None:
     rows = lives(300)
     fates = ["periods", "event"]
     drawn = rows.groupby("as_of", group_keys=False)[fates].apply(lambda part: part.sample(frac=1, random_state=3))
-    made = hazard.learn(QUESTION, rows.assign(**{name: drawn[name].to_numpy() for name in fates}), AS_OF, seed=1)
+    made = hazard.train(QUESTION, rows.assign(**{name: drawn[name].to_numpy() for name in fates}), AS_OF, seed=1)
     assert isinstance(made, Challenger)
-    assert made.judgement.ships == "baseline"
+    assert made.evaluation.ships == "baseline"
 
 
 def test_the_same_lives_and_seed_give_the_same_bytes(learnt: Challenger) -> None:
-    again = hazard.learn(QUESTION, lives(300), AS_OF, seed=1)
+    again = hazard.train(QUESTION, lives(300), AS_OF, seed=1)
     assert isinstance(again, Challenger)
     assert again.estimator.model_to_string() == learnt.estimator.model_to_string()
     assert json.dumps(again.state) == json.dumps(learnt.state)
@@ -301,11 +301,11 @@ def test_the_same_lives_and_seed_give_the_same_bytes(learnt: Challenger) -> None
 
 def test_a_champion_is_judged_on_the_lives_of_its_challenger_and_on_none_that_it_learnt(learnt: Challenger) -> None:
     older = replace(champion(learnt), trained_as_of=AS_OF - timedelta(days=120))
-    told = hazard.judge(QUESTION, older, lives(300))
+    told = hazard.evaluate(QUESTION, older, lives(300))
     assert not isinstance(told, Abstention)
-    assert len(told.losses) == len(learnt.judgement.losses)
+    assert len(told.losses) == len(learnt.evaluation.losses)
     assert not np.isnan(told.losses).any()
-    itself = hazard.judge(QUESTION, champion(learnt), lives(300))
+    itself = hazard.evaluate(QUESTION, champion(learnt), lives(300))
     assert not isinstance(itself, Abstention)
     assert np.isnan(itself.losses).all()
 
@@ -317,19 +317,19 @@ def test_no_lives_have_no_scores_and_no_error(learnt: Challenger) -> None:
 
 
 def test_a_training_shows_its_intervals_pictures_folds_and_learning_curve(learnt: Challenger) -> None:
-    assert set(learnt.pictures) == {"reliability", "gain", "shap summary"}
+    assert set(learnt.figures) == {"reliability", "gain", "shap summary"}
     for name in ("auc", "brier"):
-        low, high = learnt.judgement.intervals[name]
-        assert low < learnt.judgement.metrics[name] < high
+        low, high = learnt.evaluation.intervals[name]
+        assert low < learnt.evaluation.metrics[name] < high
     study = hazard.study(QUESTION, lives(300), seed=1)
     assert not isinstance(study, Abstention)
     more = studied(study, learnt, seed=1)
-    assert more.folds[-1].judged == study.judged
+    assert more.folds[-1].test_dates == study.judged
     learn = closed_before(study.dates, study.judged, hazard.HORIZON_DAYS)
     fold, _ = judged_fold(study, learn, study.judged[-1], {})
-    assert np.mean(fold.losses) == pytest.approx(learnt.judgement.value, rel=0.05)  # of lives cut a little earlier
-    assert more.judgement.metrics["importance stability"] > 0.5
-    assert set(more.pictures) == {*learnt.pictures, "importance", "folds", "learning curve"}
+    assert np.mean(fold.losses) == pytest.approx(learnt.evaluation.value, rel=0.05)  # of lives cut a little earlier
+    assert more.evaluation.metrics["importance stability"] > 0.5
+    assert set(more.figures) == {*learnt.figures, "importance", "folds", "learning curve"}
 
 
 def test_tuned_parameters_are_tried_learnt_with_and_kept(learnt: Challenger) -> None:
@@ -338,10 +338,10 @@ def test_tuned_parameters_are_tried_learnt_with_and_kept(learnt: Challenger) -> 
     found = tune(study, Budget(trials=2), seed=1)
     assert isinstance(found, Tuned)
     assert set(found.trials[1].params) == set(hazard.SPACE)
-    tuned = hazard.learn(QUESTION, lives(300), AS_OF, 1, {"trees": 10, "num_leaves": 4})
+    tuned = hazard.train(QUESTION, lives(300), AS_OF, 1, {"trees": 10, "num_leaves": 4})
     assert isinstance(tuned, Challenger)
     assert tuned.estimator.num_trees() == 10
-    assert (tuned.params["trees"], tuned.tuned) == (10, {"trees": 10, "num_leaves": 4})
+    assert (tuned.params["trees"], tuned.tuned_params) == (10, {"trees": 10, "num_leaves": 4})
     assert learnt.estimator.num_trees() == learnt.params["trees"] != 10
 
 
@@ -373,7 +373,7 @@ def test_dates_whose_outcomes_bound_chances_share_no_day_of_their_judged_periods
 def test_few_accounts_with_many_contracts_are_learnt_from_and_studied(accounts: int) -> None:
     asked = replace(QUESTION, account="whose")
     rows = lives(60).assign(whose=lambda rows: rows["case"].str[1:].astype(int) % accounts)
-    made = hazard.learn(asked, rows, AS_OF, seed=1)
+    made = hazard.train(asked, rows, AS_OF, seed=1)
     assert isinstance(made, Challenger)
     study = hazard.study(asked, rows, seed=1)
     assert not isinstance(study, Abstention)
@@ -382,7 +382,7 @@ def test_few_accounts_with_many_contracts_are_learnt_from_and_studied(accounts: 
 
 def test_bounds_are_of_dates_that_are_over_and_count_nobody_twice(learnt: Challenger) -> None:
     """A case at dates a month apart is one: bounds are as wide as four dates leave them, not as narrow as twelve."""
-    bounds, metrics = learnt.state["bounds"]["3"], learnt.judgement.metrics
+    bounds, metrics = learnt.state["bounds"]["3"], learnt.evaluation.metrics
     moved = abs(logit(metrics["mean said"]) - logit(metrics["mean happened"]))
     widths = np.array(bounds["high"]) - np.array(bounds["low"]) - 2 * moved
     assert widths.min() > 0.36  # of 120 cases a bin; 390 would leave 0.27

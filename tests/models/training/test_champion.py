@@ -16,9 +16,9 @@ from data.errors import TrackingError
 from data.lake import Lake
 from features.company import Company
 from models.evaluation.cross_validation import Fitted, Range, Study
-from models.model import Abstention, Challenger, Champion, Judgement
-from models.plots.figures import Album
-from models.training.champion import Terms, learn, learn_tuned
+from models.model import Abstention, Challenger, Champion, Evaluation
+from models.plots.figures import LazyFigures
+from models.training.champion import Terms, train, train_tuned
 from models.training.tracking import Tracking
 from models.training.tuning import Budget
 from tests.models.small_company import living_company
@@ -51,7 +51,7 @@ class Guess:
     def with_params(self, params: Mapping[str, Any]) -> "Guess":
         return Guess(self.loss, self.now, params)
 
-    def learn(self, company: Company) -> Challenger | Abstention:
+    def train(self, company: Company) -> Challenger | Abstention:
         rows = pd.DataFrame({"a": np.arange(20.0)})
         params = {"verbosity": -1, "min_data_in_leaf": 5}
         return Challenger(
@@ -59,17 +59,17 @@ class Guess:
             flavor="lightgbm",
             estimator=lgb.train(params, lgb.Dataset(rows, rows["a"]), num_boost_round=1),
             state={},
-            judgement=_judgement(self.loss),
+            evaluation=_judgement(self.loss),
             features_hash=self.features_hash,
             example=rows.head(2),
             params={"guess": self.loss},
-            pictures=Album(),
+            figures=LazyFigures(),
             trained_as_of=company.as_of,
             rows=ROWS,
-            tuned=self.params,
+            tuned_params=self.params,
         )
 
-    def judge(self, champion: Champion, company: Company) -> Judgement | Abstention:
+    def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         return _judgement(self.now.get(champion.version, float("nan")))
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
@@ -93,8 +93,8 @@ class Guess:
         )
 
 
-def _judgement(loss: float) -> Judgement:
-    return Judgement("loss", loss, "nothing", 1.0, (loss,) * ROWS, (1.0,) * ROWS)
+def _judgement(loss: float) -> Evaluation:
+    return Evaluation("loss", loss, "nothing", 1.0, (loss,) * ROWS, (1.0,) * ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +117,14 @@ class Place:
         company = replace(self.company, as_of=FIRST + timedelta(days=7 * week))
         agreed = Terms(f"night-{self.runs}", 7, **terms)
         with self.lake.writing(agreed.run_id, "learn") as draft:
-            learn(model, company, self.tracking, agreed, draft)
+            train(model, company, self.tracking, agreed, draft)
         return dict(self.lake.step(agreed.run_id, "learn").frame("result").iloc[0])
 
     def tune(self, model: Any, week: int, trials: int = 20) -> dict[str, Any]:
         self.runs += 1
         company = replace(self.company, as_of=FIRST + timedelta(days=7 * week))
         with self.lake.writing(f"tune-{self.runs}", "learn") as draft:
-            learn_tuned(model, company, self.tracking, Terms(f"tune-{self.runs}", 7), Budget(trials=trials), draft)
+            train_tuned(model, company, self.tracking, Terms(f"tune-{self.runs}", 7), Budget(trials=trials), draft)
         return dict(self.lake.step(f"tune-{self.runs}", "learn").frame("result").iloc[0])
 
 
@@ -195,9 +195,9 @@ def test_tuned_parameters_take_the_place_and_are_learnt_with_from_then_on(place:
     assert row["version"] == "2"
     champion = place.tracking.champion("guess")
     assert champion is not None
-    assert abs(champion.tuned["guess"]) < 0.2
+    assert abs(champion.tuned_params["guess"]) < 0.2
     place.night(Guess(now={"2": 0.5}), week=2)
-    assert place.tracking.versions("guess")[0].tuned == champion.tuned
+    assert place.tracking.versions("guess")[0].tuned == champion.tuned_params
 
 
 def test_a_search_is_kept_with_all_its_trials(place: Place) -> None:

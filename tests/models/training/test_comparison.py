@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from data.errors import TrackingError
-from models.model import Challenger, Champion, Judgement
-from models.plots.figures import Album
+from models.model import Challenger, Champion, Evaluation
+from models.plots.figures import LazyFigures
 from models.training.comparison import ALIKE, compare, nights
 from models.training.promotion import Rival
 from models.training.tracking import Tracking
@@ -21,9 +21,9 @@ ROWS = 200
 COMMON = np.random.default_rng(0).gamma(2.0, 0.3, ROWS)
 
 
-def judgement(gain: float) -> Judgement:
+def judgement(gain: float) -> Evaluation:
     losses = COMMON - gain
-    return Judgement(
+    return Evaluation(
         "log loss", float(losses.mean()), "rate", 2.0, tuple(losses), (2.0,) * ROWS, {"auc": 0.7}, {"auc": (0.6, 0.8)}
     )
 
@@ -36,11 +36,11 @@ def challenger(gain: float, columns: list[str], leaves: int, learnt: date) -> Ch
         flavor="lightgbm",
         estimator=lgb.train(params, lgb.Dataset(rows, np.arange(30.0)), num_boost_round=1),
         state={},
-        judgement=judgement(gain),
+        evaluation=judgement(gain),
         features_hash="abc",
         example=rows.head(2),
         params={"leaves": leaves, "seed": 7},
-        pictures=Album(),
+        figures=LazyFigures(),
         trained_as_of=learnt,
         rows=30,
     )
@@ -56,7 +56,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     store.log(challenger(0.1, ["orders", "tickets"], 31, date(2025, 1, 1)), Provenance("train-2", "same"))
     champion = Champion("churn", "1", "model", None, {}, "abc", date(2025, 1, 1))
     half = tuple(np.where(np.arange(ROWS) < 100, np.nan, COMMON))
-    third = replace(first, judgement=judgement(-0.2), trained_as_of=date(2025, 4, 1))
+    third = replace(first, evaluation=judgement(-0.2), trained_as_of=date(2025, 4, 1))
     store.log(third, Provenance("night-3", "other"), [Rival(champion, replace(judgement(0.0), losses=half))])
     return store
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.model import Champion, Judgement
+from models.model import Champion, Evaluation
 from models.training.promotion import Rival, duel, settle
 
 NAN = float("nan")
 
 
-def judgement(losses: list[float], baseline: float = 1.0) -> Judgement:
-    return Judgement("log loss", float(np.mean(losses)), "rate", baseline, tuple(losses), (baseline,) * len(losses))
+def judgement(losses: list[float], baseline: float = 1.0) -> Evaluation:
+    return Evaluation("log loss", float(np.mean(losses)), "rate", baseline, tuple(losses), (baseline,) * len(losses))
 
 
 def rival(version: str, losses: list[float]) -> Rival:

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
 
 from data.errors import SettingsError, TrackingError
-from models.model import Challenger, Judgement
-from models.plots.figures import Album
+from models.model import Challenger, Evaluation
+from models.plots.figures import LazyFigures
 from models.training.tracking import Tracking
 from models.training.versions import Provenance
 
@@ -28,8 +28,8 @@ UNKNOWN = (*ROOMS, "ibis", "duckdb", "prefect", "prophet", "great_expectations",
 ROWS = pd.DataFrame({"orders": np.arange(60.0), "visits": np.arange(60.0) % 7})
 
 
-def judgement(losses: list[float], baseline: float = 1.0) -> Judgement:
-    return Judgement(
+def judgement(losses: list[float], baseline: float = 1.0) -> Evaluation:
+    return Evaluation(
         metric="log loss",
         value=float(np.mean(losses)),
         baseline="base rate",
@@ -51,11 +51,11 @@ def challenger() -> Challenger:
         flavor="lightgbm",
         estimator=booster,
         state={"rate": 0.25, "bands": [1, None]},
-        judgement=judgement([0.1, 0.2, 0.3]),
+        evaluation=judgement([0.1, 0.2, 0.3]),
         features_hash="abc",
         example=ROWS.head(3),
         params={"leaves": 31},
-        pictures=Album({"calibration": lambda: figure}),
+        figures=LazyFigures({"calibration": lambda: figure}),
         trained_as_of=date(2025, 3, 1),
         rows=60,
     )
@@ -73,7 +73,7 @@ def test_what_was_logged_comes_back_as_it_was(tracking: Tracking, challenger: Ch
     champion = tracking.load("churn", "1")
     assert champion.state == challenger.state
     assert (champion.ships, champion.features_hash, champion.trained_as_of) == ("model", "abc", date(2025, 3, 1))
-    assert champion.judged == {
+    assert champion.evaluation == {
         "metric": "log loss",
         "value": pytest.approx(0.2),
         "baseline": "base rate",
@@ -98,7 +98,7 @@ def test_a_log_that_was_killed_half_way_is_done_over(tracking: Tracking, challen
 
 
 def test_the_version_that_scores_is_the_promoted_one(tracking: Tracking, challenger: Challenger) -> None:
-    model = replace(challenger, model="upsell", judgement=judgement([2.0, 3.0]))
+    model = replace(challenger, model="upsell", evaluation=judgement([2.0, 3.0]))
     first = tracking.log(model, Provenance("night-1"))
     assert tracking.champion("upsell") is None
     tracking.promote("upsell", first)

@@ -18,7 +18,7 @@ from data.point_in_time import as_known
 from features.company import Company
 from models.model import Challenger, Champion
 from models.revenue.assembly import Number, put_together
-from models.revenue_forecast import Revenue
+from models.revenue_forecast import RevenueForecastModel
 from reports.forecast.bridge import CAUSES, MODEL, EarlierNumber, Side, between, bridge
 from tests.features.company_builder import build_company
 from tests.models.small_company import company_of
@@ -271,11 +271,11 @@ def champion(challenger: Challenger, ships: Any) -> Champion:
 
 
 def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent(demo: Company) -> None:
-    model, before, seen, earlier = Revenue(), None, set(), None
+    model, before, seen, earlier = RevenueForecastModel(), None, set(), None
     versions: list[Champion] = []
     for week, then in enumerate(replayed(demo)):
         if not versions:
-            learnt = model.learn(then)
+            learnt = model.train(then)
             assert isinstance(learnt, Challenger)
             versions = [champion(learnt, "baseline"), champion(learnt, "model")]
         version = versions[week == WEEKS // 2]  # the model changes, and changes back
@@ -302,7 +302,7 @@ def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent
     }
 
 
-def scored(model: Revenue, company: Company, version: Champion) -> Number:
+def scored(model: RevenueForecastModel, company: Company, version: Champion) -> Number:
     told = model.score(company, version)
     assert isinstance(told, dict)
     return put_together(company, told)
