@@ -1,53 +1,58 @@
-"""What may be offered to whom: recommended, priced, on sale, and never had."""
+"""The products that may be offered to each account: recommended, priced, on sale, and never owned."""
 
 import json
 
 import pandas as pd
 
 from features.company import Company
-from features.products.ownership import owned
+from features.products.ownership import owned_products
 from features.spine import account_spine
 
+OFFER_COLUMNS = ["account_id", "product_id", "product", "probability", "margin", "reason"]
 
-def offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
-    """One row per account and product that may be offered, the most worth first.
 
-    ``account_id, product_id, product`` (its name), ``probability`` of buying within the model's horizon,
-    ``margin`` if it is bought, ``why`` in a sentence. Only what is recommended to accounts to explore counts: people
-    are written to on their account's behalf. A product that the account ever had, or that left the market, is
-    never among them, whatever a model recommends: who had it knows it, and buys it again without an offer.
+def eligible_offers(company: Company, recommended: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per account and product that may be offered, the highest expected margin first within the account.
+
+    ``account_id, product_id, product`` (its name), ``probability`` of a purchase within the recommender's horizon,
+    ``margin`` if it is bought, ``reason`` in a sentence. Only recommendations to accounts of products to explore count:
+    contacts are written to on behalf of their account. A product that the account ever owned, or that is not on sale,
+    is left out, whatever the recommender says.
     """
-    columns = ["account_id", "product_id", "product", "probability", "margin", "why"]
     if recommended is None or recommended.empty:
-        return pd.DataFrame(columns=columns)
-    products = company.tables["products"].select("product_id", "name", "active_from", "active_to").execute()
-    day = pd.Timestamp(company.as_of)
-    begun = ~(pd.to_datetime(products["active_from"]) > day)
-    on_sale = products[begun & ~(pd.to_datetime(products["active_to"]) < day)]
-    never_had = recommended["customer_kind"].eq("account") & recommended["kind"].eq("explore")
-    rows = recommended[never_had.fillna(False)].merge(on_sale[["product_id", "name"]], on="product_id")
+        return pd.DataFrame(columns=OFFER_COLUMNS)
+    to_explore = recommended["customer_kind"].eq("account") & recommended["kind"].eq("explore")
+    rows = recommended[to_explore.fillna(False)].merge(_on_sale(company), on="product_id")
     rows = rows[(rows["probability"] > 0) & (rows["expected_margin"] > 0)]
-    had = _had(company)
-    rows = rows.merge(had, on=["account_id", "product_id"], how="left", indicator="had")
-    rows = rows[rows["had"] == "left_only"]
+    rows = rows.merge(_ever_owned(company), on=["account_id", "product_id"], how="left", indicator="owned")
+    rows = rows[rows["owned"] == "left_only"]
     rows = rows.assign(
         product=rows["name"].fillna(rows["product_id"]),
         margin=rows["expected_margin"] / rows["probability"],
-        why=[_weightiest(why) for why in rows["why"]],
+        reason=[_first_sentence(reasons) for reasons in rows["why"]],
     )
     return rows.sort_values(
         ["account_id", "expected_margin", "product_id"], ascending=[True, False, True], ignore_index=True
-    )[columns]
+    )[OFFER_COLUMNS]
 
 
-def _weightiest(why: object) -> str:
-    """The first of the sentences of a JSON list; empty where there is none."""
-    said = json.loads(why) if isinstance(why, str) else []
-    return str(said[0]) if said else ""
+def _on_sale(company: Company) -> pd.DataFrame:
+    """One row per product on sale as of the date: ``product_id, name``."""
+    products = company.tables["products"].select("product_id", "name", "active_from", "active_to").execute()
+    day = pd.Timestamp(company.as_of)
+    begun = ~(pd.to_datetime(products["active_from"]) > day)
+    rows: pd.DataFrame = products[begun & ~(pd.to_datetime(products["active_to"]) < day)]
+    return rows[["product_id", "name"]]
 
 
-def _had(company: Company) -> pd.DataFrame:
-    """One row per account and product that it ever had."""
-    today = owned(company, account_spine(company, [company.as_of]))
-    had: pd.DataFrame = today.select("account_id", "product_id").distinct().execute()
-    return had
+def _ever_owned(company: Company) -> pd.DataFrame:
+    """One row per account and product that it ever owned."""
+    rows = owned_products(company, account_spine(company, [company.as_of]))
+    frame: pd.DataFrame = rows.select("account_id", "product_id").distinct().execute()
+    return frame
+
+
+def _first_sentence(reasons: object) -> str:
+    """The first sentence of a JSON list, which is the most important; an empty text where there is none."""
+    sentences = json.loads(reasons) if isinstance(reasons, str) else []
+    return str(sentences[0]) if sentences else ""

@@ -8,7 +8,7 @@ from rich.console import Console
 from data.errors import GelirError
 from data.mapping.binding import fit
 from data.mapping.mapping import load_mapping
-from data.source.source import open_source
+from data.source.open import open_source
 from data.store.views import open_store
 from flows.settings import Settings
 

@@ -23,11 +23,11 @@ def show_kpis(console: Console, store: Store, part: str) -> None:
         console.print(f"kpis: nothing is published of '{part}'" + (f"; there is {known}" if known else ""))
         return
     months = sorted(set(mine["period"]))[-(MONTHS_SHOWN if console.width >= NARROW else MONTHS_NARROW) :]
-    order = scoring.view(store, "kpi_definitions").set_index("kpi")["place"]
+    order = scoring.view(store, "kpi_definitions").set_index("kpi")["position"]
     table = RichTable("kpi", "", title=f"kpis of {part}, month by month", title_justify="left")
     for month in months:
         table.add_column(f"{month:%b %Y}", justify="right", no_wrap=True)
-    mine = mine.assign(place=mine["kpi"].map(order)).sort_values(["place", "slice"], kind="stable")
+    mine = mine.assign(position=mine["kpi"].map(order)).sort_values(["position", "slice"], kind="stable")
     for (kpi, of), figures in mine.groupby(["kpi", "slice"], sort=False):
         by_month = dict(zip(figures["period"], figures["value"], strict=True))
         unit = "" if pd.isna(figures["unit"].iloc[0]) else str(figures["unit"].iloc[0])

@@ -44,7 +44,7 @@ LOOKS: dict[str, Look] = {
         ("-expected_amount",),
     ),
     "recommendations": Look(
-        ("customer_kind", "customer_id", "kind", "rank", "product_id", "probability", "expected_margin", "why")
+        ("customer_kind", "customer_id", "kind", "rank", "product_id", "probability", "expected_margin", "reasons")
     ),
     "next_best_actions": Look(
         ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "holdout", "reasons"),
@@ -61,23 +61,23 @@ LOOKS: dict[str, Look] = {
         ("node", "period", "previous_point", "cause", "amount", "point", "evidence"), ("-node", "period", "-amount")
     ),
     "forecast_accuracy": Look(
-        ("level", "grain", "split", "part", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
+        ("level", "grain", "breakdown", "bucket", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
     ),
     "kpis": Look(("kpi", "period", "slice", "value", "unit")),
-    "kpi_definitions": Look(("kpi", "unit", "formula", "slices"), ("place",)),
+    "kpi_definitions": Look(("kpi", "unit", "formula", "slices"), ("position",)),
     "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
     "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
     "scoreboard": Look(
-        ("score", "month", "model", "matched", "said", "happened", "lift", "coverage"),
+        ("score", "month", "model", "matched", "predicted", "observed", "lift", "coverage"),
         ("-month",),
     ),
     "reliability": Look(
-        ("score", "month", "tenth", "matched", "said", "happened", "happened_low", "happened_high"), ("-month",)
+        ("score", "month", "decile", "matched", "predicted", "observed", "observed_low", "observed_high"), ("-month",)
     ),
     "drift": Look(
-        ("kind", "name", "until", "value", "expected", "low", "high", "deviations", "shift", "drifted"), ("-drifted",)
+        ("kind", "name", "until", "value", "expected", "low", "high", "z_score", "psi", "drifted"), ("-drifted",)
     ),
-    "alerts": Look(("kind", "about", "severity", "first_seen", "evidence", "suggestion"), ("severity", "first_seen")),
+    "alerts": Look(("kind", "subject", "severity", "first_seen", "evidence", "suggestion"), ("severity", "first_seen")),
     "published_scores": Look(
         ("as_of", "score", "key", "value", "model", "closes_on", "outcome", "outcome_as_of"), ("-as_of",)
     ),
@@ -161,7 +161,7 @@ def runs(console: Console, settings: Settings) -> None:
     if rows.empty:
         console.print("no run yet: start one with [bold]gelir nightly[/bold]")
         return
-    columns = ["run_id", "as_of", "status", "published_at", "rows_read", "rows_quarantined", "why"]
+    columns = ["run_id", "as_of", "status", "published_at", "rows_read", "rows_quarantined", "reason"]
     table = RichTable("", title="runs", title_justify="left")
     table.add_column("run_id", no_wrap=True)
     for name in columns[1:]:

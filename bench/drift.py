@@ -23,7 +23,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from bench.harness.result import say
+from bench.harness.result import print_result
 from data.calendar import first_instant
 from data.contract import TABLES
 from data.demo import write_demo
@@ -80,7 +80,7 @@ def main() -> None:
                 "",
             ]
         )
-    say(
+    print_result(
         "hidden drift",
         ["seed", "changed from", "nights to the alert", "by", f"false in {QUIET_NIGHTS} nights", "which"],
         rows,
@@ -128,11 +128,11 @@ def _nights(wait: int) -> str:
 
 def _alerts(bands: list[Band], first: date, nights: int) -> Iterator[tuple[date, pd.DataFrame]]:
     """The alerts of nights one after the other, each given the days that it knew and the alerts of the one before."""
-    earlier = pd.DataFrame(columns=["kind", "about", "first_seen", "since", "told_on"])
+    earlier = pd.DataFrame(columns=["kind", "subject", "first_seen", "since", "run_as_of"])
     for night in (first + timedelta(days=n) for n in range(nights)):
         known = [_until(found, night) for found in bands]
         told = raise_alerts(night, known, flow_drift(known), NOTHING_MATCHED, earlier)
-        earlier = told.assign(told_on=night)
+        earlier = told.assign(run_as_of=night)
         yield night, told
 
 
@@ -141,9 +141,9 @@ def _until(found: Band, night: date) -> Band:
     judged by days before it alone: so what a night saw is the first part of what a later one sees (tests hold both).
     """
     daily = found.daily
-    known = int(np.searchsorted(daily.days, np.datetime64(night - timedelta(days=daily.waits))))
-    seen = replace(daily, days=daily.days[:known], came=daily.came[:known], of=daily.of[:known],
-                   quiet=daily.quiet[:known])  # fmt: skip
+    known = int(np.searchsorted(daily.days, np.datetime64(night - timedelta(days=daily.delay_days))))
+    seen = replace(daily, days=daily.days[:known], came=daily.observed[:known], of=daily.exposure[:known],
+                   quiet=daily.holiday[:known])  # fmt: skip
     parts = (found.came, found.expected, found.low, found.high, found.deviations)
     return Band(seen, *(part[:, :known] for part in parts))
 
@@ -164,7 +164,7 @@ def _wait(bands: list[Band], change: datetime, last: date) -> tuple[int, str]:
     for n, (_, told) in enumerate(_alerts(bands, first, min(WATCHED_NIGHTS, (last - first).days + 1)), 1):
         new = told[told["first_seen"] >= first]
         if len(new):
-            return n, ", ".join(new["about"])
+            return n, ", ".join(new["subject"])
     return WATCHED_NIGHTS + 1, ""
 
 

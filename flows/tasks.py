@@ -29,15 +29,15 @@ import data.validation.validate
 import reports.registry
 from data.errors import StoreError
 from data.lake import Draft, Step
-from data.source.source import open_source
+from data.source.open import open_source
 from data.store.forecast_ledger import forecasts_before, number_before
 from data.store.lock import exclusive
 from data.store.score_ledger import alerts_before, said_before
 from data.store.views import Store, open_store
 from flows.run import Run
 from flows.worker_pool import two_lanes, work
-from reports.forecast.bridge import EarlierNumber
-from reports.night import Tonight
+from reports.forecast.bridge import PreviousForecast
+from reports.night import NightContext
 
 if TYPE_CHECKING:  # what models need is imported by the processes that work
     from flows.worker_tasks import Group
@@ -75,7 +75,7 @@ def guarded(run: Run, store: Store) -> Iterator[None]:
             if run.lake.finished(run.id, "read") is not None and run.lake.finished(run.id, "validate") is None:
                 run.lake.forget(run.id)
             try:
-                data.store.publish.record_stopped(store, record(run), why=str(stop))
+                data.store.publish.record_stopped(store, record(run), reason=str(stop))
             except StoreError as unrecorded:
                 stop.add_note(f"and the stop could not be written down: {unrecorded}")
             raise
@@ -166,13 +166,13 @@ def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
     return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
 
 
-def earlier_number(run: Run, store: Store) -> EarlierNumber | None:
+def earlier_number(run: Run, store: Store) -> PreviousForecast | None:
     """The number that tonight's is compared with, what it was made of among it; none where there is none any more."""
     told = number_before(store, run.company, run.dates.as_of)
     step = None if told is None else run.lake.finished(told.run_id, "score")
     if told is None or step is None or "number_grounds" not in step.tables:
         return None
-    return EarlierNumber(told.run_id, told.as_of, told.versions, step)
+    return PreviousForecast(told.run_id, told.as_of, told.versions, step)
 
 
 @task(cache_policy=NO_CACHE)
@@ -195,7 +195,7 @@ def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> S
     def told(draft: Draft) -> None:
         earlier = (said_before, alerts_before, forecasts_before)
         said, alerted, foreseen = (before(store, run.company, run.dates.as_of) for before in earlier)
-        night = Tonight(run.snapshot(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
+        night = NightContext(run.snapshot(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
         reports.registry.report(night, draft)
 
     return run.step("report", told)

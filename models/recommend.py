@@ -14,12 +14,14 @@ from data.arrays import Floats
 from data.outputs.score_tables import RECOMMENDATIONS
 from features.company import Company
 from features.feature import features_hash
-from features.labels.windows import bought_products
-from features.products.ownership import consumed
+from features.labels.windows import products_bought
+from features.products.ownership import repeat_purchase_shares
 from features.spine import account_spine, contact_spine, past_dates
-from models.estimators.calibration import UNCALIBRATED, Calibration, calibration_error, log_losses, reliability_picture
+from models.estimators.calibration import UNCALIBRATED, Calibration
 from models.evaluation.bootstrap import mean_interval
-from models.evaluation.time_splits import Folds, folds
+from models.evaluation.metrics import calibration_error, log_losses
+from models.evaluation.reliability import reliability_figure
+from models.evaluation.time_splits import TimeSplit, split_dates
 from models.model import Abstention, Challenger, Champion, Evaluation, Fold
 from models.plots.figures import LazyFigures
 from models.ranking import ranker
@@ -72,17 +74,17 @@ class Recommend:
         parts = _parts(company)
         if isinstance(parts, Abstention):
             return parts
-        past = _past(company, (*parts.learn, *parts.judge))
-        learnt, judged = _pairs(past, parts.learn), _pairs(past, parts.judge)
+        past = _past(company, (*parts.train, *parts.test))
+        learnt, judged = _pairs(past, parts.train), _pairs(past, parts.test)
         purchases = int(learnt["bought"].sum())
         if purchases < FEWEST_PURCHASES:
             why = f"{purchases} purchases in the past that is learnt from; {FEWEST_PURCHASES} are needed"
             return Abstention(self.name, why)
-        first, later = _pairs(past, parts.first), _pairs(past, parts.calibrate)
+        first, later = _pairs(past, parts.fit), _pairs(past, parts.calibration)
         outs = _outs(first, later, company.seed)
         raw = _raw(_fit(learnt, company.seed), judged)
         said = _apply(_calibrations(outs), raw, judged)
-        judgement = _judgement(past, parts.judge[0], judged.assign(said=said))
+        judgement = _judgement(past, parts.test[0], judged.assign(said=said))
         if isinstance(judgement, Abstention):
             return judgement
         every = pd.concat([one.pairs for one in past.values()], ignore_index=True)
@@ -104,14 +106,14 @@ class Recommend:
                 **ranker.PARAMS,
                 **PARAMS,
                 "trees": TREES,
-                "dates": len(parts.learn) + len(parts.judge),
-                "judged": str(parts.judge[0]),
+                "dates": len(parts.train) + len(parts.test),
+                "judged": str(parts.test[0]),
                 "ownership": _rule(share),
             },
             figures=LazyFigures(
                 {
-                    "reliability": lambda: reliability_picture(
-                        f"Bought within {HORIZON_DAYS} days of {parts.judge[0]}",
+                    "reliability": lambda: reliability_figure(
+                        f"Bought within {HORIZON_DAYS} days of {parts.test[0]}",
                         said,
                         judged["bought"].to_numpy(dtype=np.float64),
                     )
@@ -127,14 +129,14 @@ class Recommend:
         parts = _parts(company)
         if isinstance(parts, Abstention):
             return parts
-        past = _past(company, parts.judge)
-        pairs = _pairs(past, parts.judge)
-        judgement = _judgement(past, parts.judge[0], pairs.assign(said=_said(champion, pairs)))
+        past = _past(company, parts.test)
+        pairs = _pairs(past, parts.test)
+        judgement = _judgement(past, parts.test[0], pairs.assign(said=_said(champion, pairs)))
         if isinstance(judgement, Abstention):
             return judgement
         if champion.ships == "baseline":
             return replace(judgement, losses=judgement.baseline_losses, value=judgement.baseline_value)
-        if champion.trained_as_of > parts.judge[0]:
+        if champion.trained_as_of > parts.test[0]:
             unknown = (float("nan"),) * len(judgement.losses)
             return replace(judgement, losses=unknown, value=float("nan"))
         return judgement
@@ -159,27 +161,27 @@ def _scored(company: Company, champion: Champion, made: Candidates) -> pd.DataFr
     to_explore = TO_EXPLORE if made.kind == "account" else TOP[made.kind]
     most = np.where(top["repeat"].to_numpy(dtype=bool), TOP[made.kind], to_explore)
     top = top[top["rank"].to_numpy() <= most].reset_index(drop=True)
-    top["place"] = top.groupby("customer_id").cumcount() + 1
+    top["position"] = top.groupby("customer_id").cumcount() + 1
     products = company.tables["products"].order_by("product_id").execute()
     rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
     top["expected_margin"] = (top["probability"] * sales(company, top, products, HORIZON_DAYS) * rates).round(2)
     booster = champion.estimator if champion.ships == "model" else None
-    top["why"] = whys(top, products, made.together, booster)
+    top["reasons"] = whys(top, products, made.together, booster)
     closed = pairs[pairs["excluded"].notna()]
     nothing = closed[~closed["customer_id"].isin(top["customer_id"])].drop_duplicates("customer_id")
     empty = nothing[["customer_id", "account_id"]].assign(
-        kind="explore", rank=1, place=1, abstained="nothing may be offered; why_not says why"
+        kind="explore", rank=1, position=1, abstained="nothing may be offered; see exclusion_reasons"
     )
     rows = pd.concat([top, empty], ignore_index=True).assign(customer_kind=made.kind)
-    first = rows["place"] == 1
-    rows["why_not"] = rows["customer_id"].map(why_nots(closed)).fillna(json.dumps([])).where(first)
-    rows = rows.sort_values(["customer_id", "place"], ignore_index=True)
+    first = rows["position"] == 1
+    rows["exclusion_reasons"] = rows["customer_id"].map(why_nots(closed)).fillna(json.dumps([])).where(first)
+    rows = rows.sort_values(["customer_id", "position"], ignore_index=True)
     return rows.reindex(columns=[name for name in RECOMMENDATIONS.by_name if name != "model"])
 
 
-def _parts(company: Company) -> Folds | Abstention:
+def _parts(company: Company) -> TimeSplit | Abstention:
     dates = past_dates(company, HORIZON_DAYS, EVERY_DAYS, MOST_DATES)
-    parts = folds(dates, HORIZON_DAYS)
+    parts = split_dates(dates, HORIZON_DAYS)
     if parts is None:
         why = f"the history is too short: two windows of {HORIZON_DAYS} days after a first quarter are needed to judge"
         return Abstention("recommend", why)
@@ -192,7 +194,7 @@ def _past(company: Company, dates: tuple[date, ...]) -> dict[tuple[CustomerKind,
     for kind in CUSTOMER_KINDS:
         by = f"{kind}_id"
         spine = account_spine(company, dates) if kind == "account" else contact_spine(company, dates)
-        every = dated(bought_products(company, spine, HORIZON_DAYS, company.as_of_at, by))
+        every = dated(products_bought(company, spine, HORIZON_DAYS, company.as_of_at, by))
         bought[kind] = every.rename(columns={by: "customer_id"}).assign(bought=1.0)
     return {
         (made.kind, made.as_of): _labelled(made, bought[made.kind])
@@ -257,7 +259,7 @@ def _said(champion: Champion, pairs: pd.DataFrame) -> Floats:
     """The chance of each pair by what the version ships."""
     if champion.ships == "baseline" or pairs.empty:
         return pairs["popular_segment"].to_numpy(dtype=np.float64)
-    calibrations = {kind: Calibration.of(champion.state["calibration"][kind]) for kind in KINDS}
+    calibrations = {kind: Calibration.from_state(champion.state["calibration"][kind]) for kind in KINDS}
     return _apply(calibrations, _raw(champion.estimator, pairs), pairs)
 
 
@@ -305,7 +307,7 @@ def _judgement(past: dict[tuple[CustomerKind, date], _Past], day: date, pairs: p
 
 def _folds(
     past: dict[tuple[CustomerKind, date], _Past],
-    parts: Folds,
+    parts: TimeSplit,
     rows: list[int],
     outs: list[pd.DataFrame],
     judgement: Evaluation,
@@ -315,7 +317,7 @@ def _folds(
     were learnt from before the first kind, and before the second."""
     top, made = TOP["account"], []
     raw = outs[0]["raw"].to_numpy(dtype=np.float64) if outs else np.zeros(0)
-    for day in parts.calibrate if outs else ():
+    for day in parts.calibration if outs else ():
         pairs = _pairs(past, (day,))
         said, raw = raw[: len(pairs)], raw[len(pairs) :]
         accounts = pairs.assign(said=said)[pairs["person"] == 0]
@@ -325,7 +327,7 @@ def _folds(
             metrics = {f"recall@{top}": float(found["recall"].mean())} | _bounded(judgement.metric, missed, seed)
             made.append(Fold(f"{day} (not calibrated)", (day,), rows[0], metrics, missed))
     metrics = {**judgement.metrics, **_bounded(judgement.metric, judgement.losses, seed)}
-    return (*made, Fold(str(parts.judge[0]), parts.judge, rows[1], metrics, judgement.losses))
+    return (*made, Fold(str(parts.test[0]), parts.test, rows[1], metrics, judgement.losses))
 
 
 def _bounded(metric: str, missed: tuple[float, ...], seed: int) -> dict[str, float]:
@@ -336,7 +338,7 @@ def _bounded(metric: str, missed: tuple[float, ...], seed: int) -> dict[str, flo
 
 def _repeats(company: Company) -> float:
     """The share of buyers who bought the same product again, over products that were sold, by their buyers."""
-    rows = consumed(company, account_spine(company, (company.as_of,))).execute()
+    rows = repeat_purchase_shares(company, account_spine(company, (company.as_of,))).execute()
     weight = rows["buyers"].astype("float64")
     return float((rows["repeat_share"] * weight).sum() / weight.sum()) if weight.sum() else 0.0
 

@@ -14,7 +14,8 @@ import sqlglot.expressions as sge
 from data.contract import TABLES
 from data.errors import MappingError, SourceError
 from data.mapping.mapping import Landed, Mapping
-from data.source.source import QueryError, Shape, Source, plain_name
+from data.source.names import snake_case
+from data.source.source import QueryError, Source, TableView
 
 MOST_NAMES = 25
 
@@ -43,7 +44,7 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
                 missing.add(name)
                 problems.append(f"{table}.sql reads '{name}', which the source lacks{_suggest(name, source.tables)}")
             else:
-                source.offer(shape)
+                source.register(shape)
                 offered.add(name)
     if broken:
         raise _together(broken)
@@ -56,7 +57,7 @@ def fit(source: Source, mapping: Mapping) -> dict[str, ir.Table]:
     if problems:
         raise MappingError(
             f"the mapping '{mapping.name}' does not fit the source: " + "; ".join(problems),
-            where=f"{mapping.folder} over {source.place} (tables: {_some(source.tables)})",
+            where=f"{mapping.folder} over {source.location} (tables: {_some(source.tables)})",
             remedy="correct the named SQL files, or point the source at the CRM that the mapping was written for",
         )
     return results
@@ -91,12 +92,12 @@ def _tables_of(mapping: Mapping, table: str, problems: list[str]) -> tuple[str, 
     return tuple(dict.fromkeys(name for name in names if name not in own))
 
 
-def _shape(source: Source, mapping: Mapping, name: str) -> Shape | None:
+def _shape(source: Source, mapping: Mapping, name: str) -> TableView | None:
     """How the source's table of this name is to be seen, whatever its loader called it; ``None`` when it is missing."""
     landed = mapping.landed.get(name, Landed())
     origin = next((there for there in (name, *landed.also) if there in source.tables), None)
     if origin is None:
-        return Shape(name, None, dict.fromkeys(landed.columns)) if landed.optional else None
+        return TableView(name, None, dict.fromkeys(landed.columns)) if landed.optional else None
     there: dict[str, str] = {}
     for plain, original in source.columns(origin).items():
         there.setdefault(plain, original)
@@ -110,7 +111,7 @@ def _shape(source: Source, mapping: Mapping, name: str) -> Shape | None:
     columns: dict[str, str | None] = {**there}
     for column in landed.columns:
         columns.setdefault(column, None)
-    return Shape(name, origin, columns)
+    return TableView(name, origin, columns)
 
 
 def _result(source: Source, mapping: Mapping, table: str, reads: Iterable[str], problems: list[str]) -> ir.Table | None:
@@ -141,7 +142,7 @@ def _result(source: Source, mapping: Mapping, table: str, reads: Iterable[str], 
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(plain_name(name), list(names), 1, cutoff=0.5)
+    close = difflib.get_close_matches(snake_case(name), list(names), 1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

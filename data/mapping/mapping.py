@@ -7,7 +7,7 @@
 ``mapping.toml``           the company's time zone and currency, tolerances, and how loaders land the source's tables.
                            ``[costs]``: what an ``hour`` of an owner and an ``email`` cost in that currency, and the
                            ``hurdle`` below which nobody is bothered; ``data.mapping.action_costs`` has the usual of some currencies.
-``repairs.csv``            optional: ``table,column,from,to,why``: stated repairs of values, applied and counted.
+``repairs.csv``            optional: ``table,column,from,to,reason``: stated repairs of values, applied and counted.
 """
 
 import csv
@@ -34,7 +34,7 @@ class Repair:
     column: str
     old: str
     new: str | None
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -182,23 +182,23 @@ def _repairs(file: Path, problems: list[str]) -> tuple[Repair, ...]:
         return ()
     with file.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
-        if rows.fieldnames is None or set(rows.fieldnames) != {"table", "column", "from", "to", "why"}:
-            problems.append(f"repairs.csv: its columns are {rows.fieldnames}; they must be table,column,from,to,why")
+        if rows.fieldnames is None or set(rows.fieldnames) != {"table", "column", "from", "to", "reason"}:
+            problems.append(f"repairs.csv: its columns are {rows.fieldnames}; they must be table,column,from,to,reason")
             return ()
         repairs = []
         seen = set()
         for row in rows:
             where = f"repairs.csv line {rows.line_num}"
-            table, column, old, why = row["table"], row["column"], row["from"], row["why"]
+            table, column, old, reason = row["table"], row["column"], row["from"], row["reason"]
             problems += _unknown_table(where, table)
             if table in TABLES and column not in TABLES[table].by_name:
                 problems.append(f"{where}: {table} has no column '{column}'")
-            if not old or not why:
-                problems.append(f"{where}: 'from' and 'why' must be given")
+            if not old or not reason:
+                problems.append(f"{where}: 'from' and 'reason' must be given")
             if (table, column, old) in seen:
                 problems.append(f"{where}: {table}.{column} '{old}' is repaired twice")
             seen.add((table, column, old))
-            repairs.append(Repair(table, column, old, row["to"] or None, why))
+            repairs.append(Repair(table, column, old, row["to"] or None, reason))
     return tuple(repairs)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from data.mapping.mapping import Repair
-from data.source.source import quoted
+from data.sql import quote_identifier
 
 
 def repaired(view: str, columns: Sequence[str], repairs: Sequence[Repair]) -> str:
@@ -11,12 +11,14 @@ def repaired(view: str, columns: Sequence[str], repairs: Sequence[Repair]) -> st
     chosen = []
     for column in columns:
         mine = [repair for repair in repairs if repair.column == column]
-        text = f"CAST({quoted(column)} AS VARCHAR)"
+        text = f"CAST({quote_identifier(column)} AS VARCHAR)"
         cases = " ".join(f"WHEN {_literal(repair.old)} THEN {_literal(repair.new)}" for repair in mine)
-        chosen.append(f"CASE {text} {cases} ELSE {text} END AS {quoted(column)}" if mine else quoted(column))
+        chosen.append(
+            f"CASE {text} {cases} ELSE {text} END AS {quote_identifier(column)}" if mine else quote_identifier(column)
+        )
         if mine:
-            chosen.append(f"{text} AS {quoted('unrepaired_' + column)}")
-    return f"SELECT {', '.join(chosen)} FROM {quoted(view)}"
+            chosen.append(f"{text} AS {quote_identifier('unrepaired_' + column)}")
+    return f"SELECT {', '.join(chosen)} FROM {quote_identifier(view)}"
 
 
 def before(repairs: Sequence[Repair]) -> tuple[str, ...]:
@@ -29,7 +31,7 @@ def counts(rows: str, known: str, repairs: Sequence[Repair]) -> str:
     return " UNION ALL ".join(
         f"SELECT {_literal(r.table)} AS table_name, {_literal(r.column)} AS column_name, "
         f"{_literal(r.old)} AS old_value, CAST({_literal(r.new)} AS VARCHAR) AS new_value, "
-        f"count(*) FILTER ({quoted('unrepaired_' + r.column)} = {_literal(r.old)}) AS rows, {_literal(r.why)} AS why "
+        f"count(*) FILTER ({quote_identifier('unrepaired_' + r.column)} = {_literal(r.old)}) AS rows, {_literal(r.reason)} AS reason "
         f"FROM ({rows}) WHERE {known}"
         for r in repairs
     )

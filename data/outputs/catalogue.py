@@ -3,7 +3,6 @@
 The store adds ``run_id`` to each; readers get the views of the same names, which follow the published run.
 """
 
-from data.contract import Column, Table
 from data.outputs.report_tables import (
     ALERTS,
     BRIDGE,
@@ -25,6 +24,7 @@ from data.outputs.score_tables import (
     SUBSCRIPTION_SCORES,
     UPSELL_SCORES,
 )
+from data.schema import Column, Table
 
 NEXT_BEST_ACTIONS = Table(
     "next_best_actions",
@@ -91,7 +91,7 @@ REPAIRED = Table(
         Column("old_value", required=True),
         Column("new_value"),
         Column("rows", "integer", required=True),
-        Column("why", required=True),
+        Column("reason", required=True),
     ),
 )
 
@@ -159,6 +159,6 @@ RUNS = Table(
         Column("data_until", "timestamp"),
         Column("model_versions"),
         Column("validation_report"),
-        Column("why"),
+        Column("reason"),
     ),
 )

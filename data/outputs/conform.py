@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from data.contract import Column, Kind, Table
+from data.schema import Column, Kind, Table
 
 _PANDAS_TYPES: dict[Kind, Any] = {
     "text": "string",

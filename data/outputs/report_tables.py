@@ -1,6 +1,6 @@
 """What reports say: the bridge, how right forecasts were, KPIs, leaks, the scoreboard, drift, alerts: a table each."""
 
-from data.contract import Column, Table
+from data.schema import Column, Table
 
 BRIDGE = Table(
     "bridge",
@@ -24,12 +24,12 @@ BRIDGE = Table(
 FORECAST_ACCURACY = Table(
     "forecast_accuracy",
     "One row per level, grain and way to part past published forecasts: how right they were, beside plain ones.",
-    ("level", "grain", "split", "part"),
+    ("level", "grain", "breakdown", "bucket"),
     (
         Column("level", required=True),
         Column("grain", required=True, one_of=("week", "month")),
-        Column("split", required=True, one_of=("all", "horizon", "week of quarter", "night")),
-        Column("part", required=True),
+        Column("breakdown", required=True, one_of=("all", "horizon", "week of quarter", "night")),
+        Column("bucket", required=True),
         Column("matched", "integer", required=True, minimum=1),
         Column("coverage_50", "number"),
         Column("coverage_80", "number"),
@@ -64,7 +64,7 @@ KPI_DEFINITIONS = Table(
     ("kpi",),
     (
         Column("kpi", required=True),
-        Column("place", "integer", required=True, minimum=1),
+        Column("position", "integer", required=True, minimum=1),
         Column("unit", required=True),
         Column("formula", required=True),
         Column("slices", required=True),
@@ -98,10 +98,10 @@ SCOREBOARD = Table(
         Column("model", required=True),
         Column("nights", "integer", required=True, minimum=1),
         Column("matched", "integer", required=True, minimum=1),
-        Column("said", "number"),
-        Column("happened", "number"),
-        Column("happened_low", "number"),
-        Column("happened_high", "number"),
+        Column("predicted", "number"),
+        Column("observed", "number"),
+        Column("observed_low", "number"),
+        Column("observed_high", "number"),
         Column("calibration_error", "number"),
         Column("calibration_error_low", "number"),
         Column("calibration_error_high", "number"),
@@ -121,17 +121,17 @@ SCOREBOARD = Table(
 RELIABILITY = Table(
     "reliability",
     "One row per score, month, model version and tenth of the scores, the lowest first: what it said, what happened.",
-    ("score", "month", "model", "tenth"),
+    ("score", "month", "model", "decile"),
     (
         Column("score", required=True),
         Column("month", "date", required=True),
         Column("model", required=True),
-        Column("tenth", "integer", required=True, minimum=1, maximum=10),
+        Column("decile", "integer", required=True, minimum=1, maximum=10),
         Column("matched", "integer", required=True, minimum=1),
-        Column("said", "number"),
-        Column("happened", "number"),
-        Column("happened_low", "number"),
-        Column("happened_high", "number"),
+        Column("predicted", "number"),
+        Column("observed", "number"),
+        Column("observed_low", "number"),
+        Column("observed_high", "number"),
     ),
 )
 
@@ -140,19 +140,19 @@ DRIFT = Table(
     "One row per daily flow, input of a model and score: where it stands against what was usual.",
     ("kind", "name"),
     (
-        Column("kind", required=True, one_of=("flow", "input", "score")),
+        Column("kind", required=True, one_of=("volume", "input", "score")),
         Column("name", required=True),
-        Column("says"),
+        Column("description"),
         Column("since", "date"),
         Column("until", "date"),
         Column("value", "number"),
         Column("expected", "number"),
         Column("low", "number"),
         Column("high", "number"),
-        Column("deviations", "number"),
-        Column("shift", "number"),
-        Column("missing", "number"),
-        Column("missing_before", "number"),
+        Column("z_score", "number"),
+        Column("psi", "number"),
+        Column("missing_rate", "number"),
+        Column("reference_missing_rate", "number"),
         Column("reference"),
         Column("drifted", "boolean", required=True),
     ),
@@ -164,8 +164,8 @@ ALERTS = Table(
     ("alert_id",),
     (
         Column("alert_id", required=True),
-        Column("kind", required=True, one_of=("flow", "input", "score", "calibration", "lift", "coverage")),
-        Column("about", required=True),
+        Column("kind", required=True, one_of=("volume", "input", "score", "calibration", "lift", "coverage")),
+        Column("subject", required=True),
         Column("severity", required=True, one_of=("act", "watch")),
         Column("first_seen", "date", required=True),
         Column("since", "date", required=True),

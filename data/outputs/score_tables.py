@@ -1,10 +1,10 @@
 """What models say, of accounts, contracts, contacts, deals and the revenue to come: one table each.
 
-``reasons``, ``send_windows`` and ``why_not`` (and what ends in ``_reasons``) are JSON lists, so that a CRM can take
+``reasons``, ``send_windows`` and what ends in ``_reasons`` are JSON lists, so that a CRM can take
 them apart.
 """
 
-from data.contract import Column, Table
+from data.schema import Column, Table
 
 CHANCES: tuple[str, ...] = ("churn", "upsell", "repeat")
 """Chances of an account: to leave, to buy something new, to order again; within 90 days, and within 30 and 180."""
@@ -145,12 +145,12 @@ RECOMMENDATIONS = Table(
         Column("account_id", required=True),
         Column("kind", required=True, one_of=("repeat", "explore")),
         Column("rank", "integer", required=True, minimum=1),
-        Column("place", "integer", required=True, minimum=1),
+        Column("position", "integer", required=True, minimum=1),
         Column("product_id"),
         Column("probability", "number", minimum=0, maximum=1),
         Column("expected_margin", "number"),
-        Column("why"),
-        Column("why_not"),
+        Column("reasons"),
+        Column("exclusion_reasons"),
         Column("abstained"),
         Column("model"),
     ),

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from data.calendar import RunDates
-from data.contract import CONTRACT, OPPORTUNITIES, OPPORTUNITY_CHANGES, Table
+from data.contract import CONTRACT, OPPORTUNITIES, OPPORTUNITY_CHANGES
 from data.errors import MappingError
 from data.lake import Draft
 from data.mapping.binding import fit, is_bare
@@ -17,7 +17,9 @@ from data.mapping.repairs import before, counts, repaired
 from data.point_in_time import as_known
 from data.reading.deal_history import rewound
 from data.reading.typed_rows import Typed
-from data.source.source import QueryError, Source, quoted
+from data.schema import Table
+from data.source.source import QueryError, Source
+from data.sql import quote_identifier
 
 READING = {"table_name": "VARCHAR", "rows": "BIGINT", "known": "BIGINT", "later": "BIGINT", "data_until": "TIMESTAMP"}
 UNREADABLE = {"table_name": "VARCHAR", "key": "VARCHAR", "column_name": "VARCHAR", "value": "VARCHAR"}
@@ -27,7 +29,7 @@ REPAIRED = {
     "old_value": "VARCHAR",
     "new_value": "VARCHAR",
     "rows": "BIGINT",
-    "why": "VARCHAR",
+    "reason": "VARCHAR",
 }
 
 
@@ -65,7 +67,7 @@ def read(source: Source, mapping: Mapping, moment: RunDates, draft: Draft) -> No
             continue
         rows = rewound(typed, mapped.get(OPPORTUNITY_CHANGES.name)) if table is OPPORTUNITIES else typed.rows
         try:
-            with source.explaining():
+            with source.translate_errors():
                 draft.write(table.name, _cut(source.backend.sql(rows), table, moment))
         except QueryError as error:
             raise _failed(mapping, table, error) from None
@@ -92,7 +94,7 @@ def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, momen
         typed = Typed(table, name, _view(source, name, rows), moment)
         if not typed.foreign:
             return typed
-    types = _view(source, name, source.stage(rows, scratch / f"{table.name}.parquet"))
+    types = _view(source, name, source.materialize(rows, scratch / f"{table.name}.parquet"))
     if repairs:
         mended = source.backend.sql(repaired(name, list(types), repairs))
         name = f"repaired_{table.name}"
@@ -104,8 +106,8 @@ def _typed(source: Source, mapping: Mapping, table: Table, rows: ir.Table, momen
 def _view(source: Source, name: str, rows: ir.Table) -> dict[str, str]:
     """Give rows a name in DuckDB; their columns and types there."""
     raw: duckdb.DuckDBPyConnection = source.backend.con
-    raw.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {source.backend.compile(rows)}")
-    return {column: kind for column, kind, *_ in raw.execute(f"DESCRIBE {quoted(name)}").fetchall()}
+    raw.execute(f"CREATE OR REPLACE VIEW {quote_identifier(name)} AS {source.backend.compile(rows)}")
+    return {column: kind for column, kind, *_ in raw.execute(f"DESCRIBE {quote_identifier(name)}").fetchall()}
 
 
 def _cut(rows: ir.Table, table: Table, moment: RunDates) -> ir.Table:
@@ -122,7 +124,7 @@ def _counts(typed: Typed, folder: Path) -> str:
     written = str(folder / f"{typed.table.name}.parquet").replace("'", "''")
     return f"""
         SELECT '{typed.table.name}', mapped, known, mapped - known, until
-        FROM (SELECT count(*) AS mapped FROM {quoted(typed.view)}),
+        FROM (SELECT count(*) AS mapped FROM {quote_identifier(typed.view)}),
             (SELECT count(*) AS known, max(known_at) FILTER (known_at < TIMESTAMP '{typed.moment.as_of_at}') AS until
              FROM read_parquet('{written}'))"""
 
@@ -133,10 +135,10 @@ def _repairs(mapping: Mapping, table: Table) -> list[Repair]:
 
 def _as(types: dict[str, str], query: str | None) -> str:
     """A query for rows of exactly these columns and types, in order; for no rows, where there is no query."""
-    names = ", ".join(quoted(name) for name in types)
+    names = ", ".join(quote_identifier(name) for name in types)
     if query is None:
-        return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {quoted(c)}' for c, kind in types.items())} WHERE false"
-    casts = ", ".join(f"CAST({quoted(c)} AS {kind}) AS {quoted(c)}" for c, kind in types.items())
+        return f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {quote_identifier(c)}' for c, kind in types.items())} WHERE false"
+    casts = ", ".join(f"CAST({quote_identifier(c)} AS {kind}) AS {quote_identifier(c)}" for c, kind in types.items())
     return f"SELECT {casts} FROM ({query}) AS rows({names}) ORDER BY ALL"
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, func, or_, select
 
-from data.contract import Column
-from data.contract import Table as Output
 from data.outputs.catalogue import CAMPAIGN_TARGETS, NEXT_BEST_ACTIONS, OUTPUTS
 from data.outputs.score_tables import ACCOUNT_SCORES, CONTRACT_CHANCES, REVENUE_FORECAST, SCORES
+from data.schema import Column
+from data.schema import Table as Output
 
 EXAMPLES = 3
 HALF_A_CENT = 0.005

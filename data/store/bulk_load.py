@@ -11,9 +11,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Table
 
-from data.contract import DUCKDB_TYPES
-from data.contract import Table as Output
 from data.errors import StoreError
+from data.schema import DUCKDB_TYPES
+from data.schema import Table as Output
 
 BATCH_ROWS = 50_000
 EXAMPLES = 3
@@ -21,7 +21,7 @@ EXAMPLES = 3
 
 def is_list(column: str) -> bool:
     """Whether a column of an output holds a JSON list, by its name."""
-    return column in ("reasons", "send_windows", "why_not") or column.endswith("_reasons")
+    return column in ("reasons", "send_windows") or column.endswith("_reasons")
 
 
 def rows_of(parquet: Path) -> int:

@@ -15,13 +15,13 @@ from data.outputs.score_tables import WIDTHS
 from data.store.ledger_schema import LEDGERS, NIGHTS, plain_rows
 from data.store.views import RUN_RECORDS, Store
 
-FORESEEN = "forecasts_told"
+FORESEEN = "kept_forecasts"
 """The table that the report step writes for the ledger: tonight's forecasts of the larger nodes."""
 WEEK = timedelta(days=7)
 NUMBERS = ("point", *(f"{side}_{width}" for width in WIDTHS for side in ("low", "high")), "naive", "pipeline")
 
 FORECASTS = Table(
-    "ledger_forecasts",
+    "forecast_ledger",
     LEDGERS,
     Column("run_id", Text),
     Column("node", Text),

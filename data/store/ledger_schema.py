@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, MetaData, Table, Text
 
 LEDGERS = MetaData()
 NIGHTS = Table(
-    "ledger_nights",
+    "ledger_runs",
     LEDGERS,
     Column("run_id", Text),
     Column("company", Text),

@@ -63,7 +63,7 @@ def publish(
     if not seen:
         with store.writing() as connection, reader() as duck:
             _remove(connection, [run.run_id, *_left_behind(connection)])
-            _record(connection, run, status="writing", published_at=None, why=None)
+            _record(connection, run, status="writing", published_at=None, reason=None)
             for output in OUTPUTS:
                 parquet = sources[output.name].path(output.name)
                 load(connection, duck, parquet, output, BASES[output.name], run.run_id)
@@ -73,14 +73,14 @@ def publish(
         _refuse(store, run, broken, seen=seen)
     if not seen:
         with store.writing() as connection:
-            _record(connection, run, status="published", published_at=published_at, why=None)
+            _record(connection, run, status="published", published_at=published_at, reason=None)
             _point(connection, run.run_id)
             keep_scores(connection, run.run_id, run.company, run.as_of, published_at, steps)
             _retire(connection, run.company, keep)
     return counts
 
 
-def record_stopped(store: Store, run: RunRecord, why: str) -> None:
+def record_stopped(store: Store, run: RunRecord, reason: str) -> None:
     """Keep that a run stopped, and why; rows that it had begun to write are removed.
 
     A run that was published before keeps its record: what stopped was only the repetition of it.
@@ -89,7 +89,7 @@ def record_stopped(store: Store, run: RunRecord, why: str) -> None:
         if _status(connection, run.run_id) in ("published", "retired"):
             return
         _remove(connection, [run.run_id])
-        _record(connection, run, status="stopped", published_at=None, why=why)
+        _record(connection, run, status="stopped", published_at=None, reason=reason)
 
 
 def rollback(store: Store, run_id: str) -> None:
@@ -154,9 +154,9 @@ def _status(connection: Connection, run_id: str) -> str | None:
 
 
 def _record(
-    connection: Connection, run: RunRecord, *, status: str, published_at: datetime | None, why: str | None
+    connection: Connection, run: RunRecord, *, status: str, published_at: datetime | None, reason: str | None
 ) -> None:
-    values = {**asdict(run), "status": status, "published_at": published_at, "why": why}
+    values = {**asdict(run), "status": status, "published_at": published_at, "reason": reason}
     if _status(connection, run.run_id) is None:
         connection.execute(insert(RUN_RECORDS).values(values))
     else:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from data.contract import Table
 from data.lake import Draft, Step
 from data.outputs.score_tables import (
     ACCOUNT_SCORES,
@@ -11,6 +10,7 @@ from data.outputs.score_tables import (
     RECOMMENDATIONS,
     REVENUE_FORECAST,
 )
+from data.schema import Table
 from data.store.views import Store, rows_of_run
 
 MISSING = "\0"

@@ -32,13 +32,13 @@ from data.store.forecast_ledger import FORESEEN, keep_forecasts
 from data.store.ledger_schema import LEDGERS, NIGHTS, plain_rows
 from data.store.views import BASES, RUN_RECORDS, VIEWS, Store
 
-TOLD, CAME = "scores_told", "outcomes"
+TOLD, CAME = "kept_scores", "score_outcomes"
 """The tables that the report step writes for the ledger: tonight's scores, and outcomes that became known."""
 SHOWN_DAYS = 400
 """Matched scores are read back for so long: a year of months, and the one under way."""
 
 SCORES = Table(
-    "ledger_scores",
+    "score_ledger",
     LEDGERS,
     Column("run_id", Text),
     Column("score", Text),
@@ -85,7 +85,7 @@ def said_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
 
 
 def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
-    """The alerts of a company's latest published run before ``as_of``, with that run's ``as_of`` as ``told_on``."""
+    """The alerts of a company's latest published run before ``as_of``, with that run's ``as_of`` as ``run_as_of``."""
     of_run = select(RUN_RECORDS.c.run_id, RUN_RECORDS.c.as_of).where(
         RUN_RECORDS.c.company == company, RUN_RECORDS.c.as_of < as_of, RUN_RECORDS.c.status == "published"
     )
@@ -95,10 +95,10 @@ def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
     with store.reading() as connection:
         run = connection.execute(latest).one_or_none()
         if run is None:
-            return pd.DataFrame(columns=[*(column.name for column in columns), "told_on"])
+            return pd.DataFrame(columns=[*(column.name for column in columns), "run_as_of"])
         found = connection.execute(select(*columns).where(written.c.run_id == run.run_id)).all()
     rows = pd.DataFrame([tuple(row) for row in found], columns=[column.name for column in columns], dtype=object)
-    return rows.assign(told_on=run.as_of)
+    return rows.assign(run_as_of=run.as_of)
 
 
 def keep(

@@ -12,10 +12,10 @@ import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Double, MetaData, Table, Text, select
 from sqlalchemy.types import TypeEngine
 
-from data.contract import Kind
-from data.contract import Table as Output
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
+from data.schema import Kind
+from data.schema import Table as Output
 from data.store.database import Store as Store
 from data.store.database import reach
 from data.store.migrations import migrate

@@ -32,7 +32,7 @@ def definitions(currency: str) -> pd.DataFrame:
     rows = [
         {
             "kpi": kpi.name,
-            "place": place,
+            "position": place,
             "unit": _unit(kpi, currency),
             "formula": kpi.formula,
             "slices": SLICES[kpi.by],

@@ -22,7 +22,7 @@ HELD = 0.8
 HELD_OFF = 0.1
 ANEW = "train the model anew (gelir train): it speaks of another time"
 
-Kind = Literal["flow", "input", "score", "calibration", "lift", "coverage"]
+Kind = Literal["volume", "input", "score", "calibration", "lift", "coverage"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Alert:
     """One thing that is not as it should be. ``since`` is the first day that shows it."""
 
     kind: Kind
-    about: str
+    subject: str
     severity: Literal["act", "watch"]
     since: date
     evidence: str
@@ -56,33 +56,33 @@ def raise_alerts(
 
 def _row(alert: Alert, as_of: date, up: tuple[date, date] | None) -> dict[str, object]:
     first, since = up or (alert.first_seen or as_of, alert.since)
-    return {**asdict(alert), "first_seen": first, "since": since, "alert_id": f"{alert.kind}:{alert.about}:{first}"}
+    return {**asdict(alert), "first_seen": first, "since": since, "alert_id": f"{alert.kind}:{alert.subject}:{first}"}
 
 
 def _up(alert: Alert, earlier: pd.DataFrame, as_of: date) -> tuple[date, date] | None:
     """When an alert that was up on the earlier night was first seen, and since when it held; ``None`` where it was not
     up, or that night is too long ago."""
-    same = earlier[(earlier["kind"] == alert.kind) & (earlier["about"] == alert.about)]
+    same = earlier[(earlier["kind"] == alert.kind) & (earlier["subject"] == alert.subject)]
     recent = [
         (first, since)
-        for first, since, told_on in zip(same["first_seen"], same["since"], same["told_on"], strict=True)
-        if (as_of - told_on).days <= HOLD_NIGHTS
+        for first, since, run_as_of in zip(same["first_seen"], same["since"], same["run_as_of"], strict=True)
+        if (as_of - run_as_of).days <= HOLD_NIGHTS
     ]
     return min(recent, default=None)
 
 
 def _of_flows(bands: Sequence[Band]) -> Iterator[Alert]:
     for found in bands:
-        place, flow = began(found), found.daily.flow
+        place, flow = began(found), found.daily.metric
         then = None if place is None else reading(found, place)
         if place is None or then is None:
             continue
         yield Alert(
-            "flow",
+            "volume",
             flow.name,
             "act",
             then.since,
-            f"{flow.says}, {_span(then)}: {_against(then, flow.kind)}" + _since_then(reading(found), then),
+            f"{flow.description}, {_span(then)}: {_against(then, flow.kind)}" + _since_then(reading(found), then),
             f"look at {flow.look_at}; where it is customers who changed, train the models anew (gelir train), and trust"
             " scores less until their windows have closed",
             then.came,
@@ -123,12 +123,12 @@ def _of_inputs(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
             row["name"],
             "act",
             as_of,
-            f"{row['name']} ({row['says']}) is missing for {row['missing']:.0%}; {row['reference']}:"
-            f" {row['missing_before']:.0%}",
+            f"{row['name']} ({row['description']}) is missing for {row['missing_rate']:.0%}; {row['reference']}:"
+            f" {row['reference_missing_rate']:.0%}",
             "look whether the source and the mapping still fill it; models go on without what they learnt from it",
-            row["missing"],
+            row["missing_rate"],
             0.0,
-            row["missing_before"],
+            row["reference_missing_rate"],
         )
 
 
@@ -139,11 +139,11 @@ def _of_scores(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
             row["name"],
             "watch",
             as_of,
-            f"the scores of {row['name']} moved wholesale (stability index {row['shift']:.2f}, {row['high']:.2f}"
+            f"the scores of {row['name']} moved wholesale (stability index {row['psi']:.2f}, {row['high']:.2f}"
             f" allowed), from {row['expected']:,.3g} to {row['value']:,.3g} on average, against {row['reference']}",
             "look at alerts of flows and inputs first; where a new version scores, compare it with the one before, and"
             " go back (gelir rollback) if it makes no sense",
-            row["shift"],
+            row["psi"],
             0.0,
             row["high"],
         )
@@ -158,16 +158,16 @@ def _of_models(board: pd.DataFrame) -> Iterator[Alert]:
 
 
 def _of_chance(row: dict[Hashable, Any], told: str) -> Iterator[Alert]:
-    low, high = row["happened_low"], row["happened_high"]
-    if not low <= row["said"] <= high and abs(row["said"] - row["happened"]) > OFF:
+    low, high = row["observed_low"], row["observed_high"]
+    if not low <= row["predicted"] <= high and abs(row["predicted"] - row["observed"]) > OFF:
         yield Alert(
             "calibration",
             row["score"],
             "act",
             row["month"],
-            f"{told} said {row['said']:.1%} on average; it happened to {row['happened']:.1%} ({low:.1%} to {high:.1%})",
+            f"{told} said {row['predicted']:.1%} on average; it happened to {row['observed']:.1%} ({low:.1%} to {high:.1%})",
             ANEW,
-            row["said"],
+            row["predicted"],
             low,
             high,
         )

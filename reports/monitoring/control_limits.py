@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.arrays import Floats
-from reports.monitoring.daily_volumes import Daily
+from reports.monitoring.daily_volumes import DailyVolume
 
 LIMIT = 4.5
 """Deviations beyond which a flow has left its band."""
@@ -48,7 +48,7 @@ HOLD_NIGHTS = 14
 class Band:
     """Windows (rows) by days (columns): what came, what was expected, and the limits; NaN where nothing can be said."""
 
-    daily: Daily
+    daily: DailyVolume
     came: Floats
     expected: Floats
     low: Floats
@@ -62,7 +62,7 @@ class Band:
 
     def told_on(self, place: int) -> date:
         """The night that first sees a day."""
-        day: date = (self.daily.days[place] + pd.Timedelta(days=1 + self.daily.waits)).date()
+        day: date = (self.daily.days[place] + pd.Timedelta(days=1 + self.daily.delay_days)).date()
         return day
 
 
@@ -82,10 +82,10 @@ class Reading:
     deviations: float
 
 
-def band(daily: Daily, nights: int = NIGHTS) -> Band:
+def band(daily: DailyVolume, nights: int = NIGHTS) -> Band:
     """The band of a flow on the days of the last nights; NaN on days before."""
-    open_days = ~daily.quiet
-    came, of = np.where(open_days, daily.came, 0.0), np.where(open_days, daily.of, 0.0)
+    open_days = ~daily.holiday
+    came, of = np.where(open_days, daily.observed, 0.0), np.where(open_days, daily.exposure, 0.0)
     weekday = np.eye(7)[daily.days.day_of_week.to_numpy()]
     came_by, of_by = _sums(weekday * came[:, None]), _sums(weekday * of[:, None])
     place = np.arange(len(came))
@@ -97,7 +97,7 @@ def band(daily: Daily, nights: int = NIGHTS) -> Band:
 
 
 def _window(
-    daily: Daily, days: int, came_by: Floats, of_by: Floats, weights: Floats, nights: int
+    daily: DailyVolume, days: int, came_by: Floats, of_by: Floats, weights: Floats, nights: int
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """What came within windows of so many days, what was expected, the limits, and the deviations."""
     place = np.arange(len(weights))
@@ -109,8 +109,8 @@ def _window(
     even = before / np.maximum(before_of, 1e-12) * of
     unknown = (place < LEVEL_DAYS + days + 7) | (before <= 0) | (of <= 0)
     if days == 1:
-        unknown |= daily.quiet
-    floor = FLOORS[daily.flow.kind]
+        unknown |= daily.holiday
+    floor = FLOORS[daily.metric.kind]
     ways = []
     for expected in (even, even * _season(days, came_by, of_by, weights)):
         off = np.where(unknown, np.nan, _transformed(daily, came, expected) - _transformed(daily, expected, expected))
@@ -142,15 +142,15 @@ def _season(days: int, came_by: Floats, of_by: Floats, weights: Floats) -> Float
     return season
 
 
-def _transformed(daily: Daily, values: Floats, expected: Floats) -> Floats:
+def _transformed(daily: DailyVolume, values: Floats, expected: Floats) -> Floats:
     """Sums on a scale on which they scatter alike: roots for counts, for others over the root of what was expected."""
-    if daily.flow.kind == "mean":
+    if daily.metric.kind == "mean":
         return np.asarray(values / np.sqrt(np.maximum(expected, 1e-12)))
     return np.asarray(2 * np.sqrt(values + 0.375))
 
 
-def _limits(daily: Daily, expected: Floats, reach: Floats) -> tuple[Floats, Floats]:
-    if daily.flow.kind == "mean":
+def _limits(daily: DailyVolume, expected: Floats, reach: Floats) -> tuple[Floats, Floats]:
+    if daily.metric.kind == "mean":
         half = reach * np.sqrt(np.maximum(expected, 0))
         return expected - half, expected + half
     root = np.sqrt(expected + 0.375)
@@ -187,7 +187,7 @@ def reading(found: Band, place: int = -1) -> Reading | None:
         return None
     row = int(np.nanargmax(off))
     until = found.daily.days[place].date()
-    unit = float(found.expected[row, place]) if found.daily.flow.kind == "mean" else 1.0
+    unit = float(found.expected[row, place]) if found.daily.metric.kind == "mean" else 1.0
     came, expected, low, high = (
         float(part[row, place]) / unit for part in (found.came, found.expected, found.low, found.high)
     )

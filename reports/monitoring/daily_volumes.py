@@ -42,7 +42,7 @@ class Flow:
     """
 
     name: str
-    says: str
+    description: str
     kind: Literal["count", "share", "mean"]
     daily: Callable[[Company, Clock], ir.Table]
     look_at: str
@@ -50,26 +50,26 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Daily:
+class DailyVolume:
     """A flow's days, oldest first and without a gap: what came, and of how much. ``quiet`` marks public holidays."""
 
-    flow: Flow
+    metric: Flow
     days: pd.DatetimeIndex
-    came: Floats
-    of: Floats
-    quiet: npt.NDArray[np.bool_]
-    waits: int
+    observed: Floats
+    exposure: Floats
+    holiday: npt.NDArray[np.bool_]
+    delay_days: int
     """Nights after a day until it can be judged; none where its facts are known when it is over."""
 
 
-def daily_flows(company: Company) -> list[Daily]:
+def daily_flows(company: Company) -> list[DailyVolume]:
     """The flows of which the company has facts; days are the company's, the last is the latest that can be judged."""
     clock = Clock(company.timezone, company.as_of_at - timedelta(days=HISTORY_DAYS + 2), company.as_of_at)
     found = (_days(flow, flow.daily(company, clock), company) for flow in FLOWS)
     return [daily for daily in found if daily is not None]
 
 
-def _days(flow: Flow, facts: ir.Table, company: Company) -> Daily | None:
+def _days(flow: Flow, facts: ir.Table, company: Company) -> DailyVolume | None:
     since = company.as_of - timedelta(days=HISTORY_DAYS)
     rows = facts.filter(facts.day >= ibis.literal(since), facts.day < ibis.literal(company.as_of)).execute()
     if rows.empty:
@@ -87,7 +87,7 @@ def _days(flow: Flow, facts: ir.Table, company: Company) -> Daily | None:
     by_day = seen.groupby(pd.to_datetime(seen["day"]))[["came", "of"]].sum().reindex(days, fill_value=0)
     of = np.ones(len(days)) if flow.kind == "count" else by_day["of"].to_numpy(np.float64)
     quiet = np.isin(days.to_numpy(), closed_days(company).to_numpy())
-    return Daily(flow, days, by_day["came"].to_numpy(np.float64), of, quiet, waits)
+    return DailyVolume(flow, days, by_day["came"].to_numpy(np.float64), of, quiet, waits)
 
 
 def closed_days(company: Company) -> pd.DatetimeIndex:

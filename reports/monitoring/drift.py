@@ -46,16 +46,16 @@ def flow_drift(bands: Sequence[Band]) -> pd.DataFrame:
         if last is not None:
             rows.append(
                 {
-                    "kind": "flow",
-                    "name": found.daily.flow.name,
-                    "says": found.daily.flow.says,
+                    "kind": "volume",
+                    "name": found.daily.metric.name,
+                    "description": found.daily.metric.description,
                     "since": last.since,
                     "until": last.until,
                     "value": round(last.came, 2),
                     "expected": round(last.expected, 2),
                     "low": round(last.low, 2),
                     "high": round(last.high, 2),
-                    "deviations": round(last.deviations, 2),
+                    "z_score": round(last.deviations, 2),
                     "reference": "the eight weeks before, weekdays as in the last year",
                     "drifted": bool(found.outside[-1]),
                 }
@@ -77,11 +77,11 @@ def input_drift(now: dict[str, pd.DataFrame], before: dict[str, pd.DataFrame]) -
                 {
                     "kind": "input",
                     "name": f"{table}.{feature.name}",
-                    "says": feature.says,
+                    "description": feature.says,
                     "until": now[table]["as_of"].max(),
-                    "shift": round(stability(new, old), 4),
-                    "missing": round(missing, 4),
-                    "missing_before": round(was, 4),
+                    "psi": round(stability(new, old), 4),
+                    "missing_rate": round(missing, 4),
+                    "reference_missing_rate": round(was, 4),
                     "reference": f"the same on {pd.Timestamp(before[table]['as_of'].max()):%Y-%m-%d}",
                     "drifted": missing - was > max(MISSING_MORE, 5 * error),
                 }
@@ -105,14 +105,14 @@ def score_drift(told: pd.DataFrame, said: pd.DataFrame, as_of: date) -> pd.DataF
             {
                 "kind": "score",
                 "name": score,
-                "says": f"scores of {makers[0]}",
+                "description": f"scores of {makers[0]}",
                 "until": as_of,
                 "value": round(float(new["value"].mean()), 4),
                 "expected": round(float(old["value"].mean()), 4),
-                "shift": round(shift, 4),
+                "psi": round(shift, 4),
                 "high": round(limit, 4),
-                "missing": 0.0,
-                "missing_before": 0.0,
+                "missing_rate": 0.0,
+                "reference_missing_rate": 0.0,
                 "reference": f"the night of {old['as_of'].max()}{remade}",
                 "drifted": shift > limit,
             }

@@ -17,8 +17,8 @@ from data.outputs.report_tables import FORECAST_ACCURACY
 from data.outputs.score_tables import WIDTHS
 from data.store.forecast_ledger import NUMBERS
 from features.company import Company
-from features.revenue.bookings import closed_deals, contracts, open_deals, share_won_by_stage, stages_reached
-from features.revenue.series import Grain, first_days, revenue_series
+from features.revenue.bookings import closed_deals, subscription_bookings, open_deal_bookings, win_rate_by_stage, first_stage_dates
+from features.revenue.series import Grain, period_starts, revenue_series
 
 KEPT_LEVELS = ("total", "region", "segment")
 """Levels whose forecasts are kept: of products and people there may be too many."""
@@ -55,7 +55,7 @@ def accuracy(company: Company, foreseen: pd.DataFrame) -> pd.DataFrame:
             for split, part in parts:
                 for value, cells in rows.groupby(part, sort=True):
                     figures = _figures(cells)
-                    tables.append({"level": level, "grain": grain, "split": split, "part": str(value), **figures})
+                    tables.append({"level": level, "grain": grain, "breakdown": split, "bucket": str(value), **figures})
     return conform(pd.DataFrame(tables), FORECAST_ACCURACY)
 
 
@@ -68,7 +68,7 @@ def matched(company: Company, foreseen: pd.DataFrame, grain: Grain) -> pd.DataFr
     came = wide.melt(ignore_index=False, var_name="node", value_name="came").set_index("node", append=True).dropna()
     rows = foreseen.assign(period=period).join(came, on=["period", "node"], how="inner")
     nights = pd.DatetimeIndex(pd.to_datetime(rows["as_of"]))
-    first = pd.DatetimeIndex(first_days(nights, grain))
+    first = pd.DatetimeIndex(period_starts(nights, grain))
     horizon = np.round((rows["period"].to_numpy() - first.to_numpy()) / np.timedelta64(1, "D") / DAYS[grain])
     quarter = nights.to_period("Q").start_time
     scales = {
@@ -135,16 +135,16 @@ class _Pipeline:
     @classmethod
     def of(cls, company: Company) -> "_Pipeline":
         as_of = pd.Timestamp(company.as_of)
-        held, deals = contracts(company), open_deals(company, [company.as_of])
+        held, deals = subscription_bookings(company), open_deal_bookings(company, [company.as_of])
         running = held[(held["started"] < as_of) & ~(held["ended"] < as_of)]
         deals = deals[deals["due"].notna()]
-        rates = share_won_by_stage(closed_deals(company), stages_reached(company))
+        rates = win_rate_by_stage(closed_deals(company), first_stage_dates(company))
         chance = deals["stage"].map(rates).fillna(rates[""]).astype("float64")
         due = pd.DatetimeIndex(deals["due"].where(deals["due"] >= as_of, as_of))
         return cls(float(running["mrr"].sum()), deals["amount"].astype("float64") * chance, due)
 
     def by_period(self, grain: Grain, periods: pd.DatetimeIndex) -> "dict[pd.Timestamp, float]":
         """What comes in each period."""
-        weighted = self.weighted.groupby(first_days(self.due, grain)).sum()
+        weighted = self.weighted.groupby(period_starts(self.due, grain)).sum()
         recurring = self.monthly * (1.0 if grain == "month" else DAYS["week"] / DAYS["month"])
         return {period: recurring + float(weighted.get(period, 0.0)) for period in periods}

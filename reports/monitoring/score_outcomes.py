@@ -21,7 +21,7 @@ from data.arrays import Floats
 from data.outputs.conform import conform
 from data.outputs.report_tables import RELIABILITY, SCOREBOARD
 from features.company import Company
-from features.labels.score_outcomes import OUTCOMES, SETTLES_DAYS, happened
+from features.labels.score_outcomes import OUTCOMES, SETTLEMENT_DAYS, score_outcomes
 
 TENTHS = 10
 DRAWS, REACH = 500, 2.576
@@ -37,13 +37,13 @@ def match(company: Company, said: pd.DataFrame) -> pd.DataFrame:
     known before. ``said`` is ``data.store.score_ledger.said_before``; scores without a line in ``OUTCOMES`` are left out.
     """
     known = {outcome.score for outcome in OUTCOMES}
-    settled = company.as_of - timedelta(days=SETTLES_DAYS)
+    settled = company.as_of - timedelta(days=SETTLEMENT_DAYS)
     closed = said[(said["closes_on"] <= settled) & said["score"].isin(known)]
     new = closed["outcome_as_of"].isna()
     parts = [closed[~new].assign(new=False)]
     for _, rows in closed[new].groupby(["score", "horizon_days"], sort=True):
         score, horizon = str(rows["score"].iloc[0]), int(rows["horizon_days"].iloc[0])
-        parts.append(happened(company, score, horizon, rows.drop(columns="outcome")).assign(new=True))
+        parts.append(score_outcomes(company, score, horizon, rows.drop(columns="outcome")).assign(new=True))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -79,8 +79,8 @@ def _parts(matched: pd.DataFrame) -> Iterator[tuple[dict[str, object], str, pd.D
 def _figures(part: pd.DataFrame, kind: str, seed: int) -> dict[str, float]:
     said, came = part["value"].to_numpy(np.float64), part["outcome"].to_numpy(np.float64)
     drawn = Draws.of(part, seed)
-    figures = {"said": said.mean(), "happened": came.mean()}
-    _add(figures, "happened", drawn.mean(came), drawn.accounts, share=kind == "chance")
+    figures = {"predicted": said.mean(), "observed": came.mean()}
+    _add(figures, "observed", drawn.mean(came), drawn.accounts, share=kind == "chance")
     if kind == "money":
         figures["absolute_error"] = np.abs(said - came).mean()
         low, high = part["low"].to_numpy(np.float64), part["high"].to_numpy(np.float64)
@@ -125,7 +125,7 @@ def _tenths(part: pd.DataFrame, kind: str, seed: int) -> pd.DataFrame:
         mean, accounts = float(came[mine].mean()), part.loc[mine, "key"].nunique()
         limits = _around(mean, drawn.mean(came * mine, mine), accounts, share=kind == "chance")
         rows.append((number, int(mine.sum()), said[mine].mean(), mean, *limits))
-    return pd.DataFrame(rows, columns=["tenth", "matched", "said", "happened", "happened_low", "happened_high"])
+    return pd.DataFrame(rows, columns=["decile", "matched", "predicted", "observed", "observed_low", "observed_high"])
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ def consent(account_id: str, status: str = "granted", at: str = "2023-05-01", **
 
 def recommended(account_id: str, product_id: str = "addon", rank: int = 1, **more: Any) -> dict[str, Any]:
     return {"customer_kind": "account", "customer_id": account_id, "account_id": account_id, "kind": "explore",
-            "rank": rank, "place": rank, "product_id": product_id, "probability": 0.2,
-            "expected_margin": 200.0, "why": '["others like it bought it", "popular"]', **more}  # fmt: skip
+            "rank": rank, "position": rank, "product_id": product_id, "probability": 0.2,
+            "expected_margin": 200.0, "reasons": '["others like it bought it", "popular"]', **more}  # fmt: skip
 
 
 def order(account_id: str, day: str) -> dict[str, Any]:

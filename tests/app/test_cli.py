@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
             steps = write(tmp_path / "lake", name, outputs(churn=churn))
             started = datetime(2026, 3, day, 1, 30)
             publish(store, record(name, started_at=started), steps, started.replace(hour=2))
-        record_stopped(store, record("broken", started_at=datetime(2026, 3, 5, 1, 30)), why="no orders\nsecond line")
+        record_stopped(store, record("broken", started_at=datetime(2026, 3, 5, 1, 30)), reason="no orders\nsecond line")
     return tmp_path
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
         ("mrr", "region:N", 6, 7.0, "EUR"),
         ("churn", "total", 6, 0.0312, "share"), ("stage_conversion", "stage:offer", 6, 0.5, "share"),
     ]  # fmt: skip
-    told = [{"kpi": kpi, "place": place, "unit": "EUR", "formula": f"that of {kpi}", "slices": "total",
+    told = [{"kpi": kpi, "position": place, "unit": "EUR", "formula": f"that of {kpi}", "slices": "total",
              "definition_version": 1} for place, kpi in enumerate(("mrr", "stage_conversion", "churn"), 1)]  # fmt: skip
     leaks = [("invoice_overdue:1", "invoice_overdue", 100.5), ("invoice_overdue:2", "invoice_overdue", 200.0),
              ("deal_stalled:3", "deal_stalled", 1000.0)]  # fmt: skip

@@ -148,7 +148,7 @@ def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path:
         listed = runs(store)
     (stopped,) = listed[listed["company"] == "stopped"].to_dict("records")
     assert (stopped["status"], stopped["current"]) == ("stopped", False)
-    assert "orders.csv: the file is empty" in stopped["why"]
+    assert "orders.csv: the file is empty" in stopped["reason"]
 
 
 def one_message(said: Said, error: type[GelirError]) -> None:

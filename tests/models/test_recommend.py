@@ -105,7 +105,7 @@ def test_planted_affinities_beat_the_favourites_of_the_segment(challenger: Chall
 
 
 def test_who_has_a_razor_is_offered_blades_first_and_who_has_a_pen_ink(offers: pd.DataFrame) -> None:
-    first = offers[offers["place"] == 1].set_index("account_id")["product_id"]
+    first = offers[offers["position"] == 1].set_index("account_id")["product_id"]
     razors = first.index.str.removeprefix("A").astype(int) % 2 == 0
     assert (first[razors] == "blades").mean() > 0.95
     assert (first[~razors] == "ink").mean() > 0.95
@@ -126,16 +126,16 @@ def test_what_is_there_too_low_gone_or_lacking_its_base_is_never_offered(shop: C
 
 
 def test_reasons_name_what_goes_with_it_and_why_others_are_not_offered(offers: pd.DataFrame) -> None:
-    one = offers[(offers["account_id"] == "A000") & (offers["place"] == 1)].iloc[0]
-    assert 1 <= len(json.loads(one["why"])) <= 3
-    whys = " ".join(sentence for why in offers["why"] for sentence in json.loads(why))
+    one = offers[(offers["account_id"] == "A000") & (offers["position"] == 1)].iloc[0]
+    assert 1 <= len(json.loads(one["reasons"])) <= 3
+    whys = " ".join(sentence for why in offers["reasons"] for sentence in json.loads(why))
     assert "accounts with Razor buy it" in whys
     assert "usually every" in whys
-    nots = json.loads(one["why_not"])
+    nots = json.loads(one["exclusion_reasons"])
     assert len(nots) <= 5
     assert "Plan is a lower tier than Plan Plus, which is there already" in nots
     assert "Lamp is not sold any more" in nots
-    assert offers.loc[offers["place"] > 1, "why_not"].isna().all()
+    assert offers.loc[offers["position"] > 1, "exclusion_reasons"].isna().all()
 
 
 def test_repeats_and_what_was_never_had_have_ranks_of_their_own(shop: Company, recommended: pd.DataFrame) -> None:
@@ -146,7 +146,7 @@ def test_repeats_and_what_was_never_had_have_ranks_of_their_own(shop: Company, r
         bought = (row.customer_id, row.product_id) in (had if row.customer_kind == "account" else people)
         assert row.kind == ("repeat" if bought else "explore")
     for _, mine in recommended.groupby(["customer_kind", "customer_id"]):
-        assert mine["place"].tolist() == list(range(1, len(mine) + 1))
+        assert mine["position"].tolist() == list(range(1, len(mine) + 1))
         for _, of_kind in mine.groupby("kind"):
             assert of_kind["rank"].tolist() == list(range(1, len(of_kind) + 1))
             assert of_kind["probability"].is_monotonic_decreasing
@@ -157,7 +157,7 @@ def test_repeats_and_what_was_never_had_have_ranks_of_their_own(shop: Company, r
 
 def test_a_person_is_offered_what_goes_with_its_own_purchases(recommended: pd.DataFrame) -> None:
     people = recommended[recommended["customer_kind"] == "contact"]
-    first = people[people["place"] == 1].set_index("customer_id")["product_id"]
+    first = people[people["position"] == 1].set_index("customer_id")["product_id"]
     razors = first.index.str.removeprefix("C").astype(int) % 2 == 0
     assert len(first) > 150
     assert (first[razors] == "blades").mean() > 0.95
@@ -190,7 +190,7 @@ def test_a_customer_with_an_open_escalation_is_offered_nothing_and_told_why(chal
         mine = rows.loc[customer]
         assert pd.isna(mine.product_id)
         assert mine.abstained
-        assert json.loads(mine.why_not) == [why]
+        assert json.loads(mine.exclusion_reasons) == [why]
 
 
 def test_probabilities_mean_what_they_say_and_margin_is_price_times_quantity_times_rate(offers: pd.DataFrame) -> None:
@@ -205,7 +205,7 @@ def test_probabilities_mean_what_they_say_and_margin_is_price_times_quantity_tim
 def test_the_baseline_offers_favourites_when_it_ships(shop: Company, challenger: Challenger) -> None:
     scored = Recommend().score(shop, champion_of(challenger, "baseline"))
     assert isinstance(scored, dict)
-    first = scored["recommendations"].query("place == 1")["product_id"]
+    first = scored["recommendations"].query("position == 1")["product_id"]
     assert first.isin(["blades", "ink"]).all()
     assert first.nunique() == 1
 

@@ -15,7 +15,7 @@ from data.store.score_ledger import alerts_before, said_before
 from data.store.views import Store, open_store, view
 from features.engineer import engineer
 from features.labels.score_outcomes import OUTCOMES
-from reports.night import Tonight
+from reports.night import NightContext
 from reports.registry import REPORTS, report
 from tests.data.store.scored import outputs, record, write
 from tests.features.company_builder import build_company
@@ -56,7 +56,7 @@ def night(store: Store, root: Path, as_of: date) -> Step:
             draft.write(name, frames[name])
     earlier = [page(store, "acme", as_of) for page in (said_before, alerts_before, forecasts_before)]
     with lake.writing(run, "told") as draft:
-        report(Tonight(company, lake.step(run, "features"), lake.step(run, "given"), *earlier), draft)
+        report(NightContext(company, lake.step(run, "features"), lake.step(run, "given"), *earlier), draft)
     told = lake.step(run, "told")
     steps = [step for step in write(root, run, frames) if step.name != "report"]
     publish(store, record(run, as_of=as_of), [*steps, told], datetime(as_of.year, as_of.month, as_of.day, 3))
@@ -73,7 +73,7 @@ def test_scores_meet_what_happened_on_the_first_night_that_knows_it(scores_url: 
         kept = view(store, "published_scores", where={"as_of": FIRST}).set_index("key")
         latest = view(store, "published_scores", where={"as_of": LATER})
     assert (row["score"], row["month"], row["matched"]) == ("churn", date(2024, 3, 1), 40)
-    assert (row["said"], row["happened"]) == (0.75, 0.75), "three of four did not order again"
+    assert (row["predicted"], row["observed"]) == (0.75, 0.75), "three of four did not order again"
     assert kept["outcome"].tolist() == [float(number % 4 != 0) for number in range(40)]
     assert set(kept["outcome_as_of"]) == {LATER}
     assert latest["outcome"].isna().all()

@@ -14,7 +14,7 @@ from data.mapping.action_costs import USUAL, Costs
 from data.mapping.binding import is_bare
 from data.mapping.mapping import load_mapping, shipped
 from data.reading.read import read
-from data.source.source import open_source
+from data.source.open import open_source
 
 TOML = '[company]\ntimezone = "UTC"\ncurrency = "EUR"\n'
 
@@ -63,7 +63,7 @@ def test_every_offender_in_a_folder_is_named_at_once(tmp_path: Path) -> None:
         tmp_path,
         mapping__toml='[company]\ntimezone = "Mars/Base"\n[tolerate]\norder = 0.1\norders = 7\n[colours]\n',
         account__sql="SELECT 1",
-        repairs__csv="table,column,from,to,why\norders,colour,red,blue,faded\n",
+        repairs__csv="table,column,from,to,reason\norders,colour,red,blue,faded\n",
     )
     with pytest.raises(MappingError) as caught:
         load_mapping(tmp_path)

@@ -18,7 +18,8 @@ from data.contract import CONTRACT, TABLES
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
-from data.source.source import open_source, plain_name
+from data.source.names import snake_case
+from data.source.open import open_source
 
 FIXTURES = Path(__file__).parent / "fixtures"
 LONG_AFTER = date(2026, 1, 1)
@@ -249,7 +250,7 @@ def load(url: str, folder: Path, *, as_written: bool, typed: bool) -> None:
         for file in sorted(folder.glob("*.csv")):
             found = duckdb.execute(f"FROM read_csv('{file}', all_varchar = {not typed})")
             columns = [(name, str(kind)) for name, kind, *_ in found.description or ()]
-            table = file.stem if as_written else plain_name(file.stem)
+            table = file.stem if as_written else snake_case(file.stem)
             types = ", ".join(
                 f'"{name}" '
                 + ("timestamptz" if kind.startswith(("TIMESTAMP", "DATETIME")) else kinds.get(kind, "text"))

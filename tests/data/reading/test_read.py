@@ -14,7 +14,7 @@ from data.contract import CONTRACT
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
-from data.source.source import open_source
+from data.source.open import open_source
 
 Night = Callable[..., Step]
 
@@ -35,7 +35,7 @@ def night(tmp_path: Path) -> Night:
             (crm / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
             (mapping / f"{name}.sql").write_text(f"SELECT {lines[0]} FROM {name}")
         if repairs:
-            (mapping / "repairs.csv").write_text("table,column,from,to,why\n" + repairs, encoding="utf-8")
+            (mapping / "repairs.csv").write_text("table,column,from,to,reason\n" + repairs, encoding="utf-8")
         moment = RunDates(date.fromisoformat(as_of), date.fromisoformat(today or as_of), timezone)
         lake = Lake(tmp_path / "lake")
         with lake.writing("night", "read") as draft:

@@ -120,7 +120,7 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
                 "account_id": "A001",
                 "kind": "explore",
                 "rank": rank,
-                "place": rank,
+                "position": rank,
                 "product_id": f"P{rank}",
                 "probability": 0.5 / rank,
             }
@@ -173,14 +173,14 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
         "forecast_accuracy": [],
         "kpis": [{"kpi": "mrr", "period": date(2026, 2, 1), "slice": "total", "value": 900.0}],
         "kpi_definitions": [
-            {"kpi": "mrr", "place": 1, "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}
+            {"kpi": "mrr", "position": 1, "unit": "EUR", "formula": "sum", "slices": "total", "definition_version": 1}
         ],
         "leaks": [],
         "quarantined": [{"table_name": "orders", "reason": "amount is missing", "rows": 2}],
         "repaired": [],
         "scoreboard": [],
         "reliability": [],
-        "drift": [{"kind": "flow", "name": "orders", "value": 12.0, "expected": 10.0, "drifted": False}],
+        "drift": [{"kind": "volume", "name": "orders", "value": 12.0, "expected": 10.0, "drifted": False}],
         "alerts": [],
         "model_results": [{"model": "churn", "version": "1", "ships": "model", "value": 0.1}],
     }

@@ -172,7 +172,7 @@ def test_a_stopped_run_is_kept_with_its_reason_and_hides_nothing(store: Store, t
     publish_run(store, tmp_path, "r1")
     record_stopped(store, record("r2", as_of=date(2026, 3, 3)), "accounts is empty")
     stopped = view(store, "runs", where={"run_id": "r2"}).iloc[0]
-    assert (stopped["status"], stopped["why"], stopped["current"]) == ("stopped", "accounts is empty", False)
+    assert (stopped["status"], stopped["reason"], stopped["current"]) == ("stopped", "accounts is empty", False)
     assert churn_seen(store) == [0.25] * 3
 
 
@@ -188,5 +188,5 @@ def test_a_run_that_stopped_may_publish_later(store: Store, tmp_path: Path) -> N
     publish_run(store, tmp_path, "r1")
     run = runs(store).iloc[0]
     assert run["status"] == "published"
-    assert pd.isna(run["why"])
+    assert pd.isna(run["reason"])
     assert run["published_at"] == PUBLISHED_AT

@@ -120,13 +120,13 @@ def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(s
 
 def test_a_night_is_given_the_alerts_of_the_night_before_its_date(store: Store, tmp_path: Path) -> None:
     def alert(first_seen: date) -> pd.DataFrame:
-        told = {"kind": "flow", "about": "orders", "severity": "act", "evidence": "fewer", "suggestion": "look"}
-        row = {**told, "alert_id": f"flow:orders:{first_seen}", "first_seen": first_seen, "since": first_seen}
+        told = {"kind": "volume", "subject": "orders", "severity": "act", "evidence": "fewer", "suggestion": "look"}
+        row = {**told, "alert_id": f"volume:orders:{first_seen}", "first_seen": first_seen, "since": first_seen}
         return pd.DataFrame([row]).reindex(columns=list(outputs()["alerts"].columns))
 
     night(store, tmp_path, "r0", MONDAY, alerts=alert(MONDAY))
     night(store, tmp_path, "r1", MONDAY + timedelta(days=3))
     assert alerts_before(store, "acme", MONDAY).empty
     (row,) = alerts_before(store, "acme", MONDAY + timedelta(days=2)).to_dict("records")
-    assert (row["alert_id"], row["first_seen"], row["told_on"]) == (f"flow:orders:{MONDAY}", MONDAY, MONDAY)
+    assert (row["alert_id"], row["first_seen"], row["run_as_of"]) == (f"volume:orders:{MONDAY}", MONDAY, MONDAY)
     assert alerts_before(store, "acme", MONDAY + timedelta(days=9)).empty, "the latest night had none"

@@ -12,7 +12,7 @@ from sqlalchemy import Float, inspect, text
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store.database import reach
-from data.store.migrations import FOLDER, RECORD, names
+from data.store.migrations import FOLDER, RECORD, _statements, names
 from data.store.publish import publish, rollback
 from data.store.views import BASES, RUN_RECORDS, TYPES, open_store, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
@@ -137,39 +137,93 @@ def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tm
     assert journal_as_found() == "wal"
 
 
-def test_rows_of_before_are_held_out_too_once_migrated(scores_url: str) -> None:
+def test_a_holdout_of_the_first_release_waits_once_migrated(scores_url: str) -> None:
     """A scoring table of the first release, with a call that its holdout withheld, is opened by this one."""
-    store = reach(scores_url)
     first, *_ = names()
-    with store.writing() as connection:
-        for statement in (FOLDER / f"{first}.sql").read_text(encoding="utf-8").split(";\n"):
-            if statement.strip():
-                connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
-        for statement in (
-            f"INSERT INTO {RECORD} VALUES ('{first}')",
-            "INSERT INTO run_records (run_id, company, mapping, as_of, status, started_at)"
-            " VALUES ('r1', 'acme', 'demo', '2026-03-02', 'published', '2026-03-02 01:30:00')",
-            "INSERT INTO published_run VALUES (1, 'r1')",
-            "INSERT INTO next_best_actions_by_run (run_id, account_id, action, channel, act_at, expected_value, cost,"
-            " runner_up, holdout) VALUES"
-            " ('r1', 'A1', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', TRUE),"
-            " ('r1', 'A2', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', FALSE)",
-            "INSERT INTO campaign_targets_by_run (run_id, contact_id, campaign_id, consent_evidence, arm)"
-            " VALUES ('r1', 'C1', 'K1', 'granted 2025-03-01 by webform', 'holdout')",
-        ):
-            connection.exec_driver_sql(statement)
+    at_release(
+        scores_url,
+        first,
+        "INSERT INTO next_best_actions_by_run (run_id, account_id, action, channel, act_at, expected_value, cost,"
+        " runner_up, holdout) VALUES"
+        " ('r1', 'A1', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', TRUE),"
+        " ('r1', 'A2', 'renewal_call', 'call', '2026-03-02 09:00:00', 12.5, 45, 'wait', FALSE)",
+        "INSERT INTO campaign_targets_by_run (run_id, contact_id, campaign_id, consent_evidence, arm)"
+        " VALUES ('r1', 'C1', 'K1', 'granted 2025-03-01 by webform', 'holdout')",
+    )
     with open_store(scores_url) as migrated:
         rows = view(migrated, "next_best_actions").set_index("account_id").astype(object)
-        looked_at = ["action", "channel", "expected_value", "cost", "runner_up", "runner_up_value", "withheld_action"]
-        held, treated = (rows.loc[account, looked_at] for account in ("A1", "A2"))
-        assert held.where(held.notna(), None).tolist() == [
+        columns = ["action", "channel", "expected_value", "cost", "runner_up", "runner_up_value", "withheld_action"]
+        holdout, treated = (rows.loc[account, columns] for account in ("A1", "A2"))
+        assert holdout.where(holdout.notna(), None).tolist() == [
             "wait", None, 0.0, 0.0, "renewal_call", 12.5, "renewal_call",
         ]  # fmt: skip
         assert treated.where(treated.notna(), None).tolist() == [
             "renewal_call", "call", 12.5, 45.0, "wait", None, None,
         ]  # fmt: skip
         assert view(migrated, "campaign_targets")["consent_status"].tolist() == ["granted"]
+
+
+def test_the_renaming_migration_keeps_every_value_under_its_new_name(scores_url: str) -> None:
+    """A scoring table of the release before ``0011_standard_names`` is opened by this one."""
+    at_release(
+        scores_url,
+        "0010_renewal",
+        "UPDATE run_records SET why = 'the disk was full'",
+        "INSERT INTO recommendations_by_run (run_id, customer_kind, customer_id, account_id, kind, rank, place, why,"
+        " why_not) VALUES ('r1', 'account', 'A1', 'A1', 'explore', 1, 2, '[\"popular\"]', '[\"withdrawn\"]')",
+        "INSERT INTO scoreboard_by_run (run_id, score, month, model, said, happened, happened_low, happened_high)"
+        " VALUES ('r1', 'churn', '2026-01-01', 'churn v1', 0.1, 0.2, 0.15, 0.25)",
+        "INSERT INTO drift_by_run (run_id, kind, name, says, deviations, shift, missing, missing_before)"
+        " VALUES ('r1', 'flow', 'orders', 'orders placed', 4.5, 0.3, 0.2, 0.1)",
+        "INSERT INTO alerts_by_run (run_id, alert_id, kind, about) VALUES"
+        " ('r1', 'flow:orders:2026-03-01', 'flow', 'orders'), ('r1', 'lift:churn:2026-03-01', 'lift', 'churn')",
+        "INSERT INTO ledger_nights VALUES ('r1', 'acme', '2026-03-02', '2026-03-02 02:00:00', FALSE)",
+        "INSERT INTO ledger_scores (run_id, score, key, value, model, horizon_days, closes_on)"
+        " VALUES ('r1', 'churn', 'A1', 0.5, 'churn v1', 90, '2026-05-31')",
+        "INSERT INTO ledger_forecasts (run_id, node, level, grain, period, point)"
+        " VALUES ('r1', 'total', 'total', 'month', '2026-03-01', 1000)",
+    )
+
+    with open_store(scores_url) as migrated:
+
+        def values(name: str, *columns: str) -> list[tuple[object, ...]]:
+            return list(view(migrated, name)[list(columns)].itertuples(index=False, name=None))
+
+        assert values("runs", "reason") == [("the disk was full",)]
+        assert values("recommendations", "position", "reasons", "exclusion_reasons") == [
+            (2, '["popular"]', '["withdrawn"]'),
+        ]
+        assert values("scoreboard", "predicted", "observed", "observed_low", "observed_high") == [
+            (0.1, 0.2, 0.15, 0.25),
+        ]
+        assert values("drift", "kind", "description", "z_score", "psi", "missing_rate", "reference_missing_rate") == [
+            ("volume", "orders placed", 4.5, 0.3, 0.2, 0.1),
+        ]
+        assert values("alerts", "alert_id", "kind", "subject") == [
+            ("lift:churn:2026-03-01", "lift", "churn"), ("volume:orders:2026-03-01", "volume", "orders"),
+        ]  # fmt: skip
+        assert values("published_scores", "run_id", "score", "key", "value") == [("r1", "churn", "A1", 0.5)]
+        with migrated.reading() as connection:
+            assert connection.exec_driver_sql("SELECT point FROM forecast_ledger").scalar_one() == 1000
+
+
+def at_release(url: str, last: str, *statements: str) -> None:
+    """Make the scoring table at a URL as it was when ``last`` was the newest migration, with one published run."""
+    store = reach(url)
+    with store.writing() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
+        for name in names()[: names().index(last) + 1]:
+            for statement in _statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(f"INSERT INTO {RECORD} VALUES ('{name}')")
+        for statement in (
+            "INSERT INTO run_records (run_id, company, mapping, as_of, status, started_at)"
+            " VALUES ('r1', 'acme', 'demo', '2026-03-02', 'published', '2026-03-02 01:30:00')",
+            "INSERT INTO published_run VALUES (1, 'r1')",
+            *statements,
+        ):
+            connection.exec_driver_sql(statement)
+    store.close()
 
 
 def test_a_migration_that_fails_leaves_nothing(scores_url: str) -> None:
@@ -190,9 +244,9 @@ def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
             *(table.name for table in BASES.values()),
             "run_records",
             "published_run",
-            "ledger_nights",
-            "ledger_scores",
-            "ledger_forecasts",
+            "ledger_runs",
+            "score_ledger",
+            "forecast_ledger",
             RECORD,
         }
         for output in VIEWS_OF:

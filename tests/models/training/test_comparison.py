@@ -72,7 +72,7 @@ def runs() -> pd.DataFrame:
     ]
     frame = pd.DataFrame(told, columns=["run_id", "company", "as_of", "status", "model_versions"])
     return frame.assign(
-        model_versions=frame["model_versions"].map(json.dumps), started_at=datetime(2025, 1, 1), why=None
+        model_versions=frame["model_versions"].map(json.dumps), started_at=datetime(2025, 1, 1), reason=None
     )
 
 

@@ -11,16 +11,16 @@ from data.outputs.conform import conform
 from data.outputs.report_tables import ALERTS, DRIFT, SCOREBOARD
 from reports.monitoring.alerts import raise_alerts
 from reports.monitoring.control_limits import band
-from reports.monitoring.daily_volumes import Daily, Flow
+from reports.monitoring.daily_volumes import DailyVolume, Flow
 from tests.reports.monitoring.test_control_limits import after, daily
 
 NIGHT = date(2026, 3, 11)
-NONE = pd.DataFrame(columns=[*ALERTS.by_name, "told_on"])
+NONE = pd.DataFrame(columns=[*ALERTS.by_name, "run_as_of"])
 
 
 def board(**figures: Any) -> pd.DataFrame:
     row = {"score": "churn", "month": date(2025, 11, 1), "model": "churn v3", "nights": 4, "matched": 400, "lift": 2.0,
-           "said": 0.1, "happened": 0.1, "happened_low": 0.07, "happened_high": 0.14, "lift_low": 1.2, "lift_high": 3.0,
+           "predicted": 0.1, "observed": 0.1, "observed_low": 0.07, "observed_high": 0.14, "lift_low": 1.2, "lift_high": 3.0,
            "brier": 0.1, **figures}  # fmt: skip
     return conform(pd.DataFrame([row]), SCOREBOARD)
 
@@ -36,9 +36,9 @@ def alerts(
 def test_a_flow_that_fell_says_since_when_by_how_much_and_what_to_do() -> None:
     assert alerts(bands=[band(daily(40))]) == []
     (told,) = alerts(bands=[band(daily(40, after(1, 0.0)))])
-    assert (told["kind"], told["about"], told["severity"]) == ("flow", "orders", "act")
+    assert (told["kind"], told["subject"], told["severity"]) == ("volume", "orders", "act")
     assert (told["since"], told["first_seen"]) == (date(2026, 3, 10), NIGHT)
-    assert told["alert_id"] == "flow:orders:2026-03-11"
+    assert told["alert_id"] == "volume:orders:2026-03-11"
     assert told["evidence"].startswith("orders placed, 2026-03-10: 0.0 where 4")
     assert "(-100%)" in told["evidence"]
     assert told["low"] > told["value"] == 0
@@ -56,12 +56,12 @@ def test_an_alert_that_is_still_up_keeps_its_name_and_one_that_comes_back_gets_a
     falls = [band(daily(40, after(1, 0.0)))]
     first = date(2026, 3, 3)
     yesterday, held = NIGHT - timedelta(days=1), date(2026, 3, 1)
-    up = {"kind": "flow", "about": "orders", "first_seen": first, "since": held, "told_on": yesterday}
+    up = {"kind": "volume", "subject": "orders", "first_seen": first, "since": held, "run_as_of": yesterday}
     (told,) = alerts(bands=falls, earlier=pd.DataFrame([up]))
-    assert (told["alert_id"], told["first_seen"], told["since"]) == (f"flow:orders:{first}", first, held)
-    (other,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "about": "tickets"}]))
+    assert (told["alert_id"], told["first_seen"], told["since"]) == (f"volume:orders:{first}", first, held)
+    (other,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "subject": "tickets"}]))
     assert other["first_seen"] == NIGHT
-    (again,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "told_on": NIGHT - timedelta(days=30)}]))
+    (again,) = alerts(bands=falls, earlier=pd.DataFrame([{**up, "run_as_of": NIGHT - timedelta(days=30)}]))
     assert again["first_seen"] == NIGHT
 
 
@@ -70,25 +70,25 @@ def test_nights_one_after_the_other_tell_one_alert() -> None:
     earlier, names = NONE, set()
     for back in range(11, -1, -1):
         known, night = len(whole.days) - back, NIGHT - timedelta(days=back)
-        seen = Daily(whole.flow, whole.days[:known], whole.came[:known], whole.of[:known], whole.quiet[:known], 0)
+        seen = DailyVolume(whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0)
         told = alerts(bands=[band(seen)], earlier=earlier, night=night)
         names |= {row["alert_id"] for row in told}
-        earlier = pd.DataFrame(told, columns=list(ALERTS.by_name)).assign(told_on=night)
+        earlier = pd.DataFrame(told, columns=list(ALERTS.by_name)).assign(run_as_of=night)
     assert len(names) == 1
     assert len(earlier) == 1
 
 
 def test_scores_that_did_not_keep_their_word_are_told() -> None:
     assert alerts(scoreboard=board()) == []
-    (told,) = alerts(scoreboard=board(said=0.2))
-    assert (told["kind"], told["about"], told["severity"]) == ("calibration", "churn", "act")
+    (told,) = alerts(scoreboard=board(predicted=0.2))
+    assert (told["kind"], told["subject"], told["severity"]) == ("calibration", "churn", "act")
     assert told["since"] == date(2025, 11, 1)
     assert told["evidence"] == (
         "scores given in November 2025 by churn v3 (400 matched) said 20.0% on average; it happened to 10.0% (7.0% to"
         " 14.0%)"
     )
     assert "gelir train" in told["suggestion"]
-    assert alerts(scoreboard=board(said=0.125, happened_high=0.12)) == [], "sure, but too small to matter"
+    assert alerts(scoreboard=board(predicted=0.125, observed_high=0.12)) == [], "sure, but too small to matter"
     (wrong,) = alerts(scoreboard=board(lift=0.5, lift_low=0.2, lift_high=0.9))
     assert wrong["kind"] == "lift"
 
@@ -104,17 +104,17 @@ def test_intervals_that_hold_too_few_are_told(coverage: float, low: float, high:
 
 
 def test_only_the_latest_month_is_judged() -> None:
-    months = pd.concat([board(said=0.4, month=date(2025, 10, 1)), board()], ignore_index=True)
+    months = pd.concat([board(predicted=0.4, month=date(2025, 10, 1)), board()], ignore_index=True)
     assert alerts(scoreboard=months) == []
 
 
 def test_inputs_and_scores_that_drifted_are_told_and_others_are_not() -> None:
-    lost = {"kind": "input", "name": "accounts.orders_90", "says": "orders in 90 days", "missing": 0.9,
-            "missing_before": 0.1, "reference": "the same on 2025-12-10", "drifted": True}  # fmt: skip
-    moved = {"kind": "score", "name": "churn", "shift": 0.9, "high": 0.3, "value": 0.4, "expected": 0.1,
+    lost = {"kind": "input", "name": "accounts.orders_90", "description": "orders in 90 days", "missing_rate": 0.9,
+            "reference_missing_rate": 0.1, "reference": "the same on 2025-12-10", "drifted": True}  # fmt: skip
+    moved = {"kind": "score", "name": "churn", "psi": 0.9, "high": 0.3, "value": 0.4, "expected": 0.1,
              "reference": "the night of 2026-03-04", "drifted": True}  # fmt: skip
     told = alerts(drift=[lost, moved, {**lost, "name": "accounts.other", "drifted": False}])
-    assert [(row["kind"], row["about"], row["severity"]) for row in told] == [
+    assert [(row["kind"], row["subject"], row["severity"]) for row in told] == [
         ("input", "accounts.orders_90", "act"), ("score", "churn", "watch"),
     ]  # fmt: skip
     assert "is missing for 90%; the same on 2025-12-10: 10%" in told[0]["evidence"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.monitoring.control_limits import HOLD_NIGHTS, LIMIT, band, began, reading
-from reports.monitoring.daily_volumes import Daily, Flow
+from reports.monitoring.daily_volumes import DailyVolume, Flow
 
 DAYS = 800
 WEEK = np.array([1.2, 1.2, 1.2, 1.2, 1.0, 0.3, 0.1])
@@ -23,14 +23,14 @@ def daily(
     kind: str = "count",
     seed: int = 1,
     days: int = DAYS,
-) -> Daily:
+) -> DailyVolume:
     """Poisson counts with a rhythm of the week, times a factor of the day."""
     dates = pd.date_range("2024-01-01", periods=days, freq="D")
     expected = mean * WEEK[dates.day_of_week] * factor(dates)
     rng = np.random.default_rng(seed)
     came = rng.poisson(expected).astype(float) if kind == "count" else expected * rng.normal(1, 0.02, days)
     of = np.ones(days) if kind == "count" else np.full(days, mean)
-    return Daily(flow(kind), dates, came, of, np.zeros(days, dtype=bool), 0)
+    return DailyVolume(flow(kind), dates, came, of, np.zeros(days, dtype=bool), 0)
 
 
 def after(last: int, by: float) -> Callable[[pd.DatetimeIndex], np.ndarray]:
@@ -94,14 +94,14 @@ def test_a_day_is_judged_by_what_came_before_it_alone() -> None:
     whole = daily(25, after(30, 0.5))
     for nights_ago in (1, 10, 25):
         known = DAYS - nights_ago
-        cut = Daily(whole.flow, whole.days[:known], whole.came[:known], whole.of[:known], whole.quiet[:known], 0)
+        cut = DailyVolume(whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0)
         ours, theirs = band(cut), band(whole)
         np.testing.assert_allclose(ours.deviations[:, -1], theirs.deviations[:, known - 1])
 
 
 def test_a_public_holiday_is_no_news_and_no_measure() -> None:
     closed = daily(40, after(1, 0.0))
-    closed.quiet[-1] = True
+    closed.holiday[-1] = True
     assert not band(closed).outside[-3:].any()
 
 

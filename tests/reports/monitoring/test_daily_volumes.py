@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from reports.monitoring.daily_volumes import Daily, daily_flows
+from reports.monitoring.daily_volumes import DailyVolume, daily_flows
 from tests.features.company_builder import build_company
 
 
-def flow(name: str, as_of: date = date(2024, 7, 1), **tables: Any) -> Daily | None:
-    found = {daily.flow.name: daily for daily in daily_flows(build_company(as_of, **tables))}
+def flow(name: str, as_of: date = date(2024, 7, 1), **tables: Any) -> DailyVolume | None:
+    found = {daily.metric.name: daily for daily in daily_flows(build_company(as_of, **tables))}
     return found.get(name)
 
 
-def by_day(daily: Daily | None) -> dict[str, float]:
+def by_day(daily: DailyVolume | None) -> dict[str, float]:
     assert daily is not None
-    return {f"{day:%m-%d}": came for day, came in zip(daily.days, daily.came, strict=True)}
+    return {f"{day:%m-%d}": came for day, came in zip(daily.days, daily.observed, strict=True)}
 
 
 def order(key: str, at: str, line: str = "1", **more: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_a_source_that_is_always_late_is_judged_when_it_is_there() -> None:
     orders = [order(str(n), f"2024-06-{1 + n:02} 10:00", known_at=f"2024-06-{3 + n:02} 10:00") for n in range(27)]
     daily = flow("orders", orders=orders)
     assert daily is not None
-    assert (daily.waits, daily.days[-1].date()) == (2, date(2024, 6, 28))
+    assert (daily.delay_days, daily.days[-1].date()) == (2, date(2024, 6, 28))
     assert by_day(daily)["06-27"] == 1
 
 
@@ -62,14 +62,14 @@ def test_a_night_of_the_past_saw_the_same_days() -> None:
          "satisfaction": 1 + n % 5}
         for n, at in enumerate(instants[::3])
     ]  # fmt: skip
-    now = {d.flow.name: d for d in daily_flows(build_company(date(2024, 6, 20), orders=orders, tickets=tickets))}
-    then = {d.flow.name: d for d in daily_flows(build_company(date(2024, 5, 6), orders=orders, tickets=tickets))}
+    now = {d.metric.name: d for d in daily_flows(build_company(date(2024, 6, 20), orders=orders, tickets=tickets))}
+    then = {d.metric.name: d for d in daily_flows(build_company(date(2024, 5, 6), orders=orders, tickets=tickets))}
     assert set(now) == set(then) >= {"orders", "order_size", "tickets", "satisfaction"}
     for name, daily in then.items():
         shared = len(daily.days)
         assert daily.days[-1].date() == date(2024, 5, 5)
-        np.testing.assert_allclose(daily.came, now[name].came[:shared], err_msg=name)
-        np.testing.assert_allclose(daily.of, now[name].of[:shared], err_msg=name)
+        np.testing.assert_allclose(daily.observed, now[name].observed[:shared], err_msg=name)
+        np.testing.assert_allclose(daily.exposure, now[name].exposure[:shared], err_msg=name)
 
 
 def use(account: str, day: date, users: float) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_use_is_set_against_the_usual_of_the_same_accounts() -> None:
     last = [use("small", days[-1], 1), use("large", days[-1], 100), use("new", days[-1], 500)]
     daily = flow("usage", usage=[*usual, *last])
     assert daily is not None
-    share = daily.came / np.where(daily.of > 0, daily.of, np.nan)
+    share = daily.observed / np.where(daily.exposure > 0, daily.exposure, np.nan)
     assert share[-2] == 1.0
     assert share[-1] == 0.5, "half as much of both, and the new account has no usual"
 
@@ -92,7 +92,7 @@ def test_public_holidays_of_the_companys_country_are_quiet() -> None:
     orders = [order(str(n), str(datetime(2024, 4, 1, 10) + timedelta(days=n))) for n in range(40)]
     daily = flow("orders", date(2024, 5, 20), orders=orders)
     assert daily is not None
-    quiet = {f"{day:%m-%d}" for day in daily.days[daily.quiet]}
+    quiet = {f"{day:%m-%d}" for day in daily.days[daily.holiday]}
     assert {"04-10", "04-11", "04-12", "04-23", "05-01", "05-19"} == quiet  # the feast of Ramadan, and fixed days
 
 

@@ -55,10 +55,10 @@ def test_an_input_that_went_missing_is_drift_and_one_that_moved_is_told() -> Non
     now["accounts"][moved] += 3
     found = input_drift(now, before).set_index("name")
     assert found.index[found["drifted"]].tolist() == [f"accounts.{lost}"]
-    assert found.loc[f"accounts.{lost}", "missing"] == pytest.approx(201 / 400, abs=1e-4)
-    assert found.loc[f"accounts.{moved}", "shift"] > 1
+    assert found.loc[f"accounts.{lost}", "missing_rate"] == pytest.approx(201 / 400, abs=1e-4)
+    assert found.loc[f"accounts.{moved}", "psi"] > 1
     others = found.drop(index=[f"accounts.{lost}", f"accounts.{moved}"])
-    assert others["shift"].max() < 0.25
+    assert others["psi"].max() < 0.25
     assert len(found) == sum(
         map(len, (ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, OPPORTUNITY_FEATURES, OPPORTUNITY_CATEGORIES))
     )

@@ -34,7 +34,7 @@ def foreseen(points: dict[str, float], night: date = NIGHT, half: float = 150.0,
 
 
 def figures(rows: pd.DataFrame, split: str, part: str) -> pd.Series:
-    return rows[(rows["split"] == split) & (rows["part"] == part)].iloc[0]
+    return rows[(rows["breakdown"] == split) & (rows["bucket"] == part)].iloc[0]
 
 
 def test_what_was_promised_is_set_against_what_came() -> None:
@@ -62,7 +62,7 @@ def test_errors_are_told_by_periods_ahead_by_week_of_quarter_and_by_night() -> N
     assert figures(rows, "horizon", "01")["wape"] == pytest.approx(180 / 2_400)
     assert figures(rows, "week of quarter", "02")["bias"] == pytest.approx(-60 / 2_400)
     assert figures(rows, "week of quarter", "07")["bias"] == pytest.approx(180 / 2_400)
-    assert set(rows.loc[rows["split"] == "night", "part"]) == {"2024-04-10", "2024-05-15"}
+    assert set(rows.loc[rows["breakdown"] == "night", "bucket"]) == {"2024-04-10", "2024-05-15"}
 
 
 def test_a_period_that_is_not_over_is_not_judged() -> None:
@@ -110,7 +110,7 @@ def test_a_deal_of_a_kind_that_brought_nothing_yet_and_one_overdue_are_in_the_pi
                for key, mine in values.items() for name, value in mine.items()]  # fmt: skip
     then = company(NIGHT, opportunities=[*deals, won], opportunity_changes=changes)
     number = number_of(then, once={"": 0.5, "renewal": 0.0}, monthly={"": 0.05, "renewal": 0.0})
-    assert "D" not in set(number.atoms["key"])
+    assert "D" not in set(number.line_items["key"])
     told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")["pipeline"]
     assert told[date(2024, 5, 1)] == 4_000.0
     assert told[date(2024, 4, 1)] == 500.0

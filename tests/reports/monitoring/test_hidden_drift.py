@@ -18,7 +18,7 @@ from reports.monitoring.drift import flow_drift
 UNTIL = datetime(2026, 9, 16, 12)
 CHANGED = date(2026, 9, 7)
 SEED = 3
-NO_ALERTS = pd.DataFrame(columns=["kind", "about", "first_seen", "since", "told_on"])
+NO_ALERTS = pd.DataFrame(columns=["kind", "subject", "first_seen", "since", "run_as_of"])
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_the_alert_comes_within_two_nights(changed: Path) -> None:
     night = date(2026, 9, 9)  # the second night that sees a changed day
     bands = [band(daily) for daily in daily_flows(company_of(changed, night))]
     told = raise_alerts(night, bands, flow_drift(bands), NOTHING_MATCHED, NO_ALERTS)
-    assert set(told["about"]) & {"usage", "tickets", "orders"}
+    assert set(told["subject"]) & {"usage", "tickets", "orders"}
     assert (told["first_seen"] >= date(2026, 9, 8)).all()
     assert told["suggestion"].str.len().gt(20).all()
 

@@ -34,8 +34,8 @@ AS_SAID = np.tile(np.arange(100), 10) < np.repeat(np.arange(10) * 10 + 5, 100)
 
 def test_scores_that_keep_their_word_have_no_calibration_error() -> None:
     found = row(matched(TENTHS, AS_SAID))
-    assert found["said"] == pytest.approx(0.5)
-    assert found["happened"] == pytest.approx(0.5)
+    assert found["predicted"] == pytest.approx(0.5)
+    assert found["observed"] == pytest.approx(0.5)
     assert found["calibration_error"] == pytest.approx(0.0, abs=1e-12)
     assert found["brier"] == pytest.approx(np.mean(TENTHS * (1 - TENTHS)))
     assert found["log_loss"] == pytest.approx(-np.mean(TENTHS * np.log(TENTHS) + (1 - TENTHS) * np.log(1 - TENTHS)))
@@ -50,7 +50,7 @@ def test_scores_that_say_half_are_off_by_half() -> None:
     assert found["calibration_error"] == pytest.approx(0.25)
     assert found["calibration_error_low"] < 0.25 < found["calibration_error_high"]
     assert found["auc"] == pytest.approx(row(matched(TENTHS, AS_SAID))["auc"]), "order is all that ranks"
-    assert not found["happened_low"] <= found["said"] <= found["happened_high"]
+    assert not found["observed_low"] <= found["predicted"] <= found["observed_high"]
 
 
 def test_ranking_is_one_half_where_all_are_said_the_same_and_nothing_where_nothing_happened() -> None:
@@ -64,7 +64,7 @@ def test_the_same_accounts_on_more_nights_are_no_more_proof() -> None:
     once = matched(TENTHS, AS_SAID)
     nights = pd.concat([once.assign(as_of=MAY + timedelta(weeks=week)) for week in range(4)], ignore_index=True)
     others = nights.assign(key=[f"B{n}" for n in range(len(nights))])
-    width = {name: found["happened_high"] - found["happened_low"]
+    width = {name: found["observed_high"] - found["observed_low"]
              for name, found in (("once", row(once)), ("nights", row(nights)), ("others", row(others)))}  # fmt: skip
     assert width["nights"] == pytest.approx(width["once"], rel=0.2)
     assert width["others"] == pytest.approx(width["once"] / 2, rel=0.2)
@@ -100,18 +100,18 @@ def test_months_and_versions_are_apart_and_few_rows_say_nothing() -> None:
 
 def test_reliability_tells_each_tenth() -> None:
     found = reliability(matched(TENTHS, AS_SAID), 7)
-    assert found["tenth"].tolist() == list(range(1, 11))
+    assert found["decile"].tolist() == list(range(1, 11))
     assert found["matched"].tolist() == [100] * 10
-    np.testing.assert_allclose(found["said"], np.arange(10) / 10 + 0.05)
-    np.testing.assert_allclose(found["happened"], found["said"])
-    assert ((found["happened_low"] <= found["happened"]) & (found["happened"] <= found["happened_high"])).all()
+    np.testing.assert_allclose(found["predicted"], np.arange(10) / 10 + 0.05)
+    np.testing.assert_allclose(found["observed"], found["predicted"])
+    assert ((found["observed_low"] <= found["observed"]) & (found["observed"] <= found["observed_high"])).all()
 
 
 def test_a_tenth_in_which_it_never_happened_is_not_sure_to_be_safe() -> None:
     found = reliability(matched([0.1] * 200, [0.0] * 200), 7)
-    assert (found["happened"] == 0).all()
-    assert found["happened_low"].abs().max() < 1e-12
-    assert found["happened_high"].between(0.2, 0.3).all(), "twenty accounts: Wilson's upper limit is 0.249"
+    assert (found["observed"] == 0).all()
+    assert found["observed_low"].abs().max() < 1e-12
+    assert found["observed_high"].between(0.2, 0.3).all(), "twenty accounts: Wilson's upper limit is 0.249"
 
 
 def test_nothing_said_is_an_empty_scoreboard_with_its_columns() -> None:
