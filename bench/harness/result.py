@@ -18,7 +18,9 @@ COLUMNS = ["data", "method", "metric", "value", "target"]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "datasets"
 
 
-def say(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: Mapping[str, float | None]) -> None:
+def print_result(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: Mapping[str, float | None]
+) -> None:
     """Print a table, then the figures as one line of JSON."""
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
