@@ -13,7 +13,6 @@ Its interval is the normal one of an AUC (Hanley & McNeil 1982). Hardly any acco
 there; so leaving is told by the widest word too: what an account pays shrinks.
 """
 
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
@@ -25,13 +24,13 @@ import pandas as pd
 from bench.harness.company_snapshot import company_at, home
 from data.arrays import Floats
 from data.calendar import first_instant
+from features.accounts.lifecycle import MIN_INACTIVITY_DAYS, account_status
 from features.company import ChurnDefinition, Company
-from features.labels.churn import SILENCE_DAYS, departures
-from features.labels.time_to_event import lives
-from features.labels.windows import at_risk
+from features.labels.churn import churn_events
+from features.labels.time_to_event import observe_durations
 from features.spine import account_spine
 from models.churn import Churn
-from models.estimators.calibration import auc, calibration_error
+from models.evaluation.metrics import auc, calibration_error
 from models.model import Abstention, Champion, Model
 from models.repeat_order import RepeatOrder
 from models.training.rows import account_rows, learning_dates
@@ -97,7 +96,7 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
     with home("ravenstack", data / RAVEN) as settings:
         today, later = company_at(settings, RAVEN_AT), company_at(settings, RAVEN_AT + timedelta(days=DAYS))
         for word in ("ends", "shrinks"):
-            now, after = (replace(company, churn_definition=ChurnDefinition(word)) for company in (today, later))
+            now, after = (company.with_settings(churn_definition=ChurnDefinition(word)) for company in (today, later))
             method, key = f"churn, leaving is what {word}", "" if word == "shrinks" else "ends_"
             scored, ships = scores(Churn(), now)
             table.append(["RavenStack", method, "who scores", ships, "baseline, or nobody"])
@@ -144,9 +143,9 @@ def silence(company: Company, rows: pd.DataFrame) -> Floats:
 def departed(after: Company, as_of: date) -> pd.DataFrame:
     """One row per account that could leave 90 days back: ``account_id``, and whether it ``left`` within them."""
     spine = account_spine(after, [as_of])
-    able = at_risk(after, spine, SILENCE_DAYS)
-    able = able.filter(able.at_risk).select("account_id", "as_of", "as_of_at")
-    seen = lives(able, departures(after, spine), ("account_id",), after.as_of_at).execute()
+    able = account_status(after, spine, MIN_INACTIVITY_DAYS)
+    able = able.filter(able.active).select("account_id", "as_of", "as_of_at")
+    seen = observe_durations(able, churn_events(after, spine), ("account_id",), after.as_of_at).execute()
     return pd.DataFrame({"account_id": seen["account_id"], "left": seen["event"] & (seen["periods"] <= 3)})
 
 

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from bench.harness.result import Figures, Rows, line
 from data.arrays import Floats
 from models.estimators.binary_classifier import ChanceClassifier
-from models.estimators.calibration import auc, calibration_error
+from models.evaluation.metrics import auc, calibration_error
 
 FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 

@@ -30,8 +30,8 @@ from bench.churn_tables import plain_linear, plain_trees
 from bench.harness.result import Figures, Rows, line
 from data.arrays import Bools, Floats, Ints
 from models.estimators.binary_classifier import ChanceClassifier
-from models.estimators.calibration import FLOOR, auc, calibration_error
 from models.estimators.intercept_tracking import Level
+from models.evaluation.metrics import MIN_PROBABILITY, auc, calibration_error
 
 FILE = "propensity_bank_marketing/bank-additional-full.csv"
 OURS = {"chance, by night": "bank", "chance, by month": "bank.by_month"}
@@ -85,7 +85,7 @@ def _ours(table: pd.DataFrame, outcomes: Floats, month: Ints, day: Ints, last: B
 
 def _by_night(said: Floats, came: Floats, month: Ints, day: Ints) -> Floats:
     """What was said by month, its level put right each evening, as ours is; the memory is the usual one."""
-    odds, followed = logit(np.clip(said, FLOOR, 1 - FLOOR)), np.zeros(len(said))
+    odds, followed = logit(np.clip(said, MIN_PROBABILITY, 1 - MIN_PROBABILITY)), np.zeros(len(said))
     for now in np.unique(month):
         level = Level()
         for today in np.unique(day[month == now]):

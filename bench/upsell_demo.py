@@ -31,10 +31,10 @@ from data.arrays import Floats
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
 from data.demo.catalogue import LADDERS, NAMES, RECURRING, sold_from, sold_until
-from features.labels.churn import new_purchases
-from features.labels.time_to_event import PERIOD_DAYS, PERIODS
+from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
+from features.products.purchases import new_product_purchases
 from flows.settings import Settings
-from models.estimators.calibration import auc
+from models.evaluation.metrics import auc
 from models.model import Abstention
 from models.survival import hazard_model as hazard
 from models.survival.baseline_hazards import within
@@ -75,7 +75,7 @@ def sections(_: Path) -> tuple[Rows, Figures]:
     with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
         write_demo(Path(folder) / "var" / "demo", until=UNTIL, size=SIZE, years=YEARS)
         settings = Settings(root=Path(folder))
-        bought = new_purchases(known(settings, UNTIL.date())).execute()
+        bought = new_product_purchases(known(settings, UNTIL.date())).execute()
         for as_of in DATES:
             curve, offered = _said(settings, as_of)
             truth = Truth.read(Path(folder) / "var" / "demo" / "truth", as_of)
@@ -108,7 +108,7 @@ def sections(_: Path) -> tuple[Rows, Figures]:
     rightly, first = (offers["said_month"] - offers["planted_month"]).abs() <= 1, offers["planted_month"] <= 1
     told("month_within_one", "pairs, likeliest month", "within a month of planted", float(rightly.mean()))
     told("first_month_within_one", "the first month for all", "within a month of planted", float(first.mean()))
-    even = offers["planted_month"].map(lambda month: 2 if month in (0, PERIODS - 1) else 3) / PERIODS
+    even = offers["planted_month"].map(lambda month: 2 if month in (0, N_PERIODS - 1) else 3) / N_PERIODS
     told("even_month_within_one", "a month drawn evenly", "within a month of planted", float(even.mean()))
     buyers = every.dropna(subset="came")
     near = (buyers["said_month"] - buyers["came"]).abs() <= 1
@@ -137,7 +137,7 @@ def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _later(bought: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """New purchases of the half year after a date, with the period (from 0) in which each ``came``."""
     after = (bought["event_at"] - pd.Timestamp(as_of)).dt.total_seconds() / 86400
-    soon = (after >= 0) & (after < PERIOD_DAYS * PERIODS)
+    soon = (after >= 0) & (after < PERIOD_DAYS * N_PERIODS)
     return bought.assign(came=after // PERIOD_DAYS)[soon][["account_id", "product_id", "came"]]
 
 
@@ -150,18 +150,18 @@ def _beside(curve: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFr
     rows["came"] = later.groupby("account_id")["came"].min().reindex(both)
     stays = np.hstack([np.ones((len(rows), 1)), 1.0 - chances])
     rows["said_month"] = (stays[:, :-1] - stays[:, 1:]).argmax(axis=1)
-    for n in range(PERIODS):
+    for n in range(N_PERIODS):
         rows[f"hazard_{n}"] = 1.0 - stays[:, n + 1] / stays[:, n]
     return _with_chances(rows, truth.hazards.loc[both].to_numpy())
 
 
 def _by_month(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per period: the mean hazard that was ``said``, and the share of those left that ``came``."""
-    left = [rows["came"].isna() | (rows["came"] >= n) for n in range(PERIODS)]
+    left = [rows["came"].isna() | (rows["came"] >= n) for n in range(N_PERIODS)]
     return pd.DataFrame(
         {
-            "said": [rows.loc[left[n], f"hazard_{n}"].mean() for n in range(PERIODS)],
-            "came": [(rows.loc[left[n], "came"] == n).mean() for n in range(PERIODS)],
+            "said": [rows.loc[left[n], f"hazard_{n}"].mean() for n in range(N_PERIODS)],
+            "came": [(rows.loc[left[n], "came"] == n).mean() for n in range(N_PERIODS)],
         }
     )
 
@@ -191,7 +191,7 @@ def _ranks(rows: pd.DataFrame, column: str, ahead: int) -> float:
 
 def _months(as_of: date) -> list[date]:
     """The first day of the month in which the middle of each period lies."""
-    return [(as_of + timedelta(days=PERIOD_DAYS * n + PERIOD_DAYS // 2)).replace(day=1) for n in range(PERIODS)]
+    return [(as_of + timedelta(days=PERIOD_DAYS * n + PERIOD_DAYS // 2)).replace(day=1) for n in range(N_PERIODS)]
 
 
 def _by_period(months: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def _by_period(months: pd.DataFrame, as_of: date) -> pd.DataFrame:
     stays = np.log1p(-hazard[starts].to_numpy())
     ends = [*starts[1:], starts[-1] + pd.DateOffset(months=1)]
     periods = []
-    for n in range(PERIODS):
+    for n in range(N_PERIODS):
         low = pd.Timestamp(as_of) + pd.Timedelta(days=PERIOD_DAYS * n)
         high = low + pd.Timedelta(days=PERIOD_DAYS)
         parts = [max(min(e, high) - max(s, low), pd.Timedelta(0)) / (e - s) for s, e in zip(starts, ends, strict=True)]

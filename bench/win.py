@@ -32,12 +32,13 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from bench.harness.result import DATA, say
+from bench.harness.result import DATA, print_result
 from bench.harness.won_deals import demo_deals, error_of_bins, known, scores
 from data.arrays import Floats
 from flows.settings import Settings
 from models.estimators.binary_classifier import AbstainedWarning, ChanceClassifier
-from models.estimators.calibration import auc, reliability_picture
+from models.evaluation.metrics import auc
+from models.evaluation.reliability import reliability_figure
 from models.evaluation.target_leakage import Finding, hindsight
 
 LEFT_OUT = ("reservation_status", "reservation_status_date", "assigned_room_type", "booking_changes",
@@ -62,7 +63,7 @@ class Place:
     def draw(self, name: str, title: str, said: Floats, outcomes: Floats) -> None:
         if self.pictures is not None:
             self.pictures.mkdir(parents=True, exist_ok=True)
-            reliability_picture(title, said, outcomes).savefig(self.pictures / f"win_{name}.png", dpi=120)
+            reliability_figure(title, said, outcomes).savefig(self.pictures / f"win_{name}.png", dpi=120)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def main() -> None:
         part = PARTS[name](place)
         rows += part.rows
         figures |= part.figures
-    say("chances to win", ["data", "figure", "value", "target"], rows, figures)
+    print_result("chances to win", ["data", "figure", "value", "target"], rows, figures)
 
 
 def hotel(place: Place) -> Part:

@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.special import betaln, expit, logit
 
 from data.arrays import Floats
+from data.statistics import rate_interval
 from features.revenue.dimensions import UNKNOWN
 from models.deals.competing_risks import LOST, OPEN, PERIODS, WON, Curves, person_periods
-from models.estimators.calibration import jeffreys
 
 PRIORS = (2.0, 8.0, 32.0, 128.0, 1e6)
 """Deals that a whole may weigh in its part; the last leaves nothing of the part."""
@@ -82,7 +82,7 @@ class Pooled:
     def interval(self, rows: pd.DataFrame, chances: Floats) -> tuple[Floats, Floats]:
         """Bounds (80 %) of a chance of each row, from as many deals as stand behind it."""
         behind = [self._deals(cell, len(self.levels)) for cell in cells(rows, self.levels)]
-        bounds = [jeffreys(p * n, n) for p, n in zip(chances, behind, strict=True)]
+        bounds = [rate_interval(p * n, n) for p, n in zip(chances, behind, strict=True)]
         low, high = (np.array([b[side] for b in bounds], dtype=np.float64) for side in (0, 1))
         return np.minimum(low, chances), np.maximum(high, chances)
 

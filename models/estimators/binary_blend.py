@@ -12,9 +12,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from data.arrays import Floats, Ints
-from models.estimators.calibration import FLOOR
 from models.estimators.column_encoding import Columns, design
 from models.estimators.gradient_boosting import PARAMS
+from models.evaluation.metrics import MIN_PROBABILITY
 
 Parts = list[tuple[Ints, Ints]]
 """Ints to learn from, and rows that are left out."""
@@ -149,7 +149,7 @@ def blend(linear: Floats, trees: Floats, share: float) -> Floats:
 
 
 def loss(odds: Floats, outcomes: Floats, weights: Floats) -> float:
-    limit = float(logit(1 - FLOOR))
+    limit = float(logit(1 - MIN_PROBABILITY))
     odds = np.clip(odds, -limit, limit)
     return float(np.average(np.logaddexp(0, odds) - outcomes * odds, weights=weights))
 
@@ -215,7 +215,7 @@ def lasting_slope(odds: Floats, outcomes: Floats, part: Ints) -> float:
 def curve(odds: Floats, outcomes: Floats, weights: Floats) -> tuple[float, float]:
     """Slope and intercept of Platt's curve through what was said of rows left out; flat where that told nothing."""
     weights = weights / weights.max()
-    rate = float(np.clip(np.average(outcomes, weights=weights), FLOOR, 1 - FLOOR))
+    rate = float(np.clip(np.average(outcomes, weights=weights), MIN_PROBABILITY, 1 - MIN_PROBABILITY))
     flat = float(logit(rate))
     if 0 < outcomes.mean() < 1:
         curve = LogisticRegression(C=100.0).fit(odds[:, None], outcomes, sample_weight=weights)

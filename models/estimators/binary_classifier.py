@@ -50,10 +50,10 @@ from models.estimators.binary_blend import (
     remembered,
     too_little,
 )
-from models.estimators.calibration import FLOOR
 from models.estimators.column_encoding import Columns, table
 from models.estimators.intercept_tracking import Level, best_memory
 from models.estimators.time_weights import choose_memory, later_parts, level_to_add
+from models.evaluation.metrics import MIN_PROBABILITY
 
 FEWEST_LATER = 2
 """With fewer later parts rows are left out by lot: one part of the past is no measure of the future."""
@@ -115,7 +115,7 @@ class ChanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
 
     def predict_proba(self, X: Any) -> Floats:
         """Two columns: the probability of each class in ``classes_``, a row each. ValueError: see ``fit``."""
-        chance = np.clip(expit(self._odds(X) + self.level_.added), FLOOR, 1 - FLOOR)
+        chance = np.clip(expit(self._odds(X) + self.level_.added), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
         return np.column_stack([1 - chance, chance])
 
     def follow(self, X: Any, y: Any) -> "ChanceClassifier":

@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 
 from data.arrays import Floats
 from features.company import Company
-from models.evaluation.bootstrap import loss_bounds, mean_interval, stable_evidence
-from models.evaluation.time_splits import closed_before, rolling
+from models.evaluation.bootstrap import loss_interval_metrics, mean_interval
+from models.evaluation.report import importance_figures
+from models.evaluation.time_splits import closed_before, rolling_origin_splits
 from models.model import Abstention, Challenger, Fold, Model
-from models.plots.diagnostics import curve_picture, folds_picture
+from models.plots.diagnostics import plot_learning_curve, plot_metric_by_fold
 from models.plots.figures import LazyFigures
 
 MOST_FOLDS = 5
@@ -96,9 +97,9 @@ class Studied(Protocol):
 def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
     made = [judged_fold(study, learn, day, challenger.tuned_params) for learn, day in _parts(study)]
-    metrics, pictures = stable_evidence([fitted.importance for _, fitted in made], study.words)
+    metrics, pictures = importance_figures([fitted.importance for _, fitted in made], study.words)
     folds = tuple(
-        replace(fold, metrics=fold.metrics | loss_bounds(study.metric, fold.losses, seed)) for fold, _ in made
+        replace(fold, metrics=fold.metrics | loss_interval_metrics(study.metric, fold.losses, seed)) for fold, _ in made
     )
     curve = learning_curve(study, challenger.tuned_params, seed)
     pictures |= LazyFigures({"folds": lambda: _by_date(study, folds, seed), "learning curve": lambda: curve})
@@ -135,14 +136,14 @@ def learning_curve(study: Study, params: Params, seed: int) -> Figure:
         within.append(float(study.losses(fitted.say(part), part).mean()))
         outside.append(float(study.losses(fitted.say(judged), judged).mean()))
     flat = float(study.losses(study.plain(learnt, judged), judged).mean())
-    return curve_picture(study.metric, counts, within, outside, flat)
+    return plot_learning_curve(study.metric, counts, within, outside, flat)
 
 
 def _parts(study: Study) -> list[tuple[tuple[date, ...], date]]:
-    return rolling(study.dates, study.horizon_days, MOST_FOLDS)
+    return rolling_origin_splits(study.dates, study.horizon_days, MOST_FOLDS)
 
 
 def _by_date(study: Study, folds: tuple[Fold, ...], seed: int) -> Figure:
     values = [fold.metrics[study.metric] for fold in folds]
     bounds = [mean_interval(fold.losses, seed) or (value, value) for fold, value in zip(folds, values, strict=True)]
-    return folds_picture(study.metric, [fold.name for fold in folds], values, bounds)
+    return plot_metric_by_fold(study.metric, [fold.name for fold in folds], values, bounds)

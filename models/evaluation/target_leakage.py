@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from data.arrays import Floats
-from models.estimators.calibration import auc, log_losses
+from models.evaluation.metrics import auc, log_losses
 
 FEWEST_OF_EACH = 100
 """Rows of each outcome below which nothing can be proven, and nothing is named."""

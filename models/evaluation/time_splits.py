@@ -1,59 +1,104 @@
-"""Past dates in the order of time: what is learnt from, what calibrates, what judges.
+"""Splits by time: which past dates train, calibrate and test, and whether they hold enough outcomes.
 
-A date may be learnt from only when its label window had closed before the first date that follows in the chain, so
-that nothing that happened within a judged window was known to what is judged on it.
+A date trains only if its label window closed before the first date that it is tested or calibrated on (an embargo of
+one horizon), so that nothing in a test window was known in training.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-CALIBRATING_DATES = 2
-"""Two dates a month apart steady the calibration against the luck of one; more would take dates from learning."""
+from data.arrays import Bools, Floats
+from models.model import Abstention
+
+MAX_CALIBRATION_DATES = 2
+"""Two dates a month apart average out the season of one; more would take dates from training."""
+
+MIN_PER_CLASS = 20
+"""Fewer training rows with (or without) the outcome support no probability that is worth money."""
+MIN_TEST_PER_CLASS = 10
 
 
 @dataclass(frozen=True)
-class Folds:
-    """Dates of each part, oldest first.
+class TimeSplit:
+    """Past dates by role, oldest first.
 
-    An estimator fitted on ``first`` predicts ``calibrate``, which calibrates; one fitted on ``learn`` (``first``,
-    ``calibrate`` and what lies between) predicts ``judge``. ``first`` and ``calibrate`` are empty in a short history.
+    ``train`` precedes ``test``. An estimator fitted on ``fit`` (the dates of ``train`` that precede ``calibration``)
+    predicts ``calibration``, which calibrates; both are empty in a short history.
     """
 
-    first: tuple[date, ...]
-    calibrate: tuple[date, ...]
-    learn: tuple[date, ...]
-    judge: tuple[date, ...]
+    train: tuple[date, ...]
+    calibration: tuple[date, ...]
+    test: tuple[date, ...]
+    fit: tuple[date, ...] = ()
 
 
-def folds(dates: Sequence[date], horizon_days: int) -> Folds | None:
-    """The parts of a history, its latest date judging; ``None`` when no date is left to learn from."""
+def split_dates(dates: Sequence[date], horizon_days: int) -> TimeSplit | None:
+    """The split with the latest date as test; ``None`` if no date is left to train on."""
     days = sorted(set(dates))
-    judge = tuple(days[-1:])
-    learn = closed_before(days, judge, horizon_days)
-    return Folds(*_calibrating_parts(learn, horizon_days), learn, judge) if learn else None
+    test = tuple(days[-1:])
+    train = closed_before(days, test, horizon_days)
+    if not train:
+        return None
+    fit, calibration = _calibration_dates(train, horizon_days)
+    return TimeSplit(train, calibration, test, fit)
 
 
-def rolling(dates: Sequence[date], horizon_days: int, most: int) -> list[tuple[tuple[date, ...], date]]:
-    """Judged dates of a rolling split with the dates to learn from before each, oldest first; the latest ``most``."""
+def rolling_origin_splits(
+    dates: Sequence[date], horizon_days: int, max_splits: int
+) -> list[tuple[tuple[date, ...], date]]:
+    """Pairs of training dates and test date, oldest first: the latest ``max_splits`` that have training dates."""
     days = sorted(set(dates))
-    parts = [(closed_before(days, (day,), horizon_days), day) for day in days]
-    return [(learn, day) for learn, day in parts if learn][-most:]
+    splits = [(closed_before(days, (day,), horizon_days), day) for day in days]
+    return [(train, test) for train, test in splits if train][-max_splits:]
 
 
 def closed_before(days: Sequence[date], following: Sequence[date], horizon_days: int) -> tuple[date, ...]:
-    """The dates whose label window had closed by the first of the dates that follow."""
+    """The dates whose label window closed by the first of the dates that follow."""
     if not following:
         return ()
     return tuple(day for day in days if day + timedelta(days=horizon_days) <= following[0])
 
 
-def _calibrating_parts(learn: Sequence[date], horizon_days: int) -> tuple[tuple[date, ...], tuple[date, ...]]:
-    """Of the dates to learn from: those to learn from ``first``, and later ones to ``calibrate``; both empty where too
-    few are left."""
-    for calibrating in range(CALIBRATING_DATES, 0, -1):
-        calibrate = tuple(learn[-calibrating:])
-        first = closed_before(learn, calibrate, horizon_days)
-        if len(first) >= calibrating:
-            return first, calibrate
+def choose_test_dates(
+    days: Sequence[date], counts: Iterable[int], sufficient: Callable[[tuple[date, ...]], bool]
+) -> tuple[date, ...] | None:
+    """The latest dates as test: the first of ``counts`` that is ``sufficient``; ``None`` if none is."""
+    for count in counts:
+        latest = tuple(days[-count:])
+        if len(latest) == count and sufficient(latest):
+            return latest
+    return None
+
+
+def minority_count(outcomes: Bools | Floats) -> int:
+    """Rows of the rarer of two classes (0 or 1)."""
+    positives = int(outcomes.sum())
+    return min(positives, len(outcomes) - positives)
+
+
+def too_few_outcomes(
+    model: str, cases: str, outcome: str, outcomes: Bools | Floats, minimum: int = MIN_PER_CLASS
+) -> Abstention | None:
+    """The abstention of a model whose rows hold fewer than ``minimum`` of a class; ``None`` if there are enough.
+
+    ``cases`` names the rows ("past cases"), ``outcome`` completes "past cases that …" ("churned").
+    """
+    if minority_count(outcomes) >= minimum:
+        return None
+    positives = int(outcomes.sum())
+    return Abstention(
+        model,
+        f"needs {minimum} {cases} that {outcome}, and {minimum} that did not;"
+        f" found {positives} and {len(outcomes) - positives}",
+    )
+
+
+def _calibration_dates(train: Sequence[date], horizon_days: int) -> tuple[tuple[date, ...], tuple[date, ...]]:
+    """Of the training dates: those to fit before calibration, and the calibration dates; both empty if too few."""
+    for count in range(MAX_CALIBRATION_DATES, 0, -1):
+        calibration = tuple(train[-count:])
+        fit = closed_before(train, calibration, horizon_days)
+        if len(fit) >= count:
+            return fit, calibration
     return (), ()

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.estimators.binary_classifier import AbstainedWarning, ChanceClassifier
-from models.estimators.calibration import auc, calibration_error
+from models.evaluation.metrics import auc, calibration_error
 
 
 @pytest.mark.filterwarnings("ignore::models.estimators.binary_classifier.AbstainedWarning")

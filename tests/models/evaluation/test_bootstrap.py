@@ -7,9 +7,11 @@ import pytest
 from scipy.special import expit
 
 from data.arrays import Floats
-from models.estimators.calibration import auc
-from models.evaluation.bootstrap import chance_evidence, contributions, importance, intervals, mean_interval, stability
-from models.plots.diagnostics import SHOWN, curve_picture, gain_picture, importance_picture, shares_picture
+from models.evaluation.bootstrap import mean_interval, metric_intervals
+from models.evaluation.importance import gain_importance, importance_stability, sample_contributions
+from models.evaluation.metrics import auc
+from models.evaluation.report import probability_figures
+from models.plots.diagnostics import MAX_FEATURES, plot_learning_curve, plot_gain, plot_importance, plot_shap_summary
 
 
 def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:
@@ -28,16 +30,16 @@ def test_intervals_hold_the_metric_of_all_in_about_95_of_100_samples() -> None:
     truth = auc(*drawn(200_000, seed=99))
     held = 0
     for seed in range(100):
-        low, high = intervals(*drawn(250, seed), seed=0, metrics={"auc": auc})["auc"]
+        low, high = metric_intervals(*drawn(250, seed), seed=0, metrics={"auc": auc})["auc"]
         held += low <= truth <= high
     assert 88 <= held <= 99
 
 
 def test_the_same_seed_gives_the_same_bounds_and_more_rows_narrower_ones() -> None:
     few, many = drawn(200, 1), drawn(5_000, 1)
-    assert intervals(*few, seed=3) == intervals(*few, seed=3)
-    for name, (low, high) in intervals(*many, seed=3).items():
-        wide = intervals(*few, seed=3)[name]
+    assert metric_intervals(*few, seed=3) == metric_intervals(*few, seed=3)
+    for name, (low, high) in metric_intervals(*many, seed=3).items():
+        wide = metric_intervals(*few, seed=3)[name]
         assert high - low < wide[1] - wide[0]
 
 
@@ -45,15 +47,18 @@ def test_rows_of_one_case_are_drawn_together() -> None:
     said, happened = drawn(100, 5)
     thrice = np.tile(said, 3), np.tile(happened, 3)
     whose = np.tile(np.arange(100), 3)
-    once = intervals(said, happened, seed=1)["brier"]
-    alone, together = intervals(*thrice, seed=1)["brier"], intervals(*thrice, seed=1, groups=whose)["brier"]
+    once = metric_intervals(said, happened, seed=1)["brier"]
+    alone, together = (
+        metric_intervals(*thrice, seed=1)["brier"],
+        metric_intervals(*thrice, seed=1, clusters=whose)["brier"],
+    )
     assert alone[1] - alone[0] < 0.75 * (once[1] - once[0])
     assert together[1] - together[0] == pytest.approx(once[1] - once[0], rel=0.3)
 
 
 def test_what_is_not_defined_has_no_bounds() -> None:
     said = np.array([0.1, 0.2, 0.3])
-    assert "auc" not in intervals(said, np.zeros(3), seed=1)
+    assert "auc" not in metric_intervals(said, np.zeros(3), seed=1)
     assert mean_interval([], seed=1) is None
     assert mean_interval([float("nan"), 2.0, 2.0], seed=1) == (2.0, 2.0)
 
@@ -62,18 +67,18 @@ def test_importance_is_of_the_feature_that_matters_and_is_alike_over_folds() -> 
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(600, 3)), columns=["matters", "little", "nothing"])
     target = 3 * rows["matters"].to_numpy() + 0.5 * rows["little"].to_numpy()
-    shares = [importance(booster(rows[part::2], target[part::2])) for part in (0, 1)]
+    shares = [gain_importance(booster(rows[part::2], target[part::2])) for part in (0, 1)]
     assert shares[0]["matters"] > 0.9
     assert sum(shares[0].values()) == pytest.approx(1.0)
-    assert stability(pd.DataFrame(shares)) == 1.0
-    assert stability(pd.DataFrame([{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 3.0, "b": 2.0, "c": 1.0}])) == -1.0
+    assert importance_stability(pd.DataFrame(shares)) == 1.0
+    assert importance_stability(pd.DataFrame([{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 3.0, "b": 2.0, "c": 1.0}])) == -1.0
 
 
 def test_contributions_add_up_to_the_raw_score() -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(900, 2)), columns=["a", "b"])
     trees = booster(rows, rows["a"].to_numpy())
-    sample, shares = contributions(trees, rows)
+    sample, shares = sample_contributions(trees, rows)
     assert len(sample) == 400
     assert list(shares.columns) == ["a", "b"]
     left = trees.predict(sample) - shares.sum(axis=1).to_numpy()
@@ -83,7 +88,7 @@ def test_contributions_add_up_to_the_raw_score() -> None:
 def test_the_gain_picture_shows_the_share_that_the_highest_scores_hold() -> None:
     said = np.arange(100)[::-1] / 100
     happened = (np.arange(100) < 10).astype(float)
-    curves, lifts = gain_picture("all at the top", said, happened).axes
+    curves, lifts = plot_gain("all at the top", said, happened).axes
     best, by_score = (line.get_ydata() for line in curves.lines[:2])
     np.testing.assert_allclose(by_score, best)
     assert by_score[10] == 1.0
@@ -97,11 +102,11 @@ def test_pictures_say_features_in_words_and_show_no_more_than_can_be_read() -> N
     rows["feature_0"] = np.nan
     shares = rows.fillna(1.0) * np.linspace(2, 0.1, 40)
     for figure in (
-        shares_picture(rows, shares, {"feature_0": "days since the last order"}),
-        importance_picture(shares.abs().head(3), {"feature_0": "days since the last order"}),
+        plot_shap_summary(rows, shares, {"feature_0": "days since the last order"}),
+        plot_importance(shares.abs().head(3), {"feature_0": "days since the last order"}),
     ):
         labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        assert len(labels) == SHOWN
+        assert len(labels) == MAX_FEATURES
         assert "days since the last order" in labels
         assert all("_" not in label for label in labels)
 
@@ -111,7 +116,7 @@ def test_pictures_are_drawn_of_any_number_of_rows(rows: int, tmp_path) -> None:
     said, happened = drawn(rows, 2)
     table = pd.DataFrame({"a": np.arange(rows, dtype=float), "b": 0.0})
     trees = booster(pd.DataFrame({"a": np.arange(50.0), "b": 0.0}), np.arange(50.0))
-    pictures = chance_evidence("said as of a date", said, happened, trees, table)
+    pictures = probability_figures("said as of a date", said, happened, trees, table)
     assert set(pictures) == {"reliability", "gain", "shap summary"}
-    for name, figure in {**pictures, "curve": curve_picture("log loss", [5], [0.1], [0.2], 0.3)}.items():
+    for name, figure in {**pictures, "curve": plot_learning_curve("log loss", [5], [0.1], [0.2], 0.3)}.items():
         figure.savefig(tmp_path / f"{name}.png")
