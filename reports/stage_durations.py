@@ -7,7 +7,7 @@ from features.company import Company
 from features.point_in_time import days_between
 
 
-def stays(company: Company) -> ir.Table:
+def stage_stays(company: Company) -> ir.Table:
     """One row per stay of a deal in a stage: ``opportunity_id, kind, stage, left_at`` (NULL: still there), ``days``,
     and ``closed_at`` and ``outcome`` of the deal."""
     changes, deals = company.tables["opportunity_changes"], company.tables["opportunities"]

@@ -1,4 +1,4 @@
-"""The company's deals by account and month: what KPIs of selling and renewing are sums and quotients of."""
+"""Account × month matrices of deals and subscription terms, for the KPIs of sales and renewals."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,49 +10,50 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
-from reports.kpis.account_months import LOOKED_AT, RETENTION_MONTHS, Books
-from reports.stage_durations import stays
+from reports.kpis.account_months import N_MONTHS, RETENTION_MONTHS, AccountMonths
+from reports.stage_durations import stage_stays
 
-BEFORE = timedelta(days=30)
-"""A subscription that began at most so long before another's term ended may be its renewal."""
-GRACE = timedelta(days=1)
-CLOSING = timedelta(hours=1)
-"""What happens within an hour of the closing is the closing."""
+RENEWAL_WINDOW = timedelta(days=30)
+"""How long before the end of a term the subscription that renews it may begin."""
+RENEWAL_GRACE = timedelta(days=1)
+CLOSING_WINDOW = timedelta(hours=1)
+"""A stage change this close to the closing is part of the closing."""
 
 
 @dataclass(frozen=True)
-class Dealings:
-    """The deals and terms of a company's books; each page is made when it is first looked at."""
+class DealMonths:
+    """Deals and terms of a company; each matrix is computed when it is first read."""
 
-    books: Books
+    account_months: AccountMonths
 
     @cached_property
     def deals(self) -> pd.DataFrame:
-        """One row per deal: ``opportunity_id, account_id, created_at, closed_at, outcome, amount, before`` – the amount
-        as it stood just before the deal was closed, which is when amounts are rewritten."""
-        tables = self.books.company.tables
+        """One row per deal: ``opportunity_id, account_id, created_at, closed_at, outcome, amount`` and
+        ``amount_before``: the amount just before the deal was closed, because CRMs rewrite amounts at closing."""
+        tables = self.account_months.company.tables
         deals, changes = tables["opportunities"], tables["opportunity_changes"]
-        told = changes.filter(changes.field == "amount").select("opportunity_id", "changed_at", "new_value")
-        both = told.join(deals.select("opportunity_id", "closed_at"), "opportunity_id")
-        before = _last_amounts(both.filter(both.changed_at < both.closed_at), "opportunity_id").rename(before="told")
+        amounts = changes.filter(changes.field == "amount").select("opportunity_id", "changed_at", "new_value")
+        joined = amounts.join(deals.select("opportunity_id", "closed_at"), "opportunity_id")
+        before_close = joined.filter(joined.changed_at < joined.closed_at)
+        last = _last_amounts(before_close, "opportunity_id").rename(amount_before="last_amount")
         rows = deals.select("opportunity_id", "account_id", "created_at", "closed_at", "outcome", "amount")
-        rows = rows.left_join(before, "opportunity_id").drop("opportunity_id_right").order_by("opportunity_id")
+        rows = rows.left_join(last, "opportunity_id").drop("opportunity_id_right").order_by("opportunity_id")
         frame: pd.DataFrame = rows.execute()
-        return frame.assign(before=frame["before"].fillna(frame["amount"]).fillna(0.0))
+        return frame.assign(amount_before=frame["amount_before"].fillna(frame["amount"]).fillna(0.0))
 
     def closed(self, outcome: str, weight: pd.Series | None = None) -> Floats:
-        """How many deals closed with an outcome (or the sum of their weights), by month."""
+        """Number of deals closed with an outcome, or the sum of their weights, by month."""
         deals = self.deals[self.deals["outcome"] == outcome]
-        return self.books.counted(deals["account_id"], deals["closed_at"], weight)
+        return self.account_months.count_by_month(deals["account_id"], deals["closed_at"], weight)
 
     @cached_property
     def won(self) -> Floats:
-        """How many deals were won, by month."""
+        """Number of deals won, by month."""
         return self.closed("won")
 
     @cached_property
     def lost(self) -> Floats:
-        """How many deals were lost, by month."""
+        """Number of deals lost, by month."""
         return self.closed("lost")
 
     @cached_property
@@ -62,13 +63,13 @@ class Dealings:
 
     @cached_property
     def won_before(self) -> Floats:
-        """Amount of the deals won as it stood before they closed, by month."""
-        return self.closed("won", self.deals["before"])
+        """Amount before closing of the deals won, by month."""
+        return self.closed("won", self.deals["amount_before"])
 
     @cached_property
     def lost_before(self) -> Floats:
-        """Amount of the deals lost as it stood before they closed, by month."""
-        return self.closed("lost", self.deals["before"])
+        """Amount before closing of the deals lost, by month."""
+        return self.closed("lost", self.deals["amount_before"])
 
     @cached_property
     def days_to_win(self) -> Floats:
@@ -77,65 +78,70 @@ class Dealings:
         return self.closed("won", days)
 
     @cached_property
-    def pipeline(self) -> tuple[Floats, Floats]:
-        """Number and amount of the deals open at each month's end, as they then were.
+    def open_count_and_amount(self) -> tuple[Floats, Floats]:
+        """Number and amount of the deals open at each month's end, with their amounts at that instant.
 
-        Where a deal's history does not tell its amount, the amount last known is taken.
+        A deal without a history of amounts counts with the amount last known.
         """
-        changes = self.books.company.tables["opportunity_changes"].filter(lambda t: t.field == "amount")
-        instants = self.books.instants_table.filter(lambda t: t.place > RETENTION_MONTHS)
+        changes = self.account_months.company.tables["opportunity_changes"].filter(lambda t: t.field == "amount")
+        instants = self.account_months.instants_table.filter(lambda t: t.month_index > RETENTION_MONTHS)
         joined = changes.select("opportunity_id", "changed_at", "new_value").cross_join(instants)
-        then = _last_amounts(joined.filter(joined.changed_at < joined.until_at), "opportunity_id", "place").execute()
-        count, total = (np.zeros((len(self.books.accounts) + 1, LOOKED_AT)) for _ in range(2))
+        known = joined.filter(joined.changed_at < joined.until_at)
+        amounts = _last_amounts(known, "opportunity_id", "month_index").execute()
+        count, total = (np.zeros((len(self.account_months.accounts) + 1, N_MONTHS)) for _ in range(2))
         deals = self.deals
-        for month in range(RETENTION_MONTHS, LOOKED_AT):
-            end = self.books.instants[month + 1]
-            open_then = (deals["created_at"] < end) & ~(deals["closed_at"] < end)
-            told = then[then["place"] == month + 1].set_index("opportunity_id")["told"]
-            amount = deals["opportunity_id"].map(told).fillna(deals["amount"]).fillna(0.0)
-            rows = self.books.rows(deals["account_id"][open_then])
-            np.add.at(total[:, month], rows, amount[open_then].to_numpy(dtype=float))
+        for month in range(RETENTION_MONTHS, N_MONTHS):
+            end = self.account_months.instants[month + 1]
+            is_open = (deals["created_at"] < end) & ~(deals["closed_at"] < end)
+            at_end = amounts[amounts["month_index"] == month + 1].set_index("opportunity_id")["last_amount"]
+            amount = deals["opportunity_id"].map(at_end).fillna(deals["amount"]).fillna(0.0)
+            rows = self.account_months.row_index(deals["account_id"][is_open])
+            np.add.at(total[:, month], rows, amount[is_open].to_numpy(dtype=float))
             np.add.at(count[:, month], rows, 1.0)
         return count, total
 
     @cached_property
-    def stages(self) -> tuple[list[str], Floats, Floats]:
-        """Names of the stages; how many deals left each in each month, and how many of them went on or were won."""
-        every, spans = stays(self.books.company), self.books.spans
-        left = every.filter(every.left_at.notnull())
+    def stage_exits(self) -> tuple[list[str], Floats, Floats]:
+        """Stage names; stage × month counts of deals that left the stage, and of those that advanced or were won."""
+        all_stays, spans = stage_stays(self.account_months.company), self.account_months.month_spans
+        left = all_stays.filter(all_stays.left_at.notnull())
         closing = left.closed_at.notnull() & (
-            left.left_at >= left.closed_at - ibis.interval(hours=CLOSING.seconds // 3600)
+            left.left_at >= left.closed_at - ibis.interval(hours=CLOSING_WINDOW.seconds // 3600)
         )
-        left = left.mutate(closing=closing).filter(lambda t: ~(t.closing & (t.days < CLOSING.seconds / 86400)))
+        left = left.mutate(closing=closing).filter(lambda t: ~(t.closing & (t.days < CLOSING_WINDOW.seconds / 86400)))
         rows = left.join(spans, [left.left_at >= spans.from_at, left.left_at < spans.until_at])
-        fell = rows.closing & (rows.outcome == "lost").fill_null(True)
-        by = rows.group_by("stage", "place").agg(left=rows.count(), passed=(~fell).sum()).execute()
+        lost = rows.closing & (rows.outcome == "lost").fill_null(True)
+        by = rows.group_by("stage", "month_index").agg(left=rows.count(), passed=(~lost).sum()).execute()
         names = sorted(set(by["stage"]))
-        gone, passed = (np.zeros((len(names), LOOKED_AT)) for _ in range(2))
-        at = (by["stage"].map({name: n for n, name in enumerate(names)}).to_numpy(dtype=int), by["place"].to_numpy())
-        gone[at], passed[at] = by["left"], by["passed"]
-        return names, gone, passed
+        n_left, n_passed = (np.zeros((len(names), N_MONTHS)) for _ in range(2))
+        index = (
+            by["stage"].map({name: n for n, name in enumerate(names)}).to_numpy(dtype=int),
+            by["month_index"].to_numpy(),
+        )
+        n_left[index], n_passed[index] = by["left"], by["passed"]
+        return names, n_left, n_passed
 
     @cached_property
     def terms(self) -> pd.DataFrame:
         """One row per term that ended in one of the months while its subscription ran: ``account_id, term_ends_at, mrr,
         renewed``.
 
-        Renewed is what renews itself and ran on, or what one to the same product or family followed, begun at most
-        ``BEFORE`` the end. Sources that move a term on when it is renewed keep none that is past: where no term of
-        theirs was renewed, nothing is said.
+        A term is renewed if it renews automatically and the subscription went on, or if a subscription to the same
+        product or family began between ``RENEWAL_WINDOW`` before and ``RENEWAL_GRACE`` after its end. No rows if no
+        term was renewed: some sources overwrite the date of a renewed term, and then only unrenewed ones are left.
         """
-        held, products = self.books.company.tables["subscriptions"], self.books.company.tables["products"]
-        named = held.left_join(products.select("product_id", "family"), "product_id").drop("product_id_right")
+        tables = self.account_months.company.tables
+        subscriptions, products = tables["subscriptions"], tables["products"]
+        named = subscriptions.left_join(products.select("product_id", "family"), "product_id").drop("product_id_right")
         named = named.mutate(line=named.family.fill_null(named.product_id).fill_null(""))
-        first, end = (ibis.literal(self.books.instants[place]) for place in (0, -1))
+        first, end = (ibis.literal(self.account_months.instants[i]) for i in (0, -1))
         due = named.filter(named.term_ends_at >= first, named.term_ends_at < end, named.started_at < named.term_ends_at)
         due = due.filter(due.ended_at.isnull() | (due.ended_at >= due.term_ends_at))
         later = named.select("account_id", "line", next_id="subscription_id", next_at="started_at")
-        both = due.join(later, ["account_id", "line"]).filter(lambda t: t.subscription_id != t.next_id)
-        follows = both.filter(
-            both.next_at >= both.term_ends_at - ibis.interval(days=BEFORE.days),
-            both.next_at < both.term_ends_at + ibis.interval(days=GRACE.days),
+        pairs = due.join(later, ["account_id", "line"]).filter(lambda t: t.subscription_id != t.next_id)
+        follows = pairs.filter(
+            pairs.next_at >= pairs.term_ends_at - ibis.interval(days=RENEWAL_WINDOW.days),
+            pairs.next_at < pairs.term_ends_at + ibis.interval(days=RENEWAL_GRACE.days),
         )
         followed = follows.select("subscription_id").distinct().mutate(followed=True)
         rows = due.left_join(followed, "subscription_id").drop("subscription_id_right")
@@ -148,13 +154,17 @@ class Dealings:
         )
         return frame if frame["renewed"].any() else frame.iloc[:0]
 
-    def due(self, *, renewed: bool, money: bool) -> Floats:
-        """Terms that ended, or those renewed, by month: their number or their monthly amount."""
+    def terms_ended(self, *, renewed: bool, money: bool) -> Floats:
+        """Terms that ended, or those renewed, by month: their number, or their MRR."""
         rows = self.terms[self.terms["renewed"]] if renewed else self.terms
-        return self.books.counted(rows["account_id"], rows["term_ends_at"], rows["mrr"] if money else None)
+        return self.account_months.count_by_month(
+            rows["account_id"], rows["term_ends_at"], rows["mrr"] if money else None
+        )
 
 
 def _last_amounts(changes: ir.Table, *by: str) -> ir.Table:
-    """One row per ``by``: the amount that the last of its changes ``told``, 0 where that one emptied it."""
-    value = changes.new_value.fill_null("").argmax(changes.changed_at)  # argmax skips NULL, and would tell an older one
-    return changes.group_by(*by).agg(told=value.try_cast("float64").fill_null(0.0))
+    """One row per ``by``: ``last_amount``, the value of its latest change; 0 where that change emptied the field."""
+    value = changes.new_value.fill_null("").argmax(
+        changes.changed_at
+    )  # argmax skips NULL: it would return an older value
+    return changes.group_by(*by).agg(last_amount=value.try_cast("float64").fill_null(0.0))

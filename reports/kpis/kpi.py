@@ -1,4 +1,4 @@
-"""What a KPI is, and the arithmetic that all share: months, years, quotients."""
+"""A KPI, its inputs, and the arithmetic that all KPIs share: reported months, trailing years, ratios."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,73 +11,79 @@ import pandas as pd
 
 from data.arrays import Floats
 from features.company import Company
-from reports.kpis.account_months import MONTHS, Books
-from reports.kpis.deal_months import Dealings
+from reports.kpis.account_months import REPORTED_MONTHS, AccountMonths
+from reports.kpis.deal_months import DealMonths
 
 Unit = Literal["money", "money a day", "share", "days", "months", "times", "count"]
 By = Literal["slice", "total", "stage"]
 DIGITS: dict[Unit, int] = {"share": 6, "times": 4}
-"""Decimals of a value; two where nothing is said."""
+"""Decimals of a value, by unit; two for all others."""
 YEAR = 12
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """What KPIs are made from: the company's books and deals, what its customers are predicted to be worth
-    (``account_id, lifetime_value, lifetime_value_bgnbd``) and what earlier nights forecast
-    (``as_of, node, grain, period, point``); the last two may be empty."""
+class KpiInputs:
+    """What KPIs are computed from; each matrix is computed when it is first read.
+
+    ``lifetimes`` has one row per account (``account_id, lifetime_value, lifetime_value_bgnbd``), ``forecasts`` one row
+    per published forecast (``as_of, node, grain, period, point``); both may be empty.
+    """
 
     company: Company
     lifetimes: pd.DataFrame
     forecasts: pd.DataFrame
 
     @cached_property
-    def books(self) -> Books:
-        """The books."""
-        return Books(self.company)
+    def account_months(self) -> AccountMonths:
+        """Sales and subscriptions by account and month."""
+        return AccountMonths(self.company)
 
     @cached_property
-    def dealings(self) -> Dealings:
-        """The deals."""
-        return Dealings(self.books)
+    def deal_months(self) -> DealMonths:
+        """Deals and subscription terms by account and month."""
+        return DealMonths(self.account_months)
 
-    def names(self, by: By) -> list[str]:
-        """The slices that a KPI has rows for, in the order of its values' rows."""
+    def sum_by_slice(self, matrix: npt.NDArray[np.generic]) -> Floats:
+        """A matrix of accounts summed over each slice: one row per slice, one column per month."""
+        return self.account_months.sum_by_slice(matrix)
+
+    def slice_names(self, by: By) -> list[str]:
+        """Names of the slices that a KPI is published for, in the order of the rows of its values."""
         if by == "stage":
-            return [f"stage:{name}" for name in self.dealings.stages[0]]
-        return list(self.books.slices) if by == "slice" else ["total"]
+            return [f"stage:{name}" for name in self.deal_months.stage_exits[0]]
+        return list(self.account_months.slices) if by == "slice" else ["total"]
 
 
 @dataclass(frozen=True)
 class Kpi:
-    """One figure: ``of`` returns one row per slice and one column per reported month, NaN where it says nothing."""
+    """One KPI. ``compute`` returns one row per slice and one column per reported month; NaN: not published."""
 
     name: str
     unit: Unit
     formula: str
-    of: Callable[[Ledger], Floats]
+    compute: Callable[[KpiInputs], Floats]
     by: By = "slice"
     version: int = 1
 
 
-def monthly(values: Floats) -> Floats:
-    """The reported months of values over all months looked at."""
-    return values[:, -MONTHS:]
+def reported_months(values: Floats) -> Floats:
+    """The reported months (the last ``REPORTED_MONTHS`` columns) of values over all months."""
+    return values[:, -REPORTED_MONTHS:]
 
 
-def yearly(values: Floats) -> Floats:
-    """For each reported month the sum of the twelve months that end with it; NaN where one of them is unknown."""
-    return np.array([[row[end - YEAR : end].sum() for end in range(len(row) - MONTHS + 1, len(row) + 1)]
+def trailing_year(values: Floats) -> Floats:
+    """For each reported month the sum of the twelve months that end with it; NaN where one of them is NaN."""
+    return np.array([[row[end - YEAR : end].sum() for end in range(len(row) - REPORTED_MONTHS + 1, len(row) + 1)]
                      for row in values])  # fmt: skip
 
 
-def quotient(part: Floats, whole: Floats) -> Floats:
-    """The quotient, NaN where there is nothing to divide by."""
-    part, whole = np.broadcast_arrays(part, whole)
-    divided: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return divided
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Numerator over denominator, elementwise; NaN where the denominator is not positive."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    ratios: Floats = np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)
+    return ratios
 
 
-def where(known: npt.NDArray[np.bool_], values: Floats) -> Floats:
-    """The values, NaN in the months in which they are not known."""
+def where_known(known: npt.NDArray[np.bool_], values: Floats) -> Floats:
+    """The values; NaN in the months that are not ``known``."""
     return np.where(known, values, np.nan)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data.arrays import Floats, Ints
-from reports.kpis.account_months import MONTHS, RETENTION_MONTHS
-from reports.kpis.kpi import Kpi, Ledger, monthly, quotient, where
+from reports.kpis.account_months import REPORTED_MONTHS, RETENTION_MONTHS
+from reports.kpis.kpi import Kpi, KpiInputs, ratio, reported_months, where_known
 
 MOVEMENTS: dict[str, str] = {
     "new": "MRR at the month's end of accounts without any at its beginning that never paid for a subscription before",
@@ -16,33 +16,33 @@ MOVEMENTS: dict[str, str] = {
     "contraction": "fall of MRR from beginning to end of the month, of accounts that kept some",
     "churn": "MRR at the month's beginning of accounts without any at its end",
 }
-"""The ways in which recurring revenue moves, each with what it is."""
+"""The movements of MRR, each with its definition."""
 
 
-def begun(ledger: Ledger) -> npt.NDArray[np.bool_]:
-    """For each reported month whether there had been subscriptions by its end."""
-    return ledger.books.since(ledger.books.began["subscriptions"])
+def any_subscription_yet(inputs: KpiInputs) -> npt.NDArray[np.bool_]:
+    """For each reported month, whether any subscription had started by its end."""
+    return inputs.account_months.started_by_month_end(inputs.account_months.first_fact_at["subscriptions"])
 
 
-def edges(ledger: Ledger) -> tuple[Ints, Ints]:
+def mrr_at_edges(inputs: KpiInputs) -> tuple[Ints, Ints]:
     """Each account's MRR (cents) at the beginning and at the end of each reported month."""
-    return ledger.books.mrr[:, RETENTION_MONTHS:-1], ledger.books.mrr[:, RETENTION_MONTHS + 1 :]
+    return inputs.account_months.mrr[:, RETENTION_MONTHS:-1], inputs.account_months.mrr[:, RETENTION_MONTHS + 1 :]
 
 
-def mrr(ledger: Ledger) -> Floats:
+def mrr(inputs: KpiInputs) -> Floats:
     """Monthly recurring revenue at each month's end."""
-    return where(begun(ledger), ledger.books.sums(edges(ledger)[1]) / 100)
+    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_edges(inputs)[1]) / 100)
 
 
-def mrr_start(ledger: Ledger) -> Floats:
+def mrr_start(inputs: KpiInputs) -> Floats:
     """Monthly recurring revenue at each month's beginning."""
-    return where(begun(ledger), ledger.books.sums(edges(ledger)[0]) / 100)
+    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_edges(inputs)[0]) / 100)
 
 
-def movement(ledger: Ledger, kind: str) -> Floats:
-    """How much monthly recurring revenue each month won or lost in one of the five ways."""
-    start, end = edges(ledger)
-    before = ledger.books.subscribed_before[:, RETENTION_MONTHS:-1]
+def movement(inputs: KpiInputs, kind: str) -> Floats:
+    """MRR gained or lost in each month by one of ``MOVEMENTS``."""
+    start, end = mrr_at_edges(inputs)
+    before = inputs.account_months.subscribed_before[:, RETENTION_MONTHS:-1]
     moved: Ints = {
         "new": np.where((start == 0) & ~before, end, 0),
         "reactivation": np.where((start == 0) & before, end, 0),
@@ -50,66 +50,69 @@ def movement(ledger: Ledger, kind: str) -> Floats:
         "contraction": np.where((end > 0) & (end < start), start - end, 0),
         "churn": np.where(end == 0, start, 0),
     }[kind]
-    return where(begun(ledger), ledger.books.sums(moved) / 100)
+    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(moved) / 100)
 
 
-def net_retention(ledger: Ledger) -> Floats:
-    """What is left and added of the recurring revenue of a year ago."""
-    now, then = edges(ledger)[1], ledger.books.mrr[:, 1 : MONTHS + 1]
-    return quotient(ledger.books.sums(np.where(then > 0, now, 0)), ledger.books.sums(then))
+def net_retention(inputs: KpiInputs) -> Floats:
+    """MRR now of the accounts that had some a year ago, over their MRR then (net revenue retention)."""
+    now, then = mrr_at_edges(inputs)[1], inputs.account_months.mrr[:, 1 : REPORTED_MONTHS + 1]
+    return ratio(inputs.sum_by_slice(np.where(then > 0, now, 0)), inputs.sum_by_slice(then))
 
 
-def gross_retention(ledger: Ledger) -> Floats:
-    """What is left of the recurring revenue of a year ago, account by account, without what was added."""
-    now, then = edges(ledger)[1], ledger.books.mrr[:, 1 : MONTHS + 1]
-    return quotient(ledger.books.sums(np.minimum(now, then)), ledger.books.sums(then))
+def gross_retention(inputs: KpiInputs) -> Floats:
+    """MRR of a year ago that is still there, account by account, without expansion (gross revenue retention)."""
+    now, then = mrr_at_edges(inputs)[1], inputs.account_months.mrr[:, 1 : REPORTED_MONTHS + 1]
+    return ratio(inputs.sum_by_slice(np.minimum(now, then)), inputs.sum_by_slice(then))
 
 
-def logo_churn(ledger: Ledger) -> Floats:
-    """The share of subscribers that a month lost."""
-    start, end = (edge > 0 for edge in edges(ledger))
-    return quotient(ledger.books.sums(start & ~end), ledger.books.sums(start))
+def logo_churn(inputs: KpiInputs) -> Floats:
+    """Share of subscribers lost in the month."""
+    start, end = (edge > 0 for edge in mrr_at_edges(inputs))
+    return ratio(inputs.sum_by_slice(start & ~end), inputs.sum_by_slice(start))
 
 
-def revenue_churn(ledger: Ledger) -> Floats:
-    """The share of recurring revenue that a month lost."""
-    lost = movement(ledger, "churn") + movement(ledger, "contraction")
-    return quotient(lost, mrr_start(ledger))
+def revenue_churn(inputs: KpiInputs) -> Floats:
+    """Share of MRR lost in the month, to churn and contraction."""
+    lost = movement(inputs, "churn") + movement(inputs, "contraction")
+    return ratio(lost, mrr_start(inputs))
 
 
-def upsell_rate(ledger: Ledger) -> Floats:
-    """The share of subscribers that pay more at a month's end than at its beginning."""
-    start, end = edges(ledger)
-    return quotient(ledger.books.sums((start > 0) & (end > start)), ledger.books.sums(start > 0))
+def upsell_rate(inputs: KpiInputs) -> Floats:
+    """Share of subscribers with a higher MRR at the month's end than at its beginning."""
+    start, end = mrr_at_edges(inputs)
+    return ratio(inputs.sum_by_slice((start > 0) & (end > start)), inputs.sum_by_slice(start > 0))
 
 
-def renewal_rate(ledger: Ledger, *, money: bool) -> Floats:
-    """The share of terms that ended in the month which were renewed."""
-    done, due = (monthly(ledger.books.sums(ledger.dealings.due(renewed=one, money=money))) for one in (True, False))
-    return quotient(done, due)
+def renewal_rate(inputs: KpiInputs, *, money: bool) -> Floats:
+    """Share of the terms that ended in the month that were renewed, by number or by MRR."""
+    renewed, ended = (
+        reported_months(inputs.sum_by_slice(inputs.deal_months.terms_ended(renewed=is_renewed, mis_renewedy=mis_renewedy)))
+        for is_renewed in (True, False)
+    )
+    return ratio(renewed, ended)
 
 
-def _times_12(of: Callable[[Ledger], Floats]) -> Callable[[Ledger], Floats]:
-    return lambda ledger: 12 * of(ledger)
+def _annualized(compute: Callable[[KpiInputs], Floats]) -> Callable[[KpiInputs], Floats]:
+    return lambda inputs: 12 * compute(inputs)
 
 
-def _movement(kind: str) -> Callable[[Ledger], Floats]:
-    return lambda ledger: movement(ledger, kind)
+def _movement(kind: str) -> Callable[[KpiInputs], Floats]:
+    return lambda inputs: movement(inputs, kind)
 
 
 RECURRING: tuple[Kpi, ...] = (
     Kpi("mrr", "money", "sum of mrr of the subscriptions active at the month's last instant: started, not ended", mrr),
     Kpi("mrr_start", "money", "mrr at the end of the month before", mrr_start),
     *(
-        Kpi(f"mrr_{kind}", "money", f"{says}. By account; what begins and ends within one month does not count:"
+        Kpi(f"mrr_{kind}", "money", f"{definition}. By account; what begins and ends within one month does not count:"
             " mrr_start + new + reactivation + expansion − contraction − churn = mrr", _movement(kind))
-        for kind, says in MOVEMENTS.items()
+        for kind, definition in MOVEMENTS.items()
     ),
-    Kpi("arr", "money", "12 × mrr", _times_12(mrr)),
-    Kpi("arr_start", "money", "12 × mrr_start", _times_12(mrr_start)),
+    Kpi("arr", "money", "12 × mrr", _annualized(mrr)),
+    Kpi("arr_start", "money", "12 × mrr_start", _annualized(mrr_start)),
     *(
         Kpi(f"arr_{kind}", "money", f"12 × mrr_{kind}: arr_start + new + reactivation + expansion − contraction −"
-            " churn = arr", _times_12(_movement(kind)))
+            " churn = arr", _annualized(_movement(kind)))
         for kind in MOVEMENTS
     ),
     Kpi("nrr", "share", "mrr at the month's end of the accounts that had some 12 months before, over what they had"
@@ -124,7 +127,7 @@ RECURRING: tuple[Kpi, ...] = (
     Kpi("renewal_rate", "share", "of the terms that ended in the month while their subscription ran, those that renewed"
         " themselves and ran on or were followed by a subscription to the same product or family, begun at most 30 days"
         " before and a day after; nothing where the source keeps no past terms",
-        lambda ledger: renewal_rate(ledger, money=False)),
+        lambda inputs: renewal_rate(inputs, money=False)),
     Kpi("renewal_rate_value", "share", "renewal_rate, terms weighed by their mrr",
-        lambda ledger: renewal_rate(ledger, money=True)),
+        lambda inputs: renewal_rate(inputs, money=True)),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The company's key figures of the last complete months, each with its definition, by region, segment and stage."""
+"""The KPI report: values of the last complete months by region, segment and stage, and their definitions."""
 
 import numpy as np
 import pandas as pd
@@ -6,24 +6,24 @@ import pandas as pd
 from data.outputs.conform import conform
 from data.outputs.report_tables import KPI_DEFINITIONS, KPIS
 from features.company import Company
-from reports.kpis.kpi import DIGITS, By, Kpi, Ledger
+from reports.kpis.kpi import DIGITS, By, Kpi, KpiInputs
 from reports.kpis.recurring import RECURRING
-from reports.kpis.sales import SELLING
-from reports.kpis.unit_economics import WORTH
+from reports.kpis.sales import SALES
+from reports.kpis.unit_economics import UNIT_ECONOMICS
 
-DEFINITIONS: tuple[Kpi, ...] = (*RECURRING, *SELLING, *WORTH)
+DEFINITIONS: tuple[Kpi, ...] = (*RECURRING, *SALES, *UNIT_ECONOMICS)
 SLICES: dict[By, str] = {"slice": "total, region, segment", "total": "total", "stage": "stage"}
-NOTHING = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period", "point"])
+EMPTY = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period", "point"])
 
 
-def key_figures(company: Company, lifetimes: pd.DataFrame = NOTHING, forecasts: pd.DataFrame = NOTHING) -> pd.DataFrame:
-    """One row per KPI, month (its first day) and slice where there is anything to say: ``data.outputs.report_tables.KPIS``.
+def key_figures(company: Company, lifetimes: pd.DataFrame = EMPTY, forecasts: pd.DataFrame = EMPTY) -> pd.DataFrame:
+    """One row per KPI, month (its first day) and slice with a value: ``data.outputs.report_tables.KPIS``.
 
     Money is in the reporting currency, rounded to cents; shares are between 0 and 1 (retention may be more).
     ``lifetimes`` and ``forecasts`` are those of ``reports.kpis.kpi.Ledger``.
     """
-    ledger = Ledger(company, lifetimes, forecasts)
-    frames = [_rows(kpi, ledger) for kpi in DEFINITIONS]
+    inputs = KpiInputs(company, lifetimes, forecasts)
+    frames = [_rows(kpi, inputs) for kpi in DEFINITIONS]
     return conform(pd.concat(frames, ignore_index=True), KPIS)
 
 
@@ -32,27 +32,27 @@ def definitions(currency: str) -> pd.DataFrame:
     rows = [
         {
             "kpi": kpi.name,
-            "position": place,
+            "position": position,
             "unit": _unit(kpi, currency),
             "formula": kpi.formula,
             "slices": SLICES[kpi.by],
             "definition_version": kpi.version,
         }
-        for place, kpi in enumerate(DEFINITIONS, 1)
+        for position, kpi in enumerate(DEFINITIONS, 1)
     ]
     return conform(pd.DataFrame(rows), KPI_DEFINITIONS)
 
 
-def _rows(kpi: Kpi, ledger: Ledger) -> pd.DataFrame:
-    values, names = kpi.of(ledger), ledger.names(kpi.by)
+def _rows(kpi: Kpi, inputs: KpiInputs) -> pd.DataFrame:
+    values, names = kpi.compute(inputs), inputs.slice_names(kpi.by)
     slice_at, month_at = np.nonzero(~np.isnan(values))
     return pd.DataFrame(
         {
             "kpi": kpi.name,
-            "period": [ledger.books.months[month] for month in month_at],
-            "slice": [names[place] for place in slice_at],
+            "period": [inputs.account_months.months[month] for month in month_at],
+            "slice": [names[i] for i in slice_at],
             "value": values[slice_at, month_at].round(DIGITS.get(kpi.unit, 2)),
-            "unit": _unit(kpi, ledger.company.currency),
+            "unit": _unit(kpi, inputs.company.currency),
             "definition": kpi.formula,
             "definition_version": kpi.version,
         }

@@ -1,98 +1,113 @@
-"""KPIs of selling: revenue and customers, deals won and lost, the pipeline and how fast it moves."""
+"""Sales KPIs: revenue and customers, win rates, pipeline and velocity."""
 
 import numpy as np
 import numpy.typing as npt
 
 from data.arrays import Floats
 from reports.kpis.account_months import RETENTION_MONTHS
-from reports.kpis.kpi import Kpi, Ledger, monthly, quotient, where, yearly
+from reports.kpis.kpi import Kpi, KpiInputs, ratio, reported_months, trailing_year, where_known
 
 
-def sold(ledger: Ledger) -> npt.NDArray[np.bool_]:
-    """For each reported month whether anything had been sold by its end."""
-    return ledger.books.since(ledger.books.first_sale)
+def any_sale_yet(inputs: KpiInputs) -> npt.NDArray[np.bool_]:
+    """For each reported month, whether anything had been sold by its end."""
+    return inputs.account_months.started_by_month_end(inputs.account_months.first_sale_at)
 
 
-def customer_churn(ledger: Ledger) -> Floats:
-    """The share of active customers that were active no more at the month's end."""
-    start, end = ledger.books.active[:, RETENTION_MONTHS:-1], ledger.books.active[:, RETENTION_MONTHS + 1 :]
-    return quotient(ledger.books.sums(start & ~end), ledger.books.sums(start))
+def customer_churn(inputs: KpiInputs) -> Floats:
+    """Share of the customers active at the month's beginning that are not active at its end."""
+    start, end = (
+        inputs.account_months.active[:, RETENTION_MONTHS:-1],
+        inputs.account_months.active[:, RETENTION_MONTHS + 1 :],
+    )
+    return ratio(inputs.sum_by_slice(start & ~end), inputs.sum_by_slice(start))
 
 
-def active_customers(ledger: Ledger) -> Floats:
+def active_customers(inputs: KpiInputs) -> Floats:
     """Customers active at each month's end."""
-    return where(sold(ledger), ledger.books.sums(ledger.books.active[:, RETENTION_MONTHS + 1 :]))
-
-
-def new_customers(ledger: Ledger) -> Floats:
-    """Customers who bought for the first time."""
-    return where(sold(ledger), monthly(ledger.books.sums(ledger.books.new_customers)))
-
-
-def net_revenue(ledger: Ledger) -> Floats:
-    """What was earned."""
-    return where(sold(ledger), monthly(ledger.books.sums(ledger.books.revenue)))
-
-
-def average_order(ledger: Ledger) -> Floats:
-    """The mean amount of a placed order."""
-    return monthly(quotient(ledger.books.sums(ledger.books.placed), ledger.books.sums(ledger.books.orders)))
-
-
-def win_rate(ledger: Ledger) -> Floats:
-    """The share won of the deals closed in the month."""
-    won, lost = (ledger.books.sums(part) for part in (ledger.dealings.won, ledger.dealings.lost))
-    return monthly(quotient(won, won + lost))
-
-
-def win_rate_value(ledger: Ledger) -> Floats:
-    """The share won of the amount closed in the month."""
-    won, lost = (ledger.books.sums(part) for part in (ledger.dealings.won_before, ledger.dealings.lost_before))
-    return monthly(quotient(won, won + lost))
-
-
-def sales_cycle(ledger: Ledger) -> Floats:
-    """Mean days from creation to winning, of the deals won in the month."""
-    return monthly(quotient(ledger.books.sums(ledger.dealings.days_to_win), ledger.books.sums(ledger.dealings.won)))
-
-
-def open_deals(ledger: Ledger) -> Floats:
-    """How many deals are open at each month's end."""
-    return _since_deals(ledger, monthly(ledger.books.sums(ledger.dealings.pipeline[0])))
-
-
-def pipeline(ledger: Ledger) -> Floats:
-    """The amount of deals open at each month's end."""
-    return _since_deals(ledger, monthly(ledger.books.sums(ledger.dealings.pipeline[1])))
-
-
-def velocity(ledger: Ledger) -> Floats:
-    """What the pipeline brings a day."""
-    sums, deals = ledger.books.sums, ledger.dealings
-    parts = (deals.won, deals.lost, deals.won_amount, deals.days_to_win)
-    won, lost, amount, days = (yearly(sums(part)) for part in parts)
-    return quotient(open_deals(ledger) * quotient(won, won + lost) * quotient(amount, won), quotient(days, won))
-
-
-def coverage(ledger: Ledger) -> Floats:
-    """How many times the pipeline holds what a quarter must bring."""
-    won = yearly(ledger.books.sums(ledger.dealings.won_amount))
-    return where(
-        ledger.books.whole_years_since(ledger.books.began["opportunities"]), quotient(pipeline(ledger), won / 4)
+    return where_known(
+        any_sale_yet(inputs), inputs.sum_by_slice(inputs.account_months.active[:, RETENTION_MONTHS + 1 :])
     )
 
 
-def stage_conversion(ledger: Ledger) -> Floats:
-    """The share of deals leaving each stage that went on."""
-    _, left, passed = ledger.dealings.stages
-    return monthly(quotient(passed, left))
+def new_customers(inputs: KpiInputs) -> Floats:
+    """Customers who bought for the first time."""
+    return where_known(any_sale_yet(inputs), reported_months(inputs.sum_by_slice(inputs.account_months.new_customers)))
 
 
-def _since_deals(ledger: Ledger, values: Floats) -> Floats:
-    return where(ledger.books.since(ledger.books.began["opportunities"]), values)
+def net_revenue(inputs: KpiInputs) -> Floats:
+    """Net revenue of the month."""
+    return where_known(any_sale_yet(inputs), reported_months(inputs.sum_by_slice(inputs.account_months.revenue)))
 
 
-SELLING: tuple[Kpi, ...] = (
+def average_order(inputs: KpiInputs) -> Floats:
+    """The mean amount of a placed order."""
+    return reported_months(
+        ratio(
+            inputs.sum_by_slice(inputs.account_months.placed_amount),
+            inputs.sum_by_slice(inputs.account_months.order_count),
+        )
+    )
+
+
+def win_rate(inputs: KpiInputs) -> Floats:
+    """The share won of the deals closed in the month."""
+    won, lost = (inputs.sum_by_slice(part) for part in (inputs.deal_months.won, inputs.deal_months.lost))
+    return reported_months(ratio(won, won + lost))
+
+
+def win_rate_value(inputs: KpiInputs) -> Floats:
+    """The share won of the amount closed in the month."""
+    won, lost = (inputs.sum_by_slice(part) for part in (inputs.deal_months.won_before, inputs.deal_months.lost_before))
+    return reported_months(ratio(won, won + lost))
+
+
+def sales_cycle(inputs: KpiInputs) -> Floats:
+    """Mean days from creation to winning, of the deals won in the month."""
+    return reported_months(
+        ratio(inputs.sum_by_slice(inputs.deal_months.days_to_win), inputs.sum_by_slice(inputs.deal_months.won))
+    )
+
+
+def open_deals(inputs: KpiInputs) -> Floats:
+    """Number of deals open at each month's end."""
+    return _where_deals_known(inputs, reported_months(inputs.sum_by_slice(inputs.deal_months.open_count_and_amount[0])))
+
+
+def pipeline(inputs: KpiInputs) -> Floats:
+    """The amount of deals open at each month's end."""
+    return _where_deals_known(inputs, reported_months(inputs.sum_by_slice(inputs.deal_months.open_count_and_amount[1])))
+
+
+def velocity(inputs: KpiInputs) -> Floats:
+    """Pipeline velocity: open deals × win rate × mean won amount ÷ mean days to win, per day."""
+    sums, deals = inputs.account_months.sum_by_slice, inputs.deal_months
+    parts = (deals.won, deals.lost, deals.won_amount, deals.days_to_win)
+    won, lost, amount, days = (trailing_year(sums(part)) for part in parts)
+    return ratio(open_deals(inputs) * ratio(won, won + lost) * ratio(amount, won), ratio(days, won))
+
+
+def coverage(inputs: KpiInputs) -> Floats:
+    """Pipeline over the mean amount won in a quarter of the trailing year."""
+    won = trailing_year(inputs.sum_by_slice(inputs.deal_months.won_amount))
+    return where_known(
+        inputs.account_months.full_year_known(inputs.account_months.first_fact_at["opportunities"]),
+        ratio(pipeline(inputs), won / 4),
+    )
+
+
+def stage_conversion(inputs: KpiInputs) -> Floats:
+    """Share of the deals leaving each stage that advanced or were won."""
+    _, left, passed = inputs.deal_months.stage_exits
+    return reported_months(ratio(passed, left))
+
+
+def _where_deals_known(inputs: KpiInputs, values: Floats) -> Floats:
+    return where_known(
+        inputs.account_months.started_by_month_end(inputs.account_months.first_fact_at["opportunities"]), values
+    )
+
+
+SALES: tuple[Kpi, ...] = (
     Kpi("net_revenue", "money", "orders that were not cancelled, returns deducted on the day they came back, plus mrr"
         " of subscriptions spread over the days of each month", net_revenue),
     Kpi("active_customers", "count", "accounts that at the month's end have mrr or placed an order in the last 90 days",

@@ -11,7 +11,7 @@ import pandas as pd
 from features.company import Company
 from features.point_in_time import days_between, earliest
 from reports.leaks.lookups import MONTH_DAYS, clock_since, used_since, with_owner
-from reports.stage_durations import stays
+from reports.stage_durations import stage_stays
 
 STUCK_DAYS, STUCK_SHARE = 7.0, 0.1
 """A term of a subscription that renews itself is stuck after so long, if few others are."""
@@ -110,7 +110,7 @@ def deals_stalled(company: Company) -> pd.DataFrame:
     ``STAYS`` of these left the stage (a renewal waits for its day), else against all. Where fewer did at all, it is the
     deal's age against the days that won deals took, if so many were won.
     """
-    every = stays(company)
+    every = stage_stays(company)
     left = every.filter(every.left_at.notnull())
     of_kind = left.group_by("kind", "stage").agg(own=left.days.quantile(SLOW_SHARE), like=left.count())
     pace = left.group_by("stage").agg(every=left.days.quantile(SLOW_SHARE), known=left.count())
