@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bench.harness.result import Figures, Rows, line
-from models.estimators.order_counts import RepeatModel, customer_histories, orders_within
+from models.estimators.order_counts import OrderCountModel, customer_histories, count_orders
 
 FILE = "clv_cdnow/CDNOW_sample.txt"
 START, LEARNT, COUNTED = "1997-01-01", "1997-09-30", "1998-06-30"
@@ -32,22 +32,22 @@ def cdnow(data: Path) -> tuple[Rows, Figures]:
     learnt, counted = ((pd.Timestamp(day) - start).days / 7 for day in (LEARNT, COUNTED))
     horizon = counted - learnt
     now = customer_histories(orders, learnt)
-    came = orders_within(orders, now.index, learnt, counted)
-    model = RepeatModel().fit(orders, learnt)
-    likely, level = model.likely(now, horizon), model.level_
-    expected = model.expected(now, horizon)
+    came = count_orders(orders, now.index, learnt, counted)
+    model = OrderCountModel().fit(orders, learnt)
+    likely, level = model.predict_for_absolute_error(now, horizon), model.level_
+    expected = model.predict(now, horizon)
     model.level_ = 1.0
     forecasts = {
         "repeats, likely": likely,
         "repeats, expected": expected,
-        "repeats, likely, level as it was": model.likely(now, horizon),
-        "BG/NBD": model.buying_.predict(now, horizon),
-        "Pareto/NBD": model.pareto_.predict(now, horizon),
+        "repeats, likely, level as it was": model.predict_for_absolute_error(now, horizon),
+        "BG/NBD": model.bg_nbd_.predict(now, horizon),
+        "Pareto/NBD": model.pareto_nbd_.predict(now, horizon),
         "nothing": np.zeros(len(now)),
     }
     rows: Rows = [
-        line("cdnow", "BG/NBD", "r α a b", " ".join(f"{value:.3f}" for value in model.buying_.parameters()), ""),
-        line("cdnow", "Pareto/NBD", "r α s β", " ".join(f"{value:.3f}" for value in model.pareto_.parameters()), ""),
+        line("cdnow", "BG/NBD", "r α a b", " ".join(f"{value:.3f}" for value in model.bg_nbd_.parameters()), ""),
+        line("cdnow", "Pareto/NBD", "r α s β", " ".join(f"{value:.3f}" for value in model.pareto_nbd_.parameters()), ""),
         line("cdnow", "repeats", "level of the latest quarter", level, ""),
     ]
     figures: Figures = {}

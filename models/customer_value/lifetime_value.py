@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.arrays import Floats
-from features.percent import likely
-from models.estimators.bg_nbd import BuyingModel, SpendModel
+from features.percent import format_probability
+from models.estimators.bg_nbd import BetaGeoModel
+from models.estimators.gamma_gamma import GammaGammaModel
 from models.estimators.explanations import as_json
 
 WINDOW_DAYS = 90
@@ -108,7 +109,7 @@ def bought_again(accounts: pd.DataFrame) -> "pd.Series[float]":
         }
     )
     try:
-        buying, spending = BuyingModel().fit(histories), SpendModel().fit(histories)
+        buying, spending = BetaGeoModel().fit(histories), GammaGammaModel().fit(histories)
     except ValueError:  # too few came back, or spends have no mean: there is nothing beside the formula
         return pd.Series(dtype="float64", index=pd.Index([], name="account_id"))
     orders = [np.zeros(len(histories)), *(buying.predict(histories, 365.0 * year) for year in (1, 2, 3))]
@@ -126,7 +127,7 @@ def _reasons(expected: Floats, stays: Floats, gone: NDArray[np.bool_], currency:
             *(
                 ["It has left already: only what it may bring in these days counts"]
                 if left
-                else [f"Stays for a year with {likely(one)}, for three with {likely(all_)}", counts]
+                else [f"Stays for a year with {format_probability(one)}, for three with {format_probability(all_)}", counts]
             ),
         ]
         for value, left, one, all_ in zip(expected, gone, np.nan_to_num(year), np.nan_to_num(three), strict=True)

@@ -1,16 +1,7 @@
-"""How many orders each customer without a contract will place next, learnt from the orders of all.
+"""Numbers of orders that each customer without a contract will place, from the orders of all.
 
-The expectation is the geometric mean of what BG/NBD and Pareto/NBD expect: they differ in who may have left, and
-neither is right about both the young and the silent. Both take the decline of orders with age from whole histories,
-and miss its level of late; so the total is put right by the latest quarter of the history: what came in it, over what
-was expected of it when it began. That is worth it where the level moves slowly, and costs where a season has just
-passed; ``level_`` says by how much, and 1 undoes it.
-
-Two forecasts come of that. ``expected`` is a mean: sums of it are right for any part of the customers. ``likely`` is
-nearest to what each customer will do: most of those who came once never come back, and a mean of 0.3 orders is wrong
-about every one of them. Of all forecasts that add up to the expected total, quantiles of one common level lose least
-by absolute error (a bound on the sum moves the level of the median, alike for all); the level is the one at which they
-add up. Use ``likely`` for plans that are made one by one, ``expected`` for money.
+The geometric mean of BG/NBD and Pareto/NBD, which differ in who may have stopped, recalibrated in the large on the
+latest quarter of the history (worth it if the level moves slowly; ``level_ = 1`` undoes it).
 """
 
 from typing import Self
@@ -21,69 +12,72 @@ from scipy.optimize import brentq
 from scipy.stats import nbinom
 
 from data.arrays import Floats
-from models.estimators.bg_nbd import BuyingModel, histories
-from models.estimators.pareto_nbd import ParetoModel
+from models.estimators.bg_nbd import BetaGeoModel
+from models.estimators.buy_till_you_die import purchase_histories
+from models.estimators.pareto_nbd import ParetoNBDModel
 
-LATEST = 0.25
-FEWEST_ORDERS = 50
-"""With fewer repeat orders in the latest quarter the level stays as it is: it would follow chance."""
+RECENT_FRACTION = 0.25
+MIN_RECENT_ORDERS = 50
+"""With fewer orders in the latest quarter the level stays at 1: it would follow noise."""
 
-MOST_ORDERS = 400
-SURE = 1 - 1e-9
+MAX_ORDERS = 400
+MAX_QUANTILE = 1 - 1e-9
 
 
-class RepeatModel:
-    """Learnt from every order of every customer. After ``fit``: ``buying_``, ``pareto_``, ``level_``."""
+class OrderCountModel:
+    """Fitted to every order of every customer. After ``fit``: ``bg_nbd_``, ``pareto_nbd_``, ``level_``."""
 
     def fit(self, orders: pd.DataFrame, until: float) -> Self:
-        """The model, fitted to orders (``customer``, ``time``: when, as a number) up to and with ``until``.
+        """The model, fitted to orders (``customer``, ``time`` as a number) up to and including ``until``.
 
-        Several orders of a customer at one time are one. ValueError: too few came back, see ``models.estimators.bg_nbd``.
+        Several orders of a customer at one time count as one. Raises ``ValueError`` if too few customers have a repeat
+        order.
         """
         now = customer_histories(orders, until)
-        self.buying_, self.pareto_ = BuyingModel().fit(now), ParetoModel().fit(now)
+        self.bg_nbd_, self.pareto_nbd_ = BetaGeoModel().fit(now), ParetoNBDModel().fit(now)
         self.level_ = 1.0
-        began = until - LATEST * float(now["age"].max())
-        before = customer_histories(orders, began)
-        came = float(orders_within(orders, before.index, began, until).sum())
-        if came >= FEWEST_ORDERS:
-            self.level_ = came / float(self.expected(before, until - began).sum())
+        start = until - RECENT_FRACTION * float(now["age"].max())
+        earlier = customer_histories(orders, start)
+        observed = float(count_orders(orders, earlier.index, start, until).sum())
+        if observed >= MIN_RECENT_ORDERS:
+            self.level_ = observed / float(self.predict(earlier, until - start).sum())
         return self
 
-    def expected(self, rows: pd.DataFrame, horizon: float) -> Floats:
-        """Mean number of orders of each customer within ``horizon`` from now; ``rows`` as in ``customer_histories``."""
-        both = self.buying_.predict(rows, horizon) * self.pareto_.predict(rows, horizon)
-        return np.asarray(self.level_ * np.sqrt(both))
+    def predict(self, rows: pd.DataFrame, horizon: float) -> Floats:
+        """Mean number of orders of each customer within ``horizon`` from now; ``rows`` as in ``customer_histories``.
 
-    def likely(self, rows: pd.DataFrame, horizon: float) -> Floats:
-        """The number of orders of each customer that loses least by absolute error, adding up to the expected total.
-
-        Between whole numbers where the common level falls between two.
+        Sums are right for any subset of customers: use it for money.
         """
-        expected = self.expected(rows, horizon)
-        frequency, _, _ = histories(rows)
-        alive, shape = self.pareto_.alive(rows)[:, None], (self.pareto_.r_ + frequency)[:, None]
-        mean = expected[:, None] / np.maximum(alive, 1e-9)
-        counts = np.arange(min(MOST_ORDERS, int(20 + 10 * expected.max())))
-        below = (1 - alive) + alive * nbinom.cdf(counts[None, :], shape, shape / (shape + mean))
+        product = self.bg_nbd_.predict(rows, horizon) * self.pareto_nbd_.predict(rows, horizon)
+        return np.asarray(self.level_ * np.sqrt(product))
 
-        def at(level: float) -> Floats:
-            first = np.minimum((below < level).sum(axis=1), len(counts) - 1)
-            one = np.arange(len(first))
-            start, end = below[one, np.maximum(first - 1, 0)], below[one, first]
-            share = (level - start) / np.maximum(end - start, 1e-12)
-            return np.where(first > 0, first - 1 + np.clip(share, 0, 1), 0.0)
+    def predict_for_absolute_error(self, rows: pd.DataFrame, horizon: float) -> Floats:
+        """The number of orders of each customer with the least absolute error, adding up to the total of ``predict``.
 
+        Of all forecasts with that total these are quantiles at one common level (interpolated between whole numbers):
+        the constraint shifts the level of the median equally for all. Use it for plans per customer.
+        """
+        expected = self.predict(rows, horizon)
+        cumulative = self._cumulative_probabilities(rows, expected)
         total = float(expected.sum())
-        if at(SURE).sum() <= total:  # no customer orders but as the mean of all: there is nothing to tell apart
+        if _quantiles(cumulative, MAX_QUANTILE).sum() <= total:  # no level reaches the total: nothing to distinguish
             return expected
-        return at(float(brentq(lambda level: at(level).sum() - total, 0.0, SURE, xtol=1e-10)))
+        level = brentq(lambda level: _quantiles(cumulative, level).sum() - total, 0.0, MAX_QUANTILE, xtol=1e-10)
+        return _quantiles(cumulative, float(level))
+
+    def _cumulative_probabilities(self, rows: pd.DataFrame, expected: Floats) -> Floats:
+        """Customers × counts: probability of at most 0, 1, 2 … orders, negative binomial while alive."""
+        frequency, _, _ = purchase_histories(rows)
+        alive = self.pareto_nbd_.probability_alive(rows)[:, None]
+        shape = (self.pareto_nbd_.r_ + frequency)[:, None]
+        mean = expected[:, None] / np.maximum(alive, 1e-9)
+        counts = np.arange(min(MAX_ORDERS, int(20 + 10 * expected.max())))
+        return np.asarray((1 - alive) + alive * nbinom.cdf(counts[None, :], shape, shape / (shape + mean)))
 
 
 def customer_histories(orders: pd.DataFrame, until: float) -> pd.DataFrame:
-    """One row per customer that ordered up to and with ``until``: ``frequency``, ``recency``, ``age``."""
-    known = orders.loc[orders["time"] <= until, ["customer", "time"]].drop_duplicates()
-    times = known.groupby("customer")["time"].agg(["min", "max", "count"])
+    """One row per customer that ordered up to and including ``until``: ``frequency``, ``recency``, ``age``."""
+    times = _distinct(orders[orders["time"] <= until]).groupby("customer")["time"].agg(["min", "max", "count"])
     return pd.DataFrame(
         {
             "frequency": times["count"] - 1,
@@ -93,7 +87,20 @@ def customer_histories(orders: pd.DataFrame, until: float) -> pd.DataFrame:
     )
 
 
-def orders_within(orders: pd.DataFrame, customers: "pd.Index[str]", after: float, until: float) -> Floats:
-    """Orders of each customer after one time, up to and with another."""
-    known = orders.loc[(orders["time"] > after) & (orders["time"] <= until), ["customer", "time"]].drop_duplicates()
-    return np.asarray(known.groupby("customer").size().reindex(customers, fill_value=0), dtype=np.float64)
+def count_orders(orders: pd.DataFrame, customers: "pd.Index[str]", after: float, until: float) -> Floats:
+    """Orders of each customer after one time, up to and including another."""
+    window = _distinct(orders[(orders["time"] > after) & (orders["time"] <= until)])
+    return np.asarray(window.groupby("customer").size().reindex(customers, fill_value=0), dtype=np.float64)
+
+
+def _distinct(orders: pd.DataFrame) -> pd.DataFrame:
+    return orders[["customer", "time"]].drop_duplicates()
+
+
+def _quantiles(cumulative: Floats, level: float) -> Floats:
+    """The quantile of each customer's count, interpolated; ``cumulative``: customers × counts."""
+    first = np.minimum((cumulative < level).sum(axis=1), cumulative.shape[1] - 1)
+    row = np.arange(len(first))
+    below, above = cumulative[row, np.maximum(first - 1, 0)], cumulative[row, first]
+    fraction = (level - below) / np.maximum(above - below, 1e-12)
+    return np.where(first > 0, first - 1 + np.clip(fraction, 0, 1), 0.0)

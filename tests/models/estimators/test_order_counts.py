@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.estimators.order_counts import RepeatModel, customer_histories, orders_within
-from models.estimators.pareto_nbd import ParetoModel
+from models.estimators.order_counts import OrderCountModel, count_orders, customer_histories
+from models.estimators.pareto_nbd import ParetoNBDModel
 
 
 def shop(customers: int, seed: int) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def orders() -> pd.DataFrame:
 
 
 def test_pareto_finds_the_planted_rates_and_lives(orders: pd.DataFrame) -> None:
-    model = ParetoModel().fit(customer_histories(orders, 50.0))
+    model = ParetoNBDModel().fit(customer_histories(orders, 50.0))
     assert model.r_ == pytest.approx(0.6, rel=0.15)
     assert model.alpha_ == pytest.approx(12.0, rel=0.2)
     assert model.s_ / model.beta_ == pytest.approx(0.7 / 20, rel=0.3)
@@ -36,27 +36,27 @@ def test_pareto_finds_the_planted_rates_and_lives(orders: pd.DataFrame) -> None:
 
 def test_pareto_knows_how_many_are_alive_and_what_they_order(orders: pd.DataFrame) -> None:
     now = customer_histories(orders, 50.0)
-    model = ParetoModel().fit(now)
-    came = orders_within(orders, now.index, 50.0, 90.0)
+    model = ParetoNBDModel().fit(now)
+    came = count_orders(orders, now.index, 50.0, 90.0)
     assert model.predict(now, 40.0).sum() == pytest.approx(came.sum(), rel=0.1)
     silent = now["frequency"].to_numpy() == 0
     assert model.predict(now, 40.0)[silent].sum() == pytest.approx(came[silent].sum(), rel=0.2)
-    assert ParetoModel.of(model.state()).predict(now, 40.0) == pytest.approx(model.predict(now, 40.0))
+    assert ParetoNBDModel.from_state(model.state()).predict(now, 40.0) == pytest.approx(model.predict(now, 40.0))
 
 
 def test_pareto_is_negative_binomial_where_nobody_leaves() -> None:
     """With lives of millions of weeks, orders to come are (r + x) / (alpha + age) a week."""
-    model = ParetoModel.of({"r": 0.5, "alpha": 10.0, "s": 1.0, "beta": 1e9})
+    model = ParetoNBDModel.from_state({"r": 0.5, "alpha": 10.0, "s": 1.0, "beta": 1e9})
     rows = pd.DataFrame({"frequency": [0, 3, 300], "recency": [0.0, 20.0, 29.0], "age": 30.0})
     assert model.predict(rows, 10.0) == pytest.approx([0.125, 0.875, 75.125], rel=1e-4)
-    assert model.alive(rows) == pytest.approx([1, 1, 1], abs=1e-4)
+    assert model.probability_alive(rows) == pytest.approx([1, 1, 1], abs=1e-4)
 
 
 def test_expected_and_likely_orders_add_up_to_the_same_and_likely_errs_less(orders: pd.DataFrame) -> None:
-    model = RepeatModel().fit(orders, 50.0)
+    model = OrderCountModel().fit(orders, 50.0)
     now = customer_histories(orders, 50.0)
-    came = orders_within(orders, now.index, 50.0, 90.0)
-    expected, likely = model.expected(now, 40.0), model.likely(now, 40.0)
+    came = count_orders(orders, now.index, 50.0, 90.0)
+    expected, likely = model.predict(now, 40.0), model.predict_for_absolute_error(now, 40.0)
     assert likely.sum() == pytest.approx(expected.sum(), rel=1e-6)
     assert expected.sum() == pytest.approx(came.sum(), rel=0.12)
     assert np.abs(likely - came).mean() < 0.97 * np.abs(expected - came).mean()
@@ -67,8 +67,8 @@ def test_a_level_that_rose_of_late_is_followed(orders: pd.DataFrame) -> None:
     """Orders of the latest quarter are doubled: the forecast is higher by more than the models see by themselves."""
     late = orders[(orders["time"] > 37.5) & (orders["time"] <= 49.0)]
     more = pd.concat([orders, late.assign(time=late["time"] + 0.5)], ignore_index=True)
-    assert RepeatModel().fit(orders, 50.0).level_ == pytest.approx(1.0, abs=0.12)
-    assert RepeatModel().fit(more, 50.0).level_ > 1.3
+    assert OrderCountModel().fit(orders, 50.0).level_ == pytest.approx(1.0, abs=0.12)
+    assert OrderCountModel().fit(more, 50.0).level_ > 1.3
 
 
 def test_histories_hold_nothing_from_after_their_time(orders: pd.DataFrame) -> None:
@@ -78,9 +78,9 @@ def test_histories_hold_nothing_from_after_their_time(orders: pd.DataFrame) -> N
         "a": {"frequency": 1, "recency": 3.0, "age": 5.0},
         "b": {"frequency": 0, "recency": 0.0, "age": 4.0},
     }
-    assert list(orders_within(some, rows.index, 4.0, 9.0)) == [1.0, 0.0]
+    assert list(count_orders(some, rows.index, 4.0, 9.0)) == [1.0, 0.0]
 
 
 def test_a_shop_where_nobody_returns_is_refused() -> None:
-    with pytest.raises(ValueError, match="0 of 90 customers came back"):
-        RepeatModel().fit(pd.DataFrame({"customer": range(90), "time": 1.0}), 20.0)
+    with pytest.raises(ValueError, match="0 of 90 customers have a repeat order"):
+        OrderCountModel().fit(pd.DataFrame({"customer": range(90), "time": 1.0}), 20.0)
