@@ -1,4 +1,4 @@
-"""What each account earns us: the money that actions put at stake or hope to bring back."""
+"""The margin of each account: the money at stake, or to be won back, when an action is chosen."""
 
 from datetime import timedelta
 
@@ -8,24 +8,24 @@ import pandas as pd
 
 from features.company import Company
 
-MARGIN_RATE = 0.5
-"""The margin of a product whose margin nobody wrote down: an assumption."""
+DEFAULT_MARGIN_RATE = 0.5
+"""Margin rate of a product without one: an assumption."""
 YEAR = timedelta(days=365)
 
 
-def worth(company: Company) -> pd.DataFrame:
-    """One row per account, ordered by it:
+def account_margins(company: Company) -> pd.DataFrame:
+    """One row per account, ordered by it; money in the reporting currency:
 
     - ``account_id, name, owner_id``
-    - ``subscribed``: whether any subscription is active; ``mrr``: of those; ``mrr_margin``: its margin a month
-    - ``term_ends_at``: when the first of their terms ends, or has ended with no newer one written down
+    - ``subscribed``: whether any subscription is active; ``mrr`` of those; ``mrr_margin``: its margin a month
+    - ``term_ends_at``: the earliest term end of those; in the past where no newer term is recorded
     - ``orders_margin``: margin of the orders of the last 365 days, net of returns
-    - ``order_margin``: margin of its usual order (mean)
+    - ``order_margin``: mean margin of an order
     - ``last_sale_at``: last order, or start or end of a subscription
     """
     accounts = company.tables["accounts"].select("account_id", "name", "owner_id")
-    rows = accounts.left_join(_subscribed(company), "account_id").drop("account_id_right")
-    rows = rows.left_join(_ordered(company), "account_id").drop("account_id_right")
+    rows = accounts.left_join(_subscriptions(company), "account_id").drop("account_id_right")
+    rows = rows.left_join(_orders(company), "account_id").drop("account_id_right")
     money = rows.select(
         "account_id",
         "name",
@@ -45,27 +45,29 @@ def worth(company: Company) -> pd.DataFrame:
 
 
 def with_margin_rate(company: Company, rows: ir.Table) -> ir.Table:
-    """The rows with the ``margin_rate`` of their product, ``MARGIN_RATE`` where it is unknown."""
+    """The rows with the ``margin_rate`` of their product, ``DEFAULT_MARGIN_RATE`` where it is unknown."""
     rates = company.tables["products"].select("product_id", "margin_rate")
     joined = rows.left_join(rates, "product_id").drop("product_id_right")
-    return joined.mutate(margin_rate=joined.margin_rate.fill_null(MARGIN_RATE))
+    return joined.mutate(margin_rate=joined.margin_rate.fill_null(DEFAULT_MARGIN_RATE))
 
 
-def _subscribed(company: Company) -> ir.Table:
-    """One row per account with any subscription."""
-    held = with_margin_rate(company, company.tables["subscriptions"])
-    active = held.ended_at.isnull()  # the company's tables are cut at its date: what ends later has not ended
-    return held.group_by("account_id").agg(
+def _subscriptions(company: Company) -> ir.Table:
+    """One row per account that ever subscribed."""
+    subscriptions = with_margin_rate(company, company.tables["subscriptions"])
+    active = subscriptions.ended_at.isnull()  # tables are cut at as_of: an end after it is not known yet
+    return subscriptions.group_by("account_id").agg(
         subscribed=active.any(),
-        mrr=held.mrr.sum(where=active),
-        mrr_margin=(held.mrr * held.margin_rate).sum(where=active),
-        term_ends_at=held.term_ends_at.min(where=active),
-        last_subscribed_at=ibis.greatest(held.started_at.max(), held.ended_at.max().fill_null(held.started_at.max())),
+        mrr=subscriptions.mrr.sum(where=active),
+        mrr_margin=(subscriptions.mrr * subscriptions.margin_rate).sum(where=active),
+        term_ends_at=subscriptions.term_ends_at.min(where=active),
+        last_subscribed_at=ibis.greatest(
+            subscriptions.started_at.max(), subscriptions.ended_at.max().fill_null(subscriptions.started_at.max())
+        ),
     )
 
 
-def _ordered(company: Company) -> ir.Table:
-    """One row per account with any order."""
+def _orders(company: Company) -> ir.Table:
+    """One row per account that ever ordered."""
     lines = with_margin_rate(company, company.tables["orders"])
     margin = lines.amount * lines.margin_rate
     placed = lines.status == "placed"

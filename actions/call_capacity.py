@@ -1,4 +1,4 @@
-"""The hours of the people who call: how many a week there are, what one costs, and who is called within them."""
+"""The working time of owners: how much there is for calls, what a call costs, and which calls fit into it."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,68 +8,70 @@ import pandas as pd
 
 from features.company import Company
 
-CALL_SHARE = 0.4
-"""The share of an owner's week that may go into proposed calls; the rest is theirs."""
-WEEKLY_HOURS = 40.0
-"""The week of an owner whose hours nobody wrote down."""
+CALL_TIME_SHARE = 0.4
+"""The share of an owner's week that may go into proposed calls."""
+DEFAULT_WEEKLY_HOURS = 40.0
+"""The week of an owner without recorded hours."""
 UNASSIGNED = ""
-"""Accounts that nobody owns share the week of one person."""
+"""Owner of accounts without one; they share the week of one person."""
 WEEK = timedelta(days=7)
-TOOK_MINUTES = 30.0
-"""What a call or a meeting of the last week took of its owner: an assumption, for nobody writes it down."""
+LOGGED_CALL_MINUTES = 30.0
+"""Duration of a logged call or meeting: an assumption, as activities have none."""
 
 
-def call_costs(company: Company, minutes: float) -> float:
-    """What a call of so many minutes costs."""
+def call_cost(company: Company, minutes: float) -> float:
+    """The cost of a call of that length, in the reporting currency."""
     return round(company.costs.hour * minutes / 60, 2)
 
 
 def owner_minutes(company: Company) -> dict[str, float]:
-    """Minutes that each owner may still spend on proposed calls: a week's, less the calls and meetings of the last one.
+    """Minutes by owner that proposed calls may take this week, less the calls and meetings of the last seven days.
 
-    Nights follow each other: what was proposed yesterday and done must not be granted again today. An owner is here who
-    is known, or called or met anybody in the last week (``UNASSIGNED`` for what nobody is named for).
+    What was proposed and done yesterday uses up the same week. Covers known owners, and owners of recent activities
+    (``UNASSIGNED`` for activities without one).
     """
     owners = company.tables["owners"].select("owner_id", "weekly_hours").execute().set_index("owner_id")
     activities = company.tables["activities"]
-    lately = activities.filter(
+    recent = activities.filter(
         activities.kind.isin(("call", "meeting")), activities.happened_at >= ibis.literal(company.as_of_at - WEEK)
     )
-    done = lately.group_by(owner_id=lately.owner_id.fill_null(UNASSIGNED)).agg(times=lambda t: t.count())
-    times = done.execute().set_index("owner_id")["times"]
-    everybody = owners.index.union(times.index).sort_values()
-    week = owners["weekly_hours"].reindex(everybody).astype(float).fillna(WEEKLY_HOURS) * 60 * CALL_SHARE
-    left = (week - times.reindex(everybody).fillna(0) * TOOK_MINUTES).clip(lower=0.0)
-    return dict(zip(everybody, left, strict=True))
+    counts = recent.group_by(owner_id=recent.owner_id.fill_null(UNASSIGNED)).agg(calls=lambda t: t.count())
+    calls = counts.execute().set_index("owner_id")["calls"]
+    owner_ids = owners.index.union(calls.index).sort_values()
+    hours = owners["weekly_hours"].reindex(owner_ids).astype(float).fillna(DEFAULT_WEEKLY_HOURS)
+    minutes = hours * 60 * CALL_TIME_SHARE - calls.reindex(owner_ids).fillna(0) * LOGGED_CALL_MINUTES
+    return dict(zip(owner_ids, minutes.clip(lower=0.0), strict=True))
 
 
-def assign(candidates: pd.DataFrame, minutes: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The candidate each account gets, at most one, and those refused because their owner's week is full.
+def assign_within_capacity(candidates: pd.DataFrame, minutes: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The chosen candidate of each account, at most one, and the candidates refused for want of their owner's time.
 
-    Accounts ask for what is worth most to them; owners keep what is worth most by the minute; who is refused asks for
-    the next best, until nobody is refused. Accounts of the holdout are chosen for like all others, so that they can be
-    compared, but take no time. ``candidates`` has ``account_id, action, product_id, net, owner_id, minutes, holdout``.
+    Deferred acceptance (Gale & Shapley 1962): each account proposes its candidate of highest ``net``; owners keep those
+    of highest value a minute; a refused account proposes its next candidate, until none is refused. Accounts of the
+    holdout are assigned by the same rule, so that they can be compared, but use no time.
+
+    ``candidates`` has ``account_id, action, product_id, net, owner_id, minutes, holdout``; ``minutes`` is by owner.
     """
-    live = candidates.sort_values(
+    remaining = candidates.sort_values(
         ["account_id", "net", "action", "product_id"], ascending=[True, False, True, True], kind="stable"
     )
-    refused: list[pd.DataFrame] = [live.iloc[:0]]
+    refused: list[pd.DataFrame] = [remaining.iloc[:0]]
     while True:
-        picked = live.drop_duplicates("account_id")
-        over = _beyond(picked, minutes)
-        if over.empty:
-            return picked, pd.concat(refused)
-        refused.append(over)
-        live = live.drop(index=over.index)
+        proposed = remaining.drop_duplicates("account_id")
+        excess = _over_capacity(proposed, minutes)
+        if excess.empty:
+            return proposed, pd.concat(refused)
+        refused.append(excess)
+        remaining = remaining.drop(index=excess.index)
 
 
-def _beyond(picked: pd.DataFrame, minutes: Mapping[str, float]) -> pd.DataFrame:
-    """The picked calls that do not fit into their owners' weeks, best by the minute served first."""
-    calls = picked[picked["minutes"] > 0]
+def _over_capacity(proposed: pd.DataFrame, minutes: Mapping[str, float]) -> pd.DataFrame:
+    """The proposed calls that exceed their owner's time, those of highest value a minute served first."""
+    calls = proposed[proposed["minutes"] > 0]
     calls = calls.assign(
-        owner=calls["owner_id"].fillna(UNASSIGNED), per_minute=calls["net"] / calls["minutes"]
-    ).sort_values(["owner", "per_minute", "account_id"], ascending=[True, False, True], kind="stable")
-    taken = calls["minutes"].where(~calls["holdout"], 0.0).groupby(calls["owner"]).cumsum()
-    needed = taken + calls["minutes"].where(calls["holdout"], 0.0)
-    budget = calls["owner"].map(minutes).fillna(WEEKLY_HOURS * 60 * CALL_SHARE)
-    return picked.loc[calls.index[needed > budget]]
+        owner=calls["owner_id"].fillna(UNASSIGNED), value_per_minute=calls["net"] / calls["minutes"]
+    ).sort_values(["owner", "value_per_minute", "account_id"], ascending=[True, False, True], kind="stable")
+    used = calls["minutes"].where(~calls["holdout"], 0.0).groupby(calls["owner"]).cumsum()
+    needed = used + calls["minutes"].where(calls["holdout"], 0.0)
+    budget = calls["owner"].map(minutes).fillna(DEFAULT_WEEKLY_HOURS * 60 * CALL_TIME_SHARE)
+    return proposed.loc[calls.index[needed > budget]]

@@ -2,46 +2,46 @@
 
 import pandas as pd
 
-from actions.action import Scores, as_candidates, sentences
+from actions.action import Action, ActionInputs, Effect
 from features.company import Company
-from features.percent import likely
+from features.percent import format_probability
 
-LIFTS_ODDS = 0.08
-"""An e-mail raises the odds of buying by this much: an assumption, until a holdout has outcomes."""
+ODDS_UPLIFT = 0.08
+"""Relative increase of the odds of buying by an e-mail: an assumption, until a holdout has outcomes."""
 
 
-class CrossSellEmail:
-    """Worth: what an e-mail adds to the chance of buying the product × its margin."""
+class CrossSellEmail(Action):
+    """One candidate per account and product, with purchase probability p and margin m.
+
+    Value: ``ODDS_UPLIFT`` × p × (1 − p) × m.
+    """
 
     name = "cross_sell_email"
-    channel: str | None = "email"
-    purpose: str | None = "marketing"
-    minutes = 0.0
-    describes = "Write to a customer about a product that it never had."
+    channel = "email"
+    purpose = "marketing"
+    description = "Write to a customer about a product that it never had."
+    needs = ("account_margins", "mail_to", "offers", "lapsed_accounts")
 
-    def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account that may be mailed and has not left, and product that may be offered to it."""
-        worth, mail_to, offers = scores.get("worth"), scores.get("mail_to"), scores.get("offers")
-        left = scores.get("left")
-        if worth is None or mail_to is None or offers is None or left is None:
-            return as_candidates(pd.DataFrame())
-        rows = offers[~offers["account_id"].isin(left["account_id"])].merge(
-            worth[["account_id", "owner_id"]], on="account_id"
-        )
-        rows = rows.merge(mail_to, on="account_id")
-        chance = rows["probability"].astype(float)
-        return as_candidates(
-            rows.assign(
-                expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
-                cost=company.costs.email,
-                reasons=sentences(
-                    [
-                        f"{likely(value)} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
-                        for value, product, margin in zip(chance, rows["product"], rows["margin"], strict=True)
-                    ],
-                    rows["why"],
-                    "may be mailed: " + rows["consent_evidence"].astype(str),
-                    [f"assumes that an e-mail raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
-                ),
-            )
+    def eligible(self, company: Company, inputs: ActionInputs) -> pd.DataFrame:
+        """Offers to accounts that have not lapsed and may be e-mailed."""
+        offers = inputs["offers"]
+        rows = offers[~offers["account_id"].isin(inputs["lapsed_accounts"]["account_id"])]
+        rows = rows.merge(inputs["account_margins"][["account_id", "owner_id"]], on="account_id")
+        return rows.merge(inputs["mail_to"], on="account_id")
+
+    def effect(self, company: Company, rows: pd.DataFrame) -> Effect:
+        """The margin that an e-mail adds."""
+        probability = rows["probability"].astype(float)
+        likely_to_buy = [
+            f"{format_probability(value)} likely to buy {product}, with {margin:,.0f} {company.currency} of margin"
+            for value, product, margin in zip(probability, rows["product"], rows["margin"], strict=True)
+        ]
+        return Effect(
+            ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
+            (
+                likely_to_buy,
+                rows["reason"],
+                "may be mailed: " + rows["consent_evidence"].astype(str),
+                [f"assumes that an e-mail raises the odds of buying by {ODDS_UPLIFT:.0%}"] * len(rows),
+            ),
         )

@@ -29,7 +29,7 @@ def eligible_offers(company: Company, recommended: pd.DataFrame | None) -> pd.Da
     rows = rows.assign(
         product=rows["name"].fillna(rows["product_id"]),
         margin=rows["expected_margin"] / rows["probability"],
-        reason=[_first_sentence(reasons) for reasons in rows["why"]],
+        reason=[_first_sentence(reasons) for reasons in rows["reasons"]],
     )
     return rows.sort_values(
         ["account_id", "expected_margin", "product_id"], ascending=[True, False, True], ignore_index=True

@@ -1,4 +1,4 @@
-"""What somebody is already talking to a customer about: no mail or offer of ours may speak into it."""
+"""Products already under discussion with an account: no e-mail or offer may interfere with an open deal."""
 
 import pandas as pd
 
@@ -8,25 +8,25 @@ from features.company import Company
 def open_deals(company: Company) -> pd.DataFrame:
     """One row per open deal of an account: ``opportunity_id, account_id, kind, product_id, family``."""
     deals = company.tables["opportunities"]
-    running = deals.filter(deals.closed_at.isnull(), deals.account_id.notnull())
-    chosen = running.select("opportunity_id", "account_id", "kind", "product_id")
-    rows: pd.DataFrame = chosen.order_by("opportunity_id").execute()
+    still_open = deals.filter(deals.closed_at.isnull(), deals.account_id.notnull())
+    columns = still_open.select("opportunity_id", "account_id", "kind", "product_id")
+    rows: pd.DataFrame = columns.order_by("opportunity_id").execute()
     return rows.assign(family=rows["product_id"].map(_families(company)))
 
 
-def undiscussed(company: Company, offered: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
-    """The offers about whose product, or another of its family, the account has no open deal.
+def offers_without_deal(company: Company, offers: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
+    """The offers for which the account has no open deal on the product, or on another of its family.
 
-    A deal whose product nobody wrote down may be about any product, unless it is a renewal.
+    A deal without a product may be about any product, unless it is a renewal.
     """
-    unnamed = deals[deals["product_id"].isna() & (deals["kind"] != "renewal")]
-    family = offered["product_id"].map(_families(company))
+    unspecified = deals[deals["product_id"].isna() & (deals["kind"] != "renewal")]
+    family = offers["product_id"].map(_families(company))
     discussed = (
-        offered["account_id"].isin(unnamed["account_id"])
-        | _among(offered["account_id"], offered["product_id"], deals["account_id"], deals["product_id"])
-        | _among(offered["account_id"], family, deals["account_id"], deals["family"])
+        offers["account_id"].isin(unspecified["account_id"])
+        | _is_among(offers["account_id"], offers["product_id"], deals, "product_id")
+        | _is_among(offers["account_id"], family, deals, "family")
     )
-    return offered[~discussed]
+    return offers[~discussed]
 
 
 def _families(company: Company) -> dict[str, str]:
@@ -35,8 +35,9 @@ def _families(company: Company) -> dict[str, str]:
     return dict(zip(products["product_id"], products["family"], strict=True))
 
 
-def _among(account: pd.Series, thing: pd.Series, of_account: pd.Series, of_thing: pd.Series) -> pd.Series:
-    """Whether each account and thing is among those of the deals; what nobody wrote down is among none."""
-    told = of_thing.notna()
-    known = set(zip(of_account[told], of_thing[told], strict=True))
-    return pd.Series([pair in known for pair in zip(account, thing, strict=True)], index=account.index, dtype=bool)
+def _is_among(accounts: pd.Series, values: pd.Series, deals: pd.DataFrame, column: str) -> pd.Series:
+    """Whether each account has a deal with the value in a column; missing values match nothing."""
+    recorded = deals[deals[column].notna()]
+    pairs = set(zip(recorded["account_id"], recorded[column], strict=True))
+    matches = [pair in pairs for pair in zip(accounts, values, strict=True)]
+    return pd.Series(matches, index=accounts.index, dtype=bool)

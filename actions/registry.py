@@ -1,4 +1,4 @@
-"""What may be done for a customer, and which one thing is."""
+"""The actions that may be done for an account; ``actions.decide`` chooses one of them."""
 
 from actions.action import Action
 from actions.advance_deal import AdvanceDeal

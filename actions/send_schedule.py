@@ -1,58 +1,44 @@
-"""When no mail is sent, whatever a person's best hour: at night, by their own clock."""
+"""When each e-mail is sent: at the contact's best hour, but never in quiet hours."""
 
 import json
-from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from actions.call_schedule import first_morning
+from actions.call_schedule import next_working_morning
+from data.week_hours import next_hour_of_week, parse_hour_of_week
 from features.company import Company
 
-WAKING, SLEEPING = time(7), time(20)
-"""Mail goes out from seven until before eight in the evening, local time: an assumption of good manners, and near what
-codes of conduct for direct marketing ask for."""
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-"""How ``contact_scores.send_windows`` names the days."""
+QUIET_UNTIL, QUIET_FROM = time(7), time(20)
+"""E-mail is sent from seven until before eight in the evening, local time: an assumption, near the codes of conduct for
+direct marketing."""
 
 
-def waking_hours(company: Company, mails: pd.DataFrame) -> pd.Series:
-    """When each mail goes out, naive UTC, aligned with the mails.
+def send_times(company: Company, emails: pd.DataFrame) -> pd.Series:
+    """The instant at which each e-mail is sent, naive UTC, aligned with the e-mails.
 
-    ``mails`` has ``send_at`` (the best instant), ``send_windows`` (a JSON list such as ``["Tue 09:00"]``, best first)
-    and ``timezone``. The best instant holds where it is no quiet hour; else the next best of the windows that is none;
-    else the next working morning.
+    ``emails`` has ``send_at`` (the best instant), ``send_windows`` (a JSON list such as ``["Tue 09:00"]``, best first)
+    and ``timezone``. The best instant where it is no quiet hour; else the first window that is none; else the next
+    working morning.
     """
-    zones = mails["timezone"].fillna(company.timezone)
+    zones = emails["timezone"].fillna(company.timezone)
     times = [
-        _time(None if pd.isna(at) else at.to_pydatetime(), windows, zone, company.as_of_at)
-        for at, windows, zone in zip(mails["send_at"], mails["send_windows"], zones, strict=True)
+        _send_time(None if pd.isna(best) else best.to_pydatetime(), windows, zone, company.as_of_at)
+        for best, windows, zone in zip(emails["send_at"], emails["send_windows"], zones, strict=True)
     ]
-    return pd.Series(times, index=mails.index, dtype="datetime64[us]")
+    return pd.Series(times, index=emails.index, dtype="datetime64[us]")
 
 
-def _time(best: datetime | None, windows: object, timezone: str, after: datetime) -> datetime:
-    zone = ZoneInfo(timezone)
-    if best is not None and WAKING <= best.replace(tzinfo=UTC).astimezone(zone).time() < SLEEPING:
+def _send_time(best: datetime | None, windows: object, timezone: str, after: datetime) -> datetime:
+    if best is not None and not _is_quiet(best.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).time()):
         return best
-    for day, hour in _parsed(json.loads(windows) if isinstance(windows, str) else ()):
-        if WAKING <= hour < SLEEPING:
-            return _next(day, hour, zone, after)
-    return first_morning(after, timezone)
+    for window in json.loads(windows) if isinstance(windows, str) else ():
+        hour_of_week = parse_hour_of_week(window)
+        if not _is_quiet(time(hour_of_week % 24)):
+            return next_hour_of_week(hour_of_week, timezone, after)
+    return next_working_morning(after, timezone)
 
 
-def _parsed(windows: Iterable[str]) -> list[tuple[int, time]]:
-    """Day of the week and hour of each window."""
-    return [(DAYS.index(window[:3]), time.fromisoformat(window[4:])) for window in windows]
-
-
-def _next(weekday: int, hour: time, zone: ZoneInfo, after: datetime) -> datetime:
-    """The first instant not before another at which it is that hour of that day of the week; clocks do not change by
-    day."""
-    today = after.replace(tzinfo=UTC).astimezone(zone).date()
-    day = today + timedelta(days=(weekday - today.weekday()) % 7)
-    first = datetime.combine(day, hour, zone).astimezone(UTC).replace(tzinfo=None)
-    if first >= after:
-        return first
-    return datetime.combine(day + timedelta(days=7), hour, zone).astimezone(UTC).replace(tzinfo=None)
+def _is_quiet(local_time: time) -> bool:
+    return not QUIET_UNTIL <= local_time < QUIET_FROM

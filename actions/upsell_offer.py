@@ -3,52 +3,49 @@
 import numpy as np
 import pandas as pd
 
-from actions.action import Scores, as_candidates, sentences
-from actions.call_capacity import call_costs
+from actions.action import Action, ActionInputs, Effect
 from features.company import Company
-from features.percent import likely
+from features.percent import format_probability
 
-LIFTS_ODDS = 0.25
-"""A call raises the odds of buying by this much: an assumption, until a holdout has outcomes. The chance p rises by
-LIFTS_ODDS × p × (1 − p): most where the customer is undecided, not at all where it is certain."""
+ODDS_UPLIFT = 0.25
+"""Relative increase of the odds of buying by a call: an assumption, until a holdout has outcomes."""
 
 
-class UpsellOffer:
-    """Worth: what a call adds to the chance of buying the product offered × its margin.
+class UpsellOffer(Action):
+    """One candidate per account: the offer of highest value, with purchase probability p and margin m.
 
-    Two models know that chance: who buys the product buys something new, so the chance of the latter bounds it.
+    Value: ``ODDS_UPLIFT`` × p × (1 − p) × m: highest where the customer is undecided, 0 where it is certain. p is the
+    recommender's, bounded by the probability to buy anything new: an account that buys the product buys something new.
     """
 
     name = "upsell_offer"
-    channel: str | None = "call"
-    purpose: str | None = None
+    channel = "call"
     minutes = 30.0
-    describes = "Call a customer who is likely to buy more, with the product for which a call is worth most."
+    description = "Call a customer who is likely to buy more, with the product for which a call is worth most."
+    needs = ("account_margins", "call_to", "account_scores", "offers", "lapsed_accounts")
+    best_by = "product_id"
 
-    def candidates(self, company: Company, scores: Scores) -> pd.DataFrame:
-        """One row per account with an upsell score that has not left, with something to offer and who may be called."""
-        worth, call_to, scored = scores.get("worth"), scores.get("call_to"), scores.get("account_scores")
-        offers, left = scores.get("offers"), scores.get("left")
-        if worth is None or call_to is None or scored is None or offers is None or left is None:
-            return as_candidates(pd.DataFrame())
-        offers = offers[~offers["account_id"].isin(left["account_id"])]
-        rows = offers.merge(worth[["account_id", "owner_id"]], on="account_id").merge(call_to, on="account_id")
-        rows = rows.merge(scored[["account_id", "upsell"]].dropna(subset="upsell"), on="account_id")
-        chance = np.minimum(rows["upsell"].astype(float), rows["probability"].astype(float))
-        rows = rows.assign(
-            expected_value=LIFTS_ODDS * chance * (1 - chance) * rows["margin"],
-            cost=call_costs(company, self.minutes),
-            reasons=sentences(
-                [
-                    f"{likely(value)} likely to buy {product}"
-                    for value, product in zip(chance, rows["product"], strict=True)
-                ],
+    def eligible(self, company: Company, inputs: ActionInputs) -> pd.DataFrame:
+        """Offers to accounts with an upsell score that have not lapsed and may be called."""
+        offers, scores = inputs["offers"], inputs["account_scores"]
+        rows = offers[~offers["account_id"].isin(inputs["lapsed_accounts"]["account_id"])]
+        rows = rows.merge(inputs["account_margins"][["account_id", "owner_id"]], on="account_id")
+        rows = rows.merge(inputs["call_to"], on="account_id")
+        return rows.merge(scores[["account_id", "upsell"]].dropna(subset="upsell"), on="account_id")
+
+    def effect(self, company: Company, rows: pd.DataFrame) -> Effect:
+        """The margin that a call adds."""
+        probability = np.minimum(rows["upsell"].astype(float), rows["probability"].astype(float))
+        likely_to_buy = [
+            f"{format_probability(value)} likely to buy {product}"
+            for value, product in zip(probability, rows["product"], strict=True)
+        ]
+        return Effect(
+            ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
+            (
+                likely_to_buy,
                 [f"it would bring {margin:,.0f} {company.currency} of margin" for margin in rows["margin"]],
-                rows["why"],
-                [f"assumes that a call raises the odds of buying by {LIFTS_ODDS:.0%}"] * len(rows),
+                rows["reason"],
+                [f"assumes that a call raises the odds of buying by {ODDS_UPLIFT:.0%}"] * len(rows),
             ),
         )
-        best = rows.sort_values(
-            ["account_id", "expected_value", "product_id"], ascending=[True, False, True], kind="stable"
-        )
-        return as_candidates(best.drop_duplicates("account_id"))

@@ -40,18 +40,18 @@ def chooser(root: Path) -> Callable[..., Choice]:
 
     def choose(company: Company, **scores: Rows) -> Choice:
         run_id = f"run-{sum(1 for _ in root.glob('run-*'))}"
-        with lake.writing(run_id, "engineer") as draft:
+        with lake.write_step(run_id, "engineer") as draft:
             # Of the features of accounts only those of orders are looked at; the others would take a second a night.
             draft.write("accounts", order_features(company, account_spine(company, [company.as_of])))
             if company.has("contacts"):
                 draft.write("contacts", contact_features(company, contact_spine(company, [company.as_of])))
             else:
                 draft.write("contacts", pd.DataFrame())
-        with lake.writing(run_id, "score") as draft:
+        with lake.write_step(run_id, "score") as draft:
             for name, table in SCORED.items():
                 rows = [{"expires_at": date(2030, 1, 1), **row} for row in scores.get(name, ())]
                 draft.write(name, conform(pd.DataFrame(rows), table))
-        with lake.writing(run_id, "decide") as draft:
+        with lake.write_step(run_id, "decide") as draft:
             decide(company, lake.step(run_id, "engineer"), lake.step(run_id, "score"), draft)
         step = lake.step(run_id, "decide")
         return Choice(step.frame("next_best_actions"), step.frame("campaign_targets"))

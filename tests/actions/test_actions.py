@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from actions.account_margins import worth
-from actions.action import CANDIDATE_COLUMNS, Scores
+from actions.account_margins import account_margins
+from actions.action import CANDIDATE_COLUMNS, ActionInputs
 from actions.registry import ACTIONS
 from tests.actions.choosing import Choice
 from tests.actions.rows import (
@@ -195,9 +195,9 @@ def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_action_answers_with_the_columns_of_a_candidate(action: Any) -> None:
     company = build_company(accounts=[account("A1")])
-    for scores in (Scores({}), Scores({"worth": worth(company)})):
-        assert list(action.candidates(company, scores).columns) == list(CANDIDATE_COLUMNS)
-    assert action.describes.endswith(".")
+    for inputs in (ActionInputs({}), ActionInputs({"account_margins": account_margins(company)})):
+        assert list(action.candidates(company, inputs).columns) == list(CANDIDATE_COLUMNS)
+    assert action.description.endswith(".")
 
 
 def test_actions_have_names_of_their_own() -> None:

@@ -5,7 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from actions.call_schedule import call_times, caller_zones, first_morning, mornings, next_working_morning
+from actions.call_schedule import (
+    call_times,
+    next_working_morning,
+    next_working_mornings,
+    owner_timezones,
+    working_morning_of,
+)
 from actions.consent import call_contacts, mail_contacts
 from features.contacts.table import contact_features
 from features.spine import contact_spine
@@ -15,27 +21,27 @@ ISTANBUL, CHICAGO = "Europe/Istanbul", "America/Chicago"
 
 
 def test_a_working_morning_is_nine_o_clock_of_its_zone_and_no_weekend() -> None:
-    assert next_working_morning(date(2024, 7, 5), "Europe/Berlin") == datetime(2024, 7, 5, 7)  # a Friday
-    assert next_working_morning(date(2024, 7, 6), "Europe/Berlin") == datetime(2024, 7, 8, 7)
-    assert next_working_morning(date(2024, 1, 7), "Europe/Berlin") == datetime(2024, 1, 8, 8)  # winter
-    assert next_working_morning(date(2024, 7, 5), "Asia/Riyadh") == datetime(2024, 7, 7, 6)  # Sunday
+    assert working_morning_of(date(2024, 7, 5), "Europe/Berlin") == datetime(2024, 7, 5, 7)  # a Friday
+    assert working_morning_of(date(2024, 7, 6), "Europe/Berlin") == datetime(2024, 7, 8, 7)
+    assert working_morning_of(date(2024, 1, 7), "Europe/Berlin") == datetime(2024, 1, 8, 8)  # winter
+    assert working_morning_of(date(2024, 7, 5), "Asia/Riyadh") == datetime(2024, 7, 7, 6)  # Sunday
 
 
 def test_the_first_morning_is_never_in_the_past() -> None:
     midnight_in_istanbul = datetime(2024, 7, 1, 21)  # of Tuesday
-    assert first_morning(midnight_in_istanbul, ISTANBUL) == datetime(2024, 7, 2, 6)
-    assert first_morning(midnight_in_istanbul, "Asia/Tokyo") == datetime(2024, 7, 2, 0)
+    assert next_working_morning(midnight_in_istanbul, ISTANBUL) == datetime(2024, 7, 2, 6)
+    assert next_working_morning(midnight_in_istanbul, "Asia/Tokyo") == datetime(2024, 7, 2, 0)
     # where it is Tuesday, nine o'clock, already, it is now; where that is over, it is on Wednesday
-    assert first_morning(midnight_in_istanbul, "Pacific/Auckland") == midnight_in_istanbul
-    assert first_morning(midnight_in_istanbul, "Pacific/Kiritimati") == datetime(2024, 7, 2, 19)
-    assert first_morning(midnight_in_istanbul, CHICAGO) == datetime(2024, 7, 2, 14)  # there it is still Monday
+    assert next_working_morning(midnight_in_istanbul, "Pacific/Auckland") == midnight_in_istanbul
+    assert next_working_morning(midnight_in_istanbul, "Pacific/Kiritimati") == datetime(2024, 7, 2, 19)
+    assert next_working_morning(midnight_in_istanbul, CHICAGO) == datetime(2024, 7, 2, 14)  # there it is still Monday
 
 
 def test_the_mornings_of_unknown_zones_are_the_company_s() -> None:
     company = build_company(date(2024, 7, 1))
-    found = mornings(company, pd.Series([CHICAGO, None, ISTANBUL]))
+    found = next_working_mornings(company, pd.Series([CHICAGO, None, ISTANBUL]))
     assert found.tolist() == [pd.Timestamp("2024-07-01 14:00"), *[pd.Timestamp("2024-07-01 06:00")] * 2]
-    assert mornings(company, pd.Series([], dtype=object)).dtype == "datetime64[us]"
+    assert next_working_mornings(company, pd.Series([], dtype=object)).dtype == "datetime64[us]"
 
 
 def calls(*rows: tuple[str, str | None, str, float, float]) -> pd.DataFrame:
@@ -50,7 +56,7 @@ def times(rows: pd.DataFrame, zones: dict[str, str], callers: dict[str, str] | N
 
 
 def begins(rows: pd.DataFrame, zones: dict[str, str], callers: dict[str, str] | None = None) -> dict[str, str]:
-    found = times(rows, zones, callers)["begins"]
+    found = times(rows, zones, callers)["starts_at"]
     return {str(row.account_id): f"{row.begins:%d %H:%M}" for row in rows.assign(begins=found).itertuples()}
 
 
@@ -113,8 +119,8 @@ def test_a_call_lies_in_the_working_hours_of_both() -> None:
 def test_where_no_hour_is_common_the_customer_s_count_and_that_is_said() -> None:
     rows = calls(("far", "O1", "2024-07-01 16:00", 30, 9), ("near", "O1", "2024-07-01 06:00", 30, 8))
     found = times(rows, {"far": "America/Los_Angeles"})
-    assert [f"{at:%d %H:%M}" for at in found["begins"]] == ["01 16:00", "01 06:00"]
-    assert found["told"].tolist() == [
+    assert [f"{at:%d %H:%M}" for at in found["starts_at"]] == ["01 16:00", "01 06:00"]
+    assert found["note"].tolist() == [
         "in the hours of America/Los_Angeles: none of the week are free in those of Europe/Istanbul too",
         "",
     ]
@@ -122,7 +128,7 @@ def test_where_no_hour_is_common_the_customer_s_count_and_that_is_said() -> None
 
 def test_callers_whose_zone_nobody_knows_sit_where_the_company_does() -> None:
     owners = [{"owner_id": "O1", "timezone": CHICAGO}, {"owner_id": "O2"}, {"owner_id": "O3", "timezone": "Mars/Base"}]
-    assert caller_zones(build_company(owners=owners)) == {"O1": CHICAGO}
+    assert owner_timezones(build_company(owners=owners)) == {"O1": CHICAGO}
 
 
 def person(contact_id: str, account_id: str, **more: Any) -> dict[str, Any]:
@@ -172,5 +178,5 @@ def test_who_has_no_best_hour_is_written_to_in_the_morning_of_its_zone() -> None
                    "status": "granted"}],
     )  # fmt: skip
     contacts = contact_features(company, contact_spine(company, [company.as_of])).execute()
-    (row,) = mail_contacts(company, contacts, None, too_often=set()).to_dict("records")
+    (row,) = mail_contacts(company, contacts, None, over_cap=set()).to_dict("records")
     assert row["act_at"] == pd.Timestamp("2024-07-01 14:00")

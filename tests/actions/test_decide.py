@@ -79,7 +79,8 @@ def test_costs_are_those_that_the_company_states(choose: Choose) -> None:
         "subscriptions": [subscription("A1")],
         **MAILABLE,
     }
-    lira = replace(build_company(currency="TRY", **tables), stated_costs=Costs(hour=1200.0, email=10.0, hurdle=40.0))
+    lira = build_company(currency="TRY", **tables)
+    lira = replace(lira, settings=replace(lira.settings, costs=Costs(hour=1200.0, email=10.0, hurdle=40.0)))
     called = choose(lira, account_scores=[{"account_id": "A1", "churn": 0.9}]).of("A1")
     assert (called["action"], called["cost"]) == ("renewal_call", 900.0)
     # 8 % × 0.2 × 0.8 × margin − 10 must be 40 at least

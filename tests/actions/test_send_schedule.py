@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from actions.send_schedule import waking_hours
+from actions.send_schedule import send_times
 from tests.features.company_builder import build_company
 
 ISTANBUL, NEW_YORK = "Europe/Istanbul", "America/New_York"
@@ -37,16 +37,16 @@ def test_mail_goes_out_at_the_best_hour_that_is_not_quiet(
     }
     mails = pd.DataFrame([row], index=[5])
     mails["send_at"] = pd.to_datetime(mails["send_at"]).astype("datetime64[us]")
-    found = waking_hours(build_company(date(2024, 7, 1)), mails)
+    found = send_times(build_company(date(2024, 7, 1)), mails)
     assert found.to_dict() == {5: pd.Timestamp(expected)}
 
 
 def test_a_window_that_is_over_today_comes_again_in_a_week() -> None:
     """As of Monday the first instant of the company is Sunday evening in New York: its Sunday 08:00 is over."""
     mails = pd.DataFrame({"send_at": [pd.NaT], "send_windows": ['["Sun 08:00"]'], "timezone": [NEW_YORK]})
-    assert waking_hours(build_company(date(2024, 7, 1)), mails).tolist() == [pd.Timestamp("2024-07-07 12:00")]
+    assert send_times(build_company(date(2024, 7, 1)), mails).tolist() == [pd.Timestamp("2024-07-07 12:00")]
 
 
 def test_no_mail_is_no_trouble() -> None:
     none = pd.DataFrame({"send_at": [], "send_windows": [], "timezone": []})
-    assert waking_hours(build_company(), none).empty
+    assert send_times(build_company(), none).empty

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from actions.call_capacity import assign, owner_minutes
-from actions.suppression import kept_away, left_already
-from actions.win_back_email import return_rate
+from actions.call_capacity import assign_within_capacity, owner_minutes
+from actions.suppression import lapsed_accounts, suppressed_actions
+from features.labels.returning_customers import return_rate
 from tests.features.company_builder import build_company
 
 
@@ -33,7 +33,7 @@ def test_an_answer_keeps_its_action_away_for_as_long_as_it_says() -> None:
             {"action_id": "unreadable", "responded_at": "2024-01-01", "response": "overridden"},
         ],
     )
-    away = kept_away(company)
+    away = suppressed_actions(company)
     assert away["account_id"].tolist() == ["dismissed lately", "done lately", "for good", "of:colons", "until later"]
     assert set(away["action"]) == {"wait"}
 
@@ -44,7 +44,7 @@ def candidates(*rows: tuple[str, str, float, str, float]) -> pd.DataFrame:
 
 
 def test_who_is_refused_takes_the_next_best_and_may_take_it_from_another() -> None:
-    picked, refused = assign(
+    picked, refused = assign_within_capacity(
         candidates(
             ("A", "long call", 100, "O", 60),
             ("B", "long call", 90, "O", 60),  # refused: 60 minutes are all there are
@@ -97,7 +97,7 @@ def test_who_has_neither_a_subscription_nor_a_recent_order_has_left() -> None:
         orders=[order("buys", "2024-06-01"), order("bought", "2024-01-01")],
         subscriptions=[held("subscribes"), held("subscribed", "2024-05-01")],
     )
-    assert left_already(company) == {"bought", "subscribed"}
+    assert lapsed_accounts(company) == {"bought", "subscribed"}
 
 
 def test_how_many_come_back_by_themselves_is_counted_at_past_dates() -> None:
