@@ -36,10 +36,10 @@ from bench.harness.result import DATA, print_result
 from bench.harness.won_deals import demo_deals, error_of_bins, known, scores
 from data.arrays import Floats
 from flows.settings import Settings
-from models.estimators.binary_classifier import AbstainedWarning, ChanceClassifier
+from models.estimators.binary_classifier import BaseRateWarning, BinaryClassifier
 from models.evaluation.metrics import auc
 from models.evaluation.reliability import reliability_figure
-from models.evaluation.target_leakage import Finding, hindsight
+from models.evaluation.target_leakage import Finding, find_target_leakage
 
 LEFT_OUT = ("reservation_status", "reservation_status_date", "assigned_room_type", "booking_changes",
             "required_car_parking_spaces")  # fmt: skip
@@ -102,9 +102,9 @@ def hotel(place: Place) -> Part:
         format="%Y%B%d",
     )
     before = (arrival < pd.Timestamp("2017-01-01")).to_numpy()
-    found = hindsight(table[before], outcome[before])
+    found = find_target_leakage(table[before], outcome[before])
     honest = table.drop(columns=[*LEFT_OUT, "arrival_date_year"])
-    model = ChanceClassifier().fit(honest[before], outcome[before])
+    model = BinaryClassifier().fit(honest[before], outcome[before])
     said, happened = model.predict_proba(honest[~before])[:, 1], outcome[~before]
     place.draw("hotel", "hotel: bookings of 2017 that are cancelled", said, happened)
     figures: dict[str, float | None] = {"hotel.auc": auc(said, happened), "hotel.brier": _brier(said, happened)}
@@ -124,12 +124,12 @@ def xeducation(place: Place) -> Part:
     told: dict[str, int] = {}
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     for learnt, judged in folds.split(table, outcome):
-        found = hindsight(table.iloc[learnt], outcome[learnt])
+        found = find_target_leakage(table.iloc[learnt], outcome[learnt])
         columns = [name for finding in found for name in finding.columns]
         for name in columns:
             told[name] = told.get(name, 0) + 1
         honest = table.drop(columns=columns)
-        model = ChanceClassifier().fit(honest.iloc[learnt], outcome[learnt])
+        model = BinaryClassifier().fit(honest.iloc[learnt], outcome[learnt])
         said[judged] = model.predict_proba(honest.iloc[judged])[:, 1]
     place.draw("xeducation", "X Education: leads that convert (five folds)", said, outcome)
     skill = auc(said, outcome)
@@ -153,8 +153,8 @@ def maven(place: Place) -> Part:
     at_creation["month"] = deals["engage_date"].dt.month
     before = (deals["close_date"] <= pd.Timestamp("2017-09-30")).to_numpy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AbstainedWarning)
-        model = ChanceClassifier().fit(at_creation[before], outcome[before], when=closed[before])
+        warnings.simplefilter("ignore", BaseRateWarning)
+        model = BinaryClassifier().fit(at_creation[before], outcome[before], times=closed[before])
     said, happened = model.predict_proba(at_creation[~before])[:, 1], outcome[~before]
     place.draw("maven", "Maven: deals closed in the fourth quarter", said, happened)
     excess = _brier(said, happened) - _brier(np.full(len(happened), happened.mean()), happened)
@@ -204,7 +204,7 @@ def false_alarms(place: Place) -> Part:
     rows: list[list[str]] = []
     named = honest = 0
     for name, (table, outcome) in tables.items():
-        found = hindsight(table, outcome)
+        found = find_target_leakage(table, outcome)
         columns = {column for finding in found for column in finding.columns}
         wrong = columns - late[name]
         named, honest = named + len(wrong), honest + len(set(table.columns) - late[name])
@@ -224,7 +224,7 @@ PARTS: dict[str, Callable[[Place], Part]] = {
 
 
 def _findings(name: str, found: tuple[Finding, ...]) -> list[list[str]]:
-    return [[name, f"found: {finding.sign}", f"{', '.join(finding.columns)}: {finding.why}", ""] for finding in found]
+    return [[name, f"found: {finding.sign}", f"{', '.join(finding.columns)}: {finding.reason}", ""] for finding in found]
 
 
 def _brier(said: Floats, outcomes: Floats) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 from features.company import Company
 from models.plots.figures import LazyFigures
 
-EQUAL = 1e-12
+TOLERANCE = 1e-12
 """Losses nearer than this are the same number, written by another sum."""
 
 
@@ -69,7 +69,7 @@ class Evaluation:
         """
         gains = [plain - loss for plain, loss in zip(self.baseline_losses, self.losses, strict=True)]
         error = stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-        return "model" if gains and fmean(gains) > error + EQUAL else "baseline"
+        return "model" if gains and fmean(gains) > error + TOLERANCE else "baseline"
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ class Challenger:
     rows: int
     folds: tuple[Fold, ...] = ()
     tuned_params: dict[str, Any] = field(default_factory=dict)
+    excluded_features: dict[str, str] = field(default_factory=dict)
+    """Features that were left out because they leak the outcome, with the reason."""
 
     def as_champion(self, version: str) -> "Champion":
         """What it is once it was logged as a version and scores."""

@@ -1,29 +1,39 @@
 """Which open deals will be won, how soon, and what they would bring."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
 from features.company import Company
-from features.labels.windows import ended
-from features.opportunities.late_columns import told_late
-from features.opportunities.table import opportunity_features
+from features.frames import to_frame, to_sorted_frame
+from features.labels.deals import deal_durations
+from features.opportunities.late_columns import late_columns
+from features.opportunities.table import (
+    FEATURES_OF_COLUMN,
+    OPPORTUNITY_CATEGORIES,
+    OPPORTUNITY_FEATURES,
+    opportunity_features,
+)
 from features.revenue.dimensions import UNKNOWN
-from features.spine import HISTORY_DAYS, opportunity_spine
+from features.spine import MIN_HISTORY_DAYS, opportunity_spine
 from models.deals import win_model as deals
 from models.deals.competing_risks import EDGES, Curves
 from models.deals.time_split import HORIZON_DAYS
 from models.deals.win_model import HASH
 from models.evaluation.cross_validation import Params, Study
 from models.model import Abstention, Challenger, Champion, Evaluation
-from models.training.rows import EVERY_DAYS, dated, labels
+from models.training.leakage_guard import LeakageGuard
+from models.training.rows import STEP_DAYS
 
 MOST_DATES = 24
 FEWEST_WON = 10
 """Fewer won deals of a stage say less of what a win keeps of its amount than all won deals do."""
+
+DERIVED_FEATURES = (("stage", "stage_win_rate"), *FEATURES_OF_COLUMN.values())
+"""Features that are derived from one column of a deal, which leak together."""
 
 UNNAMED = "the deal names no account: give it one to have it scored"
 
@@ -41,22 +51,29 @@ class Win:
     features_hash = HASH
 
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger on every deal that was open at past dates, whether or not it is over."""
+        """A challenger on every deal that was open at past dates, closed since or not, without leaking features."""
         rows = _past(company)
-        challenger = deals.train(rows, company.as_of, company.seed, self.params)
-        if isinstance(challenger, Challenger):
-            challenger.state["closing"] = closing(rows)
-            challenger.state["told_late"] = told_late(company)
-            challenger.params["told late and read as before"] = ", ".join(challenger.state["told_late"]) or "nothing"
-        return challenger
+        guard = _guard(rows, company.seed)
+        challenger = deals.train(guard.exclude(rows), company.as_of, company.seed, self.params)
+        if isinstance(challenger, Abstention):
+            return challenger
+        late = late_columns(company)
+        excluded = dict(guard.reasons)
+        return replace(
+            challenger,
+            state={**challenger.state, "closing": closing(rows), "late_columns": late, "excluded_features": excluded},
+            params={**challenger.params, "columns read as of before closing": ", ".join(late) or "none"},
+            excluded_features=excluded,
+        )
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
-        """The champion on the rows that judge a challenger."""
-        return deals.evaluate(champion, _past(company))
+        """The champion on the test rows of a challenger."""
+        return deals.evaluate(champion, _champions_guard(champion).exclude(_past(company)))
 
     def study(self, company: Company) -> Study | Abstention:
-        """How it is learnt and judged on the company's past."""
-        return deals.study(_past(company), company.seed)
+        """How challengers are fitted and evaluated on the company's past."""
+        rows = _past(company)
+        return deals.study(_guard(rows, company.seed).exclude(rows), company.seed)
 
     def with_params(self, params: Params) -> "Win":
         """The same model, with parameters beside the usual ones."""
@@ -70,7 +87,7 @@ class Win:
         ``win_curves``: one row per open deal and number of days: chances to be ``won``, and ``lost``, within them.
         """
         rows = _rows(company, [company.as_of])
-        scored, curves = deals.score(champion, rows, company.currency)
+        scored, curves = deals.score(champion, _champions_guard(champion).exclude(rows), company.currency)
         days = {name: curves.days_to_win(share) for name, share in deals.CLOSES.items()}
         state: dict[str, Any] = champion.state["closing"]
         stages = rows["stage"].astype(object).where(rows["stage"].notna(), UNKNOWN)
@@ -103,6 +120,18 @@ def closing(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _guard(rows: pd.DataFrame, seed: int) -> LeakageGuard:
+    """Leaks of the outcome of closed deals into what was read of each at the first date on which it was open."""
+    closed = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
+    features = [feature.name for feature in (*OPPORTUNITY_FEATURES, *OPPORTUNITY_CATEGORIES)]
+    outcomes = closed["won"].to_numpy(dtype="float64")
+    return LeakageGuard.inspect(closed[features], outcomes, seed, same_column=DERIVED_FEATURES)
+
+
+def _champions_guard(champion: Champion) -> LeakageGuard:
+    return LeakageGuard.from_state(champion.state.get("excluded_features"))
+
+
 def _curves(keys: pd.Series, curves: Curves) -> pd.DataFrame:
     """One row per deal and end of a period: chances to be won, and lost, by then."""
     won, lost = curves.won.cumsum(axis=1), curves.lost.cumsum(axis=1)
@@ -127,7 +156,9 @@ def _past(company: Company) -> pd.DataFrame:
     the amount it has now."""
     dates = _dates(company)
     rows = _rows(company, dates)
-    ends = labels(ended(company, opportunity_spine(company, dates), company.as_of_at), "opportunity_id")
+    ends = to_sorted_frame(
+        deal_durations(company, opportunity_spine(company, dates), company.as_of_at), "opportunity_id"
+    )
     rows = rows.merge(ends, on=["opportunity_id", "as_of"])
     table = company.tables["opportunities"]
     finals = table.select("opportunity_id", final_amount=table.amount).execute()
@@ -144,7 +175,7 @@ def _rows(company: Company, dates: Sequence[date]) -> pd.DataFrame:
     table = company.tables["opportunities"]
     named = table.filter(table.account_id.notnull()).select("opportunity_id")
     features = opportunity_features(company, opportunity_spine(company, dates))
-    return dated(features.semi_join(named, "opportunity_id").order_by("as_of", "opportunity_id"))
+    return to_frame(features.semi_join(named, "opportunity_id").order_by("as_of", "opportunity_id"))
 
 
 def _dates(company: Company) -> list[date]:
@@ -155,6 +186,6 @@ def _dates(company: Company) -> list[date]:
     first = company.tables["opportunities"].known_at.min().execute()
     if pd.isna(first):
         return []
-    earliest = first.date() + timedelta(days=HISTORY_DAYS)
-    days = (company.as_of - timedelta(days=EDGES[1] + EVERY_DAYS * back) for back in range(MOST_DATES))
+    earliest = first.date() + timedelta(days=MIN_HISTORY_DAYS)
+    days = (company.as_of - timedelta(days=EDGES[1] + STEP_DAYS * back) for back in range(MOST_DATES))
     return sorted(day for day in days if day >= earliest)

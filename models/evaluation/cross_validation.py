@@ -35,15 +35,15 @@ class Range:
 
     low: float
     high: float
-    by_ratio: bool = False
-    whole: bool = False
+    log_scale: bool = False
+    integer: bool = False
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedModel:
     """What was learnt: what it says of rows, and each feature's share of importance."""
 
-    say: Callable[[pd.DataFrame], Floats]
+    predict: Callable[[pd.DataFrame], Floats]
     importance: Mapping[str, float]
 
 
@@ -59,16 +59,16 @@ class Study:
     key: str
     rows: pd.DataFrame
     horizon_days: int
-    judged: tuple[date, ...]
+    test_dates: tuple[date, ...]
     metric: str
-    fit: Callable[[pd.DataFrame, Params], Fitted]
+    fit: Callable[[pd.DataFrame, Params], FittedModel]
     losses: Callable[[Floats, pd.DataFrame], Floats]
     metrics: Callable[[Floats, pd.DataFrame], dict[str, float]]
-    plain: Callable[[pd.DataFrame, pd.DataFrame], Floats]
+    predict_baseline: Callable[[pd.DataFrame, pd.DataFrame], Floats]
     """What the flat baseline, learnt from the first rows, says of the second."""
     space: Mapping[str, Range]
     """Parameters that may be tuned, and their values."""
-    words: Mapping[str, str]
+    feature_labels: Mapping[str, str]
     """Features as people say them, by their names."""
 
     @property
@@ -82,7 +82,7 @@ class Study:
 
 
 @runtime_checkable
-class Studied(Protocol):
+class Tunable(Protocol):
     """A model that can be studied and tuned."""
 
     def study(self, company: Company) -> Study | Abstention:
@@ -94,10 +94,10 @@ class Studied(Protocol):
         ...
 
 
-def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
+def cross_validate(study: Study, challenger: Challenger, seed: int) -> Challenger:
     """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
-    made = [judged_fold(study, learn, day, challenger.tuned_params) for learn, day in _parts(study)]
-    metrics, pictures = importance_figures([fitted.importance for _, fitted in made], study.words)
+    made = [evaluate_fold(study, learn, day, challenger.tuned_params) for learn, day in _parts(study)]
+    metrics, pictures = importance_figures([fitted.importance for _, fitted in made], study.feature_labels)
     folds = tuple(
         replace(fold, metrics=fold.metrics | loss_interval_metrics(study.metric, fold.losses, seed)) for fold, _ in made
     )
@@ -107,11 +107,11 @@ def studied(study: Study, challenger: Challenger, seed: int) -> Challenger:
     return replace(challenger, folds=folds, evaluation=judgement, figures=challenger.figures | pictures)
 
 
-def judged_fold(study: Study, learn: tuple[date, ...], day: date, params: Params) -> tuple[Fold, Fitted]:
+def evaluate_fold(study: Study, learn: tuple[date, ...], day: date, params: Params) -> tuple[Fold, FittedModel]:
     """What is learnt from some dates, and how it did on a later one."""
     learnt, judged = study.at(learn), study.at((day,))
     fitted = study.fit(learnt, params)
-    said = fitted.say(judged)
+    said = fitted.predict(judged)
     losses = study.losses(said, judged)
     metrics = {study.metric: float(losses.mean()), **study.metrics(said, judged)}
     return Fold(str(day), (day,), len(learnt), metrics, tuple(losses.tolist())), fitted
@@ -122,7 +122,10 @@ def learning_curve(study: Study, params: Params, seed: int) -> Figure:
 
     All dates are learnt from whose windows had closed before the judged ones.
     """
-    learnt, judged = study.at(closed_before(study.dates, study.judged, study.horizon_days)), study.at(study.judged)
+    learnt, judged = (
+        study.at(closed_before(study.dates, study.test_dates, study.horizon_days)),
+        study.at(study.test_dates),
+    )
     cases = np.sort(learnt[study.key].unique())
     order = pd.Series(np.random.default_rng(seed).permutation(len(cases)) / len(cases), index=cases)
     place = learnt[study.key].map(order)
@@ -133,9 +136,9 @@ def learning_curve(study: Study, params: Params, seed: int) -> Figure:
             continue
         fitted = study.fit(part, params)
         counts.append(len(part))
-        within.append(float(study.losses(fitted.say(part), part).mean()))
-        outside.append(float(study.losses(fitted.say(judged), judged).mean()))
-    flat = float(study.losses(study.plain(learnt, judged), judged).mean())
+        within.append(float(study.losses(fitted.predict(part), part).mean()))
+        outside.append(float(study.losses(fitted.predict(judged), judged).mean()))
+    flat = float(study.losses(study.predict_baseline(learnt, judged), judged).mean())
     return plot_learning_curve(study.metric, counts, within, outside, flat)
 
 

@@ -1,54 +1,44 @@
-"""Columns of a table that are written once the outcome is known: found in the values alone, never by name.
+"""Finds columns of a table that are written with or after the outcome (target leakage), from values alone.
 
-A table without dates cannot be replayed, so four signs are looked for, the strongest first, each on what the columns
-that are left can tell together (trees, judged on rows they have not seen):
-
-1. *one outcome only*: a value, or being filled or empty at all, that (nearly) no row of the other outcome shares, where
-   the other columns expect a mixture;
-2. *more than all others*: a column that alone takes away half of the error that all others together leave;
-3. *filled in for some*: a column, or several that are filled in the same rows, which only some rows have, and which
-   where they have it takes away much of the error: a grade that somebody gave who had seen the case;
-4. *a later copy*: two columns that mostly say the same, where their differing tells the outcome: one of them was
-   written over as the case went on. Which of the two cannot be told, so both are named.
-
-Signs 2 and 3 are held against a column only where skill is beyond what forecasts of people's decisions have
-(``PLAUSIBLE``); a strong honest column of a very predictable outcome may be named all the same, so every finding has
-its reason, for a person to overrule (``trusted``). What is written late and tells little is not found.
-The kinds of leak: Kaufman, Rosset, Perlich (2012), "Leakage in data mining".
+Four signs, the surest first, each against what the remaining columns predict together out of fold (see
+``find_target_leakage``). Kinds of leak: Kaufman, Rosset and Perlich (2012), "Leakage in data mining".
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats
+from data.statistics import mean_gain
 from models.evaluation.metrics import auc, log_losses
 
-FEWEST_OF_EACH = 100
-"""Rows of each outcome below which nothing can be proven, and nothing is named."""
-MOST_ROWS = 10_000
-PURE, EXPECTED, FEWEST_OF_VALUE, SHARE_OF_VALUE = 0.005, 0.1, 50, 0.005
-"""One outcome only: at most this share of the other one, where at least so much was expected, in so many rows."""
-PLAUSIBLE = 0.85
-"""An AUC that is seldom surpassed where people decide later: churn, bookings, replies to offers, deals."""
-HALF, MUCH = 0.5, 0.85
-"""The error (1 − AUC) with a column over that without it: below it, too much. ``MUCH`` where some rows lack it."""
-SURE = 3.0
-"""Standard errors by which a gain (of log loss, row by row) must exceed nothing."""
-SUSPECTS = 8
-"""Columns with the largest part in the trees; one with a small part cannot halve the error."""
-SOME = (0.05, 0.95)
-SAME_ROWS = 0.99
-ALIKE, FEWEST_SHARED = 0.5, 4
-"""A copy: agreement beyond chance (Cohen's kappa), and values that both columns have."""
-TELLS = 0.1
-"""Shares of the outcome where copies differ and where they agree are this far apart, whatever the value."""
+MIN_PER_CLASS = 100
+"""With fewer rows of either outcome nothing is found."""
+MAX_ROWS = 10_000
+MAX_IMPURITY, MIN_SURPRISE = 0.005, 0.1
+"""One outcome only: at most this fraction of the other outcome, and predictions of the others this far from it."""
+MIN_VALUE_ROWS, MIN_VALUE_FRACTION = 50, 0.005
+PLAUSIBLE_AUC = 0.85
+"""Seldom exceeded where people decide later: churn, bookings, replies to offers, deals."""
+MAX_ERROR_RATIO, MAX_ERROR_RATIO_FILLED = 0.5, 0.85
+"""1 − AUC with a column over that without it: suspicious below; the second for columns that only some rows have."""
+MIN_STANDARD_ERRORS = 3.0
+"""By which a gain in log loss per row must exceed 0."""
+MAX_SUSPECTS = 8
+"""Columns of the largest importance; one of small importance cannot halve the error."""
+PARTLY_FILLED = (0.05, 0.95)
+MIN_SAME_ROWS = 0.99
+MIN_KAPPA, MIN_SHARED_VALUES = 0.5, 4
+"""A copy: agreement beyond chance (Cohen's kappa), and frequent values that both columns have."""
+MIN_RATE_GAP = 0.1
+"""Between outcome rates where copies differ and where they agree, at the same value."""
+MAX_CATEGORY_VALUES = 50
 
 FOLDS = 3
 PARAMS: dict[str, Any] = {
@@ -62,52 +52,62 @@ PARAMS: dict[str, Any] = {
     "num_threads": 1,
     "verbosity": -1,
 }
-TREES = 60
-RARE = 5
-"""Values of text in fewer rows are told as one."""
+N_TREES = 60
+MIN_CATEGORY_ROWS = 5
+"""Values of text in fewer rows are one category."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Columns that tell the outcome because they are written with or after it, and the sign that gave them away."""
+    """Columns that leak the outcome, the sign that they showed, and the evidence as a sentence."""
 
     columns: tuple[str, ...]
     sign: str
-    why: str
+    reason: str
 
 
-def hindsight(
+def find_target_leakage(
     table: pd.DataFrame, outcome: Floats, *, trusted: Collection[str] = (), seed: int = 0
 ) -> tuple[Finding, ...]:
-    """The findings, in the order in which they were made; none where fewer than ``FEWEST_OF_EACH`` show an outcome.
+    """The findings in the order in which they were made; empty with fewer than ``MIN_PER_CLASS`` rows of an outcome.
 
-    One row of ``table`` per case, as it stands today; ``outcome`` is 0 or 1 for each. Columns of ``trusted`` are never
-    named. Large tables are judged on a sample.
+    One row of ``table`` per case; ``outcome`` is 0 or 1 for each; columns of ``trusted`` are never named. Larger tables
+    are sampled to ``MAX_ROWS``. The signs:
+
+    1. one outcome only: a value, or being filled or empty at all, that (nearly) no row of the other outcome shares,
+       where the other columns predict a mixture;
+    2. more than all others: a column that alone halves the error that all others together leave;
+    3. filled in for some: columns that the same part of the rows has, and that reduce the error there by much;
+    4. a later copy: two columns that mostly agree, where their disagreement predicts the outcome. Both are named.
+
+    Notes: signs 2 and 3 need an AUC above ``PLAUSIBLE_AUC``; a strong honest column of a very predictable outcome may
+    still be named, and a late column of little skill is not found. Raises ``ValueError`` for unequal lengths or unknown
+    ``trusted`` columns.
     """
     if len(table) != len(outcome):
         raise ValueError(f"table has {len(table)} rows and outcome {len(outcome)}: give one outcome for each row")
-    strange = sorted(set(trusted) - set(table.columns))
-    if strange:
-        raise ValueError(f"trusted names no columns of the table: {strange[:5]}; it has {list(table.columns)[:20]}")
-    if min(outcome.sum(), len(outcome) - outcome.sum()) < FEWEST_OF_EACH:
+    unknown = sorted(set(trusted) - set(table.columns))
+    if unknown:
+        raise ValueError(f"trusted names no columns of the table: {unknown[:5]}; it has {list(table.columns)[:20]}")
+    if min(outcome.sum(), len(outcome) - outcome.sum()) < MIN_PER_CLASS:
         return ()
     rng = np.random.default_rng(seed)
-    if len(table) > MOST_ROWS:
-        sample = np.sort(rng.choice(len(table), MOST_ROWS, replace=False))
+    if len(table) > MAX_ROWS:
+        sample = np.sort(rng.choice(len(table), MAX_ROWS, replace=False))
         table, outcome = table.iloc[sample], outcome[sample]
-    case = _Case.of(table.reset_index(drop=True), np.asarray(outcome, dtype=np.float64), seed)
-    found: list[Finding] = []
+    sample_table = _Sample.encode(table.reset_index(drop=True), np.asarray(outcome, dtype=np.float64), seed)
+    findings: list[Finding] = []
     while True:
-        finding = next(_signs(case, frozenset(trusted)), None)
+        finding = next(_signs(sample_table, frozenset(trusted)), None)
         if finding is None:
-            return tuple(found)
-        found.append(finding)
-        case = case.without(finding.columns)
+            return tuple(findings)
+        findings.append(finding)
+        sample_table = sample_table.without(finding.columns)
 
 
 @dataclass(frozen=True)
-class _Case:
-    """The columns still believed: as they are, as numbers, and which of them hold categories."""
+class _Sample:
+    """The columns that remain: as they are, as numbers, and which of them hold categories."""
 
     table: pd.DataFrame
     numbers: pd.DataFrame
@@ -116,156 +116,164 @@ class _Case:
     seed: int
 
     @classmethod
-    def of(cls, table: pd.DataFrame, outcome: Floats, seed: int) -> "_Case":
+    def encode(cls, table: pd.DataFrame, outcome: Floats, seed: int) -> "_Sample":
         table = table.loc[:, table.nunique(dropna=False) > 1]
-        texts = tuple(
+        categories = tuple(
             str(name)
             for name in table
             if not pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_datetime64_any_dtype(table[name])
         )
-        columns = {str(name): _coded(table[name], str(name) in texts) for name in table}
-        return cls(table, pd.DataFrame(columns), texts, outcome, seed)
-
-    def without(self, columns: Collection[str]) -> "_Case":
-        gone = list(columns)
-        texts = tuple(name for name in self.categories if name not in gone)
-        return _Case(self.table.drop(columns=gone), self.numbers.drop(columns=gone), texts, self.outcome, self.seed)
-
-    def within(self, rows: NDArray[np.bool_]) -> "_Case":
-        table, numbers = (frame[rows].reset_index(drop=True) for frame in (self.table, self.numbers))
-        return _Case(table, numbers, self.categories, self.outcome[rows], self.seed)
+        columns = {str(name): _encoded(table[name], is_text=str(name) in categories) for name in table}
+        return cls(table, pd.DataFrame(columns, index=table.index), categories, outcome, seed)
 
     @property
     def columns(self) -> list[str]:
         return [str(name) for name in self.numbers]
 
-    def said(self) -> tuple[Floats, dict[str, float]]:
-        """Out-of-fold chances of what the columns tell together, and each one's part in the trees."""
-        chances = np.full(len(self.outcome), self.outcome.mean())
-        parts = np.zeros(len(self.columns))
+    @property
+    def has_both_outcomes(self) -> bool:
+        events = self.outcome.sum()
+        return bool(min(events, len(self.outcome) - events) >= MIN_PER_CLASS)
+
+    def without(self, columns: Collection[str]) -> "_Sample":
+        names = list(columns)
+        categories = tuple(name for name in self.categories if name not in names)
+        return replace(
+            self, table=self.table.drop(columns=names), numbers=self.numbers.drop(columns=names), categories=categories
+        )
+
+    def where(self, rows: Bools) -> "_Sample":
+        table, numbers = (frame[rows].reset_index(drop=True) for frame in (self.table, self.numbers))
+        return replace(self, table=table, numbers=numbers, outcome=self.outcome[rows])
+
+    def predict(self) -> tuple[Floats, dict[str, float]]:
+        """Out-of-fold probabilities from all columns together (boosted trees), and each column's gain importance."""
+        probabilities = np.full(len(self.outcome), self.outcome.mean())
+        importance = np.zeros(len(self.columns))
         if not self.columns:
-            return chances, {}
+            return probabilities, {}
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
-        for learnt, judged in folds.split(self.numbers, self.outcome):
+        for train, test in folds.split(self.numbers, self.outcome):
             data = lgb.Dataset(
-                self.numbers.iloc[learnt],
-                self.outcome[learnt],
+                self.numbers.iloc[train],
+                self.outcome[train],
                 categorical_feature=list(self.categories),
                 params={"verbosity": -1},
             )
-            booster = lgb.train({**PARAMS, "seed": self.seed}, data, num_boost_round=TREES)
-            chances[judged] = booster.predict(self.numbers.iloc[judged])
-            parts += booster.feature_importance("gain")
-        return chances, dict(zip(self.columns, parts.tolist(), strict=True))
-
-    def both(self) -> bool:
-        events = self.outcome.sum()
-        return bool(min(events, len(self.outcome) - events) >= FEWEST_OF_EACH)
+            booster = lgb.train({**PARAMS, "seed": self.seed}, data, num_boost_round=N_TREES)
+            probabilities[test] = booster.predict(self.numbers.iloc[test])
+            importance += booster.feature_importance("gain")
+        return probabilities, dict(zip(self.columns, importance.tolist(), strict=True))
 
 
-def _signs(case: _Case, trusted: frozenset[str]) -> Iterator[Finding]:
-    """What gives columns away, the surest sign first."""
-    said, parts = case.said()
-    suspects = [name for name in sorted(parts, key=lambda name: -parts[name])[:SUSPECTS] if name not in trusted]
-    yield from _one_outcome(case, [name for name in case.columns if name not in trusted])
-    yield from _more_than_others(case, suspects, said)
-    yield from _filled_for_some(case, trusted)
-    yield from _copies(case, trusted)
+def _signs(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+    """Findings, the surest sign first."""
+    probabilities, importance = sample.predict()
+    ranked = sorted(importance, key=lambda name: -importance[name])[:MAX_SUSPECTS]
+    yield from _one_outcome(sample, [name for name in sample.columns if name not in trusted])
+    yield from _more_than_others(sample, [name for name in ranked if name not in trusted], probabilities)
+    yield from _filled_for_some(sample, trusted)
+    yield from _later_copies(sample, trusted)
 
 
-def _one_outcome(case: _Case, columns: list[str]) -> Iterator[Finding]:
-    fewest = max(FEWEST_OF_VALUE, SHARE_OF_VALUE * len(case.outcome))
+def _one_outcome(sample: _Sample, columns: list[str]) -> Iterator[Finding]:
+    min_rows = max(MIN_VALUE_ROWS, MIN_VALUE_FRACTION * len(sample.outcome))
     pure = {
-        name: [rows for rows in _values(case, name) if rows.sum() >= fewest and _purity(case.outcome[rows]) <= PURE]
+        name: [
+            rows
+            for rows in _frequent_values(sample, name)
+            if rows.sum() >= min_rows and _impurity(sample.outcome[rows]) <= MAX_IMPURITY
+        ]
         for name in columns
     }
-    suspected = [name for name in columns if pure[name]]
-    if not suspected:
+    suspects = [name for name in columns if pure[name]]
+    if not suspects:
         return
-    others = case.without(suspected).said()[0]  # of two that say the same, none may vouch for the other
-    for name in suspected:
+    others = sample.without(suspects).predict()[0]  # of two copies neither may explain the other
+    for name in suspects:
         for rows in pure[name]:
-            share = float(case.outcome[rows].mean())
-            expected = float(others[rows].mean())
-            if abs(expected - share) < EXPECTED:
+            rate, expected = float(sample.outcome[rows].mean()), float(others[rows].mean())
+            if abs(expected - rate) < MIN_SURPRISE:
                 continue
-            empty = bool(case.table.loc[rows, name].isna().all())
-            value = "empty" if empty else str(case.table.loc[rows, name].mode().iloc[0])
+            values = sample.table.loc[rows, name]
+            value = "empty" if values.isna().all() else str(values.mode().iloc[0])
             yield Finding(
                 (name,),
                 "one outcome only",
-                f"{int(rows.sum())} rows with {value!r}: {share:.1%} have the outcome, where the other columns expect"
+                f"{int(rows.sum())} rows with {value!r}: {rate:.1%} have the outcome, where the other columns expect"
                 f" {expected:.0%}",
             )
             break
 
 
-def _values(case: _Case, name: str) -> Iterator[NDArray[np.bool_]]:
-    """Rows of each frequent value of a column, of no value, and of any."""
-    column = case.numbers[name]
+def _frequent_values(sample: _Sample, name: str) -> Iterator[Bools]:
+    """Rows of each value of a column with few values, of no value, and of any value."""
+    column = sample.numbers[name]
     empty = column.isna().to_numpy()
     if empty.any():
         yield empty
         yield ~empty
-    if name in case.categories or column.nunique() <= 50:
+    if name in sample.categories or column.nunique() <= MAX_CATEGORY_VALUES:
         for value in column.dropna().unique():
             yield (column == value).to_numpy()
     elif (column == 0).any():
         yield (column != 0).to_numpy() & ~empty
 
 
-def _purity(outcome: Floats) -> float:
+def _impurity(outcome: Floats) -> float:
     return float(min(outcome.mean(), 1 - outcome.mean()))
 
 
-def _more_than_others(case: _Case, suspects: list[str], said: Floats) -> Iterator[Finding]:
-    skill = auc(said, case.outcome)
-    if skill < PLAUSIBLE:
+def _more_than_others(sample: _Sample, suspects: list[str], probabilities: Floats) -> Iterator[Finding]:
+    auc_with = auc(probabilities, sample.outcome)
+    if auc_with < PLAUSIBLE_AUC:
         return
-    ratios = {}
+    auc_without: dict[str, float] = {}
     for name in suspects:
-        others = case.without([name]).said()[0]
-        if _surely_better(said, others, case.outcome):
-            ratios[name] = (1 - skill) / max(1 - auc(others, case.outcome), 1e-9)
-    for name in sorted(ratios, key=lambda name: ratios[name]):
-        if ratios[name] < HALF:
+        others = sample.without([name]).predict()[0]
+        if _is_better(probabilities, others, sample.outcome):
+            auc_without[name] = auc(others, sample.outcome)
+    for name in sorted(auc_without, key=lambda name: auc_without[name]):
+        ratio = _error_ratio(auc_with, auc_without[name])
+        if ratio < MAX_ERROR_RATIO:
             yield Finding(
                 (name,),
                 "more than all others",
-                f"alone takes away {1 - ratios[name]:.0%} of the error that all other columns together leave"
-                f" (AUC {skill:.3f} with it, {1 - (1 - skill) / ratios[name]:.3f} without)",
+                f"alone takes away {1 - ratio:.0%} of the error that all other columns together leave"
+                f" (AUC {auc_with:.3f} with it, {auc_without[name]:.3f} without)",
             )
 
 
-def _filled_for_some(case: _Case, trusted: frozenset[str]) -> Iterator[Finding]:
-    told: list[tuple[float, Finding]] = []
-    for block in _blocks(case):
+def _filled_for_some(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+    findings: list[tuple[float, Finding]] = []
+    for block in _blocks(sample):
         names = tuple(name for name in block if name not in trusted)
-        filled = case.numbers[block[0]].notna().to_numpy()
-        part = case.within(filled)
-        if not names or not part.both():
+        filled = sample.numbers[block[0]].notna().to_numpy()
+        part = sample.where(filled)
+        if not names or not part.has_both_outcomes:
             continue
-        said, others = part.said()[0], part.without(names).said()[0]
-        skill, left = auc(said, part.outcome), auc(others, part.outcome)
-        ratio = (1 - skill) / max(1 - left, 1e-9)
-        if skill >= PLAUSIBLE and ratio < MUCH and _surely_better(said, others, part.outcome):
-            why = (
+        probabilities, others = part.predict()[0], part.without(names).predict()[0]
+        auc_with, auc_without = auc(probabilities, part.outcome), auc(others, part.outcome)
+        ratio = _error_ratio(auc_with, auc_without)
+        suspicious = auc_with >= PLAUSIBLE_AUC and ratio < MAX_ERROR_RATIO_FILLED
+        if suspicious and _is_better(probabilities, others, part.outcome):
+            reason = (
                 f"filled in {filled.mean():.0%} of rows, where it takes away {1 - ratio:.0%} of the error that all"
-                f" other columns leave (AUC {skill:.3f} with it, {left:.3f} without)"
+                f" other columns leave (AUC {auc_with:.3f} with it, {auc_without:.3f} without)"
             )
-            told.append((ratio, Finding(names, "filled in for some", why)))
-    yield from (finding for _, finding in sorted(told, key=lambda each: each[0]))
+            findings.append((ratio, Finding(names, "filled in for some", reason)))
+    yield from (finding for _, finding in sorted(findings, key=lambda pair: pair[0]))
 
 
-def _blocks(case: _Case) -> list[list[str]]:
-    """Columns that only some rows have, those together that are filled in the same rows."""
-    filled = case.numbers.notna()
+def _blocks(sample: _Sample) -> list[list[str]]:
+    """Columns that only some rows have, grouped by those that are filled in the same rows."""
+    filled = sample.numbers.notna()
     blocks: list[list[str]] = []
-    for name in case.columns:
-        if not SOME[0] <= filled[name].mean() <= SOME[1]:
+    for name in sample.columns:
+        if not PARTLY_FILLED[0] <= filled[name].mean() <= PARTLY_FILLED[1]:
             continue
         for block in blocks:
-            if (filled[name] == filled[block[0]]).mean() >= SAME_ROWS:
+            if (filled[name] == filled[block[0]]).mean() >= MIN_SAME_ROWS:
                 block.append(name)
                 break
         else:
@@ -273,60 +281,66 @@ def _blocks(case: _Case) -> list[list[str]]:
     return blocks
 
 
-def _copies(case: _Case, trusted: frozenset[str]) -> Iterator[Finding]:
-    texts = [name for name in case.categories if case.table[name].nunique() >= FEWEST_SHARED]
-    for place, one in enumerate(texts):
-        for other in texts[place + 1 :]:
-            names = tuple(name for name in (one, other) if name not in trusted)
-            finding = _copy(case, one, other, names) if names else None
-            if finding is not None:
-                yield finding
+def _later_copies(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+    texts = [name for name in sample.categories if sample.table[name].nunique() >= MIN_SHARED_VALUES]
+    for first, second in combinations(texts, 2):
+        names = tuple(name for name in (first, second) if name not in trusted)
+        reason = _copy_evidence(sample, first, second) if names else None
+        if reason is not None:
+            yield Finding(names, "a later copy", reason)
 
 
-def _copy(case: _Case, one: str, other: str, names: tuple[str, ...]) -> Finding | None:
-    both = (case.table[one].notna() & case.table[other].notna()).to_numpy()
-    first, second = (case.table.loc[both, name].astype(str) for name in (one, other))
-    shares = [side.value_counts(normalize=True) for side in (first, second)]
-    shared = shares[0].index.intersection(shares[1].index)
-    if sum((shares[0][shared] >= SHARE_OF_VALUE) & (shares[1][shared] >= SHARE_OF_VALUE)) < FEWEST_SHARED:
+def _copy_evidence(sample: _Sample, first: str, second: str) -> str | None:
+    """Why two columns are copies of which one was written over with the outcome; ``None`` if they are not."""
+    both = (sample.table[first].notna() & sample.table[second].notna()).to_numpy()
+    values, other_values = (sample.table.loc[both, name].astype(str) for name in (first, second))
+    agree = (values == other_values).to_numpy()
+    if not _are_copies(values, other_values, float(agree.mean())):
         return None
-    same = (first == second).to_numpy()
-    chance = float((shares[0][shared] * shares[1][shared]).sum())
-    if (same.mean() - chance) / max(1 - chance, 1e-9) < ALIKE:
+    cases = pd.DataFrame({"value": values.to_numpy(), "agree": agree, "outcome": sample.outcome[both]})
+    rates = cases.groupby(["value", "agree"])["outcome"].agg(["mean", "size"]).unstack("agree").dropna()
+    if rates.empty:
         return None
-    outcome = case.outcome[both]
-    groups = pd.DataFrame({"value": first.to_numpy(), "same": same, "outcome": outcome})
-    counts = groups.groupby(["value", "same"])["outcome"].agg(["mean", "size"]).unstack("same").dropna()
-    if counts.empty:
-        return None
-    weight = np.minimum(counts["size"][True], counts["size"][False])
-    gap = counts["mean"][True] - counts["mean"][False]
-    apart = float((gap * weight).sum() / weight.sum())
+    weight = np.minimum(rates["size"][True], rates["size"][False])
+    gap = float(((rates["mean"][True] - rates["mean"][False]) * weight).sum() / weight.sum())
     error = float(np.sqrt(0.25 / max(weight.sum(), 1.0) * 2))
-    if abs(apart) < max(TELLS, SURE * error):
+    if abs(gap) < max(MIN_RATE_GAP, MIN_STANDARD_ERRORS * error):
         return None
-    return Finding(
-        names,
-        "a later copy",
-        f"{one!r} and {other!r} are the same in {same.mean():.0%} of rows; where they differ, the outcome is"
-        f" {abs(apart):.0%} {'rarer' if apart > 0 else 'more frequent'} at the same value",
+    return (
+        f"{first!r} and {second!r} are the same in {agree.mean():.0%} of rows; where they differ, the outcome is"
+        f" {abs(gap):.0%} {'rarer' if gap > 0 else 'more frequent'} at the same value"
     )
 
 
-def _surely_better(said: Floats, others: Floats, outcome: Floats) -> bool:
-    gains = log_losses(others, outcome) - log_losses(said, outcome)
-    return bool(gains.mean() > SURE * gains.std() / np.sqrt(len(gains)))
+def _are_copies(values: pd.Series, other_values: pd.Series, agreement: float) -> bool:
+    """Whether two columns share frequent values and agree beyond chance (Cohen's kappa)."""
+    shares, other_shares = (side.value_counts(normalize=True) for side in (values, other_values))
+    shared = shares.index.intersection(other_shares.index)
+    frequent = (shares[shared] >= MIN_VALUE_FRACTION) & (other_shares[shared] >= MIN_VALUE_FRACTION)
+    if frequent.sum() < MIN_SHARED_VALUES:
+        return False
+    chance = float((shares[shared] * other_shares[shared]).sum())
+    return (agreement - chance) / max(1 - chance, 1e-9) >= MIN_KAPPA
 
 
-def _coded(column: pd.Series, text: bool) -> Floats:
-    """A column as numbers, NaN where empty: a text's values by their order, rare ones as one."""
-    if not text:
+def _is_better(probabilities: Floats, others: Floats, outcome: Floats) -> bool:
+    gain = mean_gain(log_losses(others, outcome), log_losses(probabilities, outcome))
+    return gain.exceeds(MIN_STANDARD_ERRORS)
+
+
+def _error_ratio(auc_with: float, auc_without: float) -> float:
+    return (1 - auc_with) / max(1 - auc_without, 1e-9)
+
+
+def _encoded(column: pd.Series, *, is_text: bool) -> Floats:
+    """A column as numbers, NaN where empty: a text's values in alphabetical order, rare ones as one category."""
+    if not is_text:
         if pd.api.types.is_datetime64_any_dtype(column):
             seconds = column.to_numpy(dtype="datetime64[s]").astype(np.float64)
             return np.asarray(np.where(column.isna(), np.nan, seconds), dtype=np.float64)
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     values = column.astype(object).where(column.notna()).map(str, na_action="ignore")
     counts = values.value_counts()
-    known = {value: float(code) for code, value in enumerate(sorted(counts.index[counts >= RARE]))}
-    codes = values.map(known).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(codes) & values.notna().to_numpy(), float(len(known)), codes)
+    frequent = {value: float(code) for code, value in enumerate(sorted(counts.index[counts >= MIN_CATEGORY_ROWS]))}
+    codes = values.map(frequent).to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isnan(codes) & values.notna().to_numpy(), float(len(frequent)), codes)

@@ -11,7 +11,7 @@ from models.evaluation.bootstrap import mean_interval, metric_intervals
 from models.evaluation.importance import gain_importance, importance_stability, sample_contributions
 from models.evaluation.metrics import auc
 from models.evaluation.report import probability_figures
-from models.plots.diagnostics import MAX_FEATURES, plot_learning_curve, plot_gain, plot_importance, plot_shap_summary
+from models.plots.diagnostics import MAX_FEATURES, plot_gain, plot_importance, plot_learning_curve, plot_shap_summary
 
 
 def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from data.arrays import Floats
-from models.evaluation.cross_validation import Fitted, Range, Study, judged_fold, learning_curve
-from models.evaluation.time_splits import rolling
+from models.evaluation.cross_validation import FittedModel, Range, Study, evaluate_fold, learning_curve
+from models.evaluation.time_splits import rolling_origin_splits
 from models.model import Abstention
-from models.training.tuning import Budget, Tuned, tune
+from models.training.tuning import Budget, TuningResult, tune
 
 LAST = date(2025, 1, 1)
 HORIZON = 90
@@ -37,7 +37,7 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
         ]
     )
 
-    def fit(learnt: pd.DataFrame, params: Mapping[str, Any]) -> Fitted:
+    def fit(learnt: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:
         if seen is not None:
             seen.extend(learnt["as_of"].unique())
 
@@ -46,34 +46,34 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
                 seen.extend(asked["as_of"].unique())
             return np.full(len(asked), float(params.get("guess", 8.0)) + 1.0 / len(learnt))
 
-        return Fitted(say, {"guess": 1.0})
+        return FittedModel(say, {"guess": 1.0})
 
     return Study(
         key="case",
         rows=rows,
         horizon_days=HORIZON,
-        judged=(days[-1],),
+        test_dates=(days[-1],),
         metric="squared error",
         fit=fit,
         losses=lambda said, asked: (said - asked["value"].to_numpy()) ** 2,
         metrics=lambda said, asked: {"rows": float(len(asked))},
-        plain=lambda learnt, asked: np.zeros(len(asked)),
+        predict_baseline=lambda learnt, asked: np.zeros(len(asked)),
         space={"guess": Range(0.0, 10.0)},
-        words={},
+        feature_labels={},
     )
 
 
 def test_rolling_parts_learn_only_from_windows_that_had_closed() -> None:
-    parts = rolling(dates(8), HORIZON, most=3)
+    parts = rolling_origin_splits(dates(8), HORIZON, max_splits=3)
     assert [judged for _, judged in parts] == dates(8)[-3:]
     for learn, judged in parts:
         assert max(learn) + timedelta(days=HORIZON) <= judged
         assert len(learn) >= 1
-    assert rolling(dates(3), HORIZON, most=3) == []
+    assert rolling_origin_splits(dates(3), HORIZON, max_splits=3) == []
 
 
 def test_a_fold_keeps_its_rows_and_a_loss_for_each() -> None:
-    made, _ = judged_fold(study(cases=5), tuple(dates(12)[:2]), dates(12)[6], {"guess": 2.0})
+    made, _ = evaluate_fold(study(cases=5), tuple(dates(12)[:2]), dates(12)[6], {"guess": 2.0})
     assert (made.name, made.rows, made.test_dates) == (str(dates(12)[6]), 10, (dates(12)[6],))
     assert made.losses == pytest.approx(((2.1 - BEST) ** 2,) * 5)
     assert made.metrics == {"squared error": pytest.approx((2.1 - BEST) ** 2), "rows": 5.0}
@@ -89,12 +89,12 @@ def test_the_learning_curve_adds_whole_cases() -> None:
 def test_tuning_finds_the_planted_value_and_never_looks_at_the_judged_rows() -> None:
     seen: list[Any] = []
     found = tune(study(seen=seen), Budget(trials=40), seed=7)
-    assert isinstance(found, Tuned)
+    assert isinstance(found, TuningResult)
     assert found.params["guess"] == pytest.approx(BEST, abs=0.5)
     assert max(seen) + timedelta(days=HORIZON) <= LAST
     assert len(found.trials) == 41
     assert found.trials[0].params == {}
-    assert "lowers the mean loss" in found.says
+    assert "lowers the mean loss" in found.summary
 
 
 def test_the_same_seed_and_trials_find_the_same() -> None:
@@ -107,15 +107,15 @@ def test_where_nothing_is_better_the_parameters_stay_as_they_are() -> None:
         Study(
             **{
                 **contented.__dict__,
-                "fit": lambda learnt, params: Fitted(lambda asked: np.full(len(asked), BEST + len(params)), {}),
+                "fit": lambda learnt, params: FittedModel(lambda asked: np.full(len(asked), BEST + len(params)), {}),
             }
         ),
         Budget(trials=3),
         seed=7,
     )
-    assert isinstance(found, Tuned)
+    assert isinstance(found, TuningResult)
     assert found.params == {}
-    assert "nothing better" in found.says
+    assert "nothing better" in found.summary
 
 
 def test_a_past_too_short_to_choose_by_is_not_tuned() -> None:
@@ -126,7 +126,7 @@ def test_a_past_too_short_to_choose_by_is_not_tuned() -> None:
 
 def test_minutes_end_a_tuning() -> None:
     found = tune(study(), Budget(minutes=1e-9), seed=7)
-    assert isinstance(found, Tuned)
+    assert isinstance(found, TuningResult)
     assert len(found.trials) <= 2
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from models.evaluation.target_leakage import hindsight
+from models.evaluation.target_leakage import find_target_leakage
 
 ROWS = 1_500
 Table = tuple[pd.DataFrame, "np.ndarray[tuple[int], np.dtype[np.float64]]"]
@@ -24,11 +24,11 @@ def honest() -> Table:
 
 
 def named(table: pd.DataFrame, outcome: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> dict[str, set[str]]:
-    return {finding.sign: set(finding.columns) for finding in hindsight(table, outcome)}
+    return {finding.sign: set(finding.columns) for finding in find_target_leakage(table, outcome)}
 
 
 def test_what_was_known_before_is_not_named(honest: Table) -> None:
-    assert hindsight(*honest) == ()
+    assert find_target_leakage(*honest) == ()
 
 
 def test_a_reason_that_only_losses_have_is_named_whether_by_value_or_by_being_filled(honest: Table) -> None:
@@ -36,12 +36,12 @@ def test_a_reason_that_only_losses_have_is_named_whether_by_value_or_by_being_fi
     rng = np.random.default_rng(1)
     reason = pd.Series(rng.choice(["price", "time"], ROWS), dtype=object).where(outcome == 0)
     fee = np.where((outcome == 1) & (rng.random(ROWS) < 0.2), 40.0, 0.0)
-    found = hindsight(table.assign(reason=reason, fee=fee), outcome)
+    found = find_target_leakage(table.assign(reason=reason, fee=fee), outcome)
     assert {(finding.sign, *finding.columns) for finding in found} == {
         ("one outcome only", "reason"),
         ("one outcome only", "fee"),
     }
-    (why,) = (finding.why for finding in found if finding.columns == ("fee",))
+    (why,) = (finding.reason for finding in found if finding.columns == ("fee",))
     assert "'40.0': 100.0% have the outcome" in why
 
 
@@ -76,20 +76,20 @@ def test_a_state_that_was_written_over_is_named_with_its_copy(honest: Table) -> 
 def test_a_trusted_column_is_never_named(honest: Table) -> None:
     table, outcome = honest
     late = table.assign(grade=outcome + np.random.default_rng(2).normal(0, 0.2, ROWS))
-    assert hindsight(late, outcome, trusted=["grade"]) == ()
+    assert find_target_leakage(late, outcome, trusted=["grade"]) == ()
     with pytest.raises(ValueError, match=r"trusted names no columns of the table: \['grad'\]"):
-        hindsight(late, outcome, trusted=["grad"])
+        find_target_leakage(late, outcome, trusted=["grad"])
 
 
 def test_few_rows_prove_nothing(honest: Table) -> None:
     table, outcome = honest
     late = table.assign(grade=outcome)
-    assert hindsight(late.head(150), outcome[:150]) == ()
+    assert find_target_leakage(late.head(150), outcome[:150]) == ()
     with pytest.raises(ValueError, match="table has 1500 rows and outcome 5"):
-        hindsight(late, outcome[:5])
+        find_target_leakage(late, outcome[:5])
 
 
 def test_where_nothing_can_be_known_nothing_is_named(honest: Table) -> None:
     table, _ = honest
     for seed in range(3):
-        assert hindsight(table, np.random.default_rng(seed).integers(0, 2, ROWS).astype(float)) == ()
+        assert find_target_leakage(table, np.random.default_rng(seed).integers(0, 2, ROWS).astype(float)) == ()
