@@ -29,11 +29,11 @@ from features.company import ChurnDefinition, Company
 from features.labels.churn import churn_events
 from features.labels.time_to_event import observe_durations
 from features.spine import account_spine
-from models.churn import Churn
+from models.churn import CHURN
 from models.evaluation.metrics import auc, calibration_error
 from models.model import Abstention, Champion, Model
-from models.repeat_order import RepeatOrder
-from models.training.rows import account_rows, learning_dates
+from models.repeat_order import REPEAT_ORDER
+from models.training.rows import account_rows, training_dates
 
 RETAIL, RETAIL_AT = "rev_online_retail_uci", date(2011, 9, 9)
 RAVEN = "churn_ravenstack_saas"
@@ -63,11 +63,11 @@ def online_retail(data: Path) -> tuple[Rows, Figures]:
         rows = account_rows(now, (RETAIL_AT,))
         rows = rows[rows["days_since_order"].notna()].reset_index(drop=True)
         silent = silence(after, rows)
-        dates = learning_dates(now, DAYS)
+        dates = training_dates(now, DAYS)
         past = account_rows(now, dates)
         past = past[past["days_since_order"].notna()].reset_index(drop=True)
         before = silence(now, past)
-        scored, ships = scores(RepeatOrder(), now)
+        scored, ships = scores(REPEAT_ORDER, now)
         if scored is None:
             raise SystemExit(f"the hazard of ordering again has nothing to say as of {RETAIL_AT}")
         comes = rows[["account_id"]].merge(scored, on="account_id", how="left")["value"].to_numpy(dtype=np.float64)
@@ -98,7 +98,7 @@ def ravenstack(data: Path) -> tuple[Rows, Figures]:
         for word in ("ends", "shrinks"):
             now, after = (company.with_settings(churn_definition=ChurnDefinition(word)) for company in (today, later))
             method, key = f"churn, leaving is what {word}", "" if word == "shrinks" else "ends_"
-            scored, ships = scores(Churn(), now)
+            scored, ships = scores(CHURN, now)
             table.append(["RavenStack", method, "who scores", ships, "baseline, or nobody"])
             figures[f"ravenstack.{key}skill_claimed"] = float(ships == "model")
             if scored is None:

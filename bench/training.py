@@ -20,11 +20,11 @@ from time import perf_counter, process_time
 
 import duckdb
 
-from bench.harness.result import say
+from bench.harness.result import print_result
 from data.contract import CONTRACT
 from data.lake import connect
-from features.company import Company
-from models.churn import Churn
+from features.company import Company, CompanySettings
+from models.churn import CHURN
 from models.model import Abstention
 
 AS_OF = date(2026, 6, 30)
@@ -94,7 +94,7 @@ def main() -> None:
         ["peak GiB", f"{figures['training.peak_gib']:.2f}", "≤ 8"],
         ["AUC out of time", f"{figures['training.auc']:.3f}", ""],
     ]
-    say(f"one training, {asked.accounts:,} accounts", ["figure", "value", "target"], rows, figures)
+    print_result(f"one training, {asked.accounts:,} accounts", ["figure", "value", "target"], rows, figures)
 
 
 def simulate(folder: Path, accounts: int) -> dict[str, int]:
@@ -121,7 +121,7 @@ def learn(folder: Path) -> dict[str, float]:
     began, worked = perf_counter(), process_time()
     backend = connect()
     tables = {table.name: backend.read_parquet(str(folder / f"{table.name}.parquet")) for table in CONTRACT}
-    learnt = Churn().train(Company(tables, AS_OF, "UTC", "EUR", 7, backend))
+    learnt = CHURN.train(Company(tables, AS_OF, CompanySettings("UTC", "EUR", 7), backend))
     if isinstance(learnt, Abstention):
         raise SystemExit(f"nothing was learnt: {learnt.reason}")
     return {

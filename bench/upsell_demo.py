@@ -36,10 +36,11 @@ from features.products.purchases import new_product_purchases
 from flows.settings import Settings
 from models.evaluation.metrics import auc
 from models.model import Abstention
-from models.survival import hazard_model as hazard
-from models.survival.baseline_hazards import within
+from models.survival.censoring import PERIOD_ENDS
+from models.survival.curves import SurvivalCurve
+from models.survival.scoring import predict
 from models.training.rows import account_rows
-from models.upsell import QUESTION, Upsell
+from models.upsell import SPEC, UPSELL
 
 UNTIL = datetime(2026, 6, 30, 15, 0)
 SIZE = 2.0
@@ -124,13 +125,13 @@ def sections(_: Path) -> tuple[Rows, Figures]:
 def _said(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the model says of accounts (rows × periods: the chance within so many) and of pairs. SystemExit where it
     abstains."""
-    company, model = known(settings, as_of), Upsell()
+    company, model = known(settings, as_of), UPSELL
     learnt = model.train(company)
     scored = learnt if isinstance(learnt, Abstention) else model.score(company, champion(learnt))
     if isinstance(learnt, Abstention) or isinstance(scored, Abstention):
         raise SystemExit(f"the upsell model abstains: {learnt if isinstance(learnt, Abstention) else scored}")
     rows = account_rows(company, (as_of,))
-    curve = pd.DataFrame(hazard.chances(QUESTION, champion(learnt), rows), index=rows["account_id"].astype(str))
+    curve = pd.DataFrame(predict(SPEC, champion(learnt), rows).at_knots, index=rows["account_id"].astype(str))
     return curve, scored["upsell_products"]
 
 
@@ -178,7 +179,7 @@ def _paired(said: pd.DataFrame, truth: Truth, later: pd.DataFrame) -> pd.DataFra
 
 
 def _with_chances(rows: pd.DataFrame, hazards: Floats) -> pd.DataFrame:
-    chances = within(hazards)
+    chances = SurvivalCurve.from_hazards(PERIOD_ENDS, hazards).at_knots
     for ahead in WITHIN.values():
         rows[f"planted_{ahead}"] = chances[:, ahead - 1]
         rows[f"came_{ahead}"] = (rows["came"] < ahead).astype(float)

@@ -6,7 +6,7 @@ MAIL = ("email", "e-mail", "mail")
 PHONE = ("phone", "call", "telephone")
 
 
-def is_mail(channel: ir.StringValue) -> ir.BooleanValue:
+def is_email(channel: ir.StringValue) -> ir.BooleanValue:
     """Whether a channel is e-mail; NULL where it is not given."""
     return _word(channel).isin(MAIL)
 

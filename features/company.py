@@ -1,8 +1,9 @@
-"""A company as it was known at a date: what models, actions and reports are given."""
+"""A company as it was known at a date: the snapshot that models, actions and reports are given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -11,19 +12,19 @@ from ibis.backends.duckdb import Backend
 from data.calendar import first_instant
 from data.contract import TABLES
 from data.lake import Step, connect, scan
-from data.mapping.action_costs import Costs, usual_costs
+from data.mapping.action_costs import Costs, default_costs
 
 CHURN_EVENTS = ("ends", "not_renewed", "shrinks")
-"""What may count as the leaving of a subscriber."""
+"""What may count as churn of a subscriber: see ``ChurnDefinition``."""
 
 
 @dataclass(frozen=True)
 class ChurnDefinition:
-    """What the company calls leaving.
+    """What the company counts as churn of an account.
 
-    ``subscribers`` leave when their last subscription *ends*, when any subscription is *not_renewed* (it ends, and none
-    to the same product follows), or when what they pay *shrinks*, by an end without an equal successor. Who only orders
-    leaves by ``silence_days`` without an order; ``None``: as long as nine of ten repeat orders took, 90 at least.
+    A subscriber churns when its last subscription *ends*, when any subscription is *not_renewed* (it ends without a
+    successor in its product family), or when its recurring revenue *shrinks*. An account without subscriptions churns
+    after ``inactivity_days`` without an order; ``None``: see ``features.accounts.lifecycle``.
     """
 
     event: str = "ends"
@@ -31,38 +32,38 @@ class ChurnDefinition:
 
 
 @dataclass(frozen=True)
-class Company:
-    """The golden tables of a company, every contract table present (perhaps empty), and the date they speak for."""
+class CompanySettings:
+    """What a company states about itself, and the seed of every random draw that is made for it.
 
-    tables: dict[str, ir.Table]
-    as_of: date
+    ``costs`` of acting are ``None`` where the usual ones apply, ``largest_discount`` (a share) where nothing is stated.
+    """
+
     timezone: str
     currency: str
     seed: int
-    backend: Backend
     churn_definition: ChurnDefinition = ChurnDefinition()
-    stated_costs: Costs | None = None
+    costs: Costs | None = None
     largest_discount: float | None = None
-    """The largest discount that the company allows, as a share; ``None``: what is usual."""
+
+
+@dataclass(frozen=True)
+class Company:
+    """The golden tables of a company as of a date, with its settings.
+
+    Every contract table is present, perhaps empty, and holds nothing that was not known before ``as_of_at``.
+    """
+
+    tables: dict[str, ir.Table]
+    as_of: date
+    settings: CompanySettings
+    backend: Backend
 
     @classmethod
-    def from_golden(
-        cls,
-        golden: Step,
-        as_of: date,
-        timezone: str,
-        currency: str,
-        seed: int,
-        churn_definition: ChurnDefinition | None = None,
-        costs: Costs | None = None,
-        largest_discount: float | None = None,
-    ) -> "Company":
+    def from_golden(cls, golden: Step, as_of: date, settings: CompanySettings) -> "Company":
         """The company that a finished ``resolve`` step describes."""
         backend = connect(threads=1)  # sums of several threads differ in their last digits from run to run
         tables = scan(backend, golden)
-        known = {name: tables[name] for name in TABLES}
-        rules = (churn_definition or ChurnDefinition(), costs, largest_discount)
-        return cls(known, as_of, timezone, currency, seed, backend, *rules)
+        return cls({name: tables[name] for name in TABLES}, as_of, settings, backend)
 
     @property
     def as_of_at(self) -> datetime:
@@ -70,18 +71,48 @@ class Company:
         return first_instant(self.as_of, self.timezone)
 
     @property
+    def timezone(self) -> str:
+        """The IANA name of the company's time zone."""
+        return self.settings.timezone
+
+    @property
+    def currency(self) -> str:
+        """The ISO code of the reporting currency."""
+        return self.settings.currency
+
+    @property
+    def seed(self) -> int:
+        """The seed of random draws."""
+        return self.settings.seed
+
+    @property
+    def churn_definition(self) -> ChurnDefinition:
+        """What the company counts as churn."""
+        return self.settings.churn_definition
+
+    @property
     def costs(self) -> Costs:
         """What acting costs: as the company states it, else the usual. Raises ``MappingError`` where none is known."""
-        return self.stated_costs or usual_costs(self.currency)
+        return self.settings.costs or default_costs(self.currency)
+
+    @property
+    def largest_discount(self) -> float | None:
+        """The largest discount that the company allows, as a share; ``None`` where it states none."""
+        return self.settings.largest_discount
+
+    def with_settings(self, **changes: Any) -> "Company":
+        """The same tables with other values of fields of ``CompanySettings``."""
+        return replace(self, settings=replace(self.settings, **changes))
 
     def has(self, table: str) -> bool:
         """Whether a table holds any row."""
         return bool(self.tables[table].limit(1).count().execute())
 
-    def digest(self) -> str:
-        """Sixteen hex digits that change when any row of what is known changes; the order of rows does not matter."""
-        told = sha256()
-        for name in sorted(self.tables):
-            rows = f"SELECT count(*), sum(hash(t)) FROM ({ibis.to_sql(self.tables[name], dialect='duckdb')}) AS t"
-            told.update(f"{name} {self.backend.con.execute(rows).fetchone()}\n".encode())
-        return told.hexdigest()[:16]
+
+def data_digest(company: Company) -> str:
+    """Sixteen hex digits that change when any row of the company's tables does; the order of rows does not matter."""
+    digest = sha256()
+    for name in sorted(company.tables):
+        rows = f"SELECT count(*), sum(hash(t)) FROM ({ibis.to_sql(company.tables[name], dialect='duckdb')}) AS t"
+        digest.update(f"{name} {company.backend.con.execute(rows).fetchone()}\n".encode())
+    return digest.hexdigest()[:16]

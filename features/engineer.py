@@ -9,7 +9,7 @@ from features.contacts.table import contact_features
 from features.opportunities.table import opportunity_features
 from features.spine import account_spine, contact_spine, opportunity_spine
 
-BEFORE_DAYS = 91
+COMPARISON_DAYS = 91
 """The same weekday a quarter before: what today's inputs are set against."""
 
 
@@ -17,7 +17,7 @@ def engineer(company: Company, draft: Draft) -> None:
     """Writes three tables as of the company's date: ``accounts`` (one row per customer), ``contacts`` (per contact) and
     ``opportunities`` (per open deal); and ``accounts_before`` and ``opportunities_before``, the same a quarter before.
     """
-    today, before = company.as_of, company.as_of - timedelta(days=BEFORE_DAYS)
+    today, before = company.as_of, company.as_of - timedelta(days=COMPARISON_DAYS)
     both = [before, today]
     accounts = account_features(company, account_spine(company, both)).cache()
     deals = opportunity_features(company, opportunity_spine(company, both)).cache()

@@ -30,7 +30,7 @@ class Feature:
 
     name: str
     family: str
-    says: str
+    description: str
     unit: str
     zero_from: str | None = None
     version: int = 1

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 
-def offsets(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime, int]]:
+def utc_offsets(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime, int]]:
     """(from, until, seconds ahead of UTC) of each stretch between two changes of a zone's clocks; naive UTC."""
     tz = ZoneInfo(zone)
 
@@ -48,7 +48,7 @@ class Clock:
 
     def local(self, instant: ir.TimestampValue) -> ir.TimestampValue:
         """The wall-clock time of a naive UTC instant."""
-        stretches = offsets(self.zone, self.since, self.until)
+        stretches = utc_offsets(self.zone, self.since, self.until)
         seconds: ir.IntegerValue = ibis.literal(stretches[-1][2], "int64")
         for _, end, ahead in reversed(stretches[:-1]):
             seconds = ibis.ifelse(instant < ibis.literal(end), ibis.literal(ahead, "int64"), seconds)
@@ -59,9 +59,9 @@ class Clock:
         return self.local(instant).date()
 
 
-def clocks(zones: Iterable[str], since: datetime, until: datetime) -> ir.Table:
+def zone_offsets(zones: Iterable[str], since: datetime, until: datetime) -> ir.Table:
     """One row per zone and stretch between two changes of its clocks: ``zone, from_at, until_at, ahead`` (seconds)."""
-    rows = [(zone, *stretch) for zone in sorted(set(zones)) for stretch in offsets(zone, since, until)]
+    rows = [(zone, *stretch) for zone in sorted(set(zones)) for stretch in utc_offsets(zone, since, until)]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
     return ibis.memtable(
         pa.table(

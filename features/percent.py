@@ -1,7 +1,7 @@
 """Chances as people say them."""
 
 
-def likely(chance: float) -> str:
+def format_probability(chance: float) -> str:
     """A chance in per cent, with a digit more where a whole number would say never, or always."""
     if 0.01 <= chance <= 0.99:
         return f"{chance:.0%}"

@@ -7,27 +7,27 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from data.contract import TABLES
-from data.point_in_time import as_known
+from data.point_in_time import cut_as_of
 from features.company import Company
 
 DAY = 86400.0
 
 
-def keys(spine: ir.Table, by: str) -> ir.Table:
+def spine_keys(spine: ir.Table, by: str) -> ir.Table:
     """One row per distinct ``by`` and date of a spine: what facts are joined to."""
     return spine.select(by, "as_of", "as_of_at").distinct()
 
 
-def past(company: Company, spine: ir.Table, table: str, by: str = "account_id") -> ir.Table:
+def facts_as_of(company: Company, spine: ir.Table, table: str, by: str = "account_id") -> ir.Table:
     """The rows of a contract table that each spine row knew, later columns emptied, with their ``age`` in days.
 
     One row per spine key and known fact. The age is measured from the fact's instant to ``as_of_at`` and is NULL for
     tables whose rows have no date.
     """
     contract = TABLES[table]
-    joined = keys(spine, by).join(company.tables[table], by)
-    known = as_known(joined, contract, joined.as_of_at)
-    return known.mutate(age=age(known, contract.happened_at) if contract.happened_at else ibis.null("float64"))
+    joined = spine_keys(spine, by).join(company.tables[table], by)
+    known = cut_as_of(joined, contract, joined.as_of_at)
+    return known.mutate(age=age_days(known, contract.happened_at) if contract.happened_at else ibis.null("float64"))
 
 
 def with_product(company: Company, rows: ir.Table, *columns: str) -> ir.Table:
@@ -39,7 +39,7 @@ def with_product(company: Company, rows: ir.Table, *columns: str) -> ir.Table:
     return joined.mutate(**cut).drop("product_known_at")
 
 
-def age(rows: ir.Table, column: str) -> ir.FloatingValue:
+def age_days(rows: ir.Table, column: str) -> ir.FloatingValue:
     """Days from an instant (or a day's first instant, UTC) of a spine-joined row to its ``as_of_at``."""
     return days_between(rows[column], rows.as_of_at)
 
@@ -55,7 +55,7 @@ def ratio(part: ir.Value, whole: ir.Value) -> ir.FloatingValue:
     return ibis.ifelse(whole > 0, part / whole, ibis.null("float64")).cast("float64")
 
 
-def recorded_since(company: Company, table: str) -> datetime | None:
+def first_known_at(company: Company, table: str) -> datetime | None:
     """The instant at which the company first knew a row of a table; ``None`` when it never did.
 
     Before it, no row does not mean nothing happened: it means that nobody wrote it down. It may be asked for once for

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from data.calendar import first_instant, local_day
 from data.contract import CONTACTS, OPPORTUNITIES
-from data.point_in_time import as_known
+from data.point_in_time import cut_as_of
 from features.company import Company
-from features.point_in_time import recorded_since
+from features.point_in_time import first_known_at
 
-HISTORY_DAYS = 90
+MIN_HISTORY_DAYS = 90
 """A past date is worth learning from once the company has this much history before it."""
 
 
@@ -48,7 +48,7 @@ def opportunity_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     A deal is open at a date when it was known before it and not closed before it.
     """
     deals = company.tables["opportunities"].cross_join(spine_days(company, dates))
-    known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
+    known = cut_as_of(deals, OPPORTUNITIES, deals.as_of_at)
     open_deals = known.filter(known.created_at < known.as_of_at, known.closed_at.isnull())
     return (
         open_deals.select("opportunity_id", "account_id", "owner_id", "as_of", "as_of_at")
@@ -60,31 +60,31 @@ def opportunity_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per contact known before each date: ``contact_id, account_id, as_of, as_of_at``."""
     people = company.tables["contacts"].cross_join(spine_days(company, dates))
-    known = as_known(people, CONTACTS, people.as_of_at)
+    known = cut_as_of(people, CONTACTS, people.as_of_at)
     return known.select("contact_id", "account_id", "as_of", "as_of_at").order_by("as_of", "contact_id").cache()
 
 
-def past_dates(company: Company, horizon_days: int, every_days: int = 30, most: int = 12) -> tuple[date, ...]:
+def past_dates(company: Company, horizon_days: int, every_days: int = 30, max_dates: int = 12) -> tuple[date, ...]:
     """Past dates to learn from, oldest first: their windows of ``horizon_days`` had closed by the company's date.
 
     The latest lies exactly one horizon back, the others ``every_days`` apart before it, at most ``most``, none in the
     company's first ``HISTORY_DAYS``. Empty when the company is too young.
     """
-    if horizon_days < 1 or every_days < 1 or most < 1:
+    if horizon_days < 1 or every_days < 1 or max_dates < 1:
         raise ValueError(
-            f"horizon_days, every_days and most must be at least 1, not {horizon_days}, {every_days}, {most}"
+            f"horizon_days, every_days and most must be at least 1, not {horizon_days}, {every_days}, {max_dates}"
         )
     first = _first_sale_day(company)
     if first is None:
         return ()
     latest = company.as_of - timedelta(days=horizon_days)
-    candidates = (latest - timedelta(days=every_days * step) for step in range(most))
-    return tuple(sorted(day for day in candidates if day >= first + timedelta(days=HISTORY_DAYS)))
+    candidates = (latest - timedelta(days=every_days * step) for step in range(max_dates))
+    return tuple(sorted(day for day in candidates if day >= first + timedelta(days=MIN_HISTORY_DAYS)))
 
 
 def _first_sale_day(company: Company) -> date | None:
     """The company's day on which its first sale became known."""
-    firsts = [recorded_since(company, table) for table in ("orders", "subscriptions")]
+    firsts = [first_known_at(company, table) for table in ("orders", "subscriptions")]
     known = [first for first in firsts if first is not None]
     return local_day(min(known), company.timezone) if known else None
 

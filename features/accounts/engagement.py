@@ -1,4 +1,4 @@
-"""Features of what we sent and did: messages, answers by people, calls and meetings. Machine opens never count."""
+"""Features of engagement: messages sent and responses of people, calls and meetings."""
 
 from dataclasses import replace
 
@@ -7,7 +7,8 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Change, Feature
-from features.point_in_time import past
+from features.point_in_time import facts_as_of
+from features.responses import ACTIVE_RESPONSES, is_human_response
 
 FEATURES = (
     Feature("sent_90", "engagement", "messages sent in the last 90 days", "messages", "touches"),
@@ -49,7 +50,6 @@ FEATURES = (
     ),
 )
 
-RESPONSES = ("opened", "clicked", "replied", "attended", "form_submitted")
 PRIOR_SENDS = 10
 """How many sends the company's own response rate weighs in an account's."""
 
@@ -62,16 +62,16 @@ def engagement_features(company: Company, spine: ir.Table) -> ir.Table:
         .select("contact_id", "account_id", contact_known_at="known_at")
     )
     touches = company.tables["touches"].join(people, "contact_id")
-    inner = replace(company, tables={**company.tables, "touches": touches})
-    rows = past(inner, spine, "touches").mutate(machine=lambda t: t.machine.fill_null(False))
+    with_account = replace(company, tables={**company.tables, "touches": touches})
+    rows = facts_as_of(with_account, spine, "touches")
     rows = rows.filter(rows.contact_known_at.isnull() | (rows.contact_known_at < rows.as_of_at))
-    by_person = rows.kind.isin(RESPONSES) & ~rows.machine
+    by_person = is_human_response(rows)
     quarter, half = rows.age <= 90, rows.age <= 180
     sums = rows.group_by("account_id", "as_of").agg(
         sent_90=((rows.kind == "sent") & quarter).sum(),
         opened_90=((rows.kind == "opened") & by_person & quarter).sum(),
         clicked_90=((rows.kind == "clicked") & by_person & quarter).sum(),
-        answers_365=(rows.kind.isin(RESPONSES[2:]) & by_person & (rows.age <= 365)).sum(),
+        answers_365=(is_human_response(rows, ACTIVE_RESPONSES) & (rows.age <= 365)).sum(),
         unsubscribed_365=rows.contact_id.nunique(where=(rows.kind == "unsubscribed") & (rows.age <= 365)),
         sent_180=((rows.kind == "sent") & half).sum(),
         answered_180=(rows.contact_id + "/" + rows.campaign_id.fill_null(rows.touch_id)).nunique(
@@ -81,15 +81,15 @@ def engagement_features(company: Company, spine: ir.Table) -> ir.Table:
         people_engaged_90=rows.contact_id.nunique(where=by_person & quarter),
     )
     answered = ibis.least(sums.answered_180, sums.sent_180)
-    everywhere = ibis.window(group_by="as_of")
-    usual = answered.sum().over(everywhere) / sums.sent_180.sum().over(everywhere).nullif(0)
-    rated = sums.mutate(response_rate_180=(answered + PRIOR_SENDS * usual) / (sums.sent_180 + PRIOR_SENDS))
-    return rated.drop("sent_180", "answered_180")
+    each_date = ibis.window(group_by="as_of")
+    company_rate = answered.sum().over(each_date) / sums.sent_180.sum().over(each_date).nullif(0)
+    rates = sums.mutate(response_rate_180=(answered + PRIOR_SENDS * company_rate) / (sums.sent_180 + PRIOR_SENDS))
+    return rates.drop("sent_180", "answered_180")
 
 
 def activity_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known activity: the activity columns of ``FEATURES``."""
-    rows = past(company, spine, "activities")
+    rows = facts_as_of(company, spine, "activities")
     quarter, prior = rows.age <= 90, (rows.age > 90) & (rows.age <= 180)
     real = rows.kind != "note"
     return rows.group_by("account_id", "as_of").agg(

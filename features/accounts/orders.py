@@ -1,10 +1,11 @@
-"""Features of orders: how recently, how often, for how much, of what, and whether it grows."""
+"""Features of orders: recency, frequency, monetary value, product mix and growth."""
 
 import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Change, Feature
-from features.point_in_time import past, ratio, with_product
+from features.order_lines import is_net, is_placed, placed_order_lines
+from features.point_in_time import facts_as_of, ratio, with_product
 
 SEASON = (275, 365)
 """Ages in days of the quarter that lies ahead, a year ago: what the coming 90 days brought last time."""
@@ -66,14 +67,17 @@ FEATURES = (
 
 def order_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known order line: the columns of ``FEATURES``."""
-    lines = with_product(company, past(company, spine, "orders"), "family", "list_price")
-    return _lines(lines).left_join(_mix(lines), ["account_id", "as_of"]).drop("account_id_right", "as_of_right")
+    lines = with_product(company, facts_as_of(company, spine, "orders"), "family", "list_price")
+    return (
+        _recency_frequency_value(lines)
+        .left_join(_product_mix(lines), ["account_id", "as_of"])
+        .drop("account_id_right", "as_of_right")
+    )
 
 
-def _lines(lines: ir.Table) -> ir.Table:
-    """Recency, frequency and money."""
-    placed, returned = lines.status == "placed", lines.status == "returned"
-    counts = lines.status != "cancelled"
+def _recency_frequency_value(lines: ir.Table) -> ir.Table:
+    """One row per account and date: recency, frequency and monetary value."""
+    placed, returned, net = is_placed(lines), lines.status == "returned", is_net(lines)
     age = lines.age
     year = age <= 365
     order_days = lines.ordered_at.date().nunique(where=placed)
@@ -82,7 +86,7 @@ def _lines(lines: ir.Table) -> ir.Table:
         return lines.order_id.nunique(where=placed & (age > newest) & (age <= oldest))
 
     def revenue(newest: int, oldest: int) -> ir.FloatingValue:
-        return lines.amount.sum(where=counts & (age > newest) & (age <= oldest)).fill_null(0.0)
+        return lines.amount.sum(where=net & (age > newest) & (age <= oldest)).fill_null(0.0)
 
     listed = placed & year & (lines.list_price > 0) & (lines.quantity > 0)
     sums = lines.group_by("account_id", "as_of").agg(
@@ -97,7 +101,7 @@ def _lines(lines: ir.Table) -> ir.Table:
         revenue_90=revenue(-1, 90),
         revenue_prior_90=revenue(90, 180),
         revenue_365=revenue(-1, 365),
-        revenue_ever=lines.amount.sum(where=counts),
+        revenue_ever=lines.amount.sum(where=net),
         revenue_season=revenue(*SEASON),
         sold_365=lines.amount.sum(where=placed & year),
         returned_365=0.0 - lines.amount.sum(where=returned & year).fill_null(0.0),
@@ -117,9 +121,9 @@ def _lines(lines: ir.Table) -> ir.Table:
     ).drop("orders_prior_90", "revenue_prior_90", "sold_365", "returned_365", "paid_365", "list_365")
 
 
-def _mix(lines: ir.Table) -> ir.Table:
-    """How many products, how new to the account, and how much hangs on one of them."""
-    placed = lines.filter(lines.status == "placed")
+def _product_mix(lines: ir.Table) -> ir.Table:
+    """One row per account and date: how many products, how many of them new, and the share of the top one."""
+    placed = placed_order_lines(lines)
     bought = placed.group_by("account_id", "as_of", "product_id").agg(
         family=placed.family.max(),
         newest=placed.age.min(),

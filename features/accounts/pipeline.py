@@ -4,7 +4,7 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Feature
-from features.point_in_time import days_between, past
+from features.point_in_time import days_between, facts_as_of
 
 FEATURES = (
     Feature("deals_open", "pipeline", "open deals", "deals", "opportunities"),
@@ -19,7 +19,7 @@ FEATURES = (
 
 def pipeline_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known deal: the columns of ``FEATURES``."""
-    rows = past(company, spine, "opportunities")
+    rows = facts_as_of(company, spine, "opportunities")
     closed_age = days_between(rows.closed_at, rows.as_of_at)
     won, lost = rows.outcome == "won", rows.outcome == "lost"
     return rows.group_by("account_id", "as_of").agg(

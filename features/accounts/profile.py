@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Feature
-from features.point_in_time import days_between, past
+from features.point_in_time import days_between, facts_as_of
 
 FEATURES = (
     Feature("tenure_days", "profile", "days since the account was created", "days"),
@@ -36,7 +36,7 @@ def profile_features(company: Company, spine: ir.Table) -> ir.Table:
 
     A CRM keeps no history of an account's industry, segment, region or employees: they are as last known.
     """
-    rows = past(company, spine, "accounts")
+    rows = facts_as_of(company, spine, "accounts")
     angle = rows.as_of.day_of_year() * (2 * pi / 365.25)
     return rows.select(
         "account_id",
@@ -53,7 +53,7 @@ def profile_features(company: Company, spine: ir.Table) -> ir.Table:
 
 def people_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known contact: the contact columns of ``FEATURES``."""
-    rows = past(company, spine, "contacts")
+    rows = facts_as_of(company, spine, "contacts")
     return rows.group_by("account_id", "as_of").agg(
         contacts=rows.count(),
         contacts_with_email=(rows.email.strip().length() > 0).sum().fill_null(0),

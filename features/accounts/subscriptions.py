@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Change, Feature
-from features.point_in_time import days_between, past, ratio
+from features.point_in_time import days_between, facts_as_of, ratio
 from features.subscriptions.term_dates import term_ends
 
 TABLE = "subscriptions"
@@ -65,30 +65,30 @@ FEATURES = (
 
 def subscription_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known subscription: the columns of ``FEATURES``."""
-    held = past(company, spine, "subscriptions")
-    ended_age = days_between(held.ended_at, held.as_of_at)
-    held = held.mutate(ended_age=ended_age, left=days_between(held.as_of_at, term_ends(company, held)))
-    active = held.ended_at.isnull()
-    year_ago = (held.age > 365) & (active | (held.ended_age <= 365))
-    quarter_ago = (held.age > 90) & (active | (held.ended_age <= 90))
-    ending = active & (held.left >= 0) & (held.left <= 90)
+    rows = facts_as_of(company, spine, "subscriptions")
+    ended_age = days_between(rows.ended_at, rows.as_of_at)
+    rows = rows.mutate(ended_age=ended_age, left=days_between(rows.as_of_at, term_ends(company, rows)))
+    active = rows.ended_at.isnull()
+    year_ago = (rows.age > 365) & (active | (rows.ended_age <= 365))
+    quarter_ago = (rows.age > 90) & (active | (rows.ended_age <= 90))
+    ending = active & (rows.left >= 0) & (rows.left <= 90)
 
     def total(column: str, where: ir.BooleanValue) -> ir.FloatingValue:
-        return held[column].sum(where=where).fill_null(0.0)
+        return rows[column].sum(where=where).fill_null(0.0)
 
-    return held.group_by("account_id", "as_of").agg(
+    return rows.group_by("account_id", "as_of").agg(
         mrr=total("mrr", active),
         mrr_change_90=total("mrr", active) - total("mrr", quarter_ago),
         mrr_change_365=total("mrr", active) - total("mrr", year_ago),
         subscriptions_active=active.sum(),
         seats=total("seats", active),
         seats_change_365=total("seats", active) - total("seats", year_ago),
-        products_subscribed=held.product_id.nunique(where=active),
-        days_subscribed=held.age.max(),
-        days_to_term_end=held.left.min(where=active & (held.left >= 0)),
+        products_subscribed=rows.product_id.nunique(where=active),
+        days_subscribed=rows.age.max(),
+        days_to_term_end=rows.left.min(where=active & (rows.left >= 0)),
         terms_ending_90=ending.sum(),
         mrr_ending_90=total("mrr", ending),
-        auto_renew_share=ratio((active & held.auto_renew).sum(), (active & held.auto_renew.notnull()).sum()),
-        ended_365=(held.ended_age <= 365).sum().fill_null(0),
-        days_since_subscription_change=ibis.least(held.age.min(), held.ended_age.min().fill_null(held.age.min())),
+        auto_renew_share=ratio((active & rows.auto_renew).sum(), (active & rows.auto_renew.notnull()).sum()),
+        ended_365=(rows.ended_age <= 365).sum().fill_null(0),
+        days_since_subscription_change=ibis.least(rows.age.min(), rows.ended_age.min().fill_null(rows.age.min())),
     )

@@ -4,7 +4,7 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Feature
-from features.point_in_time import past, ratio
+from features.point_in_time import facts_as_of, ratio
 
 FEATURES = (
     Feature("events_30", "usage", "uses of the product in the last 30 days", "events", "usage"),
@@ -35,7 +35,7 @@ FEATURES = (
     Feature("days_since_use", "usage", "days since the last use", "days", absent="not used within a year"),
 )
 
-LOOKS_BACK_DAYS = 365
+LOOKBACK_DAYS = 365
 
 
 def usage_features(company: Company, spine: ir.Table) -> ir.Table:
@@ -43,9 +43,9 @@ def usage_features(company: Company, spine: ir.Table) -> ir.Table:
 
     A day's row is known when the day is over: the last day that counts as of a date is yesterday.
     """
-    rows = past(company, spine, "usage")
+    rows = facts_as_of(company, spine, "usage")
     rows = rows.mutate(age=rows.as_of.delta(rows.day, unit="day"))
-    rows = rows.filter(rows.age <= LOOKS_BACK_DAYS)
+    rows = rows.filter(rows.age <= LOOKBACK_DAYS)
     used = rows.events > 0
     month, prior, before = rows.age <= 30, (rows.age > 30) & (rows.age <= 60), (rows.age > 30) & (rows.age <= 90)
     sums = rows.group_by("account_id", "as_of").agg(

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from features.channels import is_mail
+from features.channels import is_email
 from features.company import Company
-from features.contacts.timezones import contact_zones
-from features.local_time import clocks
+from features.contacts.timezones import contact_timezones
+from features.local_time import zone_offsets
 from features.point_in_time import earliest
 from features.spine import contact_spine
 
@@ -23,7 +23,7 @@ def human_responses(company: Company, *, since: datetime | None = None, until: d
     ``hour_of_week`` is 0 for Monday midnight to 167, in the contact's own time zone, clock changes right. Only sends
     from ``since`` until before ``until`` count, and only when their ``ANSWER_HOURS`` have passed by the company's date.
     """
-    rows = sends(company)
+    rows = email_sends(company)
     if since is not None:
         rows = rows.filter(rows.sent_at >= ibis.literal(since))
     if until is not None:
@@ -35,7 +35,7 @@ def human_responses(company: Company, *, since: datetime | None = None, until: d
     )
 
 
-def sends(company: Company) -> ir.Table:
+def email_sends(company: Company) -> ir.Table:
     """One row per e-mail sent whose time to be answered has passed:
     ``touch_id, contact_id, campaign_id, sent_at, timezone, hour_of_week, responded, response_hour_of_week,
     propensity``.
@@ -45,7 +45,7 @@ def sends(company: Company) -> ir.Table:
     """
     touches = company.tables["touches"]
     matured = company.as_of_at - timedelta(hours=ANSWER_HOURS)
-    mails = touches.filter(is_mail(touches.channel)).mutate(
+    mails = touches.filter(is_email(touches.channel)).mutate(
         campaign=lambda t: t.campaign_id.fill_null(""), machine=lambda t: t.machine.fill_null(False)
     )
     sent = mails.filter(mails.kind == "sent").select(
@@ -63,11 +63,11 @@ def sends(company: Company) -> ir.Table:
     sent = _first_after(sent, bounced, "bounced_at")
     sent = sent.filter(sent.bounced_at.isnull(), sent.sent_at < ibis.literal(matured))
     rows = _first_after(sent, answers, "answered_at")
-    zones = contact_zones(company, contact_spine(company, [company.as_of]))
+    zones = contact_timezones(company, contact_spine(company, [company.as_of]))
     known = rows.join(zones.select("contact_id", "timezone"), "contact_id").select(*rows.columns, "timezone").cache()
     since = earliest(known.sent_at) or company.as_of_at
     names = known.select("timezone").distinct().execute().timezone
-    changes = clocks(names, since, company.as_of_at + timedelta(days=1))
+    changes = zone_offsets(names, since, company.as_of_at + timedelta(days=1))
     local = _hour_of_week(known, changes, "sent_at", "hour_of_week")
     local = _hour_of_week(local, changes.view(), "answered_at", "response_hour_of_week")
     return local.select(

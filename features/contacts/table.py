@@ -3,18 +3,18 @@
 import ibis
 import ibis.expr.types as ir
 
-from features.channels import is_mail
+from features.channels import is_email
 from features.company import Company
 from features.contacts.sends import ANSWERS
-from features.contacts.timezones import contact_zones
-from features.point_in_time import past
+from features.contacts.timezones import contact_timezones
+from features.point_in_time import facts_as_of
 
-LOOKS_BACK_DAYS = 180
+LOOKBACK_DAYS = 180
 BOUNCE_DAYS = 365
 PRIOR_SENDS = 10
 """How many sends the company's own share of answered sends weighs in a person's engagement."""
 
-ADDRESS = r"^[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}$"
+EMAIL_PATTERN = r"^[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}$"
 
 
 def contact_features(company: Company, spine: ir.Table) -> ir.Table:
@@ -30,8 +30,8 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
     - ``consent_evidence``: the same in words, for people ("granted 2025-03-01 by webform"); NULL without one
     """
     rows = spine.select("contact_id", "account_id", "as_of", "as_of_at")
-    email = past(company, spine, "contacts", by="contact_id").select("contact_id", "as_of", "email")
-    for side in (email, _mail(company, spine), _consent(company, spine), contact_zones(company, spine)):
+    email = facts_as_of(company, spine, "contacts", by="contact_id").select("contact_id", "as_of", "email")
+    for side in (email, _mail(company, spine), _consent(company, spine), contact_timezones(company, spine)):
         rows = rows.left_join(side, ["contact_id", "as_of"]).drop("contact_id_right", "as_of_right")
     responses, sent = rows.responses.fill_null(0), rows.sends.fill_null(0)
     everywhere = ibis.window(group_by="as_of")
@@ -44,7 +44,7 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
     address = rows.email.strip()
     status = ibis.cases(
         ((address.length() > 0).fill_null(False) == ibis.literal(False), "missing"),
-        (~address.re_search(ADDRESS), "invalid"),
+        (~address.re_search(EMAIL_PATTERN), "invalid"),
         (unsubscribed, "unsubscribed"),
         (bounced, "bounced"),
         else_="valid",
@@ -68,10 +68,10 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
 
 def _mail(company: Company, spine: ir.Table) -> ir.Table:
     """One row per contact and date with any known e-mail touch: what was sent, what came back."""
-    rows = past(company, spine, "touches", by="contact_id")
-    rows = rows.filter(is_mail(rows.channel)).mutate(machine=lambda t: t.machine.fill_null(False))
+    rows = facts_as_of(company, spine, "touches", by="contact_id")
+    rows = rows.filter(is_email(rows.channel)).mutate(machine=lambda t: t.machine.fill_null(False))
     message = rows.campaign_id.fill_null(rows.touch_id)
-    recent = rows.age <= LOOKS_BACK_DAYS
+    recent = rows.age <= LOOKBACK_DAYS
     by_person = rows.kind.isin(ANSWERS) & ~rows.machine
     sums = rows.group_by("contact_id", "as_of").agg(
         sends=message.nunique(where=(rows.kind == "sent") & recent),
@@ -88,8 +88,8 @@ def _consent(company: Company, spine: ir.Table) -> ir.Table:
 
     Of a grant and a withdrawal at the same instant, the withdrawal holds.
     """
-    rows = past(company, spine, "consents", by="contact_id")
-    rows = rows.filter(is_mail(rows.channel), rows.purpose == "marketing")
+    rows = facts_as_of(company, spine, "consents", by="contact_id")
+    rows = rows.filter(is_email(rows.channel), rows.purpose == "marketing")
     place = ibis.row_number().over(
         ibis.window(
             group_by=["contact_id", "as_of"],

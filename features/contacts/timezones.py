@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from features.company import Company
-from features.point_in_time import past
+from features.point_in_time import facts_as_of
 
 COUNTRY_ZONES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("AE", "Asia/Dubai", ("united arab emirates",)),
@@ -93,15 +93,15 @@ COUNTRY_ZONES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Code, zone and names of countries; of one with several zones, the zone where most of its people live."""
 
 
-def contact_zones(company: Company, spine: ir.Table) -> ir.Table:
+def contact_timezones(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of a ``contact_spine``: ``contact_id, as_of, timezone, timezone_source``.
 
     The source is *given* (a zone that exists, on the contact), *country* (the contact's), *account* (the account's
     country), or *company* (our own zone, where nothing is known). A CRM keeps no history of them: they are as last
     known.
     """
-    contacts = past(company, spine, "contacts", by="contact_id")
-    accounts = past(company, spine.filter(spine.account_id.notnull()), "accounts")
+    contacts = facts_as_of(company, spine, "contacts", by="contact_id")
+    accounts = facts_as_of(company, spine.filter(spine.account_id.notnull()), "accounts")
     people = contacts.select("contact_id", "account_id", "as_of", "timezone", country=_word(contacts.country))
     homes = accounts.select("account_id", "as_of", account_country=_word(accounts.country))
     places = _countries()

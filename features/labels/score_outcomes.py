@@ -15,22 +15,18 @@ import pyarrow as pa
 
 from data.calendar import first_instant
 from features.company import Company
-from features.labels.churn import (
-    FOLLOWS_DAYS,
-    bought_new,
-    churned,
-    ordered_again,
-    renewed,
-    subscription_ended,
-    subscription_grew,
-)
-from features.labels.windows import revenue_after, won
+from features.labels.churn import account_churned
+from features.labels.deals import deal_won
+from features.labels.purchases import bought_new_product, ordered_again
+from features.labels.revenue import future_revenue
+from features.labels.subscriptions import subscription_churned, subscription_expanded, subscription_renewed
+from features.subscriptions.succession import MAX_GAP_DAYS
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoreOutcome:
     """One score: the table that publishes it, what it says, and the label that tells what happened.
 
     ``label`` takes (company, spine, horizon in days, covered until) and returns the key, ``as_of`` and its ``column``.
@@ -69,7 +65,7 @@ class Outcome:
         return self.horizon_in or f"{self.maker}_horizon_days"
 
 
-def _curve(outcome: Outcome) -> tuple[Outcome, ...]:
+def _curve(outcome: ScoreOutcome) -> tuple[ScoreOutcome, ...]:
     """A chance within 90 days, and the same one within 30 and 180."""
     others = [
         replace(
@@ -84,66 +80,72 @@ def _curve(outcome: Outcome) -> tuple[Outcome, ...]:
     return outcome, *others
 
 
-SETTLES_DAYS = FOLLOWS_DAYS
+SETTLEMENT_DAYS = MAX_GAP_DAYS
 """A contract that takes another's place may begin so long after: before that is over, nobody knows what came."""
 
-OUTCOMES: tuple[Outcome, ...] = (
-    *_curve(Outcome("churn", "account_scores", "account_id", "chance", churned, "churned", "accounts")),
-    *_curve(Outcome("upsell", "account_scores", "account_id", "chance", bought_new, "bought", "accounts")),
-    *_curve(Outcome("repeat", "account_scores", "account_id", "chance", ordered_again, "ordered", "accounts")),
-    Outcome("expected_revenue", "account_scores", "account_id", "money", revenue_after, "revenue", "accounts"),
+OUTCOMES: tuple[ScoreOutcome, ...] = (
+    *_curve(ScoreOutcome("churn", "account_scores", "account_id", "chance", account_churned, "churned", "accounts")),
+    *_curve(ScoreOutcome("upsell", "account_scores", "account_id", "chance", bought_new_product, "bought", "accounts")),
+    *_curve(ScoreOutcome("repeat", "account_scores", "account_id", "chance", ordered_again, "ordered", "accounts")),
+    ScoreOutcome("expected_revenue", "account_scores", "account_id", "money", future_revenue, "revenue", "accounts"),
     *_curve(
-        Outcome(
+        ScoreOutcome(
             "subscription_churn",
             "subscription_scores",
             "subscription_id",
             "chance",
-            subscription_ended,
+            subscription_churned,
             "ended",
             "subscriptions",
             said="churn",
         )
     ),
     *_curve(
-        Outcome(
-            "expansion", "subscription_scores", "subscription_id", "chance", subscription_grew, "grew", "subscriptions"
+        ScoreOutcome(
+            "expansion",
+            "subscription_scores",
+            "subscription_id",
+            "chance",
+            subscription_expanded,
+            "grew",
+            "subscriptions",
         )
     ),
-    Outcome(
+    ScoreOutcome(
         "renewal",
         "subscription_scores",
         "subscription_id",
         "chance",
-        renewed,
+        subscription_renewed,
         "renewed",
         "subscriptions",
         model_of="churn",
         horizon_in="term_horizon_days",
     ),
-    Outcome(
+    ScoreOutcome(
         "expansion_by_term",
         "subscription_scores",
         "subscription_id",
         "chance",
-        subscription_grew,
+        subscription_expanded,
         "grew",
         "subscriptions",
         model_of="expansion",
         horizon_in="term_horizon_days",
     ),
-    Outcome("win", "opportunity_scores", "opportunity_id", "chance", won, "won", "opportunities"),
+    ScoreOutcome("win", "opportunity_scores", "opportunity_id", "chance", deal_won, "won", "opportunities"),
 )
 
-SCORED = ["score", "key", "value", "low", "high", "model", "horizon_days", "closes_on"]
+SCORE_COLUMNS = ["score", "key", "value", "low", "high", "model", "horizon_days", "closes_on"]
 
 
-def scores_told(frames: dict[str, pd.DataFrame], as_of: date) -> pd.DataFrame:
+def published_scores(frames: dict[str, pd.DataFrame], as_of: date) -> pd.DataFrame:
     """One row per score that was given tonight, abstentions left out: ``SCORED``. ``frames`` holds scoring tables."""
     told = [_told(outcome, frames[outcome.table], as_of) for outcome in OUTCOMES if outcome.table in frames]
-    return pd.concat(told, ignore_index=True)[SCORED]
+    return pd.concat(told, ignore_index=True)[SCORE_COLUMNS]
 
 
-def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
+def _told(outcome: ScoreOutcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     maker, said = outcome.maker, outcome.shown
     rows = rows[rows[said].notna()].reset_index(drop=True)
     nothing = pd.Series(float("nan"), index=rows.index)
@@ -162,7 +164,7 @@ def _told(outcome: Outcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     return told
 
 
-def happened(company: Company, score: str, horizon_days: int, told: pd.DataFrame) -> pd.DataFrame:
+def score_outcomes(company: Company, score: str, horizon_days: int, told: pd.DataFrame) -> pd.DataFrame:
     """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of``): ``outcome`` added.
 
     The outcome is NaN where there is none to be had: the entity is there no more, or could not do what was foretold.

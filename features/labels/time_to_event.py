@@ -11,13 +11,13 @@ import ibis
 import ibis.expr.types as ir
 
 PERIOD_DAYS = 30
-PERIODS = 6
+N_PERIODS = 6
 """Half a year in months of 30 days."""
 
 PERIOD_SECONDS = float(PERIOD_DAYS * 86400)
 
 
-def lives(spine: ir.Table, events: ir.Table, by: Sequence[str], covered_until: datetime) -> ir.Table:
+def observe_durations(spine: ir.Table, events: ir.Table, by: Sequence[str], covered_until: datetime) -> ir.Table:
     """One row per row of the spine with a whole period to see: ``by, as_of, periods`` (1 to 6), ``event``.
 
     ``events`` hold ``by``, perhaps ``as_of``, and ``event_at``; a case's first one at or after its date counts.
@@ -34,7 +34,7 @@ def lives(spine: ir.Table, events: ir.Table, by: Sequence[str], covered_until: d
     rows = spine.select(*keys, "as_of_at").left_join(first, keys)
     came = _periods(rows.as_of_at, rows.event_at).floor().cast("int64") + 1
     over = _periods(rows.as_of_at, ibis.literal(covered_until)).floor().cast("int64")
-    seen = ibis.least(over, ibis.literal(PERIODS))
+    seen = ibis.least(over, ibis.literal(N_PERIODS))
     event = (came <= seen).fill_null(False)
     made = rows.select(*keys, periods=ibis.ifelse(event, came, seen), event=event)
     return made.filter(made.periods > 0)

@@ -6,13 +6,13 @@ import ibis
 
 from features.company import Company
 
-FILLED_LATE = ("owner_id", "product_id", "kind", "source")
+CANDIDATE_COLUMNS = ("owner_id", "product_id", "kind", "source")
 """What a deal's row holds as last known, and features read, beside what its changes tell."""
-MUCH, CHANCE = 0.2, 3.0
+MIN_SHARE_DIFFERENCE, MIN_STANDARD_ERRORS = 0.2, 3.0
 """Shares differ strongly when they do by so much, and by so many standard errors."""
 
 
-def told_late(company: Company) -> dict[str, str]:
+def late_columns(company: Company) -> dict[str, str]:
     """Columns of deals that are written with or after the outcome, and why it is known: found by replaying what the
     company's history tells. None of them is read but as it was before each date.
 
@@ -29,13 +29,13 @@ def told_late(company: Company) -> dict[str, str]:
     told = {
         str(field): f"changed as the deal closed, or later, in {number / count:.0%} of {count} closed deals"
         for field, number in late.itertuples(index=False)
-        if number / count >= MUCH
+        if number / count >= MIN_SHARE_DIFFERENCE
     }
-    filled = dict.fromkeys(sorted(filled_at_the_end(company)), "filled in (or emptied) as deals close")
+    filled = dict.fromkeys(sorted(columns_filled_at_close(company)), "filled in (or emptied) as deals close")
     return {**told, **filled}
 
 
-def filled_at_the_end(company: Company) -> frozenset[str]:
+def columns_filled_at_close(company: Company) -> frozenset[str]:
     """The columns of ``FILLED_LATE`` that are empty in a much larger, or smaller, share of closed than of open deals.
 
     Such a column is filled (or emptied) as deals close, so that at a past date it told which of them would. It is
@@ -44,7 +44,7 @@ def filled_at_the_end(company: Company) -> frozenset[str]:
     deals = company.tables["opportunities"]
     counts = (
         deals.group_by(closed=deals.closed_at.notnull())
-        .agg(deals=deals.count(), **{name: deals[name].isnull().sum() for name in FILLED_LATE})
+        .agg(deals=deals.count(), **{name: deals[name].isnull().sum() for name in CANDIDATE_COLUMNS})
         .execute()
         .set_index("closed")
     )
@@ -56,6 +56,8 @@ def filled_at_the_end(company: Company) -> frozenset[str]:
         empty_closed, empty_open = (int(counts[name][closed]) for closed in (True, False))
         together = (empty_closed + empty_open) / (of_closed + of_open)
         error = math.sqrt(together * (1 - together) * (1 / of_closed + 1 / of_open))
-        return abs(empty_closed / of_closed - empty_open / of_open) > max(MUCH, CHANCE * error)
+        return abs(empty_closed / of_closed - empty_open / of_open) > max(
+            MIN_SHARE_DIFFERENCE, MIN_STANDARD_ERRORS * error
+        )
 
-    return frozenset(name for name in FILLED_LATE if differs(name))
+    return frozenset(name for name in CANDIDATE_COLUMNS if differs(name))

@@ -4,13 +4,13 @@ import ibis
 import ibis.expr.types as ir
 
 from data.contract import OPPORTUNITIES
-from data.point_in_time import as_known
+from data.point_in_time import cut_as_of
 from features.accounts.subscriptions import subscription_features
-from features.accounts.table import complete
 from features.company import Company
 from features.feature import Feature
-from features.opportunities.late_columns import filled_at_the_end
-from features.point_in_time import days_between, past, ratio
+from features.feature_table import feature_table
+from features.opportunities.late_columns import columns_filled_at_close
+from features.point_in_time import days_between, facts_as_of, ratio
 
 OPPORTUNITY_FEATURES: tuple[Feature, ...] = (
     Feature("age_days", "deal", "days since the deal was created", "days"),
@@ -52,7 +52,7 @@ OPPORTUNITY_CATEGORIES: tuple[Feature, ...] = (
     Feature("source", "deal", "source", "category"),
 )
 
-MADE_OF = {
+FEATURES_OF_COLUMN = {
     "owner_id": ("owner_win_rate", "owner_deals_closed", "owner_deals_open"),
     "product_id": ("product_win_rate",),
     "kind": ("kind", "kind_win_rate"),
@@ -70,7 +70,7 @@ def opportunity_features(company: Company, spine: ir.Table) -> ir.Table:
     owner, product, kind and source where the history tells them. What is made of a column of the deal's own row that is
     filled in as deals close (``features.opportunities.late_columns``) is NULL.
     """
-    deals = past(company, spine, "opportunities", by="opportunity_id").select(
+    deals = facts_as_of(company, spine, "opportunities", by="opportunity_id").select(
         "opportunity_id", "as_of", "as_of_at", "account_id", "owner_id", "product_id", "kind", "source", "created_at"
     )
     told = _told(company)
@@ -97,13 +97,13 @@ def opportunity_features(company: Company, spine: ir.Table) -> ir.Table:
         open_deals = deals.group_by(by, "as_of").agg(**{f"{name}_deals_open": lambda t: t.count()})
         own = own.left_join(open_deals, [by, "as_of"]).drop(f"{by}_right", "as_of_right")
     families = (own.drop("as_of_at", "account_id"), _activity(company, spine), _account(company, spine))
-    whole = complete(company, spine, "opportunity_id", families, OPPORTUNITY_FEATURES, OPPORTUNITY_CATEGORIES)
-    hidden = [feature for column in filled_at_the_end(company) - told for feature in MADE_OF[column]]
+    whole = feature_table(company, spine, "opportunity_id", families, OPPORTUNITY_FEATURES, OPPORTUNITY_CATEGORIES)
+    hidden = [feature for column in columns_filled_at_close(company) - told for feature in FEATURES_OF_COLUMN[column]]
     emptied = {name: ibis.null(whole[name].type()) for name in sorted(hidden)}
     return whole.mutate(**emptied).order_by("as_of", "opportunity_id") if emptied else whole
 
 
-def opportunity_values(company: Company, spine: ir.Table) -> ir.Table:
+def deal_values(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of the spine with any known change: ``opportunity_id, as_of, stage, amount, expected_close_at``.
 
     Each value is that of its latest change known before the date. Without a change it is NULL: the value on the deal's
@@ -116,7 +116,7 @@ def opportunity_values(company: Company, spine: ir.Table) -> ir.Table:
 def _told(company: Company) -> frozenset[str]:
     """The columns of ``MADE_OF`` that the history of changes carries."""
     fields = company.tables["opportunity_changes"].select("field").distinct().execute()["field"]
-    return frozenset(MADE_OF) & frozenset(fields)
+    return frozenset(FEATURES_OF_COLUMN) & frozenset(fields)
 
 
 def _as_told(company: Company, deals: ir.Table, told: frozenset[str]) -> ir.Table:
@@ -127,7 +127,7 @@ def _as_told(company: Company, deals: ir.Table, told: frozenset[str]) -> ir.Tabl
     """
     if not told:
         return deals
-    changes = past(company, deals, "opportunity_changes", by="opportunity_id")
+    changes = facts_as_of(company, deals, "opportunity_changes", by="opportunity_id")
     changes = changes.filter(changes.field.isin(sorted(told)))
     value = changes.new_value.fill_null("")
     latest = changes.group_by("opportunity_id", "as_of").agg(
@@ -147,7 +147,7 @@ def _as_told(company: Company, deals: ir.Table, told: frozenset[str]) -> ir.Tabl
 
 def _course(company: Company, spine: ir.Table) -> ir.Table:
     """One row per deal and date with any known change: the values of the date, and how they moved."""
-    rows = past(company, spine, "opportunity_changes", by="opportunity_id")
+    rows = facts_as_of(company, spine, "opportunity_changes", by="opportunity_id")
     value = rows.new_value.fill_null("")  # argmax skips NULL, and an emptied field must not bring back its old value
 
     def latest(field: str) -> ir.StringValue:
@@ -183,7 +183,7 @@ def _closed(company: Company, spine: ir.Table) -> ir.Table:
     """One row per date of the spine and deal known to have been won or lost before it."""
     dates = spine.select("as_of", "as_of_at").distinct()
     deals = company.tables["opportunities"].cross_join(dates)
-    known = as_known(deals, OPPORTUNITIES, deals.as_of_at)
+    known = cut_as_of(deals, OPPORTUNITIES, deals.as_of_at)
     closed = known.filter(known.outcome.notnull()).mutate(won=lambda t: t.outcome == "won")
     return _as_told(company, closed, _told(company)).cache()
 
@@ -219,7 +219,7 @@ def _stage_rates(company: Company, closed: ir.Table) -> ir.Table:
 
 def _activity(company: Company, spine: ir.Table) -> ir.Table:
     """One row per deal and date with any known activity with its account since it was created."""
-    known = past(company, spine.filter(spine.account_id.notnull()), "activities").select(
+    known = facts_as_of(company, spine.filter(spine.account_id.notnull()), "activities").select(
         "account_id", "as_of", "kind", "happened_at", "age"
     )
     created = company.tables["opportunities"].select("opportunity_id", "created_at")
@@ -238,7 +238,7 @@ def _account(company: Company, spine: ir.Table) -> ir.Table:
     """One row per deal and date: what its account subscribes to and orders."""
     accounts = spine.filter(spine.account_id.notnull())
     recurring = subscription_features(company, accounts).select("account_id", "as_of", account_mrr="mrr")
-    lines = past(company, accounts, "orders")
+    lines = facts_as_of(company, accounts, "orders")
     orders = lines.group_by("account_id", "as_of").agg(
         account_orders_365=lines.order_id.nunique(where=(lines.status == "placed") & (lines.age <= 365))
     )
@@ -252,5 +252,5 @@ __all__ = [
     "OPPORTUNITY_CATEGORIES",
     "OPPORTUNITY_FEATURES",
     "opportunity_features",
-    "opportunity_values",
+    "deal_values",
 ]

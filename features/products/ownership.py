@@ -4,18 +4,18 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.opportunities.late_columns import filled_at_the_end
-from features.point_in_time import days_between, past, with_product
+from features.opportunities.late_columns import columns_filled_at_close
+from features.point_in_time import days_between, facts_as_of, with_product
 
-KEPT_DAYS = 365
+OWNERSHIP_DAYS = 365
 """How long something that was ordered, not subscribed to, counts as had."""
-CONSUMED_SHARE = 0.25
+MIN_CONSUMED_SHARE = 0.25
 """A product is consumed, and never owned by ordering it, when this share of its buyers bought it again."""
 PRIOR_BUYERS = 20
 """How many buyers the company's own share of repeat purchases weighs in a product's."""
 
 
-def owned(company: Company, spine: ir.Table) -> ir.Table:
+def owned_products(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account, date and product ever had:
     ``account_id, as_of, product_id, family, tier, since, active, how``.
 
@@ -23,21 +23,21 @@ def owned(company: Company, spine: ir.Table) -> ir.Table:
     not all of it returned, of a product that is recurring or that buyers do not usually buy again (``consumed``).
     ``since`` is when it was first had; ``how`` is *subscription* where any was known, else *order*.
     """
-    held = past(company, spine, "subscriptions")
+    held = facts_as_of(company, spine, "subscriptions")
     held = held.filter(held.product_id.notnull())
     subscribed = held.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
         since=held.started_at.min(), active=held.ended_at.isnull().any(), subscribed=True
     )
-    lines = past(company, spine, "orders")
+    lines = facts_as_of(company, spine, "orders")
     lines = lines.filter(lines.status != "cancelled")
-    recent = lines.age <= KEPT_DAYS
+    recent = lines.age <= OWNERSHIP_DAYS
     bought = lines.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
         since=lines.ordered_at.min(where=lines.status == "placed"),
         units=lines.quantity.fill_null(1.0).sum(where=recent).fill_null(0.0),
         placed=((lines.status == "placed") & recent).any(),
     )
     bought = bought.filter(bought.since.notnull())
-    rules = consumed(company, spine).select("as_of", "product_id", "consumed")
+    rules = repeat_purchase_shares(company, spine).select("as_of", "product_id", "consumed")
     bought = bought.left_join(rules, ["as_of", "product_id"]).drop("as_of_right", "product_id_right")
     bought = bought.select(
         "account_id",
@@ -65,7 +65,7 @@ def owned(company: Company, spine: ir.Table) -> ir.Table:
     ).order_by("as_of", "account_id", "product_id")
 
 
-def consumed(company: Company, spine: ir.Table) -> ir.Table:
+def repeat_purchase_shares(company: Company, spine: ir.Table) -> ir.Table:
     """One row per date and product ordered before it: ``as_of, product_id, buyers, repeat_share, consumed``.
 
     ``repeat_share`` is the share of its buyers (first order more than ``KEPT_DAYS`` ago, so that they had the time)
@@ -82,8 +82,8 @@ def consumed(company: Company, spine: ir.Table) -> ir.Table:
     )
     dated = days.cross_join(dates).filter(lambda t: t.known_at < t.as_of_at)
     firsts = _first_two(dated)
-    old = days_between(firsts.first_day, firsts.as_of_at) > KEPT_DAYS
-    again = (days_between(firsts.first_day, firsts.second_day) <= KEPT_DAYS).fill_null(False)
+    old = days_between(firsts.first_day, firsts.as_of_at) > OWNERSHIP_DAYS
+    again = (days_between(firsts.first_day, firsts.second_day) <= OWNERSHIP_DAYS).fill_null(False)
     counts = firsts.group_by("as_of", "as_of_at", "product_id").agg(buyers=old.sum(), again=(old & again).sum())
     whole = counts.group_by("as_of").agg(all_buyers=counts.buyers.sum(), all_again=counts.again.sum())
     joined = counts.join(whole, "as_of")
@@ -101,7 +101,7 @@ def consumed(company: Company, spine: ir.Table) -> ir.Table:
         "product_id",
         "buyers",
         "repeat_share",
-        consumed=(rows.repeat_share >= CONSUMED_SHARE) & ~rows.recurring.fill_null(False),
+        consumed=(rows.repeat_share >= MIN_CONSUMED_SHARE) & ~rows.recurring.fill_null(False),
     )
 
 
@@ -115,21 +115,21 @@ def _first_two(dated: ir.Table) -> ir.Table:
     )
 
 
-def in_open_deals(company: Company, spine: ir.Table) -> ir.Table:
+def products_in_open_deals(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account, date and product of a deal that is open at the date: ``account_id, as_of, product_id,
     since``. None where the source names a deal's product only as it closes.
     """
-    deals = past(company, spine, "opportunities")
+    deals = facts_as_of(company, spine, "opportunities")
     deals = deals.filter(deals.product_id.notnull(), deals.closed_at.isnull())
-    if "product_id" in filled_at_the_end(company):
+    if "product_id" in columns_filled_at_close(company):
         deals = deals.filter(ibis.literal(False))
     rows = deals.group_by("account_id", "as_of", "product_id").agg(since=deals.created_at.min())
     return rows.order_by("as_of", "account_id", "product_id")
 
 
-def escalated(company: Company, spine: ir.Table) -> ir.Table:
+def open_escalations(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with an escalated ticket that is open at the date: ``account_id, as_of, since``."""
-    tickets = past(company, spine, "tickets")
+    tickets = facts_as_of(company, spine, "tickets")
     tickets = tickets.filter(tickets.escalated.fill_null(False), tickets.closed_at.isnull())
     rows = tickets.group_by("account_id", "as_of").agg(since=tickets.opened_at.min())
     return rows.order_by("as_of", "account_id")

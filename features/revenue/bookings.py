@@ -7,17 +7,17 @@ import ibis
 import pandas as pd
 
 from features.company import Company
-from features.labels.churn import successors
 from features.local_time import Clock
-from features.opportunities.table import PRIOR_DEALS, opportunity_values
-from features.revenue.dimensions import PLACES, placed
+from features.opportunities.table import PRIOR_DEALS, deal_values
+from features.revenue.dimensions import DIMENSIONS, with_dimensions
 from features.spine import opportunity_spine
+from features.subscriptions.succession import successors
 
 AHEAD_DAYS = 1_100
 """Terms that end later than this are told by a clock that may be an hour off."""
 
 
-def contracts(company: Company) -> pd.DataFrame:
+def subscription_bookings(company: Company) -> pd.DataFrame:
     """One row per subscription: ``subscription_id, account_id, product_id, mrr``, its places, the days it ``started``,
     ``ended`` and its term ends (``term``), and ``next_mrr``: what its successors (``features.labels.churn``) bring for it,
     missing without.
@@ -25,7 +25,7 @@ def contracts(company: Company) -> pd.DataFrame:
     Days are the company's; an end is known only once it is over.
     """
     held, clock, pairs = company.tables["subscriptions"], _clock(company), successors(company)
-    following = pairs.group_by("subscription_id").agg(next_mrr=pairs.brings.sum().cast("float64"))
+    following = pairs.group_by("subscription_id").agg(next_mrr=pairs.attributed_mrr.sum().cast("float64"))
     joined = held.left_join(following, "subscription_id")
     rows = joined.select(
         "subscription_id",
@@ -37,11 +37,11 @@ def contracts(company: Company) -> pd.DataFrame:
         ended=clock.day(joined.ended_at),
         term=clock.day(joined.term_ends_at),
     )
-    frame: pd.DataFrame = placed(rows, company).order_by("subscription_id").execute()
+    frame: pd.DataFrame = with_dimensions(rows, company).order_by("subscription_id").execute()
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in ("started", "ended", "term")})
 
 
-def open_deals(company: Company, dates: Sequence[date]) -> pd.DataFrame:
+def open_deal_bookings(company: Company, dates: Sequence[date]) -> pd.DataFrame:
     """One row per deal and date on which it was open: ``opportunity_id, account_id, product_id, kind, as_of, stage,
     amount``, ``due`` (the day its close is expected), ``created``, and its places.
 
@@ -50,10 +50,10 @@ def open_deals(company: Company, dates: Sequence[date]) -> pd.DataFrame:
     clock, spine = _clock(company), opportunity_spine(company, dates)
     deals = company.tables["opportunities"].select("opportunity_id", "product_id", "kind", "created_at")
     rows = spine.join(deals, "opportunity_id").drop("owner_id")
-    values = opportunity_values(company, spine)
+    values = deal_values(company, spine)
     told = rows.left_join(values, ["opportunity_id", "as_of"]).drop("opportunity_id_right", "as_of_right")
     told = told.mutate(due=clock.day(told.expected_close_at), created=clock.day(told.created_at))
-    told = placed(told.drop("as_of_at", "expected_close_at", "created_at"), company)
+    told = with_dimensions(told.drop("as_of_at", "expected_close_at", "created_at"), company)
     frame: pd.DataFrame = told.order_by("as_of", "opportunity_id").execute()
     for name in ("as_of", "due", "created"):
         frame[name] = pd.to_datetime(frame[name])
@@ -78,7 +78,7 @@ def closed_deals(company: Company) -> pd.DataFrame:
     return frame.assign(created=pd.to_datetime(frame["created"]), closed=pd.to_datetime(frame["closed"]))
 
 
-def stages_reached(company: Company) -> pd.DataFrame:
+def first_stage_dates(company: Company) -> pd.DataFrame:
     """One row per deal and stage that it ever reached: ``opportunity_id, stage``, and the day it first did."""
     changes, clock = company.tables["opportunity_changes"], _clock(company)
     named = changes.filter(changes.field == "stage", changes.new_value.notnull())
@@ -87,7 +87,7 @@ def stages_reached(company: Company) -> pd.DataFrame:
     return frame.assign(reached=pd.to_datetime(frame["reached"]))
 
 
-def share_won_by_stage(closed: pd.DataFrame, reached: pd.DataFrame) -> dict[str, float]:
+def win_rate_by_stage(closed: pd.DataFrame, reached: pd.DataFrame) -> dict[str, float]:
     """The share won of ``closed_deals`` that had reached each stage (``stages_reached``), drawn towards that of all
     (``""``); 0 where none is closed."""
     every = float(closed["won"].astype(float).mean()) if len(closed) else 0.0
@@ -115,26 +115,28 @@ def orders_by_cohort(company: Company) -> pd.DataFrame:
     return frame.assign(month=pd.to_datetime(frame["month"]), first=pd.to_datetime(frame["first"]))
 
 
-def orders_of(company: Company, since: date) -> pd.DataFrame:
+def daily_orders(company: Company, since: date) -> pd.DataFrame:
     """One row per place, account and day from ``since`` on with orders net of returns: ``account_id, day, amount``."""
     clock, orders = _clock(company), company.tables["orders"]
     kept = orders.filter(orders.status != "cancelled")
     days = kept.select("account_id", "product_id", "amount", day=clock.day(kept.ordered_at))
     recent = days.filter(days.day >= ibis.literal(since), days.day < ibis.literal(company.as_of))
-    summed = placed(recent, company).group_by(*PLACES, "account_id", "day").agg(amount=lambda t: t.amount.sum())
-    frame: pd.DataFrame = summed.order_by(*PLACES, "account_id", "day").execute()
+    summed = (
+        with_dimensions(recent, company).group_by(*DIMENSIONS, "account_id", "day").agg(amount=lambda t: t.amount.sum())
+    )
+    frame: pd.DataFrame = summed.order_by(*DIMENSIONS, "account_id", "day").execute()
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
-def places_of_orders(company: Company) -> pd.DataFrame:
+def order_dimensions(company: Company) -> pd.DataFrame:
     """One row per place in which anything was ever ordered."""
     bought = company.tables["orders"].select("account_id", "product_id").distinct()
-    rows = placed(bought, company).select(*PLACES).distinct()
-    frame: pd.DataFrame = rows.order_by(*PLACES).execute()
+    rows = with_dimensions(bought, company).select(*DIMENSIONS).distinct()
+    frame: pd.DataFrame = rows.order_by(*DIMENSIONS).execute()
     return frame
 
 
-def orders_around(company: Company, won: pd.DataFrame, days: int) -> pd.DataFrame:
+def orders_around_wins(company: Company, won: pd.DataFrame, days: int) -> pd.DataFrame:
     """One row per won deal (``opportunity_id``): what its account ordered in so many days ``before`` it closed and
     from then on (``after``)."""
     clock, orders = _clock(company), company.tables["orders"]

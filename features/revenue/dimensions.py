@@ -8,8 +8,8 @@ from features.company import Company
 UNKNOWN = "unknown"
 """The place of accounts and products that name none, so that the parts always add up to the total."""
 
-PLACES: tuple[str, ...] = ("region", "segment", "family", "team", "owner")
-TREES: dict[str, tuple[str, ...]] = {
+DIMENSIONS: tuple[str, ...] = ("region", "segment", "family", "team", "owner")
+HIERARCHIES: dict[str, tuple[str, ...]] = {
     "market": ("region", "segment"),
     "product": ("family",),
     "people": ("team", "owner"),
@@ -17,7 +17,7 @@ TREES: dict[str, tuple[str, ...]] = {
 """The hierarchies that cross each other below one total: the wholes of each, the larger ones first."""
 
 
-def placed(rows: ir.Table, company: Company, columns: tuple[str, ...] = PLACES) -> ir.Table:
+def with_dimensions(rows: ir.Table, company: Company, columns: tuple[str, ...] = DIMENSIONS) -> ir.Table:
     """The rows (``account_id``, and ``product_id`` where a family is asked for) with the columns of their place.
 
     A place is that of today: who moves an account to another region or owner moves its past too.
@@ -35,6 +35,6 @@ def placed(rows: ir.Table, company: Company, columns: tuple[str, ...] = PLACES) 
     return joined.mutate(**known).drop(*spare)
 
 
-def node_of(level: str, outer: str | None, name: str) -> str:
+def node_name(level: str, outer: str | None, name: str) -> str:
     """What a node is called: ``region:north``, and ``segment:north/small`` below it."""
     return f"{level}:{name}" if outer is None else f"{level}:{outer}/{name}"

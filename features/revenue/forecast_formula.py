@@ -1,31 +1,32 @@
-"""The number: how what single contracts and deals bring, what comes beside them, and the outlook make one forecast.
+"""The formula of the revenue forecast: line items plus a residual that weighs top-down against bottom-up.
 
-One formula for the forecast, its bridge and its scenarios. ``outlook`` is what the series alone foresee (top-down);
-``atoms`` what contracts and deals bring, ``repeats`` and ``fresh`` what past rates foresee beside them (bottom-up).
-Both views are weighed, and what is not laid to a contract or a deal is never less than nothing.
+The forecast, its bridge and its scenarios share it.
 """
 
 import numpy as np
 
 from data.arrays import Floats
 
-OF_THE_NUMBER = ("revenue", "subscription_churn", "expansion", "win")
-"""Models whose scores the number is made of."""
-BEFORE = "_before"
-"""Frames so named are those of the versions that made an earlier number: what is new then is not the model."""
+FORECAST_MODELS = ("revenue", "subscription_churn", "expansion", "win")
+"""Models whose scores the revenue forecast is made of."""
+PREVIOUS_SUFFIX = "_before"
+"""Ends the names of frames that the versions of the previous forecast made of today's data."""
 
 
-def beside(outlook: Floats, atoms: Floats, repeats: Floats, fresh: Floats, weight: float) -> Floats:
-    """What comes beside contracts and deals: repeat orders and deals that are not there yet; all arrays of one shape.
+def residual_revenue(
+    top_down: Floats, line_items: Floats, repeat_orders: Floats, new_business: Floats, top_down_weight: float
+) -> Floats:
+    """Revenue ahead that is not of a known contract or deal, never negative; all arrays have one shape.
 
-    ``weight`` is that of the outlook; the rest is that of the parts.
+    max(w (top_down − line_items) + (1 − w) (repeat_orders + new_business), 0), with w the weight of the top-down view.
     """
-    told: Floats = np.maximum(weight * (outlook - atoms) + (1 - weight) * (repeats + fresh), 0.0)
-    return told
+    bottom_up = repeat_orders + new_business
+    residual = top_down_weight * (top_down - line_items) + (1 - top_down_weight) * bottom_up
+    return np.asarray(np.maximum(residual, 0.0), dtype=np.float64)
 
 
-def share_of_repeats(repeats: Floats, fresh: Floats) -> Floats:
-    """How much of what comes beside is repeat orders; all of it where past rates know of neither."""
-    whole = repeats + fresh
-    share: Floats = np.divide(repeats, whole, out=np.ones_like(whole), where=whole > 0)
+def repeat_share(repeat_orders: Floats, new_business: Floats) -> Floats:
+    """The share of the residual that is repeat orders; 1 where neither is expected."""
+    total = repeat_orders + new_business
+    share: Floats = np.divide(repeat_orders, total, out=np.ones_like(total), where=total > 0)
     return share

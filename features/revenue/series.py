@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from data.arrays import Floats
 from features.company import Company
 from features.local_time import Clock
-from features.revenue.dimensions import TREES, UNKNOWN, node_of, placed
+from features.revenue.dimensions import HIERARCHIES, UNKNOWN, node_name, with_dimensions
 
 Grain = Literal["week", "month"]
 
-RHYTHM_DAYS, FEWEST_RHYTHM_DAYS = 364, 56
+WEEKDAY_PROFILE_DAYS, MIN_WEEKDAY_PROFILE_DAYS = 364, 56
 """Days back from which it is seen how much a Monday brings beside a Sunday; below eight weeks all days count alike."""
 
 
 @dataclass(frozen=True)
-class Takings:
+class DailyRevenue:
     """What came in by day (rows, from the first sale to the day before the company's date) and place (columns).
 
     ``places`` holds the levels of a hierarchy for each column (``region`` and ``segment``), ``sold`` orders net of
@@ -31,17 +31,17 @@ class Takings:
 
     as_of: date
     days: pd.DatetimeIndex
-    places: pd.DataFrame
-    sold: Floats
+    dimensions: pd.DataFrame
+    orders: Floats
     recurring: Floats
 
     @property
     def amounts(self) -> Floats:
         """All revenue."""
-        return self.sold + self.recurring
+        return self.orders + self.recurring
 
 
-def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
+def daily_revenue(company: Company, by: tuple[str, ...] = HIERARCHIES["market"]) -> DailyRevenue:
     """What came in by day and place, of one hierarchy; no days and no places for a company without a sale.
 
     Revenue is orders net of returns on the day they happened in the company's zone, plus what subscriptions earn by the
@@ -79,7 +79,7 @@ def takings(company: Company, by: tuple[str, ...] = TREES["market"]) -> Takings:
 
     held = np.round(by_day("from", "until").cumsum(axis=0), 6)
     recurring = held / days.days_in_month.to_numpy()[:, None]
-    return Takings(company.as_of, days, places, by_day("sold"), recurring)
+    return DailyRevenue(company.as_of, days, places, by_day("sold"), recurring)
 
 
 def revenue_series(company: Company, grain: Grain) -> pd.DataFrame:
@@ -90,12 +90,12 @@ def revenue_series(company: Company, grain: Grain) -> pd.DataFrame:
     company's date cuts is left out. Each node is filled with zeros from the period of its first sale. Parts add up to
     their whole but for the rounding to cents.
     """
-    return series_of(takings(company), grain)
+    return aggregate_series(daily_revenue(company), grain)
 
 
-def series_of(came: Takings, grain: Grain) -> pd.DataFrame:
+def aggregate_series(came: DailyRevenue, grain: Grain) -> pd.DataFrame:
     """``revenue_series`` of what came in."""
-    period = first_days(came.days, grain)
+    period = period_starts(came.days, grain)
     complete = period < np.datetime64(_first_day(came.as_of, grain))
     periods, place = np.unique(period[complete], return_inverse=True)
     nodes = []
@@ -117,20 +117,20 @@ def series_of(came: Takings, grain: Grain) -> pd.DataFrame:
     return pd.concat(nodes, ignore_index=True).astype({"period": "datetime64[s]"})
 
 
-def leaves_of(came: Takings) -> pd.DataFrame:
+def hierarchy_leaves(came: DailyRevenue) -> pd.DataFrame:
     """One row per leaf of the hierarchy: ``unique_id`` (its node) and, where there is a level above it, that column.
 
     Where the data has no level below the total, the one leaf is ``all``.
     """
     levels = _levels(came)
-    nodes = levels[-1][1] if len(levels) > 1 else np.full(len(came.places), "all", dtype=object)
+    nodes = levels[-1][1] if len(levels) > 1 else np.full(len(came.dimensions), "all", dtype=object)
     above = [level for level, _ in levels[1:-1]]
-    return came.places[above].assign(unique_id=nodes).drop_duplicates("unique_id")[["unique_id", *above]]
+    return came.dimensions[above].assign(unique_id=nodes).drop_duplicates("unique_id")[["unique_id", *above]]
 
 
-def leaf_series(came: Takings, grain: Grain) -> pd.DataFrame:
+def leaf_series(came: DailyRevenue, grain: Grain) -> pd.DataFrame:
     """A long table of the leaves of ``leaves_of``: ``unique_id, ds, y``; the period under way is left out."""
-    rows = series_of(came, grain)
+    rows = aggregate_series(came, grain)
     levels = _levels(came)
     mine = rows[rows["level"] == levels[-1][0]]
     return pd.DataFrame(
@@ -142,7 +142,7 @@ def leaf_series(came: Takings, grain: Grain) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]":
+def period_starts(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]":
     """The first day of the period of each day."""
     if grain not in ("week", "month"):
         raise ValueError(f"grain is 'week' or 'month', not {grain!r}")
@@ -156,36 +156,36 @@ def first_days(days: pd.DatetimeIndex, grain: Grain) -> "NDArray[np.datetime64]"
 def _by_place(moves: ir.Table, company: Company, by: tuple[str, ...]) -> pd.DataFrame:
     """Moves before the company's date, summed: the columns of the place, ``day, kind, amount``."""
     known = moves.filter(moves.day < ibis.literal(company.as_of)).group_by("account_id", "product_id", "day", "kind")
-    rows = placed(known.agg(amount=moves.amount.sum()), company, by)
+    rows = with_dimensions(known.agg(amount=moves.amount.sum()), company, by)
     found = rows.group_by(*by, "day", "kind").agg(amount=rows.amount.sum())
     frame: pd.DataFrame = found.filter(found.amount != 0).order_by(*by, "day", "kind").execute()
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
-def _levels(came: Takings) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
+def _levels(came: DailyRevenue) -> list[tuple[str, "np.ndarray[Any, Any]"]]:
     """(level, node of each place) of the levels that the data has, the total first."""
-    levels = [("total", np.full(len(came.places), "total", dtype=object))]
+    levels = [("total", np.full(len(came.dimensions), "total", dtype=object))]
     outer: np.ndarray[Any, Any] | None = None
-    for level in came.places:
-        names = came.places[level].to_numpy(dtype=object)
+    for level in came.dimensions:
+        names = came.dimensions[level].to_numpy(dtype=object)
         wholes = [None] * len(names) if outer is None else outer
         if (names != UNKNOWN).any():
-            nodes = [node_of(str(level), whole, name) for whole, name in zip(wholes, names, strict=True)]
+            nodes = [node_name(str(level), whole, name) for whole, name in zip(wholes, names, strict=True)]
             levels.append((str(level), np.array(nodes, dtype=object)))
         outer = names
     return levels
 
 
-def rhythm(came: Takings) -> Floats:
+def weekday_profile(came: DailyRevenue) -> Floats:
     """What a Monday, a Tuesday … brings; the same for all where it is not known."""
-    recent = came.amounts[-RHYTHM_DAYS:].sum(axis=1)
-    if len(recent) < FEWEST_RHYTHM_DAYS:
+    recent = came.amounts[-WEEKDAY_PROFILE_DAYS:].sum(axis=1)
+    if len(recent) < MIN_WEEKDAY_PROFILE_DAYS:
         return np.ones(7)
-    weekday = came.days[-RHYTHM_DAYS:].day_of_week.to_numpy()
+    weekday = came.days[-WEEKDAY_PROFILE_DAYS:].day_of_week.to_numpy()
     brought = np.maximum(np.bincount(weekday, weights=recent, minlength=7) / np.bincount(weekday, minlength=7), 0.0)
     return brought if brought.sum() > 0 else np.ones(7)
 
 
 def _first_day(day: date, grain: Grain) -> date:
-    first: date = first_days(pd.DatetimeIndex([day]), grain)[0].astype(object)
+    first: date = period_starts(pd.DatetimeIndex([day]), grain)[0].astype(object)
     return first

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 from features.local_time import Clock
 
 
-def earned(rows: ir.Table, first: ir.DateValue, end: ir.DateValue, clock: Clock) -> ir.FloatingValue:
+def accrued_revenue(rows: ir.Table, first: ir.DateValue, end: ir.DateValue, clock: Clock) -> ir.FloatingValue:
     """What each subscription row (``mrr, started_at, ended_at``) earned from day ``first`` until before day ``end``.
 
     Days are those of the clock, which must be right from the earliest ``first`` to the latest ``end``. A subscription

@@ -7,14 +7,14 @@ import ibis
 import ibis.expr.types as ir
 
 from data.contract import SUBSCRIPTIONS
-from data.point_in_time import as_known
+from data.point_in_time import cut_as_of
 from features.company import Company
 from features.feature import Feature
 from features.point_in_time import days_between, ratio, with_product
 from features.spine import spine_days
 from features.subscriptions.term_dates import term_ends
 
-CONTRACT_FEATURES: tuple[Feature, ...] = (
+SUBSCRIPTION_FEATURES: tuple[Feature, ...] = (
     Feature("contract_mrr", "contract", "what the subscription brings a month", "money"),
     Feature("contract_seats", "contract", "seats of the subscription", "seats"),
     Feature("contract_age", "contract", "days since the subscription began", "days"),
@@ -30,16 +30,16 @@ CONTRACT_FEATURES: tuple[Feature, ...] = (
     Feature("contract_share", "contract", "share of what the account pays that the subscription is", "share"),
     Feature("contract_tier", "contract", "tier of the subscription's product", "count", absent="it has no tier"),
 )
-CONTRACT_CATEGORIES: tuple[Feature, ...] = (
+SUBSCRIPTION_CATEGORIES: tuple[Feature, ...] = (
     Feature("contract_family", "contract", "family of the subscription's product", "category"),
 )
 
 
-def contract_spine(company: Company, dates: Sequence[date]) -> ir.Table:
+def subscription_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per subscription of a known account that was active at each date: ``subscription_id, account_id, as_of,
     as_of_at``."""
     held = company.tables["subscriptions"].cross_join(spine_days(company, dates))
-    known = as_known(held, SUBSCRIPTIONS, held.as_of_at)
+    known = cut_as_of(held, SUBSCRIPTIONS, held.as_of_at)
     active = known.filter(known.started_at < known.as_of_at, known.ended_at.isnull())
     named = active.semi_join(company.tables["accounts"], "account_id")
     return (
@@ -47,7 +47,7 @@ def contract_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     )
 
 
-def contract_features(company: Company, spine: ir.Table) -> ir.Table:
+def subscription_table(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of a ``contract_spine``: ``subscription_id, account_id, as_of``, the features and categories."""
     held = company.tables["subscriptions"].select(
         "subscription_id", "product_id", "seats", "mrr", "started_at", "term_ends_at", "auto_renew"

@@ -6,17 +6,17 @@ import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
-from features.labels.churn import FOLLOWS_DAYS, successors
 from features.point_in_time import days_between
+from features.subscriptions.succession import MAX_GAP_DAYS, successors
 
-LOOKED_BACK = timedelta(days=365)
-FEWEST_DUE = 20
+LOOKBACK = timedelta(days=365)
+MIN_TERMS_DUE = 20
 """Fewer terms that ended within a year tell nothing."""
-WENT_ON = 0.05
+MAX_CONTINUED_SHARE = 0.05
 """Where contracts go on past their terms, or are replaced, more than so many of the due ones did."""
 
 
-def terms_move(company: Company) -> bool:
+def terms_are_overwritten(company: Company) -> bool:
     """Whether the source writes a later term into a contract that goes on.
 
     Then only those that left still show the term at which they did, and at any past date a near term foretells what
@@ -28,14 +28,14 @@ def terms_move(company: Company) -> bool:
     replaced = successors(company).select("subscription_id").distinct().mutate(replaced=True)
     terms = held.filter(held.term_ends_at.notnull()).left_join(replaced, "subscription_id")
     now = ibis.literal(company.as_of_at)
-    due = terms.filter(terms.term_ends_at >= company.as_of_at - LOOKED_BACK, terms.term_ends_at < now)
-    past_term = days_between(due.term_ends_at, due.ended_at) > FOLLOWS_DAYS
+    due = terms.filter(terms.term_ends_at >= company.as_of_at - LOOKBACK, terms.term_ends_at < now)
+    past_term = days_between(due.term_ends_at, due.ended_at) > MAX_GAP_DAYS
     went_on = (due.ended_at.isnull() | past_term | due.replaced).fill_null(False)
     seen = due.agg(
         due=due.count(), went_on=went_on.sum(), usual=days_between(due.started_at, due.term_ends_at).median()
     ).execute()
     count, survived = int(seen["due"].iloc[0]), int(seen["went_on"].fillna(0).iloc[0])
-    if count < FEWEST_DUE or survived > WENT_ON * count:
+    if count < MIN_TERMS_DUE or survived > MAX_CONTINUED_SHARE * count:
         return False
     older = terms.filter(
         terms.ended_at.isnull(),
@@ -47,4 +47,4 @@ def terms_move(company: Company) -> bool:
 
 def term_ends(company: Company, rows: ir.Table) -> ir.TimestampValue:
     """``term_ends_at`` of rows of subscriptions; NULL for all where ``terms_move``."""
-    return ibis.null("timestamp") if terms_move(company) else rows.term_ends_at
+    return ibis.null("timestamp") if terms_are_overwritten(company) else rows.term_ends_at

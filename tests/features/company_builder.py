@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from data.calendar import first_instant
-from data.contract import CONTRACT, TABLES, Table
+from data.contract import CONTRACT, TABLES
 from data.lake import connect
-from data.point_in_time import as_known
-from features.company import Company
+from data.point_in_time import cut_as_of
+from data.schema import Table
+from features.company import Company, CompanySettings
 
 Row = Mapping[str, Any]
 
@@ -34,13 +35,13 @@ def build_company(
     if unknown:
         raise ValueError(f"no contract tables: {unknown}; the contract has {sorted(TABLES)}")
     backend = connect(threads=1)
-    company = Company({}, as_of, timezone, currency, seed, backend)
+    company = Company({}, as_of, CompanySettings(timezone, currency, seed), backend)
     before = company.as_of_at
     for table in CONTRACT:
         rows = [_row(table, row, timezone) for row in tables.get(table.name, ())]
         _create(backend.con, table, rows)
         whole = backend.table(table.name)
-        company.tables[table.name] = as_known(whole, table, before).cache() if rows else whole
+        company.tables[table.name] = cut_as_of(whole, table, before).cache() if rows else whole
     return company
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.percent import likely
+from features.percent import format_probability
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from features.percent import likely
     ],
 )
 def test_a_small_chance_is_not_said_to_be_none(chance: float, says: str) -> None:
-    assert likely(chance) == says
+    assert format_probability(chance) == says

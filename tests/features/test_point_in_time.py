@@ -14,8 +14,8 @@ from features.accounts.table import account_features
 from features.company import Company
 from features.contacts.table import contact_features
 from features.opportunities.table import opportunity_features
-from features.products.ownership import consumed, escalated, in_open_deals, owned
-from features.products.purchases import answered, purchases
+from features.products.ownership import open_escalations, owned_products, products_in_open_deals, repeat_purchase_shares
+from features.products.purchases import campaign_responses, purchase_events
 from features.spine import account_spine, contact_spine, opportunity_spine
 from tests.features.random_rows import random_rows
 
@@ -26,14 +26,14 @@ SAID: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "accounts": (account_spine, account_features),
     "contacts": (contact_spine, contact_features),
     "opportunities": (opportunity_spine, opportunity_features),
-    "owned": (account_spine, owned),
-    "consumed": (account_spine, consumed),
-    "in open deals": (account_spine, in_open_deals),
-    "escalated": (account_spine, escalated),
-    "purchases": (account_spine, purchases),
-    "purchases of people": (contact_spine, partial(purchases, by="contact_id")),
-    "answered": (account_spine, answered),
-    "answered by people": (contact_spine, partial(answered, by="contact_id")),
+    "owned": (account_spine, owned_products),
+    "consumed": (account_spine, repeat_purchase_shares),
+    "in open deals": (account_spine, products_in_open_deals),
+    "escalated": (account_spine, open_escalations),
+    "purchases": (account_spine, purchase_events),
+    "purchases of people": (contact_spine, partial(purchase_events, by="contact_id")),
+    "answered": (account_spine, campaign_responses),
+    "answered by people": (contact_spine, partial(campaign_responses, by="contact_id")),
 }
 
 

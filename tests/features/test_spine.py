@@ -15,7 +15,7 @@ from features.company import Company
 from features.contacts.table import contact_features
 from features.engineer import engineer
 from features.feature import Feature, features_hash
-from features.local_time import offsets
+from features.local_time import utc_offsets
 from features.spine import account_spine, contact_spine, opportunity_spine, past_dates
 from tests.features.random_rows import random_rows
 
@@ -75,7 +75,7 @@ def test_nothing_is_said_of_a_date_after_the_company_s(build: Callable[..., Comp
     st.datetimes(datetime.fromisoformat("2010-01-01"), datetime.fromisoformat("2030-01-01")),
 )
 def test_offsets_are_those_of_the_zone(zone: str, instant: datetime) -> None:
-    stretches = offsets(zone, datetime.fromisoformat("2010-01-01"), datetime.fromisoformat("2030-01-02"))
+    stretches = utc_offsets(zone, datetime.fromisoformat("2010-01-01"), datetime.fromisoformat("2030-01-02"))
     (ahead,) = [seconds for start, end, seconds in stretches if start <= instant < end]
     delta = instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset()
     assert delta is not None
@@ -93,7 +93,7 @@ def test_the_hash_of_features_changes_with_their_meaning_only() -> None:
 def test_the_step_writes_who_is_there_today(build: Callable[..., Company], tmp_path: Path) -> None:
     company = build(date(2024, 6, 1), **random_rows(seed=2, accounts=8))
     lake = Lake(tmp_path)
-    with lake.writing("run", "engineer") as draft:
+    with lake.write_step("run", "engineer") as draft:
         engineer(company, draft)
     step = lake.step("run", "engineer")
     assert step.tables == ("accounts", "accounts_before", "contacts", "opportunities", "opportunities_before")
@@ -106,3 +106,11 @@ def test_a_company_without_a_row_has_features_of_nobody(build: Callable[..., Com
     company = build()
     assert account_features(company, account_spine(company, [company.as_of])).execute().empty
     assert contact_features(company, contact_spine(company, [company.as_of])).execute().empty
+
+
+def test_past_dates_have_history_before_them_and_a_closed_window_after(build: Callable[..., Company]) -> None:
+    sale = {"account_id": "a", "order_id": "1", "line_id": "1", "amount": 1.0, "status": "placed"}
+    company = build(date(2024, 7, 1), orders=[sale | {"ordered_at": "2023-10-01"}])
+    assert past_dates(company, 90) == (date(2024, 1, 3), date(2024, 2, 2), date(2024, 3, 3), date(2024, 4, 2))
+    assert past_dates(company, 90, max_dates=1) == (date(2024, 4, 2),)
+    assert past_dates(build(date(2024, 7, 1)), 90) == ()

@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from data.contract import CONTRACT
 from data.lake import connect
-from data.point_in_time import as_known
-from features.company import Company
+from data.point_in_time import cut_as_of
+from features.company import Company, CompanySettings
 
 BEGAN = datetime(2023, 1, 1)
 AS_OF = date(2025, 1, 1)
@@ -52,7 +52,7 @@ def living_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 4, as
 def company_of(frames: dict[str, pd.DataFrame], as_of: date) -> Company:
     """A company from frames, every contract table present, cut at the date."""
     backend = connect(threads=1)
-    company = Company({}, as_of, "UTC", "EUR", 7, backend)
+    company = Company({}, as_of, CompanySettings("UTC", "EUR", 7), backend)
     for table in CONTRACT:
         given = frames.get(table.name, pd.DataFrame())
         columns = []
@@ -65,7 +65,7 @@ def company_of(frames: dict[str, pd.DataFrame], as_of: date) -> Company:
         backend.con.register("given", rows)
         backend.con.execute(f'CREATE TABLE "{table.name}" AS SELECT {", ".join(columns)} FROM given')
         backend.con.unregister("given")
-        company.tables[table.name] = as_known(backend.table(table.name), table, company.as_of_at).cache()
+        company.tables[table.name] = cut_as_of(backend.table(table.name), table, company.as_of_at).cache()
     return company
 
 

@@ -13,10 +13,10 @@ from data.identity.resolve import resolve
 from data.lake import Draft, Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
-from data.reading.typed_rows import key_of
-from data.source.source import open_source
+from data.reading.typed_rows import key_text
+from data.source.open import open_source
 from data.validation.quarantine import quarantine
-from features.company import Company
+from features.company import Company, CompanySettings
 from reports.leaks.report import find_leaks
 
 KEPT_OUT = {
@@ -39,13 +39,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_demo(root, until=datetime(2024, 7, 1, 9), size=0.15, years=2)
     mapping, lake = load_mapping("demo"), Lake(root / "lake")
     moment = RunDates(date(2024, 7, 1), date(2024, 7, 1), mapping.timezone)
-    with lake.writing("night", "read") as draft:
+    with lake.write_step("night", "read") as draft:
         read(open_source(str(root / "crm")), mapping, moment, draft)
-    with lake.writing("night", "validate") as draft:
+    with lake.write_step("night", "validate") as draft:
         duck = duckdb.connect()
         quarantine(duck, lake.step("night", "read"), moment, Draft(draft.folder))
         duck.close()
-    with lake.writing("night", "resolve") as draft:
+    with lake.write_step("night", "resolve") as draft:
         resolve(lake.step("night", "validate"), draft)
     steps = {name: lake.step("night", name).folder for name in ("read", "validate", "resolve")}
     return {**steps, "truth": root / "truth"}
@@ -60,7 +60,7 @@ def planted(night: dict[str, Path], kinds: set[str]) -> set[tuple[str, str]]:
 
 def keys(step: Path, table: str) -> set[str]:
     """The keys of a table's rows."""
-    found = duckdb.sql(f"SELECT {key_of(TABLES[table])} FROM read_parquet('{step / table}.parquet')")
+    found = duckdb.sql(f"SELECT {key_text(TABLES[table])} FROM read_parquet('{step / table}.parquet')")
     return {key for (key,) in found.fetchall()}
 
 
@@ -102,7 +102,7 @@ def test_no_reference_of_the_golden_tables_dangles_and_no_row_is_lost(night: dic
 
 def test_what_was_won_and_never_invoiced_is_found_and_nothing_else(night: dict[str, Path]) -> None:
     company = Company.from_golden(
-        Step("night", "resolve", night["resolve"]), date(2024, 7, 1), "Europe/Istanbul", "EUR", 7
+        Step("night", "resolve", night["resolve"]), date(2024, 7, 1), CompanySettings("Europe/Istanbul", "EUR", 7)
     )
     leaks = find_leaks(company)
     found = leaks[leaks["detector"] == "won_not_invoiced"]

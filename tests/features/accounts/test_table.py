@@ -7,11 +7,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from features.accounts import pipeline, support
+from features.accounts import payments, pipeline, support
 from features.accounts.orders import order_features
 from features.accounts.subscriptions import subscription_features
-from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES, account_features, complete
+from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES, account_features
 from features.company import Company
+from features.feature_table import feature_table
 from features.spine import account_spine
 from tests.features.random_rows import random_rows
 
@@ -89,7 +90,7 @@ def test_every_feature_is_a_float_and_every_category_a_text(build: Callable[...,
 def test_names_of_features_are_unique_and_said_in_words() -> None:
     names = [feature.name for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)]
     assert len(set(names)) == len(names)
-    assert all(feature.says and feature.unit and feature.family for feature in ACCOUNT_FEATURES)
+    assert all(feature.description and feature.unit and feature.family for feature in ACCOUNT_FEATURES)
 
 
 def test_absence_is_zero_once_a_table_is_written_and_unknown_before(build: Callable[..., Company]) -> None:
@@ -99,9 +100,11 @@ def test_absence_is_zero_once_a_table_is_written_and_unknown_before(build: Calla
         tickets=[{"ticket_id": "k", "account_id": "b", "opened_at": "2024-03-10"}],
     )
     spine = account_spine(company, [date(2024, 3, 1), date(2024, 4, 1)])
-    features = (*support.FEATURES, *pipeline.FEATURES)
-    families = (support.ticket_features, support.invoice_features, pipeline.pipeline_features)
-    rows = complete(company, spine, "account_id", [say(company, spine) for say in families], features, ()).execute()
+    features = (*support.FEATURES, *payments.FEATURES, *pipeline.FEATURES)
+    families = (support.ticket_features, payments.invoice_features, pipeline.pipeline_features)
+    rows = feature_table(
+        company, spine, "account_id", [say(company, spine) for say in families], features, ()
+    ).execute()
     assert rows.tickets_90.isna().tolist() == [True, False]
     assert rows.tickets_90[1] == 0
     assert rows.deals_open.isna().all()

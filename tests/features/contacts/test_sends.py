@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from features.company import Company
-from features.contacts.sends import human_responses, sends
+from features.contacts.sends import email_sends, human_responses
 
 PEOPLE = [
     {"contact_id": "berlin", "timezone": "Europe/Berlin"},
@@ -54,7 +54,7 @@ def test_only_people_answer_and_only_in_time(build: Callable[..., Company]) -> N
         touch("bounced", "2024-05-01 10:02", campaign="bounced"),
         touch("sent", "2024-06-29 10:00", campaign="too new", touch_id="n"),
     ]
-    rows = sends(build(date(2024, 7, 1), contacts=PEOPLE, touches=touches)).execute()
+    rows = email_sends(build(date(2024, 7, 1), contacts=PEOPLE, touches=touches)).execute()
     found = {(row.campaign_id, str(row.sent_at.date())): row.responded for row in rows.itertuples()}
     assert found == {
         ("opened", "2024-05-01"): True,

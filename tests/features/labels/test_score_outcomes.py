@@ -5,11 +5,11 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from data.contract import Table
 from data.outputs.catalogue import OUTPUTS
 from data.outputs.conform import conform
 from data.outputs.score_tables import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES
-from features.labels.score_outcomes import OUTCOMES, happened, scores_told
+from data.schema import Table
+from features.labels.score_outcomes import OUTCOMES, published_scores, score_outcomes
 
 AS_OF = date(2024, 3, 1)
 TODAY = date(2024, 7, 1)
@@ -52,7 +52,7 @@ def test_scores_are_told_with_their_maker_and_the_day_their_window_closes() -> N
         "account_scores": conform(pd.DataFrame(accounts), ACCOUNT_SCORES),
         "opportunity_scores": conform(pd.DataFrame(deals), OPPORTUNITY_SCORES),
     }
-    told = scores_told(frames, AS_OF)
+    told = published_scores(frames, AS_OF)
     assert told[["score", "key", "value", "model", "horizon_days", "closes_on"]].values.tolist() == [
         ["churn", "A", 0.25, "churn v2", 90, date(2024, 5, 30)],
         ["expected_revenue", "A", 12.5, "expected_revenue v1", 90, date(2024, 5, 30)],
@@ -77,11 +77,11 @@ def test_what_happened_to_customers_is_their_label(build) -> None:
         ],
     )
     keys = ("A", "B", "C", "D", "merged")
-    churn = happened(company, "churn", 90, said(*keys))["outcome"]
+    churn = score_outcomes(company, "churn", 90, said(*keys))["outcome"]
     assert churn.tolist()[:3] == [0.0, 0.0, 1.0]
     assert churn.isna().tolist() == [False, False, False, True, True]
-    assert happened(company, "upsell", 90, said(*keys))["outcome"].tolist()[:4] == [0.0, 1.0, 0.0, 0.0]
-    revenue = happened(company, "expected_revenue", 90, said(*keys))["outcome"]
+    assert score_outcomes(company, "upsell", 90, said(*keys))["outcome"].tolist()[:4] == [0.0, 1.0, 0.0, 0.0]
+    revenue = score_outcomes(company, "expected_revenue", 90, said(*keys))["outcome"]
     assert revenue.tolist()[:4] == [10.0, 30.0, 0.0, 0.0]
     assert revenue.isna().tolist()[4], "an account that is there no more has no outcome"
 
@@ -89,7 +89,7 @@ def test_what_happened_to_customers_is_their_label(build) -> None:
 def test_each_date_has_its_own_window(build) -> None:
     company = build(TODAY, accounts=[{"account_id": "A"}], orders=[order("A", "2024-01-01"), order("A", "2024-03-20")])
     both = pd.concat([said("A"), said("A", as_of=date(2024, 3, 25))], ignore_index=True)
-    assert happened(company, "expected_revenue", 30, both)["outcome"].tolist() == [10.0, 0.0]
+    assert score_outcomes(company, "expected_revenue", 30, both)["outcome"].tolist() == [10.0, 0.0]
 
 
 def test_a_deal_that_closed_later_was_not_won_in_time(build) -> None:
@@ -100,13 +100,13 @@ def test_a_deal_that_closed_later_was_not_won_in_time(build) -> None:
          "outcome": "won"},
     ]  # fmt: skip
     company = build(TODAY, accounts=[{"account_id": "A"}], opportunities=deals)
-    assert happened(company, "win", 90, said("won", "late"))["outcome"].tolist() == [1.0, 0.0]
+    assert score_outcomes(company, "win", 90, said("won", "late"))["outcome"].tolist() == [1.0, 0.0]
 
 
 def test_a_window_that_is_still_open_is_refused(build) -> None:
     company = build(TODAY, accounts=[{"account_id": "A"}], orders=[order("A", "2024-01-01")])
     with pytest.raises(ValueError, match="2024-06-01 are not over"):
-        happened(company, "expected_revenue", 90, said("A", as_of=date(2024, 6, 1)))
+        score_outcomes(company, "expected_revenue", 90, said("A", as_of=date(2024, 6, 1)))
 
 
 def test_orders_and_subscriptions_are_matched_within_each_horizon(build) -> None:
@@ -124,7 +124,7 @@ def test_orders_and_subscriptions_are_matched_within_each_horizon(build) -> None
     )  # fmt: skip
 
     def came(score: str, days: int, *keys: str) -> list[float]:
-        return list(happened(company, score, days, said(*keys))["outcome"])
+        return list(score_outcomes(company, score, days, said(*keys))["outcome"])
 
     assert [came(name, days, "A")[0] for name, days in (("repeat_30", 30), ("repeat", 90))] == [0.0, 1.0]
     assert came("subscription_churn_30", 30, "gone", "grown") == [1.0, 0.0]
@@ -150,7 +150,7 @@ def test_what_a_term_brings_is_matched_within_the_months_that_were_spoken_of(bui
     )  # fmt: skip
 
     def came(score: str, days: int) -> list[float]:
-        return list(happened(company, score, days, said("gone", "kept", "grown"))["outcome"])
+        return list(score_outcomes(company, score, days, said("gone", "kept", "grown"))["outcome"])
 
     assert came("renewal", 60) == [0.0, 1.0, 1.0]
     assert came("renewal", 30) == [1.0, 1.0, 1.0]
@@ -161,7 +161,7 @@ def test_scores_of_a_term_look_ahead_each_to_its_own_day() -> None:
     rows = {"subscription_id": ["S", "T", "U"], "renewal": [0.75, 0.5, None], "churn_model": "subscription_churn v1",
             "churn_horizon_days": 90, "term_horizon_days": [10, 31, None]}  # fmt: skip
     frame = conform(pd.DataFrame(rows), SUBSCRIPTION_SCORES)
-    told = scores_told({"subscription_scores": frame}, AS_OF).query("score == 'renewal'")
+    told = published_scores({"subscription_scores": frame}, AS_OF).query("score == 'renewal'")
     assert told[["key", "value", "horizon_days", "closes_on"]].values.tolist() == [
         ["S", 0.75, 10, date(2024, 3, 11)],
         ["T", 0.5, 31, date(2024, 4, 1)],

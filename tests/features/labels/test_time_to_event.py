@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from features.labels.churn import subscription_ends
-from features.labels.time_to_event import PERIODS, lives
-from features.subscriptions.table import contract_spine
+from features.labels.time_to_event import N_PERIODS, observe_durations
+from features.subscriptions.succession import subscription_end_events
+from features.subscriptions.table import subscription_spine
 
 AS_OF = date(2024, 3, 1)
 HELD = {"account_id": "a", "product_id": "P", "mrr": 100.0, "started_at": "2023-05-01"}
@@ -27,8 +27,10 @@ def seen(build: Any, today: date, kind: str) -> dict[str, tuple[int, bool]]:
             {**HELD, "account_id": "grown", "subscription_id": "more", "started_at": "2024-05-10", "mrr": 150.0},
         ],
     )
-    ends = subscription_ends(company)
-    found = lives(contract_spine(company, (AS_OF,)), ends.filter(ends[kind]), ("subscription_id",), company.as_of_at)
+    ends = subscription_end_events(company)
+    found = observe_durations(
+        subscription_spine(company, (AS_OF,)), ends.filter(ends[kind]), ("subscription_id",), company.as_of_at
+    )
     rows = found.execute()
     return {row.subscription_id: (int(row.periods), bool(row.event)) for row in rows.itertuples()}
 
@@ -39,7 +41,7 @@ def test_what_is_followed_by_something_else_is_known_never_to_have_the_event(
 ) -> None:
     """A contract that was renewed cannot leave in any later month, and is no contract of which that is unknown."""
     found = seen(build, date(2024, 12, 1), kind)
-    assert found == {name: (3, True) if name == comes_to else (PERIODS, False) for name in found}
+    assert found == {name: (3, True) if name == comes_to else (N_PERIODS, False) for name in found}
     assert set(found) == {"renewed", "grown", "left", "goes on"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from features.company import Company
-from features.opportunities.late_columns import filled_at_the_end, told_late
+from features.opportunities.late_columns import columns_filled_at_close, late_columns
 
 
 def deals(closed: int, still_open: int, **filled: tuple[int, int]) -> list[dict[str, Any]]:
@@ -25,13 +25,13 @@ def test_a_column_is_filled_at_the_end_when_closed_deals_have_it_and_open_ones_d
         opportunities=deals(100, 40, owner_id=(100, 40), product_id=(90, 4), kind=(10, 40), source=(60, 20))
     )
     # product: filled at closing; kind: emptied at closing; source: 60 % against 50 % may be chance
-    assert filled_at_the_end(company) == {"product_id", "kind"}
+    assert columns_filled_at_close(company) == {"product_id", "kind"}
 
 
 def test_a_few_deals_prove_nothing(build: Callable[..., Company]) -> None:
-    assert filled_at_the_end(build(opportunities=deals(4, 4, source=(3, 1)))) == set()
-    assert filled_at_the_end(build(opportunities=deals(9, 0, source=(9, 0)))) == set()
-    assert filled_at_the_end(build()) == set()
+    assert columns_filled_at_close(build(opportunities=deals(4, 4, source=(3, 1)))) == set()
+    assert columns_filled_at_close(build(opportunities=deals(9, 0, source=(9, 0)))) == set()
+    assert columns_filled_at_close(build()) == set()
 
 
 def test_what_is_written_as_deals_close_is_found_by_replaying_their_changes(build: Callable[..., Company]) -> None:
@@ -47,5 +47,5 @@ def test_what_is_written_as_deals_close_is_found_by_replaying_their_changes(buil
     changes += [change(n, "2024-02-01", "expected_close_at", "1", "2") for n in range(10)]  # before it
     changes += [change(n, "2024-03-05", "expected_close_at", "2", "3") for n in range(1)]  # after it, once
     company = build(opportunities=rows, opportunity_changes=changes)
-    assert told_late(company) == {"amount": "changed as the deal closed, or later, in 80% of 10 closed deals"}
-    assert told_late(build()) == {}
+    assert late_columns(company) == {"amount": "changed as the deal closed, or later, in 80% of 10 closed deals"}
+    assert late_columns(build()) == {}

@@ -11,8 +11,8 @@ from features.company import Company
 from features.opportunities.table import (
     OPPORTUNITY_CATEGORIES,
     OPPORTUNITY_FEATURES,
+    deal_values,
     opportunity_features,
-    opportunity_values,
 )
 from features.spine import opportunity_spine
 
@@ -45,7 +45,7 @@ def test_a_deal_has_the_values_of_its_date_not_those_filled_in_later(build: Call
             change("d", "2024-03-15", "expected_close_at", None, "2024-05-01"),
         ],
     )
-    rows = opportunity_values(company, opportunity_spine(company, [date(2024, 2, 15), DAY, date(2024, 5, 1)])).execute()
+    rows = deal_values(company, opportunity_spine(company, [date(2024, 2, 15), DAY, date(2024, 5, 1)])).execute()
     rows = rows.sort_values("as_of")
     assert rows.stage.tolist() == ["new", "offer", "offer"]
     assert rows.amount.tolist() == [100, 100, 250.5]

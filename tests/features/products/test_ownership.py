@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from features.company import Company
-from features.products.ownership import consumed, escalated, in_open_deals, owned
-from features.products.purchases import answered, purchases
+from features.products.ownership import open_escalations, owned_products, products_in_open_deals, repeat_purchase_shares
+from features.products.purchases import campaign_responses, purchase_events
 from features.spine import account_spine, contact_spine
 
 AS_OF = date(2024, 7, 1)
@@ -41,7 +41,7 @@ def test_a_product_is_had_by_subscription_or_by_an_order_to_keep(build: Callable
         ],
         products=[{"product_id": "suite", "family": "f", "tier": 2}],
     )  # fmt: skip
-    rows = owned(company, account_spine(company, [AS_OF])).execute().set_index("account_id")
+    rows = owned_products(company, account_spine(company, [AS_OF])).execute().set_index("account_id")
     assert rows[["product_id", "active", "how"]].T.to_dict("list") == {
         "bought": ["kept", True, "order"],
         "cancelled": ["kept", True, "order"],
@@ -62,10 +62,10 @@ def test_what_buyers_buy_again_is_consumed_and_not_had(build: Callable[..., Comp
     products = [{"product_id": "plan", "recurring": True}]
     company = company_of(build, orders=orders, products=products)
     spine = account_spine(company, [AS_OF])
-    rules = consumed(company, spine).execute().set_index("product_id")
+    rules = repeat_purchase_shares(company, spine).execute().set_index("product_id")
     assert rules.repeat_share.round(3).to_dict() == {"desk": 0.222, "paper": 0.889, "plan": 0.889}
     assert rules.consumed.to_dict() == {"desk": False, "paper": True, "plan": False}
-    rows = owned(company, spine).execute()
+    rows = owned_products(company, spine).execute()
     active = rows[(rows.account_id == "a1") & rows.active].product_id.tolist()
     assert active == ["desk", "plan"]
 
@@ -83,7 +83,7 @@ def test_purchases_are_placed_lines_and_new_subscriptions_each_told_once(build: 
         subscriptions=[SUITE | {"subscription_id": "s", "account_id": "a"}],
         contacts=[{"contact_id": "p", "account_id": "a"}, {"contact_id": "q", "account_id": "a"}],
     )
-    rows = purchases(company, account_spine(company, [date(2024, 2, 1), AS_OF])).execute()
+    rows = purchase_events(company, account_spine(company, [date(2024, 2, 1), AS_OF])).execute()
     told = [(str(row.as_of)[:10], row.product_id, str(row.at)[:10]) for row in rows.itertuples()]
     assert told == [
         ("2024-02-01", "kept", "2024-01-01"),
@@ -92,7 +92,7 @@ def test_purchases_are_placed_lines_and_new_subscriptions_each_told_once(build: 
         ("2024-07-01", "kept", "2024-03-01"),
         ("2024-07-01", "suite", "2023-01-01"),
     ]
-    people = purchases(company, contact_spine(company, [AS_OF]), "contact_id").execute()
+    people = purchase_events(company, contact_spine(company, [AS_OF]), "contact_id").execute()
     assert people[["contact_id", "product_id"]].to_numpy().tolist() == [["p", "kept"], ["p", "kept"]]
 
 
@@ -114,7 +114,7 @@ def test_an_answer_is_what_a_person_did_and_counts_for_its_account(build: Callab
         ],
     )  # fmt: skip
     for spine, by in ((account_spine, "account_id"), (contact_spine, "contact_id")):
-        rows = answered(company, spine(company, [AS_OF]), by).execute()
+        rows = campaign_responses(company, spine(company, [AS_OF]), by).execute()
         assert rows["product_id"].tolist() == ["desk"]
         assert rows["answered_days"].round(1).tolist() == [19.9]  # the day begins at 21:00 UTC
 
@@ -136,11 +136,11 @@ def test_open_deals_and_escalations_stand_in_the_way_until_they_are_over(build: 
         ],
     )
     spine = account_spine(company, [date(2024, 4, 1), AS_OF])
-    deals = in_open_deals(company, spine).execute()
+    deals = products_in_open_deals(company, spine).execute()
     assert [(str(row.as_of)[:10], row.product_id) for row in deals.itertuples()] == [
         ("2024-04-01", "desk"),
         ("2024-04-01", "pen"),
         ("2024-07-01", "desk"),
     ]
-    troubles = escalated(company, spine).execute()
+    troubles = open_escalations(company, spine).execute()
     assert [(row.account_id, str(row.as_of)[:10]) for row in troubles.itertuples()] == [("a", "2024-04-01")]

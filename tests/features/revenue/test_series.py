@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from features.revenue.series import revenue_series, rhythm, takings
+from features.revenue.series import daily_revenue, revenue_series, weekday_profile
 from tests.features.random_rows import random_rows
 
 MONDAYS = [(day.month, day.day) for day in pd.date_range("2024-01-01", "2024-04-15", freq="W-MON")]
@@ -91,8 +91,8 @@ def test_an_unknown_grain_is_refused(build: Callable[..., Company]) -> None:
 
 def test_the_rhythm_is_what_weekdays_bring(build: Callable[..., Company]) -> None:
     mondays = [line("a", f"2024-0{month}-{day:02} 09:00", 10.0) for month, day in MONDAYS]
-    told = rhythm(takings(build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)))
+    told = weekday_profile(daily_revenue(build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)))
     assert told[0] > 0
     assert told[1:].tolist() == [0.0] * 6
     young = build(date(2024, 1, 20), accounts=[{"account_id": "a"}], orders=mondays[:2])
-    assert rhythm(takings(young)).tolist() == [1.0] * 7, "too short a history to know its weekdays"
+    assert weekday_profile(daily_revenue(young)).tolist() == [1.0] * 7, "too short a history to know its weekdays"

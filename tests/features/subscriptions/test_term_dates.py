@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from features.subscriptions.table import contract_features, contract_spine
-from features.subscriptions.term_dates import terms_move
+from features.subscriptions.table import subscription_spine, subscription_table
+from features.subscriptions.term_dates import terms_are_overwritten
 
 AS_OF = date(2024, 7, 1)
 
@@ -39,9 +39,9 @@ def test_moved_terms_are_found_and_not_read(build: Any, kind: str, moves: bool) 
         products=[{"product_id": "P"}],
         subscriptions=contracts(kind),
     )
-    assert terms_move(company) is moves
-    spine = contract_spine(company, [AS_OF - timedelta(days=200)])
-    rows = contract_features(company, spine).execute()
+    assert terms_are_overwritten(company) is moves
+    spine = subscription_spine(company, [AS_OF - timedelta(days=200)])
+    rows = subscription_table(company, spine).execute()
     assert len(rows) > 40
     assert rows["contract_days_to_term"].isna().all() == moves
 
@@ -49,4 +49,4 @@ def test_moved_terms_are_found_and_not_read(build: Any, kind: str, moves: bool) 
 def test_a_company_whose_contracts_all_leave_at_their_term_keeps_its_terms(build: Any) -> None:
     leaving = [row for row in contracts("moved") if "ended_at" in row]
     company = build(AS_OF, accounts=[{"account_id": f"A{n}"} for n in range(60)], subscriptions=leaving)
-    assert not terms_move(company)
+    assert not terms_are_overwritten(company)

@@ -1,7 +1,6 @@
 """Leaks of price, of seats, and of what nobody looked after: there by construction, beside twins that do not leak."""
 
 from collections.abc import Hashable
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ ACCOUNTS = [{"account_id": a, "owner_id": f"O-{a}"} for a in "ABCDEFG"]
 def found(detector: str, discount: float | None = None, **tables: Any) -> dict[str, dict[Hashable, Any]]:
     """What one detector found, by the key of the leak."""
     company = build_company(AS_OF, **{"accounts": ACCOUNTS, **tables})
-    leaks = find_leaks(replace(company, largest_discount=discount))
+    leaks = find_leaks(company.with_settings(largest_discount=discount))
     mine = leaks[leaks["detector"] == detector]
     return {row["leak_id"].removeprefix(f"{detector}:"): row for row in mine.to_dict("records")}
 
