@@ -1,6 +1,6 @@
-"""Weekly net revenue of the UCI Online Retail wholesaler: the last 12 full weeks held out.
+"""Weekly net revenue of the UCI Online Retail wholesaler: the last 12 full weeks as test.
 
-Net: cancelled lines count against. Weeks begin on Mondays; the first and the last, cut short, are left out; in two,
+Net: canceled lines are subtracted. Weeks begin on Mondays; the first and the last, cut short, are left out; in two,
 around New Year, nothing was sold.
 """
 
@@ -12,9 +12,10 @@ import pandas as pd
 
 from data.arrays import Floats
 from models.forecasting.forecaster import Forecaster
+from models.forecasting.method import BASELINE
 
-HELD = 12
-SEASON = 52
+N_TEST = 12
+SEASON_LENGTH = 52
 
 
 def online_retail(folder: Path, jobs: int) -> tuple[list[list[str]], dict[str, float]]:
@@ -29,31 +30,31 @@ def online_retail(folder: Path, jobs: int) -> tuple[list[list[str]], dict[str, f
     lines = pd.concat([parts[0][parts[0]["InvoiceDate"] < first], parts[1]], ignore_index=True)
     lines["ds"] = lines["InvoiceDate"].dt.to_period("W").dt.start_time
     lines["y"] = lines["Quantity"] * lines["UnitPrice"]
-    whole = lines[(lines["ds"] < lines["ds"].max()) & (lines["ds"] > lines["ds"].min())]
-    leaf = np.where(whole["Country"] == "United Kingdom", "at home", "abroad")
-    long = whole.assign(unique_id=leaf).groupby(["unique_id", "ds"], as_index=False)["y"].sum()
-    weeks = np.sort(long["ds"].unique())
-    train = long[long["ds"] < weeks[-HELD]]
-    places = pd.DataFrame({"unique_id": ["at home", "abroad"]})
-    began = perf_counter()
-    made = Forecaster(HELD, frequency="W-SUN", countries=("GB",), jobs=jobs).fit(train, places)
-    said = made.predict()
-    seconds = perf_counter() - began
-    point = said[said["unique_id"] == "total"]["point"].to_numpy()
-    every = long.groupby("ds")["y"].sum()
-    every = every.reindex(pd.date_range(every.index[0], every.index[-1], freq="7D"), fill_value=0.0).to_numpy()
-    came, naive = every[-HELD:], every[-HELD - SEASON : -SEASON]
-    measured, plain = smape(point, came), smape(naive, came)
+    full_weeks = lines[(lines["ds"] < lines["ds"].max()) & (lines["ds"] > lines["ds"].min())]
+    leaf = np.where(full_weeks["Country"] == "United Kingdom", "at home", "abroad")
+    df = full_weeks.assign(unique_id=leaf).groupby(["unique_id", "ds"], as_index=False)["y"].sum()
+    train = df[df["ds"] < np.sort(df["ds"].unique())[-N_TEST]]
+    leaves = pd.DataFrame({"unique_id": ["at home", "abroad"]})
+    start = perf_counter()
+    forecaster = Forecaster(N_TEST, freq="W-SUN", countries=("GB",), n_jobs=jobs).fit(train, leaves)
+    predicted = forecaster.predict()
+    seconds = perf_counter() - start
+    total = predicted[predicted["unique_id"] == "total"]
+    revenue = df.groupby("ds")["y"].sum()
+    weeks = pd.date_range(revenue.index[0], revenue.index[-1], freq="7D")
+    revenue = revenue.reindex(weeks, fill_value=0.0).to_numpy()
+    actuals, naive = revenue[-N_TEST:], revenue[-N_TEST - SEASON_LENGTH : -SEASON_LENGTH]
+    error, naive_error = smape(total["point"].to_numpy(), actuals), smape(naive, actuals)
     rows = [
-        ["online_retail", "forecaster", "sMAPE, total", f"{measured:.2f}", "17.7"],
-        ["online_retail", "seasonal naive", "sMAPE, total", f"{plain:.2f}", ""],
-        ["online_retail", said[said["unique_id"] == "total"]["model"].iloc[0], "", "", ""],
-        *[["online_retail", f"left out: {name}", why[:60], "", ""] for name, why in made.left_out_.items()],
+        ["online_retail", "forecaster", "sMAPE, total", f"{error:.2f}", "17.7"],
+        ["online_retail", BASELINE, "sMAPE, total", f"{naive_error:.2f}", ""],
+        ["online_retail", total["model"].iloc[0], "", "", ""],
+        *[["online_retail", f"excluded: {name}", reason[:60], "", ""] for name, reason in forecaster.excluded_.items()],
         ["online_retail", "forecaster", f"seconds, {jobs} processes", f"{seconds:.0f}", ""],
     ]
-    return rows, {"online_retail.smape": round(measured, 3)}
+    return rows, {"online_retail.smape": round(error, 3)}
 
 
-def smape(said: Floats, came: Floats) -> float:
+def smape(forecasts: Floats, actuals: Floats) -> float:
     """In per cent, of one series."""
-    return float((200 * np.abs(said - came) / (np.abs(said) + np.abs(came))).mean())
+    return float((200 * np.abs(forecasts - actuals) / (np.abs(forecasts) + np.abs(actuals))).mean())

@@ -1,174 +1,168 @@
-"""What every member of the pool foresaw of every series at past origins and foresees now, and what came."""
+"""Rolling-origin backtest: forecasts of every method from past cutoffs and from now, with the actuals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
-from data.arrays import Floats
-from models.forecasting.ensemble_weights import TINY, miss
-from models.forecasting.global_methods import FAMILY, TREES, Table, trees
-from models.forecasting.local_methods import MEMBERS, PLAIN, ask_all
-from models.forecasting.method import Task
-from models.forecasting.series_preparation import Calendar, History
+from data.arrays import Bools, Floats, Ints
+from models.forecasting.method import BASELINE, Method
+from models.forecasting.panel import Panel
 
-ALL_MEMBERS: tuple[str, ...] = (*MEMBERS, FAMILY, TREES)
-DEAR: tuple[str, ...] = ("prophet",)
-"""Members that cost the most: of a large table they are first tried on a sample of its series."""
-SAMPLE = 80
-DEAR_GAIN = 0.01
-"""What a dear member must save of what the others miss together, to be asked of every series of a large table."""
-LARGE = 300
-FEWEST_BEFORE = 8
-"""Periods without which a past origin says nothing of how well a series is forecast."""
+MIN_PERIODS_BEFORE = 8
+"""Periods before a cutoff below which a series is not evaluated from it."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """``said``: members × series × origins × steps, the last origin is now; ``came``: series × past origins × steps.
+class Backtest:
+    """``forecasts``: methods × series × origins × steps; origins are the past ``cutoffs`` and, last, the present.
 
-    ``why`` names the members that were left out, or failed on some series, and the reason.
+    ``cutoffs`` are periods before the end, the earliest first. ``actuals``: series × cutoffs × steps, NaN where a
+    period is not over or a series is too short. ``scale``: series × cutoffs × 1 (``Panel.scale``); errors are compared
+    across series in its units. ``excluded``: methods that were left out, or failed on some series, and why.
     """
 
-    names: tuple[str, ...]
-    said: Floats = field(repr=False)
-    came: Floats = field(repr=False)
-    backs: tuple[int, ...]
-    why: Mapping[str, str]
+    unique_ids: tuple[str, ...]
+    methods: tuple[str, ...]
+    cutoffs: tuple[int, ...]
+    forecasts: Floats = field(repr=False)
+    actuals: Floats = field(repr=False)
+    scale: Floats = field(repr=False)
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
-    def cells(self, values: Floats) -> Floats:
-        """Origins and steps as one axis of cells."""
-        return values.reshape(*values.shape[:-2], -1)
+    @property
+    def baseline(self) -> Floats:
+        """Series × origins × steps: forecasts of the seasonal naive method."""
+        return np.asarray(self.forecasts[self.methods.index(BASELINE)])
 
-    def kept(self, places: Sequence[int], why: Mapping[str, str]) -> "Heard":
-        """With these members only."""
-        names = tuple(self.names[place] for place in places)
-        return Heard(names, self.said[list(places)], self.came, self.backs, {**self.why, **why})
+    @property
+    def scaled_forecasts(self) -> Floats:
+        """Methods × series × cutoffs × steps, in units of ``scale``."""
+        return np.asarray(self.forecasts[:, :, :-1] / self.scale)
 
+    @property
+    def scaled_actuals(self) -> Floats:
+        """Series × cutoffs × steps, in units of ``scale``."""
+        return np.asarray(self.actuals / self.scale)
 
-def backs_of(lengths: NDArray[np.int64], horizon: int, season: int, origins: int) -> tuple[int, ...]:
-    """How far before the end past origins lie, the furthest first; nearer ones where histories are short.
+    @property
+    def scaled_errors(self) -> Floats:
+        """Absolute errors of each method in units of ``scale``: methods × series × cutoffs × steps."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.abs(self.scaled_forecasts - self.scaled_actuals))
 
-    A history should hold a season and a quarter before an origin; an origin nearer than the horizon is judged on the
-    steps that are over.
-    """
-    usual = int(np.quantile(lengths, 0.75))
-    fewest = max(season + max(1, season // 4), 8)
-    far = [horizon + max(1, horizon // 2) * place for place in range(origins)]
-    fit = [back for back in far if usual - back >= max(fewest, usual // 2)]
-    fit = (
-        fit
-        or [back for back in far[:1] if usual - back >= fewest]
-        or [max(1, min(horizon, usual - min(fewest, usual - 1)))]
-    )
-    nearer = [max(1, round(fit[0] * share)) for share in (2 / 3, 1 / 3)]
-    return tuple(sorted({*fit, *nearer[: max(0, origins - len(fit))]}, reverse=True))
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether any forecast from a past cutoff can be compared with an actual."""
+        return not np.isnan(self.scaled_actuals).all() and not np.isnan(self.scaled_forecasts).all()
 
-
-def hear(
-    ready: Sequence[History],
-    calendar: Calendar,
-    table: Table,
-    backs: tuple[int, ...],
-    names: Sequence[str],
-    countries: tuple[str, ...],
-    seed: int,
-    jobs: int,
-    booster: lgb.Booster | None = None,
-) -> Heard:
-    """All members at all origins and now. Dear ones of a large table prove their worth on a sample of it first.
-
-    ``booster``: trees that were fitted before, to be asked now as they are.
-    """
-    why: dict[str, str] = {}
-    when = (*backs, 0)
-    tasks = [Task(one, table.season, table.horizon, when, calendar, countries) for one in ready]
-    alone = [name for name in names if name in MEMBERS]
-    said = np.full((len(names), len(ready), len(when), table.horizon), np.nan)
-    for place, name in enumerate(names):
-        if name == FAMILY:
-            for row, back in enumerate(when):
-                said[place, :, row] = table.family_season(table.values.shape[1] - back)
-            if not table.family.any():
-                why[name] = "no hierarchy is known"
-        elif name == TREES:
-            for row, back in enumerate(when):
-                try:
-                    said[place, :, row] = trees(table, back, seed, jobs, booster if back == 0 else None)
-                except ValueError as error:
-                    why[name] = str(error)
-    came = outcomes(table, backs)
-    failures: dict[str, list[str]] = {}
-
-    def asked(members: Sequence[str]) -> None:
-        for row, told in enumerate(ask_all(tasks, members, jobs)):
-            for at, name in enumerate(members):
-                said[names.index(name), row] = told.values[at]
-            for name, reason in told.failed.items():
-                failures.setdefault(name, []).append(reason)
-
-    dear = [name for name in alone if name in DEAR and len(ready) > LARGE]
-    asked([name for name in alone if name not in dear])
-    if dear:
-        worth, tried = _tried(tasks, dear, said[:, :, 0], came, table, seed, jobs)
-        asked(worth)
-        why |= tried
-    why |= {name: f"left out of {len(reasons)} series: {reasons[0]}" for name, reasons in failures.items()}
-    floors = np.array([one.floor for one in ready])
-    heard = Heard(tuple(names), np.maximum(said, floors[None, :, None, None]), came, backs, why)
-    silent = {name for place, name in enumerate(names) if np.isnan(said[place]).all() and name != PLAIN}
-    reasons = {name: why.get(name, "no history is long enough for it") for name in silent}
-    return heard.kept([place for place, name in enumerate(names) if name not in silent], reasons)
-
-
-def outcomes(table: Table, backs: tuple[int, ...]) -> Floats:
-    """Series × past origins × steps: what came; NaN where it has not yet, or a series had hardly begun."""
-    came = np.full((len(table.values), len(backs), table.horizon), np.nan)
-    columns = table.values.shape[1]
-    for row, back in enumerate(backs):
-        steps = min(back, table.horizon)
-        known = (~np.isnan(table.values[:, : columns - back])).sum(axis=1) >= min(FEWEST_BEFORE, table.season + 4)
-        came[known, row, :steps] = table.came[known, columns - back : columns - back + steps]
-    return came
-
-
-def _tried(
-    tasks: Sequence[Task],
-    dear: Sequence[str],
-    said: Floats,
-    came: Floats,
-    table: Table,
-    seed: int,
-    jobs: int,
-) -> tuple[list[str], dict[str, str]]:
-    """Dear members that are worth their cost, by the furthest past origin of a sample of series; why others are not.
-
-    ``said``: what all others foresaw from that origin, members × series × steps.
-    """
-    long_enough = np.flatnonzero(~np.isnan(came[:, 0]).any(axis=1))
-    size = min(SAMPLE, len(long_enough))
-    sample = np.sort(np.random.default_rng(seed).choice(long_enough, size, replace=False))
-    some = [replace(tasks[place], backs=tasks[place].backs[:1]) for place in sample]
-    scale = table.scale(table.values.shape[1] - tasks[0].backs[0])[sample][:, None]
-    told = np.stack([one.values[:, 0] for one in ask_all(some, dear, jobs)], axis=1) / scale
-    spoke = ~np.isnan(said).all(axis=(1, 2))
-    pool, actual = said[spoke][:, sample] / scale, came[sample, 0] / scale
-    worth: list[str] = []
-    out: dict[str, str] = {}
-    missed = miss(pool, actual, range(len(pool)))
-    for name, values in zip(dear, told, strict=True):
-        if np.isnan(values).all():
-            out[name] = f"tried on {size} series: no history is long enough"
-            continue
-        with_it = np.concatenate([pool, values[None]])
-        saves = 1 - miss(with_it, actual, range(len(with_it))) / max(missed, TINY)
-        if saves > DEAR_GAIN:
-            worth, pool, missed = [*worth, name], with_it, missed * (1 - saves)
-            continue
-        out[name] = (
-            f"tried on {size} series: it saves {100 * saves:.1f} % of what the pool misses,"
-            f" {100 * DEAR_GAIN:.0f} % are asked"
+    def select(self, methods: Collection[str], excluded: Mapping[str, str] | None = None) -> "Backtest":
+        """With these methods only, in the same order; ``excluded`` adds why others were left out."""
+        kept = [i for i, name in enumerate(self.methods) if name in methods]
+        return replace(
+            self,
+            methods=tuple(self.methods[i] for i in kept),
+            forecasts=self.forecasts[kept],
+            excluded={**self.excluded, **(excluded or {})},
         )
-    return worth, out
+
+    def before(self, origin: int) -> "Backtest":
+        """The backtest as it stood at one of its own cutoffs, whose forecasts take the place of the present ones.
+
+        It holds earlier cutoffs, and actuals that were over by then; methods without an earlier forecast are left out.
+        """
+        cutoffs = tuple(cutoff - self.cutoffs[origin] for cutoff in self.cutoffs[:origin])
+        earlier = replace(
+            self,
+            cutoffs=cutoffs,
+            forecasts=self.forecasts[:, :, : origin + 1],
+            actuals=np.where(steps_over(cutoffs, self.actuals.shape[2]), self.actuals[:, :origin], np.nan),
+            scale=self.scale[:, :origin],
+        )
+        return earlier.select({BASELINE, *self.methods_with_forecasts(slice(0, origin))})
+
+    def methods_with_forecasts(self, origins: slice = slice(None)) -> list[str]:
+        """Names of the methods that have a forecast of any series from any of the origins."""
+        return [
+            name
+            for name, forecasts in zip(self.methods, self.forecasts, strict=True)
+            if not np.isnan(forecasts[:, origins]).all()
+        ]
+
+
+def steps_over(cutoffs: Sequence[int], h: int) -> Bools:
+    """Cutoffs × steps: whether the period of a forecast is over."""
+    over: Bools = np.arange(h)[None, :] < np.array(cutoffs, dtype=np.int64)[:, None]
+    return over
+
+
+def disjoint_steps(cutoffs: Sequence[int], h: int) -> Bools:
+    """Cutoffs × cutoffs × steps: for each cutoff, the forecasts of others whose period it does not forecast itself.
+
+    What is estimated from their errors has not seen the actuals of that cutoff.
+    """
+    ends = np.array(cutoffs, dtype=np.int64)
+    periods = np.arange(h)[None, :] - ends[:, None]
+    first, last = -ends[:, None, None], h - 1 - ends[:, None, None]
+    disjoint: Bools = (periods[None] < first) | (periods[None] > last)
+    return disjoint
+
+
+def choose_cutoffs(lengths: Ints, h: int, season_length: int, n_windows: int) -> tuple[int, ...]:
+    """At most ``n_windows`` past cutoffs (periods before the end), the earliest first, half a horizon apart.
+
+    The upper quartile of series should hold a season and a quarter before a cutoff; where histories are short, cutoffs
+    are nearer than the horizon, and evaluated on the steps that are over.
+    """
+    typical = int(np.quantile(lengths, 0.75))
+    min_before = max(season_length + max(1, season_length // 4), 8)
+    regular = [h + max(1, h // 2) * i for i in range(n_windows)]
+    cutoffs = [cutoff for cutoff in regular if typical - cutoff >= max(min_before, typical // 2)]
+    if not cutoffs:
+        cutoffs = [cutoff for cutoff in regular[:1] if typical - cutoff >= min_before]
+    if not cutoffs:
+        cutoffs = [max(1, min(h, typical - min(min_before, typical - 1)))]
+    nearer = [max(1, round(cutoffs[0] * share)) for share in (2 / 3, 1 / 3)]
+    return tuple(sorted({*cutoffs, *nearer[: max(0, n_windows - len(cutoffs))]}, reverse=True))
+
+
+def backtest(methods: Sequence[Method], panel: Panel, cutoffs: tuple[int, ...]) -> Backtest:
+    """The forecasts of every method from each cutoff and from now, not below the floors of the series."""
+    floors = panel.floors[:, None, None]
+    forecasts = np.full((len(methods), len(panel.series), len(cutoffs) + 1, panel.h), np.nan)
+    failures = {}
+    for i, method in enumerate(methods):
+        result = method.forecast(panel, (*cutoffs, 0))
+        forecasts[i] = np.maximum(result.values, floors)
+        if result.failure:
+            failures[method.name] = result.failure
+    scale = np.full((len(panel.series), len(cutoffs), 1), np.nan)
+    for i, cutoff in enumerate(cutoffs):
+        scale[:, i, 0] = panel.scale(panel.n_periods - cutoff)
+    return Backtest(
+        unique_ids=panel.unique_ids,
+        methods=tuple(method.name for method in methods),
+        cutoffs=cutoffs,
+        forecasts=forecasts,
+        actuals=actuals_by_cutoff(panel, cutoffs),
+        scale=scale,
+        excluded=failures,
+    )
+
+
+def actuals_by_cutoff(panel: Panel, cutoffs: tuple[int, ...]) -> Floats:
+    """Series × cutoffs × steps: actuals; NaN where a period is not over, or a series had hardly begun."""
+    actuals = np.full((len(panel.series), len(cutoffs), panel.h), np.nan)
+    min_periods = min(MIN_PERIODS_BEFORE, panel.season_length + 4)
+    for i, cutoff in enumerate(cutoffs):
+        t, steps = panel.n_periods - cutoff, min(cutoff, panel.h)
+        evaluated = panel.ages(t) >= min_periods
+        actuals[evaluated, i, :steps] = panel.actuals[evaluated, t : t + steps]
+    return actuals
+
+
+def without_silent_methods(result: Backtest) -> Backtest:
+    """Without the methods that have no forecast of any series; the baseline is always kept."""
+    kept = {BASELINE, *result.methods_with_forecasts()}
+    silent = [name for name in result.methods if name not in kept]
+    return result.select(kept, {name: result.excluded.get(name, "no series is long enough for it") for name in silent})

@@ -1,54 +1,53 @@
-"""What a new node of a hierarchy borrows: its own season is unknown, so it is a share of the whole it is part of."""
+"""Cold start: a series of a hierarchy younger than a season is forecast as its recent share of the node above it."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.arrays import Floats
-from models.forecasting.global_methods import Table
-from models.forecasting.series_preparation import FEWEST
-
-
-def ages(table: Table, back: int) -> NDArray[np.int64]:
-    """Periods of history of each series, ``back`` periods before the end."""
-    columns = table.values.shape[1]
-    return np.asarray((~np.isnan(table.values[:, : columns - back])).sum(axis=1), dtype=np.int64)
+from data.arrays import Bools, Floats, Ints
+from models.forecasting.panel import Panel
+from models.forecasting.series_preparation import MIN_PERIODS
 
 
-def young(table: Table, back: int) -> NDArray[np.bool_]:
-    """Series that are younger than a season (than ``FEWEST`` periods without one) and part of a whole."""
-    fewest = max(FEWEST, table.season)
-    return np.asarray((ages(table, back) < fewest) & table.family.any(axis=1))
+def min_age(panel: Panel) -> int:
+    """Periods of history from which a series is forecast by itself: a season."""
+    return max(MIN_PERIODS, panel.season_length)
 
 
-def whole_of(table: Table) -> NDArray[np.int64]:
-    """The place of the smallest whole that each series is part of; −1 without one."""
-    return np.where(table.family.any(axis=1), table.family.argmax(axis=1), -1)
+def is_cold_start(panel: Panel, cutoff: int) -> Bools:
+    """Series that have a parent and were younger than ``min_age`` at a cutoff (periods before the end)."""
+    return np.asarray((panel.ages(panel.n_periods - cutoff) < min_age(panel)) & panel.parents.any(axis=1))
 
 
-def borrow(table: Table, forecasts: Floats, back: int) -> Floats:
-    """Forecasts (series × steps) in which each young series is its recent share of its whole's; wholes come first.
+def closest_parents(panel: Panel) -> Ints:
+    """The row of the smallest node above each series; −1 without one."""
+    return np.where(panel.parents.any(axis=1), panel.parents.argmax(axis=1), -1)
 
-    The share is what it brought over what its whole brought in the same periods, a quarter of a year at most.
+
+def share_of_parent(panel: Panel, forecasts: Floats, cutoff: int) -> Floats:
+    """Forecasts (series × steps) from a cutoff, with those of young series replaced by their share of the parent's.
+
+    The share is that of the periods since the series began, a quarter of a season at most. Rows of parents must come
+    before those of their children.
     """
-    told = np.array(forecasts)
-    at = table.values.shape[1] - back
-    start = max(0, at - max(FEWEST, table.season // 4))
-    wholes, age = whole_of(table), ages(table, back)
-    for place in np.flatnonzero(young(table, back)):
-        whole = wholes[place]
-        since = max(start, at - int(age[place]))
-        mine, all_of_it = np.nansum(table.values[place, since:at]), np.nansum(table.values[whole, since:at])
-        if all_of_it > 0:
-            told[place] = np.clip(mine / all_of_it, 0.0, 1.0) * told[whole]
-    return told
+    shared = np.array(forecasts)
+    t = panel.n_periods - cutoff
+    window_start = max(0, t - max(MIN_PERIODS, panel.season_length // 4))
+    parents, ages = closest_parents(panel), panel.ages(t)
+    for row in np.flatnonzero(is_cold_start(panel, cutoff)):
+        parent = parents[row]
+        start = max(window_start, t - int(ages[row]))
+        own, total = np.nansum(panel.values[row, start:t]), np.nansum(panel.values[parent, start:t])
+        if total > 0:
+            shared[row] = np.clip(own / total, 0.0, 1.0) * shared[parent]
+    return shared
 
 
-def reasons(table: Table, names: Sequence[str]) -> dict[int, str]:
-    """By the place of each young series: of what it is a share, and why."""
-    wholes, age, fewest = whole_of(table), ages(table, 0), max(FEWEST, table.season)
+def describe_cold_starts(panel: Panel, unique_ids: Sequence[str]) -> dict[int, str]:
+    """The text that names the model of each young series, by its row: a share of which node, and why."""
+    parents, ages = closest_parents(panel), panel.ages(panel.n_periods)
     return {
-        int(place): f"share of {names[wholes[place]]}: {age[place]} periods; {fewest} are needed to know a season"
-        for place in np.flatnonzero(young(table, 0))
+        int(row): f"share of {unique_ids[parents[row]]}: {ages[row]} periods of history;"
+        f" {min_age(panel)} are needed to estimate a season"
+        for row in np.flatnonzero(is_cold_start(panel, 0))
     }

@@ -1,10 +1,7 @@
-"""Intervals from what the pool missed in the backtest: split conformal, by step, without a shape assumed.
+"""Prediction intervals from the errors of the backtest: split conformal, by step, without a distribution assumed.
 
-A bound at a step is a quantile of scaled misses of all like series at that step, with the finite-sample correction
-(Vovk, Gammerman & Shafer 2005); the scale is each series' own (Papadopoulos et al. 2002), so that a calm series has a
-narrow interval and a wild one a wide one. It assumes that coming misses resemble past ones: a break of the business is
-in no interval. Where misses are too few for a quantile, those at near steps stand in; where all are, the widest is
-taken a half wider, and the note of the series says so.
+A half-width is a quantile of the scaled errors of all series at a step, with the finite-sample correction (Vovk,
+Gammerman & Shafer 2005), times the scale of each series (Papadopoulos et al. 2002).
 """
 
 from dataclasses import dataclass
@@ -13,50 +10,58 @@ from math import ceil, sqrt
 import numpy as np
 
 from data.arrays import Floats
-from data.outputs.score_tables import WIDTHS
+from data.outputs.score_tables import INTERVAL_LEVELS
 
-TOO_FEW = 1.5
-"""By how much the widest miss seen is widened where misses are too few for the quantile."""
+WIDENING = 1.5
+"""Factor on the largest error where errors are too few for the quantile."""
+MIN_ERRORS_OF_STEP = 100
+"""Errors of a step from which its quantile needs no neighboring steps."""
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """Half-widths by per cent and step, in units of a series' scale."""
+class Intervals:
+    """Half-widths by per cent and step, in scales of a series.
 
-    half: dict[int, Floats]
+    Notes: coming errors are assumed to resemble past ones; a structural break is in no interval.
+    """
 
-    def around(self, point: Floats, scale: Floats, floor: Floats) -> tuple[dict[int, Floats], dict[int, Floats]]:
-        """Low and high of points (series × steps) by per cent; lows are not below the floor of a series."""
-        low, high = {}, {}
-        for width, half in self.half.items():
-            reach = scale[:, None] * half[None, : point.shape[1]]
-            low[width] = np.maximum(point - reach, floor[:, None])
-            high[width] = point + reach
-        return low, high
+    half_widths: dict[int, Floats]
 
-
-def calibrate(missed: Floats, horizon: int) -> Bounds:
-    """The bounds by scaled absolute misses (series × origins × steps, NaN: unknown); never narrower at a later step."""
-    half: dict[int, Floats] = {}
-    widest = np.zeros(horizon)
-    for width in WIDTHS:
-        steps = np.array([_quantile(missed, step, horizon, width / 100) for step in range(horizon)])
-        widest = np.maximum(widest, np.maximum.accumulate(steps))
-        half[width] = widest
-    return Bounds(half)
+    def bounds(self, forecasts: Floats, scale: Floats, floors: Floats) -> tuple[dict[int, Floats], dict[int, Floats]]:
+        """Lower and upper bounds of forecasts (series × steps) by per cent; lower ones are not below the floors."""
+        lower, upper = {}, {}
+        for level, half_widths in self.half_widths.items():
+            distance = scale[:, None] * half_widths[None, : forecasts.shape[1]]
+            lower[level] = np.maximum(forecasts - distance, floors[:, None])
+            upper[level] = forecasts + distance
+        return lower, upper
 
 
-def _quantile(missed: Floats, step: int, horizon: int, share: float) -> float:
-    """The smallest bound that holds the share of one more miss at a step."""
-    for near in dict.fromkeys((0, max(1, step // 3), max(2, step), horizon)):
-        at = missed[..., max(0, step - near) : step + near + 1].ravel()
-        at = np.sort(at[~np.isnan(at)])
-        place = ceil((len(at) + 1) * share)
-        if near == 0 and len(at) < 100 and near != horizon:
+def calibrate_intervals(errors: Floats, h: int) -> Intervals:
+    """Intervals from scaled absolute errors (series × cutoffs × steps, NaN if unknown); never narrower at later steps.
+
+    Where errors of a step are too few, those of neighboring steps are added; where all are, the largest is widened.
+    """
+    half_widths: dict[int, Floats] = {}
+    widest = np.zeros(h)
+    for level in INTERVAL_LEVELS:
+        by_step = np.array([_error_quantile(errors, step, h, level / 100) for step in range(h)])
+        widest = np.maximum(widest, np.maximum.accumulate(by_step))
+        half_widths[level] = widest
+    return Intervals(half_widths)
+
+
+def _error_quantile(errors: Floats, step: int, h: int, coverage: float) -> float:
+    """The smallest half-width that covers one more error of a step with probability ``coverage``."""
+    for neighbors in dict.fromkeys((0, max(1, step // 3), max(2, step), h)):
+        sample = errors[..., max(0, step - neighbors) : step + neighbors + 1].ravel()
+        sample = np.sort(sample[~np.isnan(sample)])
+        rank = ceil((len(sample) + 1) * coverage)
+        if neighbors == 0 and len(sample) < MIN_ERRORS_OF_STEP:
             continue
-        if place <= len(at):
-            return float(at[place - 1])
-    everything = missed[~np.isnan(missed)]
-    if len(everything) == 0:
-        return 2.0 * sqrt(step + 1)  # nothing was ever missed: a random walk's reach
-    return TOO_FEW * float(everything.max())
+        if rank <= len(sample):
+            return float(sample[rank - 1])
+    known = errors[~np.isnan(errors)]
+    if len(known) == 0:
+        return 2.0 * sqrt(step + 1)  # no error is known: two standard deviations of a random walk
+    return WIDENING * float(known.max())

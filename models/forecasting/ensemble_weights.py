@@ -1,250 +1,249 @@
-"""Weights of a pool's members for each series, from what each missed in the backtest, shrunk towards equal ones.
+"""Weights of methods for each series, from their errors in the backtest, shrunk towards equal ones.
 
-A series tells little about which member suits it: a handful of origins, their errors alike. All series of a table
-together tell more. So each member's miss on a series is blended with its miss on all of them, weights fall with a power
-of that blend, and both the power and the blend are those that did best where they were not estimated: weights of other
-origins, or of other series, are tried on each (Smith & Wallis 2009 on why equal weights are hard to beat; Montero-Manso
-et al. 2020 on learning them over many series).
+A series shows little about which method suits it, all series together more: errors are blended, and the amount of
+shrinkage is chosen out of sample (Smith & Wallis 2009; Montero-Manso et al. 2020).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats, Ints
+from models.forecasting.backtest import Backtest, disjoint_steps
 
-Rule = Literal["middle", "mean", "median"]
-RULES: tuple[Rule, ...] = ("middle", "mean", "median")
-"""The middle lies halfway between the weighted mean and the weighted median: a mean of all that hardly heeds who is far
-off. It is what is done unless another is shown to do better."""
-
+Rule = Literal["midpoint", "mean", "median"]
+RULES: tuple[Rule, ...] = ("midpoint", "mean", "median")
+"""How methods are combined: the weighted mean, the weighted median, or the midpoint of both, which is the default."""
+DEFAULT_RULE: Rule = "midpoint"
 BLENDS = (0.0, 0.25, 0.5)
-"""How far a series' own misses count; the rest is what all series missed."""
+"""Weights of a series' own errors; the rest is the error over all series."""
 POWERS = (0.0, 1.0, 2.0, 4.0)
-"""How fast weights fall with the miss; 0 is equal weights."""
-WORTH = 0.005
-"""What a rule must save, as a share of the miss of equal weights, before it is preferred to them."""
-PLAIN_BEATS = 0.03
-"""A plain forecast that missed less than the pool's by this share over its series is shipped in its stead."""
-FEWEST_MEMBERS = 3
-LEAST_GAIN = 0.002
-TINY = 1e-9
+"""How fast weights fall with the error; 0 is equal weights."""
+MIN_RULE_GAIN = 0.005
+"""The share of the error of equal weights that a rule must save to be preferred to them."""
+MIN_BASELINE_GAIN = 0.03
+"""The share of the ensemble's error that the baseline must save on a series to be used instead."""
+MIN_METHODS = 3
+MIN_SELECTION_GAIN = 0.002
+EPS = 1e-9
 
 
 @dataclass(frozen=True)
-class Weights:
-    """``values``: series × members, rows that sum to 1; ``rule`` is how members are put together under them."""
+class EnsembleWeights:
+    """``values``: series × methods, rows sum to 1; ``blend`` and ``power`` are the chosen shrinkage."""
 
     values: Floats
     rule: Rule
     blend: float
     power: float
 
-    def combine(self, said: Floats) -> Floats:
-        """One forecast of the members' (members × series × …); who said nothing lends its weight to others."""
-        spread = self.values.T.reshape(said.shape[:2] + (1,) * (said.ndim - 2))
-        return combined(said, np.broadcast_to(spread, said.shape), self.rule)
+    def combine(self, forecasts: Floats) -> Floats:
+        """One forecast of those of the methods (methods × series × …)."""
+        weights = self.values.T.reshape(forecasts.shape[:2] + (1,) * (forecasts.ndim - 2))
+        return combine(forecasts, np.broadcast_to(weights, forecasts.shape), self.rule)
 
 
-def combined(said: Floats, weights: Floats, rule: Rule) -> Floats:
-    """The weighted mean, median or middle over the first axis, without NaN; NaN where nothing was said."""
-    known = ~np.isnan(said)
-    held = np.where(known, weights, 0.0)
-    whole = held.sum(axis=0)
-    held = np.where(whole > 0, held, np.where(known, 1.0, 0.0))  # only members without weight spoke: equally
-    whole = held.sum(axis=0)
+def combine(forecasts: Floats, weights: Floats, rule: Rule) -> Floats:
+    """The weighted mean, median or midpoint over the first axis; NaN only where all forecasts are.
+
+    A missing forecast gives its weight to the others. Where only methods of weight 0 have one, they count equally.
+    """
+    known = ~np.isnan(forecasts)
+    masked = np.where(known, weights, 0.0)
+    totals = masked.sum(axis=0)
+    masked = np.where(totals > 0, masked, np.where(known, 1.0, 0.0))
+    totals = masked.sum(axis=0)
     if rule == "median":
-        return _median(said, known, held, whole)
-    summed = (held * np.where(known, said, 0.0)).sum(axis=0)
-    means: Floats = np.divide(summed, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
-    return means if rule == "mean" else (means + _median(said, known, held, whole)) / 2
+        return _weighted_median(forecasts, known, masked, totals)
+    summed = (masked * np.where(known, forecasts, 0.0)).sum(axis=0)
+    means: Floats = np.divide(summed, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
+    return means if rule == "mean" else (means + _weighted_median(forecasts, known, masked, totals)) / 2
 
 
-def _median(said: Floats, known: NDArray[np.bool_], held: Floats, whole: Floats) -> Floats:
-    """The value at half of the weight, between the two that lie about it."""
-    order = np.argsort(np.where(known, said, np.inf), axis=0)
-    sorted_said = np.take_along_axis(np.where(known, said, 0.0), order, axis=0)
-    sorted_held = np.take_along_axis(held, order, axis=0)
-    middle = (np.cumsum(sorted_held, axis=0) - sorted_held / 2) / np.where(whole > 0, whole, 1.0)
-    below = np.clip((middle <= 0.5).sum(axis=0) - 1, 0, None)[None]
+def _weighted_median(forecasts: Floats, known: Bools, weights: Floats, totals: Floats) -> Floats:
+    """The value at half of the total weight, interpolated between the two forecasts around it.
+
+    Notes: a forecast of weight 0 takes part in the interpolation.
+    """
+    order = np.argsort(np.where(known, forecasts, np.inf), axis=0)
+    sorted_forecasts = np.take_along_axis(np.where(known, forecasts, 0.0), order, axis=0)
+    sorted_weights = np.take_along_axis(weights, order, axis=0)
+    quantiles = (np.cumsum(sorted_weights, axis=0) - sorted_weights / 2) / np.where(totals > 0, totals, 1.0)
+    below = np.clip((quantiles <= 0.5).sum(axis=0) - 1, 0, None)[None]
     above = np.minimum(below + 1, np.maximum(known.sum(axis=0) - 1, 0)[None])
-    at_below, at_above = (np.take_along_axis(middle, place, axis=0) for place in (below, above))
-    low, high = (np.take_along_axis(sorted_said, place, axis=0) for place in (below, above))
-    gap = at_above - at_below
-    share = np.divide(0.5 - at_below, gap, out=np.zeros_like(gap), where=gap > 0)
-    medians = (low + np.clip(share, 0.0, 1.0) * (high - low))[0]
+    quantile_below, quantile_above = (np.take_along_axis(quantiles, index, axis=0) for index in (below, above))
+    low, high = (np.take_along_axis(sorted_forecasts, index, axis=0) for index in (below, above))
+    gap = quantile_above - quantile_below
+    fraction = np.divide(0.5 - quantile_below, gap, out=np.zeros_like(gap), where=gap > 0)
+    medians = (low + np.clip(fraction, 0.0, 1.0) * (high - low))[0]
     return np.where(known.any(axis=0), medians, np.nan)
 
 
-def fit_weights(said: Floats, came: Floats, backs: Sequence[int]) -> Weights:
-    """The weights and rule of members (members × series × origins × steps) by what came (series × origins × steps);
-    ``backs`` are periods from each origin to the end.
+def equal_weights_error(forecasts: Floats, actuals: Floats) -> float:
+    """Mean absolute error of the equally weighted combination of forecasts (methods × …)."""
+    combined = combine(forecasts, np.ones_like(forecasts), DEFAULT_RULE)
+    return float(np.nanmean(np.abs(combined - actuals)))
 
-    Both are in units of each series' usual change, so that series count alike; NaN where nothing came. A rule is tried
-    where its weights were not learnt: on each origin by what others missed in periods that it does not foresee; where
-    that leaves nothing (all is seen from one), on each half of the series by the other. There a series' own misses
-    count for nothing: neighbouring steps of one forecast miss alike, and would vouch for each other. The middle of all
-    alike is kept unless a rule saves ``WORTH``.
+
+def select_methods(backtest: Backtest) -> tuple[list[str], dict[str, str]]:
+    """The methods that an equally weighted combination is better with, and why each other is left out.
+
+    Backward elimination: the worst method goes as long as its absence lowers the error by a minimum that falls with the
+    number of series; ``MIN_METHODS`` are always kept.
     """
-    with np.errstate(invalid="ignore"):
-        missed = np.abs(said - came)
-    parts = _parts(missed, backs)
-    own = BLENDS[:1] if all(part.others for part in parts) else BLENDS
-    best: tuple[float, Rule, float, float] = (_miss_of("middle", 0.0, 0.0, said, came, parts), "middle", 0.0, 0.0)
-    for rule in RULES:
-        for blend in own:
-            for power in POWERS:
-                if power == 0.0 and blend > 0.0:
-                    continue
-                miss = _miss_of(rule, blend, power, said, came, parts)
-                if miss < best[0] * (1 - WORTH):
-                    best = (miss, rule, blend, power)
-    _, kept, blend, power = best
-    every = missed.reshape(*missed.shape[:2], -1)
-    return Weights(_weights(every, blend, power), kept, blend, power)
-
-
-def judged_apart(found: Weights, said: Floats, came: Floats, backs: Sequence[int]) -> Floats:
-    """Series × origins × steps: what the rule says with weights that were learnt elsewhere, as ``learn`` tries it. What
-    it misses so is what it will miss; by the found weights it would miss less, having learnt from what it is held to.
-    """
-    told = found.combine(said)
-    with np.errstate(invalid="ignore"):
-        parts = _parts(np.abs(said - came), backs)
-    for part in parts:
-        told[np.ix_(part.series, part.origins)] = part.said(found.rule, found.blend, found.power, said)
-    return told
-
-
-def useful(said: Floats, came: Floats, names: Sequence[str]) -> tuple[list[int], dict[str, str]]:
-    """Places of the members that a combination is better with, and why each other is left out.
-
-    Backward: as long as the middle of the rest misses less without one, the worst one goes. By how much it must be
-    less falls with the number of series, since a few of them tell little; ``FEWEST_MEMBERS`` are always kept.
-    """
-    gain = 1 - max(LEAST_GAIN, 0.05 / np.sqrt(max(1, said.shape[1])))
+    names = list(backtest.methods)
+    forecasts, actuals = backtest.scaled_forecasts, backtest.scaled_actuals
+    max_ratio = 1 - max(MIN_SELECTION_GAIN, 0.05 / np.sqrt(max(1, len(backtest.unique_ids))))
     kept = list(range(len(names)))
-    why: dict[str, str] = {}
-
-    now = miss(said, came, kept)
-    while len(kept) > FEWEST_MEMBERS:
-        without = {place: miss(said, came, [other for other in kept if other != place]) for place in kept}
-        place = min(without, key=lambda key: without[key])
-        if without[place] >= now * gain:
+    excluded: dict[str, str] = {}
+    error = equal_weights_error(forecasts[kept], actuals)
+    while len(kept) > MIN_METHODS:
+        without = {i: equal_weights_error(forecasts[[j for j in kept if j != i]], actuals) for i in kept}
+        worst = min(without, key=lambda i: without[i])
+        if without[worst] >= error * max_ratio:
             break
-        why[names[place]] = f"the pool misses {100 * (now / max(without[place], TINY) - 1):.1f} % more with it"
-        now = without[place]
-        kept.remove(place)
-    return kept, why
+        increase = 100 * (error / max(without[worst], EPS) - 1)
+        excluded[names[worst]] = f"the ensemble's error is {increase:.1f} % higher with it"
+        error = without[worst]
+        kept.remove(worst)
+    return [names[i] for i in kept], excluded
 
 
-def miss(said: Floats, came: Floats, places: Sequence[int]) -> float:
-    """Mean miss of the middle of some members, all alike."""
-    together = combined(said[list(places)], np.ones_like(said[list(places)]), RULES[0])
-    return float(np.nanmean(np.abs(together - came)))
+def fit_weights(backtest: Backtest) -> EnsembleWeights:
+    """The weights and rule with the least out-of-sample error; equal weights unless another saves ``MIN_RULE_GAIN``.
 
-
-def plain_wins(missed: Floats, plain: Floats) -> NDArray[np.bool_]:
-    """Series (series × origins × steps of misses) for which the plain forecast missed less by more than chance would
-    have it. Seen from one origin it may have been lucky once: two or more are asked.
-
-    Its mean advantage over the cells, in units of the pool's miss, must exceed ``PLAIN_BEATS`` and twice its standard
-    error, counting four neighbouring cells as one, since their errors are alike.
+    A rule is tried on each cutoff with weights from the errors of other cutoffs in other periods; where there are none
+    (a single cutoff), on each half of the series with weights of the other half. There ``blend`` is 0: the steps of one
+    forecast err alike, so a series' own errors would be evaluated on themselves.
     """
-    several = (~np.isnan(missed - plain)).any(axis=2).sum(axis=1) > 1
-    missed, plain = (part.reshape(len(part), -1) for part in (missed, plain))
-    saved = missed - plain
-    cells = (~np.isnan(saved)).sum(axis=1)
-    mean = np.divide(np.nansum(saved, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
-    whole = np.divide(np.nansum(missed, axis=1), cells, out=np.zeros(len(saved)), where=cells > 0)
-    apart = np.where(np.isnan(saved), 0.0, saved - mean[:, None])
-    error = np.sqrt((apart**2).sum(axis=1) / np.maximum(cells - 1, 1) / np.maximum(cells / 4, 1))
-    wins: NDArray[np.bool_] = several & (cells >= 4) & (mean > PLAIN_BEATS * whole) & (mean > 2 * error)
-    return wins
+    folds = _folds(backtest)
+    blends = BLENDS[:1] if all(fold.other_series for fold in folds) else BLENDS
+    best: tuple[Rule, float, float] = (DEFAULT_RULE, 0.0, 0.0)
+    forecasts, actuals = backtest.scaled_forecasts, backtest.scaled_actuals
+    least = _out_of_sample_error(forecasts, actuals, folds, *best)
+    for rule, blend, power in product(RULES, blends, POWERS):
+        if power == 0.0 and blend > 0.0:
+            continue
+        error = _out_of_sample_error(forecasts, actuals, folds, rule, blend, power)
+        if error < least * (1 - MIN_RULE_GAIN):
+            best, least = (rule, blend, power), error
+    rule, blend, power = best
+    errors = backtest.scaled_errors
+    values = _weights_from_errors(errors.reshape(*errors.shape[:2], -1), blend, power)
+    return EnsembleWeights(values, rule, blend, power)
+
+
+def cross_fitted_forecasts(backtest: Backtest, weights: EnsembleWeights) -> Floats:
+    """Series × cutoffs × steps: the ensemble with weights of other cutoffs or series, as ``fit_weights`` tries it.
+
+    Its errors are those to expect; with the fitted weights they would be too small, having been fitted to them.
+    """
+    forecasts = backtest.scaled_forecasts
+    combined = weights.combine(forecasts)
+    for fold in _folds(backtest):
+        combined[np.ix_(fold.series, fold.origins)] = fold.combine(
+            forecasts, weights.rule, weights.blend, weights.power
+        )
+    return combined * backtest.scale
+
+
+def baseline_is_better(errors: Floats, baseline_errors: Floats) -> Bools:
+    """Series (of errors series × cutoffs × steps) on which the baseline is significantly better than the ensemble.
+
+    Its mean gain must exceed ``MIN_BASELINE_GAIN`` of the ensemble's error and two standard errors, four neighboring
+    errors counted as one; from a single cutoff it never is.
+    """
+    several_cutoffs = (~np.isnan(errors - baseline_errors)).any(axis=2).sum(axis=1) > 1
+    errors, baseline_errors = (part.reshape(len(part), -1) for part in (errors, baseline_errors))
+    gains = errors - baseline_errors
+    counts = (~np.isnan(gains)).sum(axis=1)
+    mean_gain = np.divide(np.nansum(gains, axis=1), counts, out=np.zeros(len(gains)), where=counts > 0)
+    mean_error = np.divide(np.nansum(errors, axis=1), counts, out=np.zeros(len(gains)), where=counts > 0)
+    deviations = np.where(np.isnan(gains), 0.0, gains - mean_gain[:, None])
+    variance = (deviations**2).sum(axis=1) / np.maximum(counts - 1, 1)
+    standard_error = np.sqrt(variance / np.maximum(counts / 4, 1))
+    significant = (mean_gain > MIN_BASELINE_GAIN * mean_error) & (mean_gain > 2 * standard_error)
+    better: Bools = several_cutoffs & (counts >= 4) & significant
+    return better
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Series and origins that a rule is tried on, and misses (members × series × cells) from elsewhere to learn its
-    weights from: of the same series, or of ``others``."""
+class _Fold:
+    """Series and cutoffs that a rule is tried on, and the errors (methods × series × …) that weights come from.
 
-    series: NDArray[np.intp]
-    origins: NDArray[np.intp]
-    learnt: Floats
-    others: bool
+    The errors are those of the same series, or of ``other_series``.
+    """
 
-    def of(self, values: Floats) -> Floats:
-        """The part of values that end with series × origins × steps."""
+    series: Ints
+    origins: Ints
+    errors: Floats
+    other_series: bool
+
+    def select(self, values: Floats) -> Floats:
+        """The fold's part of an array that ends in series × cutoffs × steps."""
         return values[..., self.series, :, :][..., self.origins, :]
 
-    def said(self, rule: Rule, blend: float, power: float, said: Floats) -> Floats:
-        """What the rule says of the part."""
-        weights = _weights(self.learnt, 0.0 if self.others else blend, power)
-        if self.others:  # where a series' own misses count for nothing, all have the same weights
-            weights = np.tile(weights[:1], (len(self.series), 1))
-        return Weights(weights, rule, blend, power).combine(self.of(said))
-
-
-def foreseen_elsewhere(backs: Sequence[int], steps: int) -> NDArray[np.bool_]:
-    """Origins × origins × steps: for each origin, the cells of others whose period it does not foresee itself."""
-    ends = np.array(backs)
-    periods = np.arange(steps)[None, :] - ends[:, None]
-    first, last = -ends[:, None, None], steps - 1 - ends[:, None, None]
-    elsewhere: NDArray[np.bool_] = (periods[None] < first) | (periods[None] > last)
-    return elsewhere
-
-
-def _parts(missed: Floats, backs: Sequence[int]) -> list[_Part]:
-    """What rules are tried on, apart from what their weights are learnt from.
-
-    An origin by others, as far as these foresee other periods; origins of which that leaves nothing, on each half of
-    the series by the other half.
-    """
-    members, series, _, steps = missed.shape
-    every = np.arange(series)
-    apart = foreseen_elsewhere(backs, steps)
-    parts, alone = [], []
-    for origin in np.flatnonzero(~np.isnan(missed).all(axis=(0, 1, 3))):
-        learnt = np.where(apart[origin], missed, np.nan).reshape(members, series, -1)
-        if np.isnan(learnt).all():
-            alone.append(origin)
+    def combine(self, forecasts: Floats, rule: Rule, blend: float, power: float) -> Floats:
+        """The combined forecasts of the fold."""
+        if self.other_series:  # with blend 0 all series have the same weights
+            weights = np.tile(_weights_from_errors(self.errors, 0.0, power)[:1], (len(self.series), 1))
         else:
-            parts.append(_Part(every, np.array([origin]), learnt, others=False))
-    for half in (every[::2], every[1::2]):
-        learnt = missed[:, np.setdiff1d(every, half)]
-        if alone and len(half) and learnt.size and not np.isnan(learnt).all():
-            parts.append(_Part(half, np.array(alone), learnt.reshape(members, learnt.shape[1], -1), others=True))
-    return parts
+            weights = _weights_from_errors(self.errors, blend, power)
+        return EnsembleWeights(weights, rule, blend, power).combine(self.select(forecasts))
 
 
-def _miss_of(rule: Rule, blend: float, power: float, said: Floats, came: Floats, parts: Sequence[_Part]) -> float:
-    """Mean miss of a rule on cells that its weights were not learnt from."""
+def _folds(backtest: Backtest) -> list[_Fold]:
+    """One fold per cutoff that has errors of others in disjoint periods; two halves of the series for all others."""
+    errors = backtest.scaled_errors
+    n_methods, n_series, _, h = errors.shape
+    series = np.arange(n_series)
+    disjoint = disjoint_steps(backtest.cutoffs, h)
+    folds, single = [], []
+    for origin in np.flatnonzero(~np.isnan(errors).all(axis=(0, 1, 3))):
+        others = np.where(disjoint[origin], errors, np.nan).reshape(n_methods, n_series, -1)
+        if np.isnan(others).all():
+            single.append(origin)
+        else:
+            folds.append(_Fold(series, np.array([origin]), others, other_series=False))
+    for half in (series[::2], series[1::2]):
+        others = errors[:, np.setdiff1d(series, half)]
+        if single and len(half) and others.size and not np.isnan(others).all():
+            flat = others.reshape(n_methods, others.shape[1], -1)
+            folds.append(_Fold(half, np.array(single), flat, other_series=True))
+    return folds
+
+
+def _out_of_sample_error(
+    forecasts: Floats, actuals: Floats, folds: Sequence[_Fold], rule: Rule, blend: float, power: float
+) -> float:
+    """Mean error of a rule on folds that its weights do not come from."""
     total, count = 0.0, 0
-    for part in parts:
-        errors = np.abs(part.said(rule, blend, power, said) - part.of(came))
+    for fold in folds:
+        errors = np.abs(fold.combine(forecasts, rule, blend, power) - fold.select(actuals))
         total += float(np.nansum(errors))
         count += int((~np.isnan(errors)).sum())
     return total / max(count, 1)
 
 
-def _weights(missed: Floats, blend: float, power: float) -> Floats:
-    """Series × members: weights that fall with a power of the blended log miss; 0 of a member that said nothing."""
-    said = ~np.isnan(missed)
-    counts = said.sum(axis=2)
-    own = np.divide(np.nansum(missed, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
-    own = np.log(np.maximum(own, TINY))
-    own -= _nanmean(own, axis=0)  # a series that all members miss is no worse for any of them
-    every = np.where(said.any(axis=(1, 2)), _nanmean(own, axis=1), np.nan)[:, None]
-    blended = np.where(np.isnan(own), every, blend * np.nan_to_num(own) + (1 - blend) * every)
+def _weights_from_errors(errors: Floats, blend: float, power: float) -> Floats:
+    """Series × methods: weights that fall with a power of the blended log error; 0 for a method without errors."""
+    known = ~np.isnan(errors)
+    counts = known.sum(axis=2)
+    own = np.divide(np.nansum(errors, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    own = np.log(np.maximum(own, EPS))
+    own -= _mean_of_known(own, axis=0)  # a series that is hard for all methods is no worse for any of them
+    overall = np.where(known.any(axis=(1, 2)), _mean_of_known(own, axis=1), np.nan)[:, None]
+    blended = np.where(np.isnan(own), overall, blend * np.nan_to_num(own) + (1 - blend) * overall)
     raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
-    weights: Floats = (raw / np.maximum(raw.sum(axis=0), TINY)).T
+    weights: Floats = (raw / np.maximum(raw.sum(axis=0), EPS)).T
     return weights
 
 
-def _nanmean(values: Floats, axis: int) -> Floats:
+def _mean_of_known(values: Floats, axis: int) -> Floats:
+    """The mean over an axis without NaN; 0 where there is nothing else."""
     counts = (~np.isnan(values)).sum(axis=axis)
     sums = np.asarray(np.nansum(values, axis=axis), dtype=np.float64)
     means: Floats = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)

@@ -1,21 +1,19 @@
-"""Members of the pool that learn from all series at once: LightGBM, and the season of a series' family."""
+"""Methods that learn from all series at once: boosted trees, and the seasonal profile of a series' parents."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import lightgbm as lgb
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from data.arrays import Floats
-from models.forecasting.local_methods import FULL_GROWTH
-from models.forecasting.prophet_method import RAMADAN, holidays_of
-from models.forecasting.series_preparation import Calendar, History
+from models.forecasting.method import MethodForecasts
+from models.forecasting.panel import Panel, mean_by_row
 
-TREES, FAMILY = "lightgbm", "family season"
-PARAMS: dict[str, Any] = {
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+LIGHTGBM, PARENT_SEASONALITY = "lightgbm", "parent seasonality"
+TREE_PARAMS: dict[str, Any] = {
     "objective": "regression_l1",
     "num_leaves": 31,
     "learning_rate": 0.06,
@@ -29,221 +27,163 @@ PARAMS: dict[str, Any] = {
     "force_row_wise": True,
     "verbosity": -1,
 }
-ROUNDS = 120
-MOST_ROWS = 120_000
-"""Rows that one fit learns from; neighbouring origins say the same again."""
-FEWEST_ROWS = 300
+N_ROUNDS = 120
+MAX_ROWS = 120_000
+"""Training rows of one fit; neighboring cutoffs add little that is new."""
+MIN_ROWS = 300
+MAX_TARGET = 6.0
+"""Targets are clipped at so many scales of their series."""
 FEATURES: tuple[str, ...] = (
-    *(
-        "step",
-        "season",
-        "size",
-        "last",
-        "recent",
-        "year",
-        "season_ago",
-        "two_seasons_ago",
-        "season_next",
-        "season_before",
-    ),
-    *("family", "recent_turn", "year_turn", "age", "more_workdays", "more_holidays", "more_fasts"),
-    *("workdays", "holidays", "fasts"),
+    "step",
+    "season",
+    "log_size",
+    "last",
+    "recent_mean",
+    "season_mean",
+    "season_ago",
+    "two_seasons_ago",
+    "change_to_next_season",
+    "change_from_season_before",
+    "parent_seasonal",
+    "recent_growth",
+    "season_growth",
+    "age",
+    "workdays_change",
+    "holidays_change",
+    "ramadan_days_change",
+    "workdays",
+    "holidays",
+    "ramadan_days",
 )
-"""Columns of ``Table.features``; amounts are distances from the anchor, in units of the series' usual change."""
+"""Columns of ``tree_features``; amounts are distances from the damped-growth forecast, in scales of the series."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """All series of a table side by side, the last periods aligned: ``values`` is series × periods, NaN before a start;
-    ``came`` is what was told before spikes were brought back.
+class ParentSeasonality:
+    """Each series' recent mean times the seasonal profile of the nodes above it."""
 
-    ``family`` holds, for each series, the weights of the wholes that it is part of (series × series; rows sum to 1 or
-    0). ``marks`` are numbers of each period of the calendar by its ordinal (working days, holidays), from ``first`` on.
+    name: ClassVar[str] = PARENT_SEASONALITY
+    expensive: ClassVar[bool] = False
+
+    def forecast(self, panel: Panel, cutoffs: tuple[int, ...]) -> MethodForecasts:
+        """Forecasts of every series from each cutoff; NaN without a parent or before its first season is over."""
+        forecasts = [panel.parent_seasonal(panel.n_periods - cutoff) for cutoff in cutoffs]
+        failure = "" if panel.parents.any() else "no hierarchy is given"
+        return MethodForecasts(np.stack(forecasts, axis=1), failure)
+
+
+@dataclass(frozen=True)
+class BoostedTrees:
+    """LightGBM over all series, fitted at each cutoff; a ``booster`` that was fitted earlier forecasts cutoff 0."""
+
+    seed: int
+    n_jobs: int = 1
+    booster: "lgb.Booster | None" = None
+    name: ClassVar[str] = LIGHTGBM
+    expensive: ClassVar[bool] = False
+
+    def forecast(self, panel: Panel, cutoffs: tuple[int, ...]) -> MethodForecasts:
+        """Forecasts of every series from each cutoff; NaN from those with too few training rows before them."""
+        forecasts = np.full((len(panel.series), len(cutoffs), panel.h), np.nan)
+        failure = ""
+        for i, cutoff in enumerate(cutoffs):
+            t = panel.n_periods - cutoff
+            try:
+                booster = self.booster if self.booster is not None and cutoff == 0 else self._fit(panel, cutoff)
+            except ValueError as error:
+                failure = str(error)
+                continue
+            features, anchors, scale = tree_features(panel, t)
+            distances = np.asarray(booster.predict(features, num_threads=self.n_jobs)).reshape(anchors.shape)
+            forecasts[:, i] = anchors + distances * scale[:, None]
+        return MethodForecasts(forecasts, failure)
+
+    def _fit(self, panel: Panel, cutoff: int) -> "lgb.Booster":
+        return fit_trees(panel, cutoff, self.seed, self.n_jobs)
+
+
+def fit_trees(panel: Panel, cutoff: int, seed: int, n_jobs: int) -> "lgb.Booster":
+    """Trees fitted to all series and past origins before a cutoff; raises ``ValueError`` on too few training rows.
+
+    The target is the distance of the actual from the damped-growth forecast in scales of the series, for every step.
     """
+    import lightgbm as lgb
 
-    values: Floats
-    came: Floats
-    ends: NDArray[np.int64]
-    season: int
-    horizon: int
-    family: Floats
-    marks: Floats
-    first: int
-
-    @classmethod
-    def of(
-        cls,
-        ready: Sequence[History],
-        calendar: Calendar,
-        season: int,
-        horizon: int,
-        family: Floats | None = None,
-        countries: tuple[str, ...] = (),
-    ) -> "Table":
-        """The table of histories; ``family`` is none where no hierarchy is known."""
-        longest = max(len(one.values) for one in ready)
-        values = np.full((len(ready), longest), np.nan)
-        for row, one in enumerate(ready):
-            values[row, longest - len(one.values) :] = one.values
-        came = np.full_like(values, np.nan)
-        for row, one in enumerate(ready):
-            came[row, longest - len(one.came) :] = one.came
-        ends = np.array([one.ends for one in ready], dtype=np.int64)
-        first = int(ends.min()) - longest + 1 - season
-        marks = _marks(calendar, first, int(ends.max()) + horizon, countries)
-        none = np.zeros((len(ready), len(ready)))
-        return cls(values, came, ends, season, horizon, none if family is None else family, marks, first)
-
-    def recent(self, at: int) -> Floats:
-        """Mean of the last quarter before a column; NaN where a series had not begun."""
-        return _mean(self.values[:, max(0, at - max(3, self.season // 4)) : at])
-
-    def lagged(self, at: int, seasons: int = 1) -> Floats:
-        """Series × steps: the same season's last known value, some seasons back; NaN where there is none."""
-        steps = np.arange(self.horizon) % self.season
-        places = at - seasons * self.season + steps
-        told = np.full((len(self.values), self.horizon), np.nan)
-        told[:, places >= 0] = self.values[:, places[places >= 0]]
-        return told
-
-    def scale(self, at: int) -> Floats:
-        """The mean change over a season (over a period in short histories); NaN where nothing moved yet."""
-        known = self.values[:, :at]
-        yearly = _mean(np.abs(known[:, self.season :] - known[:, : -self.season])) if at > self.season else None
-        steps = _mean(np.abs(np.diff(known, axis=1)))
-        usual = steps if yearly is None else np.where(np.isnan(yearly), steps, yearly)
-        least = np.fmax(np.nan_to_num(usual), 0.01 * np.nan_to_num(np.abs(_mean(known))))
-        return np.where(least > 0, least, np.nan)
-
-    def family_season(self, at: int) -> Floats:
-        """Where each series stands, times the season of the wholes it is part of; NaN without family or a season."""
-        recent = self.recent(at)
-        before = self.recent(max(at - self.season, 0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shape = self.lagged(at) / before[:, None]
-        known = np.isfinite(shape).all(axis=1) & (before > 0)
-        weights = self.family * known[None, :]
-        whole = weights.sum(axis=1)
-        summed = weights @ np.where(known[:, None], shape, 0.0)
-        ratio = np.divide(summed, whole[:, None], out=np.full_like(summed, np.nan), where=whole[:, None] > 0)
-        return np.asarray(recent[:, None] * ratio, dtype=np.float64)
-
-    def anchor(self, at: int) -> Floats:
-        """The season's last values times half of last quarter's growth; where there is no season, the last value."""
-        quarter = max(1, self.season // 4)
-        now = _mean(self.values[:, max(0, at - quarter) : at])
-        start = at - quarter - self.season
-        then = _mean(self.values[:, max(0, start) : at - self.season]) if start >= 0 else np.full_like(now, np.nan)
-        grown = (then > 0) & (now > 0)
-        growth = np.divide(now, then, out=np.ones_like(now), where=grown)
-        seasonal = self.lagged(at) * np.clip(growth, 0.25, 4.0)[:, None] ** FULL_GROWTH
-        last = self.values[:, at - 1 : at]
-        return np.where(np.isnan(seasonal), last, seasonal)
-
-    def features(self, at: int) -> tuple[Floats, Floats, Floats]:
-        """Rows of every series and step from a column (steps inner), their anchors and scales."""
-        anchor, scale = self.anchor(at), self.scale(at)
-        unit = scale[:, None]
-        recent, lag = self.recent(at), self.lagged(at)
-        year = _mean(self.values[:, max(0, at - self.season) : at])
-        before = _mean(self.values[:, max(0, at - 2 * self.season) : max(at - self.season, 0)])
-        ordinals = (self.ends - self.values.shape[1] + 1)[:, None] + at + np.arange(self.horizon)[None, :]
-        marks = self.marks[np.clip(ordinals - self.first, 0, len(self.marks) - 1)]
-        steps_back = self.season * (1 + np.arange(self.horizon) // self.season)
-        then = self.marks[np.clip(ordinals - steps_back[None, :] - self.first, 0, len(self.marks) - 1)]
-        shape = anchor.shape
-        columns = [
-            np.broadcast_to(np.arange(self.horizon, dtype=np.float64), shape),
-            ordinals % self.season,
-            np.broadcast_to(np.log10(np.maximum(np.abs(year), 1e-3))[:, None], shape),
-            (self.values[:, at - 1 : at] - anchor) / unit,
-            (recent[:, None] - anchor) / unit,
-            (year[:, None] - anchor) / unit,
-            (lag - anchor) / unit,
-            (self.lagged(at, 2) - anchor) / unit,
-            (np.roll(lag, -1, axis=1) - lag) / unit,
-            (np.roll(lag, 1, axis=1) - lag) / unit,
-            (self.family_season(at) - anchor) / unit,
-            np.broadcast_to(((recent - year) / scale)[:, None], shape),
-            np.broadcast_to(((year - before) / scale)[:, None], shape),
-            np.broadcast_to((~np.isnan(self.values[:, :at])).sum(axis=1, keepdims=True), shape),
-            *np.moveaxis(marks - then, 2, 0),
-            *np.moveaxis(marks, 2, 0),
-        ]
-        rows = np.stack([np.asarray(column, dtype=np.float64).ravel() for column in columns], axis=1)
-        return rows, anchor, scale
-
-
-def trees(table: Table, back: int, seed: int, jobs: int, booster: lgb.Booster | None = None) -> Floats:
-    """Series × steps from ``back`` periods before the end, learnt from what lay before it; raises on too few rows.
-
-    A booster that was fitted before (``fit_trees``) is asked as it is.
-    """
-    made = fit_trees(table, back, seed, jobs) if booster is None else booster
-    features, anchor, scale = table.features(table.values.shape[1] - back)
-    added = np.asarray(made.predict(features, num_threads=jobs)).reshape(anchor.shape)
-    return np.asarray(anchor + added * scale[:, None], dtype=np.float64)
-
-
-def fit_trees(table: Table, back: int, seed: int, jobs: int) -> lgb.Booster:
-    """Trees over all series of what lay before ``back`` periods before the end; raises ``ValueError`` on too few rows.
-
-    The target is how far the anchor missed in units of a series' usual change, for every step at once.
-    """
-    at = table.values.shape[1] - back
-    first = table.season + 1 if at > table.season + 8 else 4
-    cells = len(table.values) * table.horizon
-    origins = np.arange(first, at)[::-1]
-    keep = max(1, len(origins) * cells // (8 * MOST_ROWS))
-    generator = np.random.default_rng(seed)
-    rows, came = [], []
-    for origin in origins[::keep]:
-        features, anchor, scale = table.features(int(origin))
-        steps = min(table.horizon, at - int(origin))
-        actual = np.full(anchor.shape, np.nan)
-        actual[:, :steps] = table.values[:, origin : origin + steps]
-        target = ((actual - anchor) / scale[:, None]).ravel()
-        usable = np.flatnonzero(~np.isnan(target))
-        most = max(1, 2 * MOST_ROWS // max(1, len(origins[::keep])))
-        if len(usable) > most:
-            usable = generator.choice(usable, most, replace=False)
-        rows.append(features[usable])
-        came.append(target[usable])
-    if sum(map(len, came)) < FEWEST_ROWS:
-        raise ValueError(f"{sum(map(len, came))} past cells to learn from; {FEWEST_ROWS} are needed")
-    learnt, targets = np.concatenate(rows), np.concatenate(came)
-    if len(targets) > MOST_ROWS:
-        chosen = np.sort(generator.choice(len(targets), MOST_ROWS, replace=False))
-        learnt, targets = learnt[chosen], targets[chosen]
-    data = lgb.Dataset(
-        learnt,
-        np.clip(targets, -6, 6),
+    rows, targets = _training_rows(panel, panel.n_periods - cutoff, np.random.default_rng(seed))
+    dataset = lgb.Dataset(
+        rows,
+        np.clip(targets, -MAX_TARGET, MAX_TARGET),
         feature_name=list(FEATURES),
-        params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
+        params={"max_bin": TREE_PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**PARAMS, "seed": seed, "num_threads": jobs}, data, num_boost_round=ROUNDS)
+    return lgb.train({**TREE_PARAMS, "seed": seed, "num_threads": n_jobs}, dataset, num_boost_round=N_ROUNDS)
 
 
-def _marks(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Floats:
-    """Periods × marks: days from Monday to Friday that are no holiday, holidays, days of Ramadan."""
-    ordinals = np.arange(first, last + 2)
-    periods = calendar.periods(ordinals)
-    starts = periods.start_time.to_numpy().astype("datetime64[D]")
-    off = fasting = np.zeros(0, dtype="datetime64[D]")
-    if countries:
-        told = holidays_of(countries, int(periods[0].year), int(periods[-1].year) + 1)
-        fasts = told["name"] == RAMADAN
-        off, fasting = (
-            np.unique(pd.DatetimeIndex(told.loc[rows, "day"]).to_numpy().astype("datetime64[D]"))
-            for rows in (~fasts, fasts)
-        )
-    work = np.busday_count(starts[:-1], starts[1:], holidays=off)
-    held, fasted = (np.diff(np.searchsorted(days, starts)) for days in (off, fasting))
-    return np.stack([work, held, fasted], axis=1).astype(np.float64)
+def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
+    """Rows (features) and targets of origins before the column ``end``, a sample of at most ``MAX_ROWS``."""
+    first = panel.season_length + 1 if end > panel.season_length + 8 else 4
+    origins = np.arange(first, end)[::-1]
+    every = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_ROWS))
+    origins = origins[::every]
+    max_rows = max(1, 2 * MAX_ROWS // max(1, len(origins)))
+    rows, targets = [], []
+    for origin in origins:
+        features, anchors, scale = tree_features(panel, int(origin))
+        steps = min(panel.h, end - int(origin))
+        actuals = np.full(anchors.shape, np.nan)
+        actuals[:, :steps] = panel.values[:, origin : origin + steps]
+        distances = ((actuals - anchors) / scale[:, None]).ravel()
+        usable = np.flatnonzero(~np.isnan(distances))
+        if len(usable) > max_rows:
+            usable = generator.choice(usable, max_rows, replace=False)
+        rows.append(features[usable])
+        targets.append(distances[usable])
+    n_rows = sum(map(len, targets))
+    if n_rows < MIN_ROWS:
+        raise ValueError(f"{n_rows} past rows to train on; {MIN_ROWS} are needed")
+    all_rows, all_targets = np.concatenate(rows), np.concatenate(targets)
+    if n_rows > MAX_ROWS:
+        sample = np.sort(generator.choice(n_rows, MAX_ROWS, replace=False))
+        return all_rows[sample], all_targets[sample]
+    return all_rows, all_targets
 
 
-def _mean(values: Floats) -> Floats:
-    counts = (~np.isnan(values)).sum(axis=1)
-    sums = np.nansum(values, axis=1)
-    means: Floats = np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
-    return means
+def tree_features(panel: Panel, t: int) -> tuple[Floats, Floats, Floats]:
+    """Rows of ``FEATURES`` for every series and step from column ``t`` (steps inner), their anchors and scales.
+
+    The anchor (series × steps) is the damped-growth forecast, the scale (series) that of ``Panel.scale``.
+    """
+    anchors, scale = panel.damped_growth(t), panel.scale(t)
+    unit = scale[:, None]
+    season_length, steps = panel.season_length, np.arange(panel.h)
+    recent, lagged = panel.recent_mean(t), panel.lagged(t)
+    season_mean = mean_by_row(panel.values[:, max(0, t - season_length) : t])
+    season_before = mean_by_row(panel.values[:, max(0, t - 2 * season_length) : max(t - season_length, 0)])
+    ordinals = (panel.last_periods - panel.n_periods + 1)[:, None] + t + steps[None, :]
+    then = ordinals - (season_length * (1 + steps // season_length))[None, :]
+    rows_now, rows_then = (
+        np.clip(periods - panel.first_period, 0, len(panel.calendar_features) - 1) for periods in (ordinals, then)
+    )
+    calendar_now = panel.calendar_features[rows_now]
+    calendar_then = panel.calendar_features[rows_then]
+    shape = anchors.shape
+    columns = [
+        np.broadcast_to(steps.astype(np.float64), shape),
+        ordinals % season_length,
+        np.broadcast_to(np.log10(np.maximum(np.abs(season_mean), 1e-3))[:, None], shape),
+        (panel.values[:, t - 1 : t] - anchors) / unit,
+        (recent[:, None] - anchors) / unit,
+        (season_mean[:, None] - anchors) / unit,
+        (lagged - anchors) / unit,
+        (panel.lagged(t, 2) - anchors) / unit,
+        (np.roll(lagged, -1, axis=1) - lagged) / unit,
+        (np.roll(lagged, 1, axis=1) - lagged) / unit,
+        (panel.parent_seasonal(t) - anchors) / unit,
+        np.broadcast_to(((recent - season_mean) / scale)[:, None], shape),
+        np.broadcast_to(((season_mean - season_before) / scale)[:, None], shape),
+        np.broadcast_to(panel.ages(t)[:, None], shape),
+        *np.moveaxis(calendar_now - calendar_then, 2, 0),
+        *np.moveaxis(calendar_now, 2, 0),
+    ]
+    rows = np.stack([np.asarray(column, dtype=np.float64).ravel() for column in columns], axis=1)
+    return rows, anchors, scale

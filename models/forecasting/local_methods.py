@@ -1,7 +1,7 @@
-"""The pool: ways to forecast one series by itself. Each says what it foresees from every origin, or why it cannot.
+"""Methods that forecast one series at a time: simple ones, and those of statsforecast and Prophet.
 
-Simple ways belong to it as of right: over many series they are hard to beat (Makridakis & Hibon 2000), and means and
-medians of ETS, Theta, ARIMA and CES beat each of them (Petropoulos & Svetunkov 2020).
+Simple methods are hard to beat over many series (Makridakis & Hibon 2000), and combinations of ETS, Theta, ARIMA and
+CES beat each of them (Petropoulos & Svetunkov 2020).
 """
 
 import warnings
@@ -12,210 +12,227 @@ from typing import Any
 import numpy as np
 
 from data.arrays import Floats
-from models.forecasting.method import LONG_SEASON, Task
-from models.forecasting.prophet_method import prophetic
+from models.forecasting.method import BASELINE, MAX_SEASON_LENGTH, ForecastTask, MethodForecasts
+from models.forecasting.panel import GROWTH_DAMPING, MAX_GROWTH, MIN_GROWTH, Panel
+from models.forecasting.prophet_method import forecast_prophet
 
-PLAIN = "seasonal naive"
-FULL_GROWTH = 0.5
-"""How much of the last quarter's growth over the year before is carried on: regression to the mean takes the rest."""
-FEWEST = 8
-"""Periods without which no model of statsforecast is fitted."""
-ORDERS = {"max_p": 2, "max_q": 2, "max_P": 1, "max_Q": 1, "start_p": 1, "start_q": 1, "start_P": 0, "start_Q": 0}
+MIN_VALUES = 8
+"""Values below which no model of statsforecast is fitted."""
+ARIMA_ORDERS = {"max_p": 2, "max_q": 2, "max_P": 1, "max_Q": 1, "start_p": 1, "start_q": 1, "start_P": 0, "start_Q": 0}
 """Orders of ARIMA that are searched, and where the search starts: larger ones take longer and forecast no better."""
-FAR = 10.0
-"""A forecast further from all that was seen than so many times its range is a failure of arithmetic."""
+MAX_RANGES = 10.0
+"""A forecast further from the mean than so many ranges of the series is a numerical failure."""
+MIN_SERIES_PARALLEL = 50
+MAX_CHUNK = 50
+MAX_MESSAGE = 200
 
-
-Member = Callable[[Task], Floats]
-"""Forecasts of a task, origins × horizon; NaN where an origin's history is too short. It may raise."""
-
-
-def seasonal_naive(task: Task) -> Floats:
-    """The last value of the same season; before a season is over, the last value."""
-    return _each(task, _seasonal_naive)
-
-
-def drift(task: Task) -> Floats:
-    """The season's last values, and the mean change of the whole history carried on."""
-
-    def forecast(known: Floats, season: int, horizon: int) -> Floats:
-        whole = len(known) - len(known) % season
-        seasons = known[len(known) - whole :].reshape(-1, season).mean(axis=1)
-        if len(seasons) < 2:
-            return _seasonal_naive(known, season, horizon)
-        slope = float(seasons[-1] - seasons[0]) / (len(seasons) - 1)
-        carried: Floats = _seasonal_naive(known, season, horizon) + slope * (1 + np.arange(horizon) // season)
-        return carried
-
-    return _each(task, forecast)
-
-
-def seasonal_growth(task: Task) -> Floats:
-    """The season's last values, times half of the growth of the last quarter over that of the year before."""
-
-    def forecast(known: Floats, season: int, horizon: int) -> Floats:
-        quarter = max(1, season // 4)
-        then, now = known[-season - quarter : -season], known[-quarter:]
-        if season == 1 or len(then) < quarter or then.mean() <= 0 or now.mean() <= 0:
-            return _seasonal_naive(known, season, horizon)
-        growth = float(np.clip(now.mean() / then.mean(), 0.25, 4.0))
-        grown: Floats = _seasonal_naive(known, season, horizon) * growth**FULL_GROWTH
-        return grown
-
-    return _each(task, forecast)
-
-
-def ets(task: Task) -> Floats:
-    """Exponential smoothing with the error, trend and season of the least AICc (Hyndman et al. 2002)."""
-    from statsforecast.models import AutoETS
-
-    return _fitted(task, lambda season: AutoETS(season_length=season))
-
-
-def theta(task: Task) -> Floats:
-    """The optimised Theta method (Fiorucci et al. 2016)."""
-    from statsforecast.models import OptimizedTheta
-
-    return _fitted(task, lambda season: OptimizedTheta(season_length=season), longest=np.inf)
-
-
-def dynamic_theta(task: Task) -> Floats:
-    """The dynamic optimised Theta method (Fiorucci et al. 2016)."""
-    from statsforecast.models import DynamicOptimizedTheta
-
-    return _fitted(task, lambda season: DynamicOptimizedTheta(season_length=season), longest=np.inf)
-
-
-def ces(task: Task) -> Floats:
-    """Complex exponential smoothing (Svetunkov, Kourentzes & Ord 2022)."""
-    from statsforecast.models import AutoCES
-
-    return _fitted(task, lambda season: AutoCES(season_length=season))
-
-
-def arima(task: Task) -> Floats:
-    """ARIMA: orders searched at the oldest origin (Hyndman & Khandakar 2008), parameters estimated at each.
-
-    It warns of searches that end early and of orders that are seldom wise; what they say is judged by the backtest.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="statsforecast")  # the backtest judges what it warns of
-        return _arima(task)
-
-
-def _arima(task: Task) -> Floats:
-    from statsforecast.models import ARIMA, AutoARIMA
-
-    found: Any = None
-    said = np.full((len(task.backs), task.horizon), np.nan)
-    for row, back in enumerate(task.backs):
-        known = task.history.before(back)
-        season = task.seasons(known)
-        if len(known) < FEWEST or task.season > LONG_SEASON:
-            continue
-        if found is None:
-            search = AutoARIMA(season_length=season, approximation=True, **ORDERS).fit(known)
-            p, q, P, Q, m, d, D = search.model_["arma"]  # noqa: N806 (the letters of Box and Jenkins)
-            names = search.model_["coef"].keys()
-            found = ARIMA(
-                order=(p, d, q),
-                seasonal_order=(P, D, Q),
-                season_length=m,
-                include_mean="intercept" in names,
-                include_drift="drift" in names,
-                method="CSS-ML",
-            )
-            said[row] = search.predict(task.horizon)["mean"]
-            continue
-        said[row] = found.forecast(known, task.horizon)["mean"]
-    return said
-
-
-MEMBERS: Mapping[str, Member] = {
-    PLAIN: seasonal_naive,
-    "drift": drift,
-    "seasonal growth": seasonal_growth,
-    "ets": ets,
-    "theta": theta,
-    "dynamic theta": dynamic_theta,
-    "ces": ces,
-    "arima": arima,
-    "prophet": prophetic,
-}
+SeriesForecaster = Callable[[ForecastTask], Floats]
+"""Forecasts of a task, cutoffs × steps; NaN where the history before a cutoff is too short. It may raise."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What members foresaw of one series (members × origins × horizon, NaN: nothing), and why where they failed."""
+class LocalMethod:
+    """A method of this file under its name, run over ``n_jobs`` processes where there are many series."""
 
-    values: Floats
-    failed: Mapping[str, str]
+    name: str
+    n_jobs: int = 1
 
+    @property
+    def expensive(self) -> bool:
+        """Whether it is screened on large tables."""
+        return self.name in EXPENSIVE
 
-def ask(task: Task, names: Sequence[str]) -> Said:
-    """What each member foresees; one that raises, or leaves all bounds, is left out with the reason."""
-    values, failed = np.full((len(names), len(task.backs), task.horizon), np.nan), {}
-    seen = task.history.values
-    reach = FAR * max(float(seen.max() - seen.min()), float(np.abs(seen).max()), 1e-12)
-    for place, name in enumerate(names):
-        try:
-            said = MEMBERS[name](task)
-        except Exception as error:  # noqa: BLE001 - the libraries raise bare exceptions on series they cannot fit
-            failed[name] = f"{type(error).__name__}: {error}"[:200]
-            continue
-        with np.errstate(invalid="ignore"):
-            wild = ~(np.abs(said - seen.mean()) <= reach).all(axis=1) & ~np.isnan(said).all(axis=1)
-        if wild.any():
-            failed[name] = "a forecast far beyond all that was seen"
-            said = np.where(wild[:, None], np.nan, said)
-        values[place] = np.maximum(said, task.history.floor)
-    return Said(values, failed)
+    def forecast(self, panel: Panel, cutoffs: tuple[int, ...]) -> MethodForecasts:
+        """Forecasts of every series from each cutoff; ``failure`` counts the series on which it raised or diverged."""
+        tasks = [
+            ForecastTask(series, panel.season_length, panel.h, cutoffs, panel.calendar, panel.countries)
+            for series in panel.series
+        ]
+        forecasts = forecast_all(self.name, tasks, self.n_jobs)
+        failures = [forecast.failure for forecast in forecasts if forecast.failure]
+        failure = f"failed on {len(failures)} series: {failures[0]}" if failures else ""
+        return MethodForecasts(np.stack([forecast.values for forecast in forecasts]), failure)
 
 
-def ask_all(tasks: Sequence[Task], names: Sequence[str], jobs: int) -> list[Said]:
-    """What each member foresees of each series, over ``jobs`` processes; in this one where the series are few."""
-    if jobs == 1 or len(tasks) < 50:
-        return [ask(task, names) for task in tasks]
+def forecast_all(name: str, tasks: Sequence[ForecastTask], n_jobs: int) -> list[MethodForecasts]:
+    """The forecasts of one method for each task (cutoffs × steps), in one process where series are few."""
+    if n_jobs == 1 or len(tasks) < MIN_SERIES_PARALLEL:
+        return [forecast_one(name, task) for task in tasks]
     from joblib import Parallel, delayed
 
-    size = max(1, min(50, len(tasks) // (4 * jobs)))
-    chunks = [tasks[at : at + size] for at in range(0, len(tasks), size)]
-    told = Parallel(n_jobs=jobs)(delayed(_ask_chunk)(chunk, names) for chunk in chunks)
-    return [said for chunk in told for said in chunk]
+    size = max(1, min(MAX_CHUNK, len(tasks) // (4 * n_jobs)))
+    chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
+    forecasts = Parallel(n_jobs=n_jobs)(delayed(_forecast_chunk)(name, chunk) for chunk in chunks)
+    return [forecast for chunk in forecasts for forecast in chunk]
 
 
-def _ask_chunk(tasks: Sequence[Task], names: Sequence[str]) -> list[Said]:
-    return [ask(task, names) for task in tasks]
+def _forecast_chunk(name: str, tasks: Sequence[ForecastTask]) -> list[MethodForecasts]:
+    return [forecast_one(name, task) for task in tasks]
 
 
-def _each(task: Task, forecast: Callable[[Floats, int, int], Floats]) -> Floats:
-    """A simple way at each origin that has a value before it."""
-    said = np.full((len(task.backs), task.horizon), np.nan)
-    for row, back in enumerate(task.backs):
-        known = task.history.before(back)
-        if len(known):
-            season = task.season if len(known) >= task.season else 1
-            said[row] = forecast(known, season, task.horizon)
-    return said
+def forecast_one(name: str, task: ForecastTask) -> MethodForecasts:
+    """The forecasts of one method for one task (cutoffs × steps), not below the floor of the series.
+
+    A method that raises has none, nor from a cutoff from which it diverges; ``failure`` says so.
+    """
+    values = task.series.values
+    max_distance = MAX_RANGES * max(float(values.max() - values.min()), float(np.abs(values).max()), 1e-12)
+    try:
+        forecasts = LOCAL_METHODS[name](task)
+    except Exception as error:  # noqa: BLE001 - the libraries raise bare exceptions on series they cannot fit
+        failure = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+        return MethodForecasts(np.full((len(task.cutoffs), task.h), np.nan), failure)
+    failure = ""
+    with np.errstate(invalid="ignore"):
+        diverges = ~(np.abs(forecasts - values.mean()) <= max_distance).all(axis=1) & ~np.isnan(forecasts).all(axis=1)
+    if diverges.any():
+        failure = f"the forecast is over {MAX_RANGES:g} times the range of the series away from its mean"
+        forecasts = np.where(diverges[:, None], np.nan, forecasts)
+    return MethodForecasts(np.maximum(forecasts, task.series.floor), failure)
 
 
-def _fitted(task: Task, make: Callable[[int], Any], longest: float = LONG_SEASON) -> Floats:
-    """A model of statsforecast fitted anew at each origin with enough before it."""
-    said = np.full((len(task.backs), task.horizon), np.nan)
-    for row, back in enumerate(task.backs):
-        known = task.history.before(back)
-        season = task.seasons(known)
-        if len(known) < FEWEST or task.season > longest or (season == 1 and task.season > LONG_SEASON):
+def forecast_seasonal_naive(task: ForecastTask) -> Floats:
+    """The last value of the same season; before a season is over, the last value."""
+    return _at_each_cutoff(task, _seasonal_naive)
+
+
+def forecast_drift(task: ForecastTask) -> Floats:
+    """The seasonal naive forecast plus the mean change per season of the whole history."""
+
+    def forecast(values: Floats, season_length: int, h: int) -> Floats:
+        complete = len(values) - len(values) % season_length
+        means = values[len(values) - complete :].reshape(-1, season_length).mean(axis=1)
+        if len(means) < 2:
+            return _seasonal_naive(values, season_length, h)
+        slope = float(means[-1] - means[0]) / (len(means) - 1)
+        drifting: Floats = _seasonal_naive(values, season_length, h) + slope * (1 + np.arange(h) // season_length)
+        return drifting
+
+    return _at_each_cutoff(task, forecast)
+
+
+def forecast_seasonal_growth(task: ForecastTask) -> Floats:
+    """The seasonal naive forecast times the damped growth of the last quarter over that of the year before."""
+
+    def forecast(values: Floats, season_length: int, h: int) -> Floats:
+        quarter = max(1, season_length // 4)
+        before, recent = values[-season_length - quarter : -season_length], values[-quarter:]
+        if season_length == 1 or len(before) < quarter or before.mean() <= 0 or recent.mean() <= 0:
+            return _seasonal_naive(values, season_length, h)
+        growth = float(np.clip(recent.mean() / before.mean(), MIN_GROWTH, MAX_GROWTH))
+        growing: Floats = _seasonal_naive(values, season_length, h) * growth**GROWTH_DAMPING
+        return growing
+
+    return _at_each_cutoff(task, forecast)
+
+
+def forecast_ets(task: ForecastTask) -> Floats:
+    """Exponential smoothing with error, trend and season chosen by AICc (Hyndman et al. 2002)."""
+    from statsforecast.models import AutoETS
+
+    return _statsforecast(task, lambda season_length: AutoETS(season_length=season_length))
+
+
+def forecast_theta(task: ForecastTask) -> Floats:
+    """The optimized Theta method (Fiorucci et al. 2016)."""
+    from statsforecast.models import OptimizedTheta
+
+    return _statsforecast(task, lambda season_length: OptimizedTheta(season_length=season_length), np.inf)
+
+
+def forecast_dynamic_theta(task: ForecastTask) -> Floats:
+    """The dynamic optimized Theta method (Fiorucci et al. 2016)."""
+    from statsforecast.models import DynamicOptimizedTheta
+
+    return _statsforecast(task, lambda season_length: DynamicOptimizedTheta(season_length=season_length), np.inf)
+
+
+def forecast_ces(task: ForecastTask) -> Floats:
+    """Complex exponential smoothing (Svetunkov, Kourentzes & Ord 2022)."""
+    from statsforecast.models import AutoCES
+
+    return _statsforecast(task, lambda season_length: AutoCES(season_length=season_length))
+
+
+def forecast_arima(task: ForecastTask) -> Floats:
+    """ARIMA: orders searched at the earliest cutoff (Hyndman & Khandakar 2008), coefficients estimated at each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="statsforecast")  # of odd orders: the backtest evaluates them
+        return _arima(task)
+
+
+def _arima(task: ForecastTask) -> Floats:
+    from statsforecast.models import ARIMA, AutoARIMA
+
+    model: Any = None
+    forecasts = np.full((len(task.cutoffs), task.h), np.nan)
+    for i, cutoff in enumerate(task.cutoffs):
+        values = task.series.before(cutoff)
+        if len(values) < MIN_VALUES or task.season_length > MAX_SEASON_LENGTH:
+            continue
+        if model is not None:
+            forecasts[i] = model.forecast(values, task.h)["mean"]
+            continue
+        season_length = task.season_length_of(values)
+        search = AutoARIMA(season_length=season_length, approximation=True, **ARIMA_ORDERS).fit(values)
+        p, q, P, Q, m, d, D = search.model_["arma"]  # noqa: N806 (the letters of Box and Jenkins)
+        coefficients = search.model_["coef"].keys()
+        model = ARIMA(
+            order=(p, d, q),
+            seasonal_order=(P, D, Q),
+            season_length=m,
+            include_mean="intercept" in coefficients,
+            include_drift="drift" in coefficients,
+            method="CSS-ML",
+        )
+        forecasts[i] = search.predict(task.h)["mean"]
+    return forecasts
+
+
+LOCAL_METHODS: Mapping[str, SeriesForecaster] = {
+    BASELINE: forecast_seasonal_naive,
+    "drift": forecast_drift,
+    "seasonal growth": forecast_seasonal_growth,
+    "ets": forecast_ets,
+    "theta": forecast_theta,
+    "dynamic theta": forecast_dynamic_theta,
+    "ces": forecast_ces,
+    "arima": forecast_arima,
+    "prophet": forecast_prophet,
+}
+EXPENSIVE = frozenset({"prophet"})
+
+
+def _at_each_cutoff(task: ForecastTask, forecast: Callable[[Floats, int, int], Floats]) -> Floats:
+    """A simple method at each cutoff that has a value before it."""
+    forecasts = np.full((len(task.cutoffs), task.h), np.nan)
+    for i, cutoff in enumerate(task.cutoffs):
+        values = task.series.before(cutoff)
+        if len(values):
+            season_length = task.season_length if len(values) >= task.season_length else 1
+            forecasts[i] = forecast(values, season_length, task.h)
+    return forecasts
+
+
+def _statsforecast(
+    task: ForecastTask, make_model: Callable[[int], Any], max_season_length: float = MAX_SEASON_LENGTH
+) -> Floats:
+    """A model of statsforecast, fitted at each cutoff with enough values before it."""
+    forecasts = np.full((len(task.cutoffs), task.h), np.nan)
+    for i, cutoff in enumerate(task.cutoffs):
+        values = task.series.before(cutoff)
+        season_length = task.season_length_of(values)
+        not_seasonal_yet = season_length == 1 and task.season_length > MAX_SEASON_LENGTH
+        if len(values) < MIN_VALUES or task.season_length > max_season_length or not_seasonal_yet:
             continue
         try:
-            said[row] = make(season).forecast(known, task.horizon)["mean"]
+            forecasts[i] = make_model(season_length).forecast(values, task.h)["mean"]
         except Exception:
-            if back == 0:  # the past may be too short where the present is not
+            if cutoff == 0:  # the past may be too short where the present is not
                 raise
-    return said
+    return forecasts
 
 
-def _seasonal_naive(known: Floats, season: int, horizon: int) -> Floats:
-    last = known[-season:]
-    repeated: Floats = last[np.arange(horizon) % season]
+def _seasonal_naive(values: Floats, season_length: int, h: int) -> Floats:
+    repeated: Floats = values[-season_length:][np.arange(h) % season_length]
     return repeated

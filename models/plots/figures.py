@@ -1,19 +1,19 @@
-"""The pictures of a training, by name: each is drawn when it is looked at, so that what nobody keeps costs nothing."""
+"""Figures by name that are drawn when they are taken out, so that those that nobody looks at cost nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-Drawing = Callable[[], Figure]
 
+class LazyFigures(Mapping[str, "Figure"]):
+    """Figures by name, drawn each time they are taken out; the most telling one comes first."""
 
-class LazyFigures(Mapping[str, Figure]):
-    """Figures by name, drawn anew each time they are taken out. The first one says most."""
-
-    def __init__(self, drawings: Mapping[str, Drawing] | None = None) -> None:
+    def __init__(self, drawings: "Mapping[str, Callable[[], Figure]] | None" = None) -> None:
         self._drawings = dict(drawings or {})
 
-    def __getitem__(self, name: str) -> Figure:
+    def __getitem__(self, name: str) -> "Figure":
         return self._drawings[name]()
 
     def __iter__(self) -> Iterator[str]:
@@ -26,5 +26,5 @@ class LazyFigures(Mapping[str, Figure]):
         return LazyFigures(self._drawings | other._drawings)
 
     def first(self) -> "LazyFigures":
-        """The album with its first picture alone."""
+        """The first figure alone."""
         return LazyFigures(dict(list(self._drawings.items())[:1]))

@@ -1,94 +1,88 @@
-"""What a forecaster learnt is kept as JSON, forecasts later nights without a backtest, and is judged on the unseen."""
+"""A fitted ensemble is saved as JSON, and forecasts later tables without a backtest."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from models.forecasting.ensemble import FittedEnsemble
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.global_methods import fit_trees
-from models.forecasting.local_methods import PLAIN
-from models.forecasting.nested_evaluation import judged, level_weights
-from models.forecasting.saved_state import carry_on, kept
+from models.forecasting.global_methods import LIGHTGBM, PARENT_SEASONALITY, fit_trees
+from models.forecasting.method import BASELINE
+from models.forecasting.saved_state import from_state, to_state
 
 LEAVES = pd.DataFrame({"unique_id": ["a", "b", "c"], "region": ["north", "north", "south"]})
-MEMBERS = ("drift", "seasonal growth", "dynamic theta", "family season", "lightgbm")
+METHODS = ("drift", "seasonal growth", "dynamic theta", PARENT_SEASONALITY, LIGHTGBM)
 
 
-def table(months: int = 48, extra: bool = False) -> pd.DataFrame:
+def sales(months: int = 48, with_young: bool = False) -> pd.DataFrame:
     rng = np.random.default_rng(6)
-    days = pd.date_range("2020-01-01", periods=months, freq="MS")
-    wave = 1 + 0.3 * np.sin(2 * np.pi * np.arange(60)[:months] / 12)
-    rows = []
+    dates = pd.date_range("2020-01-01", periods=months, freq="MS")
+    season = 1 + 0.3 * np.sin(2 * np.pi * np.arange(60)[:months] / 12)
+    parts = []
     for name, size in zip(LEAVES["unique_id"], (100.0, 300.0, 50.0), strict=True):
         noise = rng.normal(1, 0.05, 60)[:months]
-        rows.append(pd.DataFrame({"unique_id": name, "ds": days, "y": size * wave * noise * 1.01 ** np.arange(months)}))
-    if extra:
-        rows.append(pd.DataFrame({"unique_id": "d", "ds": days[-4:], "y": 40.0}))
-    return pd.concat(rows, ignore_index=True)
+        values = size * season * noise * 1.01 ** np.arange(months)
+        parts.append(pd.DataFrame({"unique_id": name, "ds": dates, "y": values}))
+    if with_young:
+        parts.append(pd.DataFrame({"unique_id": "d", "ds": dates[-4:], "y": 40.0}))
+    return pd.concat(parts, ignore_index=True)
 
 
-def fresh() -> Forecaster:
-    return Forecaster(6, frequency="M", members=MEMBERS, seed=1)
+def unfitted() -> Forecaster:
+    return Forecaster(6, freq="M", methods=METHODS, seed=1)
 
 
 @pytest.fixture(scope="module")
-def made() -> Forecaster:
-    return fresh().fit(table(), LEAVES)
+def fitted() -> Forecaster:
+    return unfitted().fit(sales(), LEAVES)
 
 
-def test_the_same_table_is_forecast_the_same_from_what_was_kept(made: Forecaster) -> None:
-    state = json.loads(json.dumps(kept(made), allow_nan=False))
-    booster = fit_trees(made.table_, 0, 1, 1)
-    again = carry_on(state, fresh(), table(), LEAVES, booster=booster).predict()
-    first = made.predict()
+@pytest.fixture(scope="module")
+def loaded(fitted: Forecaster) -> FittedEnsemble:
+    return from_state(json.loads(json.dumps(to_state(fitted.ensemble_), allow_nan=False)))
+
+
+def test_a_loaded_ensemble_has_the_state_that_was_saved(fitted: Forecaster, loaded: FittedEnsemble) -> None:
+    assert to_state(loaded) == to_state(fitted.ensemble_)
+    assert loaded.methods == fitted.ensemble_.methods
+    np.testing.assert_allclose(loaded.weights, fitted.ensemble_.weights, atol=1e-6)
+
+
+def test_the_same_table_is_forecast_the_same_by_a_loaded_ensemble(fitted: Forecaster, loaded: FittedEnsemble) -> None:
+    booster = fit_trees(fitted.panel_, 0, 1, 1)
+    again = unfitted().refit(sales(), LEAVES, ensemble=loaded, booster=booster).predict()
+    first = fitted.predict()
     numbers = [name for name in first if name not in ("unique_id", "ds", "model", "notes")]
     pd.testing.assert_frame_equal(again[["unique_id", "ds"]], first[["unique_id", "ds"]])
     np.testing.assert_allclose(again[numbers], first[numbers], rtol=1e-4)
     assert again["model"].tolist() == first["model"].tolist()
 
 
-def test_a_later_table_moves_on_and_a_new_series_is_a_share_of_its_whole(made: Forecaster) -> None:
-    places = pd.concat([LEAVES, pd.DataFrame({"unique_id": ["d"], "region": ["south"]})])
-    later = carry_on(kept(made), fresh(), table(50, extra=True), places)
-    told = later.predict()
-    assert told["ds"].min() == pd.Timestamp("2024-03-01")
-    wide = told.pivot(index="ds", columns="unique_id", values="point")
+def test_a_later_table_is_forecast_further_and_a_new_series_is_a_share_of_its_parent(loaded: FittedEnsemble) -> None:
+    leaves = pd.concat([LEAVES, pd.DataFrame({"unique_id": ["d"], "region": ["south"]})])
+    predicted = unfitted().refit(sales(50, with_young=True), leaves, ensemble=loaded).predict()
+    assert predicted["ds"].min() == pd.Timestamp("2024-03-01")
+    wide = predicted.pivot(index="ds", columns="unique_id", values="point")
     np.testing.assert_allclose(wide[["a", "b", "c", "d"]].sum(axis=1), wide["total"])
-    young = told[told["unique_id"] == "d"]
+    young = predicted[predicted["unique_id"] == "d"]
     assert young["model"].str.startswith("share of region=south").all()
+    assert young["notes"].str.contains("too few for a backtest: wider intervals").all()
     assert (young["high_80"] > young["point"]).all()
 
 
-def test_the_plain_forecast_is_shipped_where_it_is_asked_for(made: Forecaster) -> None:
-    told = carry_on(kept(made), fresh(), table(), LEAVES, plain=True).predict()
-    assert set(told["model"]) == {PLAIN}
-    last = table().query("unique_id == 'a'")["y"].to_numpy()[-12:-6]
-    np.testing.assert_allclose(told.query("unique_id == 'a'")["point"], last, rtol=0.05)  # and made coherent
+def test_a_baseline_only_ensemble_forecasts_every_series_by_the_baseline(loaded: FittedEnsemble) -> None:
+    leaves = pd.concat([LEAVES, pd.DataFrame({"unique_id": ["d"], "region": ["south"]})])
+    old_enough = pd.concat([sales(), sales().query("unique_id == 'c'").assign(unique_id="d")])
+    predicted = unfitted().refit(old_enough, leaves, ensemble=loaded.baseline_only()).predict()
+    assert set(predicted["model"]) == {BASELINE}
+    last = sales().query("unique_id == 'a'")["y"].to_numpy()[-12:-6]
+    np.testing.assert_allclose(predicted.query("unique_id == 'a'")["point"], last, rtol=0.05)  # reconciled
 
 
-def test_an_origin_is_judged_by_weights_of_what_was_over_by_then(made: Forecaster) -> None:
-    before = judged(made)
-    heard = made.heard_
-    came = heard.came.copy()
-    came[:, -1] *= 3.0  # what the nearest origin is judged on
-    made.heard_ = replace(heard, came=came)
-    try:
-        after = judged(made)
-    finally:
-        made.heard_ = heard
-    np.testing.assert_array_equal(after.lost[:, :-1], before.lost[:, :-1])
-    said = [np.stack([one.came[-1] - one.missed[-1], one.came[-1] + one.missed[-1]]) for one in (before, after)]
-    closest = np.abs(said[0][:, None] - said[1][None]).min(axis=(0, 1))
-    known = ~np.isnan(closest)
-    assert known.any()
-    assert closest[known].max() < 1e-6
-
-
-def test_every_level_counts_alike_in_the_judgement() -> None:
-    known = np.ones((3, 2, 4), dtype=bool)
-    weights = level_weights(["total", "leaf", "leaf"], known)
-    assert weights[0].sum() == pytest.approx(weights[1:].sum())
-    assert weights.mean() == pytest.approx(1.0)
+def test_an_unknown_series_gets_mean_weights_and_an_unknown_method_none(loaded: FittedEnsemble) -> None:
+    weights = loaded.weights_of(["new"], [*loaded.methods, "oracle"])
+    np.testing.assert_allclose(weights, [[*loaded.weights.mean(axis=0), 0.0]])
+    assert loaded.untested_of(["new", "a"]).tolist() == [True, False]
+    assert loaded.baseline_wins_of(["new"]).tolist() == [False]
