@@ -1,306 +1,191 @@
-"""How much revenue will come in, by month and by week: the outlook of its series, and what is known of its parts.
+"""Revenue by month and by week: top-down forecasts of the series, and base rates for the bottom-up forecast.
 
-What is learnt is the pool of ways to forecast (``models.forecasting.forecaster``) for the hierarchies of markets, products and
-people, the company's past rates, and how far the series are believed beside the parts. What is scored is put together
-with the night's other scores in ``models.revenue.assembly``.
+A version holds the forecasters of all hierarchies, the company's base rates and the weight of both views; the forecast
+is assembled with the other models' scores in ``models.revenue.assembly``.
 """
 
 import hashlib
-import json
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from data.arrays import Floats
 from features.company import Company
-from features.revenue.series import rhythm
-from models.forecasting.forecaster import POOL, Forecaster
-from models.forecasting.global_methods import FEATURES, PARAMS, ROUNDS, fit_trees
-from models.forecasting.local_methods import PLAIN
-from models.forecasting.nested_evaluation import Judged, held, judged, learnt_from, level_weights
-from models.forecasting.plots import errors_picture, fan_picture
+from features.revenue.series import weekday_profile
+from models.forecasting.forecaster import Forecaster
+from models.forecasting.global_methods import FEATURES, N_ROUNDS, TREE_PARAMS, tree_features
+from models.forecasting.nested_evaluation import BacktestErrors, evaluate_backtest, seen_in_training
+from models.forecasting.plots import plot_fan_chart, plot_relative_errors
 from models.forecasting.prophet_method import import_prophet
-from models.forecasting.saved_state import kept
-from models.model import Abstention, Challenger, Champion, Evaluation, Fold
+from models.forecasting.saved_state import from_state, to_state
+from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
-from models.revenue.base_rates import Beside, Books, look_back, looked_from
-from models.revenue.top_down import MAIN, Tree, outlook, told_by, trees_of
+from models.revenue.base_rates import BaseRates, BookingHistory
+from models.revenue.combination import combine_forecasts
+from models.revenue.forecast_evaluation import as_baseline, backtest_folds, evaluate_errors, without_training_periods
+from models.revenue.forecast_parameters import ForecastParameters
+from models.revenue.revenue_history import (
+    MONTHLY,
+    RevenueHistory,
+    Snapshot,
+    fit_forecasters,
+    fitted_forecaster,
+    revenue_history,
+)
+from models.revenue.run_rate_backtest import backtest_origins, backtest_run_rates
+from models.revenue.top_down import MAIN_HIERARCHY, named_forecasts, top_down_forecasts
 
-FEWEST_MONTHS = 18
-"""A year to know the seasons, and two quarters of forecasts that can be compared with what came."""
-PRIOR_ORIGINS = 4.0
-"""As so many past dates count that series and parts are believed alike; the backtest moves it from there."""
-FEWEST_LOOKS = 6
-"""Past dates before one, without which the rates of what comes beside contracts and deals are not known at it."""
-VERSION = 3
-"""Goes up when a feature of the trees, or a part of the state, gets another meaning under its old name."""
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    from matplotlib.figure import Figure
 
-
-@dataclass(frozen=True)
-class Known:
-    """The hierarchies of a company's date, and its total by complete month."""
-
-    trees: list[Tree]
-    months: pd.DatetimeIndex
-    came: Floats
+VERSION = 4
+"""Goes up when a feature of the trees, or a part of the state, changes its meaning."""
 
 
 class RevenueForecastModel:
-    """The model of revenue: a weighted pool for every series, and the parts that people know by name."""
+    """The model of revenue; it keeps no state of its own (``models.revenue.revenue_history`` does, by snapshot)."""
 
     name = "revenue"
     question = "How much revenue will come in over the next 12 months and 26 weeks?"
     needs: tuple[tuple[str, ...], ...] = (("orders", "subscriptions"),)
-    tables: tuple[str, ...] = ("revenue_outlook", "revenue_rates")
+    tables: tuple[str, ...] = ("top_down_forecasts", "forecast_parameters")
     rows = "series"
     features_hash = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
 
-    def __init__(self) -> None:
-        self._looked: tuple[Company, Known | Abstention] | None = None
-        self._made: dict[str, tuple[Forecaster, tuple[str, ...]]] = {}
-
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger, judged on what it would have shipped at past dates, beside the seasonal naive forecast."""
-        known = self._known(company)
-        if isinstance(known, Abstention):
-            return known
-        made, booster = _fitted(known, company)
-        self._made = {key: (one, one.members) for key, one in made.items()}
-        months = made[f"{MAIN} month"]
-        books = Books.of(company, [month.date() for month in known.months[looked_from(len(known.months))]])
-        back = look_back(books, known.months, known.came)
-        repeats, fresh = back.rates(len(known.months))
-        tables = [judged(one) for name, one in made.items() if name.startswith(MAIN)]
-        metrics, weights = _weighed(back, months, len(known.months))
+        """A challenger, evaluated on what it would have shipped at past origins, against seasonal naive."""
+        snapshot = Snapshot.of(company)
+        history = revenue_history(snapshot)
+        if isinstance(history, Abstention):
+            return history
+        forecasters, booster = fit_forecasters(snapshot, history)
+        months, n_months = forecasters[MONTHLY], len(history.months)
+        origins = [month.date() for month in history.months[backtest_origins(n_months)]]
+        bookings = BookingHistory.from_company(company, origins)
+        run_rates = backtest_run_rates(bookings, history.months, history.actuals)
+        combination = combine_forecasts(run_rates, months.backtest_frame(), n_months)
+        repeat_rate, new_business_rate = run_rates.rates_before(n_months)
+        by_month = {"repeat_rate": repeat_rate.tolist(), "new_business_rate": new_business_rate.tolist()}
+        errors = [
+            evaluate_backtest(forecaster.backtest_)
+            for key, forecaster in forecasters.items()
+            if history.hierarchies[key].is_main
+        ]
+        estimator, example = _logged_estimator(booster, months, history)
         state: dict[str, Any] = {
-            "forecasters": {name: kept(one) for name, one in made.items()},
-            "rates": {**books.rates(company.as_of).state(), "repeats": repeats.tolist(), "fresh": fresh.tolist()},
-            "weight": weights,
+            "forecasters": {key: to_state(forecaster.ensemble_) for key, forecaster in forecasters.items()},
+            "rates": {**bookings.rates_at(company.as_of).state(), **by_month},
+            "top_down_weight": combination.top_down_weight,
         }
-        (tree,) = (tree for tree in known.trees if tree.key == f"{MAIN} month")
-        history = pd.Series(known.came, index=known.months)
-        shown = told_by(tree, months)
-        estimator, example = _estimator(booster, months, known)
-        names = months.weights_.columns[1:]
         return Challenger(
             model=self.name,
             flavor="lightgbm" if booster is not None else "prophet",
             estimator=estimator,
             state=state,
-            evaluation=_judgement(tables, metrics),
+            evaluation=evaluate_errors(errors, combination.metrics),
             features_hash=self.features_hash,
             example=example,
-            params={
-                **{f"trees_{name}": value for name, value in PARAMS.items()},
-                "trees_rounds": ROUNDS,
-                "weight_of_series": round(weights["model"], 3),
-                **{f"share_{name}": round(float(months.weights_[name].mean()), 3) for name in names},
-                "adds_up_by": state["forecasters"][f"{MAIN} month"]["way"],
-            },
-            figures=LazyFigures(
-                {
-                    "revenue": lambda: fan_picture(history, shown[shown["node"] == "total"], company.currency),
-                    "errors": lambda: errors_picture(
-                        {name: one for name, one in made.items() if name.startswith(MAIN)}
-                    ),
-                }
-            ),
+            params=_logged_params(state, months),
+            figures=_figures(forecasters, history, company.currency),
             trained_as_of=company.as_of,
-            rows=sum(int((~np.isnan(one.table_.values)).sum()) for one in made.values()),
-            folds=_folds(tables, known, company),
+            rows=sum(int((~np.isnan(forecaster.panel_.values)).sum()) for forecaster in forecasters.values()),
+            folds=backtest_folds(errors, n_months, company),
         )
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
-        """The champion on the origins and series on which a challenger of this date is judged.
+        """The champion on the origins and series of a challenger of this date.
 
-        What it learnt from (periods that were over when it was trained, not the one under way then) is NaN; the plain
-        baseline learnt nothing.
+        Periods that were over when it was trained are NaN; a version that ships the baseline was trained on none.
         """
-        known = self._known(company)
-        if isinstance(known, Abstention):
-            return known
-        plain = champion.ships == "baseline"
-        tables = []
-        for tree in known.trees:
-            state = champion.state["forecasters"].get(tree.key)
-            if tree.name != MAIN or state is None:
+        snapshot = Snapshot.of(company)
+        history = revenue_history(snapshot)
+        if isinstance(history, Abstention):
+            return history
+        tables: list[BacktestErrors] = []
+        for key, hierarchy in history.hierarchies.items():
+            state = champion.state["forecasters"].get(key)
+            if not hierarchy.is_main or state is None:
                 continue
-            fresh = tree.forecaster(company, "prophet" in state["members"])
-            made, members = self._made.get(tree.key, (fresh, ()))
-            if members != fresh.members:
-                made = fresh.fit(tree.long, tree.leaves)
-            table = judged(made, state)
-            if plain:
-                tables.append(_as_plain(table))
+            ensemble = from_state(state)
+            forecaster = fitted_forecaster(snapshot, key, with_prophet="prophet" in ensemble.methods)
+            errors = evaluate_backtest(forecaster.backtest_, ensemble)
+            if champion.ships == "baseline":
+                tables.append(as_baseline(errors))
                 continue
-            seen = learnt_from(made, table.backs, table.lost.shape[2], champion.trained_as_of)
-            tables.append(_unseen(table, seen))
-        return _judgement(tables, {})
+            seen = seen_in_training(forecaster, errors.cutoffs, errors.errors.shape[2], champion.trained_as_of)
+            tables.append(without_training_periods(errors, seen))
+        return evaluate_errors(tables, {})
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
-        """``revenue_outlook``: what series alone foresee (``models.revenue.top_down``); ``revenue_rates``: one row, ``state``:
-        the past rates and weights as JSON, and who tells it, ``label``."""
-        known = self._known(company)
-        if isinstance(known, Abstention):
-            return known
-        plain = champion.ships == "baseline"
+        """``top_down_forecasts`` (``models.revenue.top_down``) and ``forecast_parameters`` (of that module)."""
+        import lightgbm as lgb
+
+        history = revenue_history(Snapshot.of(company))
+        if isinstance(history, Abstention):
+            return history
         booster = champion.estimator if isinstance(champion.estimator, lgb.Booster) else None
-        rows = outlook(known.trees, company, champion.state["forecasters"], booster, plain)
-        kept_of_it = {
-            "rates": champion.state["rates"],
-            "weight": champion.state["weight"][champion.ships],
-            "rhythm": rhythm(known.trees[0].came).tolist(),
-        }
-        told = pd.DataFrame({"state": [json.dumps(kept_of_it)], "label": [f"{champion.model} v{champion.version}"]})
-        return {"revenue_outlook": rows, "revenue_rates": told}
-
-    def picture(self, company: Company, champion: Champion) -> Figure | Abstention:
-        """The fan of the total by month, as the champion's series draw it for the company's date."""
-        known = self._known(company)
-        scored = self.score(company, champion)
-        if isinstance(known, Abstention) or isinstance(scored, Abstention):
-            return known if isinstance(known, Abstention) else Abstention(self.name, "nothing is foreseen")
-        rows = scored["revenue_outlook"].query("tree == @MAIN and grain == 'month' and node == 'total'")
-        return fan_picture(pd.Series(known.came, index=known.months), rows, company.currency)
-
-    def _known(self, company: Company) -> Known | Abstention:
-        """What the company knows of its revenue; kept between learning, judging and scoring one company."""
-        if self._looked is None or self._looked[0] is not company:
-            self._looked, self._made = (company, _known(company)), {}
-        return self._looked[1]
-
-
-def _known(company: Company) -> Known | Abstention:
-    trees = trees_of(company)
-    months = next(tree for tree in trees if tree.key == f"{MAIN} month").long
-    total = months.groupby("ds")["y"].sum()
-    if len(total) < FEWEST_MONTHS:
-        why = (
-            f"the revenue history holds {len(total)} complete months;"
-            f" {FEWEST_MONTHS} are needed to forecast and be judged"
+        hierarchies = list(history.hierarchies.values())
+        forecasts = top_down_forecasts(
+            hierarchies,
+            company,
+            champion.state["forecasters"],
+            booster,
+            baseline_only=champion.ships == "baseline",
         )
-        return Abstention("revenue", why)
-    return Known(trees, pd.DatetimeIndex(total.index), total.to_numpy(dtype=np.float64))
+        parameters = ForecastParameters(
+            BaseRates.from_state(champion.state["rates"]),
+            champion.state["top_down_weight"][champion.ships],
+            weekday_profile(hierarchies[0].daily_revenue),
+            f"{champion.model} v{champion.version}",
+        )
+        return {"top_down_forecasts": forecasts, "forecast_parameters": parameters.to_frame()}
+
+    def picture(self, company: Company, champion: Champion) -> "Figure | Abstention":
+        """A fan chart of the total by month, as the champion's top-down forecast draws it for the company's date."""
+        history = revenue_history(Snapshot.of(company))
+        scored = self.score(company, champion)
+        if isinstance(history, Abstention) or isinstance(scored, Abstention):
+            return history if isinstance(history, Abstention) else Abstention(self.name, "no forecast was made")
+        rows = scored["top_down_forecasts"]
+        total = rows[(rows["hierarchy"] == MAIN_HIERARCHY) & (rows["grain"] == "month") & (rows["node"] == "total")]
+        return plot_fan_chart(history.total, total, company.currency)
 
 
-def _fitted(known: Known, company: Company) -> tuple[dict[str, Forecaster], lgb.Booster | None]:
-    """The forecaster of every hierarchy and grain by its key, and the trees of the months, if there are enough."""
-    made: dict[str, Forecaster] = {}
-    booster: lgb.Booster | None = None
-    for tree in known.trees:
-        fresh = tree.forecaster(company)
-        if tree.key == f"{MAIN} month":
-            fresh.read(tree.long, tree.leaves)
-            try:
-                booster = fit_trees(fresh.table_, 0, company.seed, 1)
-            except ValueError:
-                fresh = tree.forecaster(company, prophetic=True)
-        fresh.fit(tree.long, tree.leaves)
-        if fresh.histories_:
-            made[tree.key] = fresh
-    return made, booster
-
-
-def _estimator(booster: lgb.Booster | None, months: Forecaster, known: Known) -> tuple[Any, pd.DataFrame]:
-    """What MLflow keeps, and a few rows of what it is asked: the trees, or a Prophet of the total."""
+def _logged_estimator(
+    booster: "lgb.Booster | None", months: Forecaster, history: RevenueHistory
+) -> tuple[Any, pd.DataFrame]:
+    """What MLflow logs, with example rows: the boosted trees, or a Prophet of the total where there are none."""
     if booster is not None:
-        rows, _, _ = months.table_.features(months.table_.values.shape[1])
+        rows, _, _ = tree_features(months.panel_, months.panel_.n_periods)
         return booster, pd.DataFrame(rows[:5], columns=list(FEATURES))
     prophet = import_prophet()(
         yearly_seasonality=4, weekly_seasonality=False, daily_seasonality=False, uncertainty_samples=0, n_changepoints=5
     )
-    prophet.fit(pd.DataFrame({"ds": known.months, "y": known.came}), seed=0)
-    return prophet, pd.DataFrame({"ds": pd.date_range(known.months[-1], periods=3, freq="MS")})
+    prophet.fit(pd.DataFrame({"ds": history.months, "y": history.actuals}), seed=0)
+    return prophet, pd.DataFrame({"ds": pd.date_range(history.months[-1], periods=3, freq="MS")})
 
 
-def _weighed(back: Beside, months: Forecaster, last: int) -> tuple[dict[str, float], dict[str, float]]:
-    """What series, parts and both together missed of the total at past dates; and the weight of series beside parts,
-    for the pool (``model``) and for the plain forecast (``baseline``): the least squares, drawn towards a half."""
-    rows = months.backtest_[months.backtest_["unique_id"] == "total"]
-    places = {int(at): row for row, at in enumerate(back.at)}
-    weights, metrics = {}, {}
-    for ships, column in (("model", POOL), ("baseline", PLAIN)):
-        apart = toward = came_in = 0.0
-        missed = {"series": 0.0, "parts": 0.0}
-        cells, origins = [], 0
-        for ago, part in rows.groupby("back"):
-            row = places.get(last - int(str(ago)))
-            if row is None or row < FEWEST_LOOKS:
-                continue
-            steps = part["step"].to_numpy(dtype=np.int64) - 1
-            series, parts = part[column].to_numpy(dtype=np.float64), back.together(row)[steps]
-            came = part["y"].to_numpy(dtype=np.float64)
-            apart += float(np.square(series - parts).sum())
-            toward += float(((series - parts) * (came - parts)).sum())
-            missed["series"] += float(np.abs(series - came).sum())
-            missed["parts"] += float(np.abs(parts - came).sum())
-            came_in += float(np.abs(came).sum())
-            cells.append((series, parts, came))
-            origins += 1
-        best = float(np.clip(toward / apart, 0.0, 1.0)) if apart else 0.5
-        weights[ships] = (best * origins + 0.5 * PRIOR_ORIGINS) / (origins + PRIOR_ORIGINS)
-        if ships == "model" and came_in:
-            both = sum(float(np.abs(weights[ships] * s + (1 - weights[ships]) * p - c).sum()) for s, p, c in cells)
-            metrics = {f"total WAPE of {name}": value / came_in for name, value in {**missed, "both": both}.items()}
-    return metrics, weights
+def _logged_params(state: dict[str, Any], months: Forecaster) -> dict[str, Any]:
+    """Parameters of the trees, mean weights of the methods, the weight of the top-down forecast, and how months are
+    reconciled."""
+    methods = months.weights_.columns[1:]
+    return {
+        **{f"trees_{name}": value for name, value in TREE_PARAMS.items()},
+        "trees_rounds": N_ROUNDS,
+        "top_down_weight": round(state["top_down_weight"]["model"], 3),
+        **{f"weight_{name}": round(float(months.weights_[name].mean()), 3) for name in methods},
+        "reconciliation": state["forecasters"][MONTHLY]["reconciliation"]["method"],
+    }
 
 
-def _judgement(tables: list[Judged], more: dict[str, float]) -> Evaluation:
-    """Losses cell by cell, every level counting alike; NaN cells are of periods that the judged one has learnt from."""
-    losses, plain = [], []
-    metrics: dict[str, float] = {}
-    for grain, table in zip(("month", "week"), tables, strict=False):
-        known = ~np.isnan(table.plain)
-        weights = level_weights([_level(name) for name in table.names], known)
-        losses.append((table.lost * weights)[known])
-        plain.append((table.plain * weights)[known])
-        whole = float(np.nansum(np.abs(table.came)))
-        if whole:
-            metrics[f"total WAPE by {grain}"] = float(np.nansum(table.missed)) / whole
-            metrics[f"baseline total WAPE by {grain}"] = float(np.nansum(table.missed_plain)) / whole
-    every, every_plain = (np.concatenate([np.zeros(0), *part]) for part in (losses, plain))
-    return Evaluation(
-        metric="scaled error",
-        value=float(np.nanmean(every)) if len(every) and not np.isnan(every).all() else float("nan"),
-        baseline=PLAIN,
-        baseline_value=float(every_plain.mean()) if len(every_plain) else float("nan"),
-        losses=tuple(every.tolist()),
-        baseline_losses=tuple(every_plain.tolist()),
-        metrics={**metrics, **held(tables), **more},
+def _figures(forecasters: dict[str, Forecaster], history: RevenueHistory, currency: str) -> LazyFigures:
+    main = {key: forecaster.backtest_ for key, forecaster in forecasters.items() if history.hierarchies[key].is_main}
+    forecasts = named_forecasts(history.hierarchies[MONTHLY], forecasters[MONTHLY])
+    total = forecasts[forecasts["node"] == "total"]
+    return LazyFigures(
+        {
+            "revenue": lambda: plot_fan_chart(history.total, total, currency),
+            "errors": lambda: plot_relative_errors(main),
+        }
     )
-
-
-def _level(name: str) -> str:
-    """The level of a node of a forecaster's hierarchy, leaves alike."""
-    return "total" if name == "total" else name.partition("=")[0] if "=" in name else "leaf"
-
-
-def _as_plain(table: Judged) -> Judged:
-    return Judged(
-        table.names, table.backs, table.plain, table.plain, table.missed_plain, table.missed_plain, table.came
-    )
-
-
-def _unseen(table: Judged, seen: "np.ndarray[Any, Any]") -> Judged:
-    lost = np.where(seen[None], np.nan, table.lost)
-    missed = np.where(seen, np.nan, table.missed)
-    return Judged(table.names, table.backs, lost, table.plain, missed, table.missed_plain, table.came)
-
-
-def _folds(tables: list[Judged], known: Known, company: Company) -> tuple[Fold, ...]:
-    """One entry per origin of the backtest: what would have been shipped at it, and what that missed."""
-    found = []
-    for grain, table in zip(("month", "week"), tables, strict=False):
-        for row, back in enumerate(table.backs):
-            losses = table.lost[:, row][~np.isnan(table.lost[:, row])]
-            if not len(losses):
-                continue
-            now = pd.Timestamp(company.as_of).to_period("M" if grain == "month" else "W-SUN")
-            begins = (now - back).start_time.date()
-            told = {"scaled error": float(losses.mean())}
-            found.append(Fold(f"{grain}s from {begins}", (begins,), len(known.came), told, tuple(losses.tolist())))
-    return tuple(found)

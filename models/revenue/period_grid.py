@@ -1,7 +1,7 @@
-"""The pieces of time of a forecast: what lies in one week and one month, so that both tell the same story.
+"""Sub-periods: the cells of month × week × (past or ahead), in which months and weeks add up to the same revenue.
 
-A month is the sum of its pieces and so is a week; a week that two months share is two pieces. Days before the date are
-pieces of their own: what they brought is known.
+Every month and every week is a sum of sub-periods, so that a forecast by sub-period is coherent over time: a temporal
+hierarchy whose summing matrices are ``sum_by_month`` and ``sum_by_week`` (Athanasopoulos et al. 2017).
 """
 
 from dataclasses import dataclass
@@ -12,24 +12,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.arrays import Floats, Ints
-from features.revenue.series import first_days
+from features.revenue.series import period_starts
 
-MONTHS, WEEKS = 12, 26
-"""Months and weeks ahead that are forecast, the ones under way first."""
+N_MONTHS, N_WEEKS = 12, 26
+"""Months and weeks that are forecast, the ones under way included."""
+MIN_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """One entry per piece, in order of time: its first day, ``days``, the place of its ``month`` (−1: before the first)
-    and ``week`` (−1: after the last), and whether it lies ``ahead`` of the date.
+class PeriodGrid:
+    """One entry per sub-period, in order of time: its ``first_day``, the number of its ``days``, its position in
+    ``months`` (−1: before the first) and in ``weeks`` (−1: after the last), and whether it lies ``ahead`` of ``as_of``.
 
-    ``weekdays`` (pieces × 7) counts its days from Monday on.
+    ``weekdays`` (sub-periods × 7) counts its Mondays, Tuesdays, … A week that two months share is two sub-periods, and
+    so is a period that ``as_of`` cuts.
     """
 
     as_of: date
     months: pd.DatetimeIndex
     weeks: pd.DatetimeIndex
-    first: "NDArray[np.datetime64]"
+    first_day: "NDArray[np.datetime64]"
     days: Ints
     month: Ints
     week: Ints
@@ -37,64 +39,88 @@ class Pieces:
     weekdays: Floats
 
     @classmethod
-    def of(cls, as_of: date, months: int = MONTHS, weeks: int = WEEKS) -> "Pieces":
-        """The pieces from the periods that a date cuts (or begins) on."""
-        now = pd.DatetimeIndex([as_of])
-        month, week = (pd.Timestamp(first_days(now, grain)[0]) for grain in ("month", "week"))
-        month_starts = pd.date_range(month, periods=months, freq="MS")
-        week_starts = pd.date_range(week, periods=weeks, freq="7D")
-        end = month_starts[-1] + pd.offsets.MonthBegin(1)
+    def from_date(cls, as_of: date, n_months: int = N_MONTHS, n_weeks: int = N_WEEKS) -> "PeriodGrid":
+        """The sub-periods of the months and weeks from those on that hold the date."""
+        today = pd.DatetimeIndex([as_of])
+        month, week = (pd.Timestamp(period_starts(today, grain)[0]) for grain in ("month", "week"))
+        months = pd.date_range(month, periods=n_months, freq="MS")
+        weeks = pd.date_range(week, periods=n_weeks, freq="7D")
+        end = months[-1] + pd.offsets.MonthBegin(1)
         days = pd.date_range(min(month, week), end, freq="D", inclusive="left")
-        of_month = (days.year - month.year) * 12 + days.month - month.month
-        of_week = (days - week).days // 7
-        ahead = np.asarray(days >= pd.Timestamp(as_of))
-        key = pd.MultiIndex.from_arrays([of_month, of_week, ahead])
-        begins = np.flatnonzero(np.concatenate([[True], np.asarray(key[1:] != key[:-1])]))
-        place = np.repeat(np.arange(len(begins)), np.diff([*begins, len(days)]))
-        weekdays = np.zeros((len(begins), 7))
-        np.add.at(weekdays, (place, days.day_of_week.to_numpy()), 1.0)
-        in_week = np.asarray(of_week)[begins]
+        month_of_day = np.asarray((days.year - month.year) * 12 + days.month - month.month)
+        week_of_day = np.asarray((days - week).days // 7)
+        day_ahead = np.asarray(days >= pd.Timestamp(as_of))
+        key = np.stack([month_of_day, week_of_day, day_ahead])
+        first = np.flatnonzero(np.concatenate([[True], (np.diff(key, axis=1) != 0).any(axis=0)]))
+        length = np.diff([*first, len(days)])
+        weekdays = np.zeros((len(first), 7))
+        np.add.at(weekdays, (np.repeat(np.arange(len(first)), length), days.day_of_week.to_numpy()), 1.0)
+        week_index = week_of_day[first]
         return cls(
             as_of,
-            month_starts,
-            week_starts,
-            days.to_numpy().astype("datetime64[D]")[begins],
-            np.diff([*begins, len(days)]).astype(np.int64),
-            np.maximum(np.asarray(of_month)[begins], -1).astype(np.int64),
-            np.where((in_week < weeks) & (in_week >= 0), in_week, -1).astype(np.int64),
-            ahead[begins],
-            weekdays,
+            months,
+            weeks,
+            first_day=days.to_numpy().astype("datetime64[D]")[first],
+            days=length.astype(np.int64),
+            month=np.maximum(month_of_day[first], -1).astype(np.int64),
+            week=np.where((week_index < n_weeks) & (week_index >= 0), week_index, -1).astype(np.int64),
+            ahead=day_ahead[first],
+            weekdays=weekdays,
         )
 
     @property
-    def begins(self) -> Floats:
-        """Days from the date to the first of each piece."""
-        away: Floats = (self.first - np.datetime64(self.as_of, "D")).astype(np.float64)
-        return away
+    def start_day(self) -> Floats:
+        """Days from ``as_of`` to the first day of each sub-period."""
+        days: Floats = (self.first_day - np.datetime64(self.as_of, "D")).astype(np.float64)
+        return days
 
     @property
-    def of_a_month(self) -> Floats:
-        """The share of its calendar month that each piece is."""
-        starts = self.first.astype("datetime64[M]")
-        whole = ((starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")).astype(np.float64)
-        share: Floats = self.days / whole
+    def month_share(self) -> Floats:
+        """The share of the days of its calendar month that each sub-period holds."""
+        month_start = self.first_day.astype("datetime64[M]")
+        month_days = (month_start + 1).astype("datetime64[D]") - month_start.astype("datetime64[D]")
+        share: Floats = self.days / month_days.astype(np.float64)
         return share
 
-    def place_of(self, days: pd.Series) -> Ints:
-        """The piece of each day; −1 for days in none."""
-        given = pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]")
-        at = np.searchsorted(self.first, given, side="right") - 1
-        return np.asarray(np.where(given < self.first[-1] + int(self.days[-1]), at, -1), dtype=np.int64)
+    def index_of(self, days: pd.Series) -> Ints:
+        """The sub-period of each day; −1 for days in none."""
+        dates = pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]")
+        index = np.searchsorted(self.first_day, dates, side="right") - 1
+        end = self.first_day[-1] + int(self.days[-1])
+        return np.asarray(np.where(dates < end, index, -1), dtype=np.int64)
 
-    def by_month(self, values: Floats) -> Floats:
-        """Rows × months: sums of the pieces (rows × pieces) of each month."""
-        return self._sums(values, self.month, len(self.months))
+    def sum_by_month(self, values: Floats) -> Floats:
+        """Rows × months: sums of rows × sub-periods."""
+        return _sum_by(values, self.month, len(self.months))
 
-    def by_week(self, values: Floats) -> Floats:
-        """Rows × weeks: sums of the pieces of each week."""
-        return self._sums(values, self.week, len(self.weeks))
+    def sum_by_week(self, values: Floats) -> Floats:
+        """Rows × weeks: sums of rows × sub-periods."""
+        return _sum_by(values, self.week, len(self.weeks))
 
-    def _sums(self, values: Floats, place: Ints, count: int) -> Floats:
-        inside = place[:, None] == np.arange(count)[None, :]
-        summed: Floats = values @ inside.astype(np.float64)
-        return summed
+    def from_months(self, values: Floats) -> Floats:
+        """Rows × sub-periods: to each the value of its month (rows × months), 0 outside the months."""
+        return np.asarray(np.where(self.month >= 0, values[:, self.month], 0.0), dtype=np.float64)
+
+    def from_weeks(self, values: Floats) -> Floats:
+        """Rows × sub-periods: to each the value of its week (rows × weeks), NaN outside the weeks."""
+        return np.asarray(np.where(self.week >= 0, values[:, self.week], np.nan), dtype=np.float64)
+
+    def share_of_month(self, weight: Floats) -> Floats:
+        """The share of the weight of its month (weights by sub-period) that each sub-period has, 0 outside."""
+        total = self.from_months(self.sum_by_month(weight[None, :]))[0]
+        return np.where(self.month >= 0, weight / np.maximum(total, MIN_WEIGHT), 0.0)
+
+    def share_of_week(self, weight: Floats) -> Floats:
+        """The share of the weight of its week that each sub-period has; NaN outside."""
+        return np.asarray(weight / np.maximum(self.from_weeks(self.sum_by_week(weight[None, :]))[0], MIN_WEIGHT))
+
+    def share_ahead(self, weight: Floats) -> Floats:
+        """By month, the share of its weight that lies ahead of ``as_of``."""
+        ahead = self.sum_by_month(np.where(self.ahead, weight, 0.0)[None, :])[0]
+        return np.asarray(ahead / np.maximum(self.sum_by_month(weight[None, :])[0], MIN_WEIGHT), dtype=np.float64)
+
+
+def _sum_by(values: Floats, index: Ints, count: int) -> Floats:
+    summing = index[:, None] == np.arange(count)[None, :]
+    sums: Floats = values @ summing.astype(np.float64)
+    return sums

@@ -1,122 +1,133 @@
-"""The outlook: what the series of a company's revenue alone foresee, for every hierarchy, by month and by week."""
+"""Top-down forecasts: each hierarchy of a company's revenue series, by month and by week, from the series alone."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import pandas as pd
 
 from features.company import Company
-from features.revenue.dimensions import TREES as HIERARCHIES
-from features.revenue.dimensions import node_of
-from features.revenue.series import Grain, Takings, leaf_series, leaves_of, takings
+from features.revenue.dimensions import HIERARCHIES, node_name
+from features.revenue.series import DailyRevenue, Grain, daily_revenue, hierarchy_leaves, leaf_series
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.global_methods import FAMILY, TREES
-from models.forecasting.local_methods import PLAIN
-from models.forecasting.saved_state import carry_on
-from models.revenue.period_grid import MONTHS, WEEKS
+from models.forecasting.global_methods import LIGHTGBM, PARENT_SEASONALITY
+from models.forecasting.method import BASELINE
+from models.forecasting.saved_state import from_state
+from models.revenue.period_grid import N_MONTHS, N_WEEKS
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 GRAINS: tuple[Grain, ...] = ("month", "week")
-HORIZON: dict[Grain, int] = {"month": MONTHS, "week": WEEKS}
+HORIZON: dict[Grain, int] = {"month": N_MONTHS, "week": N_WEEKS}
 FREQUENCY: dict[Grain, str] = {"month": "M", "week": "W-SUN"}
-FEWEST: dict[Grain, int] = {"month": 12, "week": 52}
-"""Periods without which nothing is foreseen by a grain: a season is not known."""
-MAIN = "market"
-"""The hierarchy whose total is the number; the others are made to add up to it."""
-FULL = (PLAIN, "drift", "seasonal growth", "ets", "dynamic theta", FAMILY, TREES)
-QUICK = (PLAIN, "seasonal growth", "dynamic theta", FAMILY)
-"""Members of the night's pool, quick ones for weeks and for hierarchies that share out the number: the whole pool takes
+MIN_PERIODS: dict[Grain, int] = {"month": 12, "week": 52}
+"""Complete periods that a hierarchy needs, to know its season."""
+MAIN_HIERARCHY = "market"
+"""The hierarchy whose total is the forecast; the others are fitted to it."""
+MONTHLY_METHODS = (BASELINE, "drift", "seasonal growth", "ets", "dynamic theta", PARENT_SEASONALITY, LIGHTGBM)
+QUICK_METHODS = (BASELINE, "seasonal growth", "dynamic theta", PARENT_SEASONALITY)
+"""Methods of the ensembles; the quick ones are those of weeks and of all hierarchies but the main one. All methods take
 minutes on a large company, and years of weeks are beyond ETS, ARIMA and CES. ``bench.forecast`` runs them all."""
-
-ORIGINS, FEW_ORIGINS = 3, 2
-"""Past dates that the main hierarchy and the crossed ones look back from: these share out a number that it tells."""
+N_ORIGINS, N_SHARE_ORIGINS = 3, 2
+"""Backtest origins of the main hierarchy, and of the others, which only allocate what the main one forecasts."""
 
 
 @dataclass(frozen=True)
-class Tree:
-    """One hierarchy of one grain: its long table of leaves, and which wholes each leaf is part of."""
+class RevenueHierarchy:
+    """One hierarchy by one grain: the series of its leaves (``unique_id, ds, y``) and the parents of each leaf."""
 
     name: str
     grain: Grain
-    came: Takings
-    long: pd.DataFrame
+    daily_revenue: DailyRevenue
+    series: pd.DataFrame
     leaves: pd.DataFrame
 
     @property
     def key(self) -> str:
-        """Its name in a state."""
+        """Its name in the state of a version: ``market month``."""
         return f"{self.name} {self.grain}"
 
-    def forecaster(self, company: Company, prophetic: bool = False) -> Forecaster:
-        """A forecaster with the members of the night; Prophet among them where trees have too little to learn from."""
-        main = self.name == MAIN
-        members: tuple[str, ...] = FULL if main and self.grain == "month" else QUICK
-        if prophetic and main and self.grain == "month":
-            members = (*[name for name in members if name != TREES], "prophet")
+    @property
+    def is_main(self) -> bool:
+        """Whether its total is the forecast."""
+        return self.name == MAIN_HIERARCHY
+
+    def forecaster(self, company: Company, with_prophet: bool = False) -> Forecaster:
+        """An unfitted forecaster; ``with_prophet``: Prophet for boosted trees, where these have too little history."""
+        monthly_main = self.is_main and self.grain == "month"
+        methods: tuple[str, ...] = MONTHLY_METHODS if monthly_main else QUICK_METHODS
+        if with_prophet and monthly_main:
+            methods = (*[name for name in methods if name != LIGHTGBM], "prophet")
         return Forecaster(
             HORIZON[self.grain],
-            frequency=FREQUENCY[self.grain],
-            members=members,
-            origins=ORIGINS if main else FEW_ORIGINS,
+            freq=FREQUENCY[self.grain],
+            methods=methods,
+            n_windows=N_ORIGINS if self.is_main else N_SHARE_ORIGINS,
             complete_before=company.as_of,
             seed=company.seed,
         )
 
-    def node(self, name: str) -> tuple[str, str]:
-        """The level and the name under which readers know a node of the forecaster's hierarchy."""
-        if name == "total":
+    def node_of_series(self, unique_id: str) -> tuple[str, str]:
+        """The published level and node of a series of the forecaster."""
+        if unique_id == "total":
             return "total", "total"
-        level, told, value = name.partition("=")
-        if told and name not in set(self.leaves["unique_id"]):
-            return level, node_of(level, None, value)
-        return name.partition(":")[0], name
+        level, separator, value = unique_id.partition("=")
+        if separator and unique_id not in set(self.leaves["unique_id"]):
+            return level, node_name(level, None, value)
+        return unique_id.partition(":")[0], unique_id
 
 
-def trees_of(company: Company) -> list[Tree]:
-    """Every hierarchy that the data has a level of, by every grain; the main one first, always."""
-    found = []
+def revenue_hierarchies(company: Company) -> list[RevenueHierarchy]:
+    """Every hierarchy of which the data has a level, by every grain; the main one first, and always."""
+    hierarchies = []
     for name, levels in HIERARCHIES.items():
-        came = takings(company, levels)
-        leaves = leaves_of(came)
-        if name != MAIN and (leaves["unique_id"] == "all").all():
+        revenue = daily_revenue(company, levels)
+        leaves = hierarchy_leaves(revenue)
+        if name != MAIN_HIERARCHY and (leaves["unique_id"] == "all").all():
             continue
         for grain in GRAINS:
-            long = leaf_series(came, grain)
-            if name == MAIN or long["ds"].nunique() >= FEWEST[grain]:
-                found.append(Tree(name, grain, came, long, leaves))
-    return found
+            series = leaf_series(revenue, grain)
+            if name == MAIN_HIERARCHY or series["ds"].nunique() >= MIN_PERIODS[grain]:
+                hierarchies.append(RevenueHierarchy(name, grain, revenue, series, leaves))
+    return hierarchies
 
 
-def outlook(
-    trees: list[Tree], company: Company, state: dict[str, Any], booster: lgb.Booster | None, plain: bool
+def top_down_forecasts(
+    hierarchies: list[RevenueHierarchy],
+    company: Company,
+    states: dict[str, Any],
+    booster: "lgb.Booster | None",
+    baseline_only: bool,
 ) -> pd.DataFrame:
-    """One row per hierarchy, node, grain and period: ``tree, level, node, leaf, grain, period, point``, its bounds,
-    ``maker`` and ``notes``. The first period of each is the one under way, as a whole.
+    """One row per hierarchy, node, grain and period: ``hierarchy, level, node, is_leaf, grain, period, point``, bounds
+    (``low_80`` …), ``method`` and ``notes``. The first period is the one under way, as a whole.
 
-    ``state`` holds what forecasters learnt, by the ``key`` of a tree; trees that were not learnt are left out.
+    ``states`` hold the trained forecasters by ``RevenueHierarchy.key``; hierarchies without one are left out.
     """
     tables = []
-    for tree in trees:
-        known = state.get(tree.key)
-        if known is None or tree.long.empty:
+    for hierarchy in hierarchies:
+        state = states.get(hierarchy.key)
+        if state is None or hierarchy.series.empty:
             continue
-        mine = booster if tree.name == MAIN and tree.grain == "month" else None
-        fresh = tree.forecaster(company, "prophet" in known["members"])
-        made = carry_on(known, fresh, tree.long, tree.leaves, booster=mine, plain=plain)
-        tables.append(told_by(tree, made))
+        trees = booster if hierarchy.is_main and hierarchy.grain == "month" else None
+        ensemble = from_state(state)
+        forecaster = hierarchy.forecaster(company, with_prophet="prophet" in ensemble.methods)
+        if baseline_only:
+            ensemble = ensemble.baseline_only()
+        forecaster.refit(hierarchy.series, hierarchy.leaves, ensemble=ensemble, booster=trees)
+        tables.append(named_forecasts(hierarchy, forecaster))
     return pd.concat(tables, ignore_index=True)
 
 
-def told_by(tree: Tree, made: Forecaster) -> pd.DataFrame:
-    """The forecasts of a fitted forecaster under the names of readers."""
-    rows = made.predict()
-    leaves = set(tree.leaves["unique_id"])
-    named = {name: tree.node(name) for name in rows["unique_id"].unique()}
-    told = rows.assign(
-        tree=tree.name,
-        grain=tree.grain,
-        leaf=rows["unique_id"].isin(leaves),
-        level=rows["unique_id"].map({name: level for name, (level, _) in named.items()}),
-        node=rows["unique_id"].map({name: node for name, (_, node) in named.items()}),
+def named_forecasts(hierarchy: RevenueHierarchy, forecaster: Forecaster) -> pd.DataFrame:
+    """The forecasts of a fitted forecaster, with the columns of ``top_down_forecasts``."""
+    rows = forecaster.predict()
+    nodes = {name: hierarchy.node_of_series(name) for name in rows["unique_id"].unique()}
+    named = rows.assign(
+        hierarchy=hierarchy.name,
+        grain=hierarchy.grain,
+        is_leaf=rows["unique_id"].isin(set(hierarchy.leaves["unique_id"])),
+        level=rows["unique_id"].map({name: level for name, (level, _) in nodes.items()}),
+        node=rows["unique_id"].map({name: node for name, (_, node) in nodes.items()}),
     )
-    return told.rename(columns={"ds": "period", "model": "maker"}).drop(columns=["unique_id", "step"])
+    return named.rename(columns={"ds": "period", "model": "method"}).drop(columns=["unique_id", "step"])

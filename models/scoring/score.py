@@ -18,10 +18,10 @@ from data.outputs.score_tables import (
     UPSELL_SCORES,
 )
 from features.company import Company
-from features.revenue.forecast_formula import BEFORE, OF_THE_NUMBER
+from features.revenue.forecast_formula import PREVIOUS_SUFFIX, FORECAST_MODELS
 from models.model import Abstention, Model
 from models.registry import MODELS
-from models.revenue.assembly import put_together
+from models.revenue.assembly import assemble_forecast
 from models.scoring.score_tables import (
     Outcome,
     account_scores,
@@ -59,12 +59,12 @@ def score_one(
             label = champion.label
             for name, frame in scored.items():
                 draft.write(name, frame)
-    again = model.name not in OF_THE_NUMBER or version_before == version
+    again = model.name not in FORECAST_MODELS or version_before == version
     if not again and version_before is not None:
         frames = _as_before(model, company, tracking, version_before)
         again = bool(frames)
         for name, frame in frames.items():
-            draft.write(f"{name}{BEFORE}", frame)
+            draft.write(f"{name}{PREVIOUS_SUFFIX}", frame)
     told = pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string")
     draft.write("outcome", told.assign(again=again))
 
@@ -84,7 +84,7 @@ def _as_before(model: Model, company: Company, tracking: Tracking, version: str)
 def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
     """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``,
     ``revenue_forecast`` and ``model_results``, as ``data.outputs.catalogue`` defines them; and what the number is made of, for
-    its bridge: ``number_atoms`` and ``number_grounds`` (``models.revenue.assembly``), those of the earlier versions' scores as
+    its bridge: ``forecast_line_items`` and ``forecast_drivers`` (``models.revenue.assembly``), those of the earlier versions' scores as
     well where all of these can be told. ``known`` holds today's features, ``learnt`` who scores, ``scored`` what they
     said, one step per model.
     """
@@ -112,14 +112,14 @@ def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequen
 def _number(company: Company, frames: dict[str, pd.DataFrame], again: bool, draft: Draft) -> pd.DataFrame:
     """The revenue forecast; what it is made of is written, and by the earlier versions where all can tell it
     (``again``). No rows where nobody foresees anything."""
-    if "revenue_outlook" not in frames:
+    if "top_down_forecasts" not in frames:
         return pd.DataFrame()
-    told = put_together(company, frames)
-    draft.write("number_atoms", told.atoms)
-    draft.write("number_grounds", told.grounds)
-    earlier = {name.removesuffix(BEFORE): frame for name, frame in frames.items() if name.endswith(BEFORE)}
+    told = assemble_forecast(company, frames)
+    draft.write("forecast_line_items", told.line_items)
+    draft.write("forecast_drivers", told.drivers)
+    earlier = {name.removesuffix(PREVIOUS_SUFFIX): frame for name, frame in frames.items() if name.endswith(PREVIOUS_SUFFIX)}
     if earlier and again:
-        last = put_together(company, {**frames, **earlier})
-        draft.write(f"number_atoms{BEFORE}", last.atoms)
-        draft.write(f"number_grounds{BEFORE}", last.grounds)
+        last = assemble_forecast(company, {**frames, **earlier})
+        draft.write(f"forecast_line_items{PREVIOUS_SUFFIX}", last.line_items)
+        draft.write(f"forecast_drivers{PREVIOUS_SUFFIX}", last.drivers)
     return told.forecast

@@ -11,11 +11,11 @@ import pytest
 from data.outputs.conform import conform
 from data.outputs.score_tables import REVENUE_FORECAST
 from features.company import Company
-from features.revenue.series import takings
-from models.forecasting.nested_evaluation import learnt_from
+from features.revenue.series import daily_revenue
+from models.forecasting.nested_evaluation import seen_in_training
 from models.model import Abstention, Challenger, Champion
-from models.revenue.assembly import Number, put_together
-from models.revenue.top_down import MAIN, trees_of
+from models.revenue.assembly import RevenueForecast, assemble_forecast
+from models.revenue.top_down import MAIN_HIERARCHY, revenue_hierarchies
 from models.revenue_forecast import RevenueForecastModel
 from tests.models.small_company import company_of
 
@@ -80,10 +80,10 @@ def challenger(grown: Company) -> Challenger:
     return learnt
 
 
-def number_of(known: Company, champion: Champion) -> Number:
+def number_of(known: Company, champion: Champion) -> RevenueForecast:
     scored = RevenueForecastModel().score(known, champion)
     assert isinstance(scored, dict)
-    return put_together(known, scored)
+    return assemble_forecast(known, scored)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_every_level_adds_up_to_the_total_to_the_cent(forecast: pd.DataFrame, gr
 def test_a_node_of_three_months_is_a_share_of_its_whole_with_wide_bounds_and_says_so(forecast: pd.DataFrame) -> None:
     months = forecast[(forecast["grain"] == "month") & (forecast["period"] > date(2025, 1, 1))]
     young, old = (months[months["node"] == f"segment:south/{name}"] for name in ("large", "small"))
-    says = "revenue v3 (share of region=south: 3 periods; 12 are needed to know a season)"
+    says = "revenue v3 (share of region=south: 3 periods of history; 12 are needed to estimate a season)"
     assert young["model"].unique().tolist() == [says]
     assert young["abstained"].isna().all()
     assert young["point"].to_numpy() == pytest.approx(np.full(11, 900.0), rel=0.6)  # it sells about 200 a week
@@ -154,10 +154,10 @@ def test_weeks_and_months_tell_one_story(forecast: pd.DataFrame) -> None:
 def test_the_period_under_way_holds_what_is_earned(grown: Company, forecast: pd.DataFrame) -> None:
     cut = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 1, 1))].set_index("node")
     after = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 2, 1))].set_index("node")
-    came = takings(grown)
+    came = daily_revenue(grown)
     known = came.amounts[came.days >= pd.Timestamp("2025-01-01")].sum(axis=0)
     assert (known > 0).all()
-    for (region, segment), earned in zip(came.places.to_numpy(), known, strict=True):
+    for (region, segment), earned in zip(came.dimensions.to_numpy(), known, strict=True):
         node = f"segment:{region}/{segment}"
         assert earned < cut.loc[node, "low_95"] + 0.01
         assert cut.loc[node, "point"] > earned
@@ -203,8 +203,8 @@ def test_what_subscriptions_bring_is_a_part_of_the_point(forecast: pd.DataFrame)
 def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company, challenger: Challenger) -> None:
     plain = RevenueForecastModel().score(grown, champion_of(challenger, ships="baseline"))
     assert isinstance(plain, dict)
-    rows = plain["revenue_outlook"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
-    assert set(rows["maker"]) == {"seasonal naive"}
+    rows = plain["top_down_forecasts"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
+    assert set(rows["method"]) == {"seasonal naive"}
     orders = grown.tables["orders"].execute()
     north = orders[orders["account_id"].eq("A2") & orders["ordered_at"].between("2024-03-01", "2024-03-31 23:59")]
     assert rows.loc["2025-03-01", "point"] == pytest.approx(north["amount"].sum(), rel=0.02)  # and made coherent
@@ -229,16 +229,16 @@ def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_wa
 ) -> None:
     told = []
     for grain in GRAINS:
-        tree = next(tree for tree in trees_of(grown) if tree.key == f"{MAIN} {grain}")
+        tree = next(tree for tree in revenue_hierarchies(grown) if tree.key == f"{MAIN_HIERARCHY} {grain}")
         told.append(tree.forecaster(grown))
-        told[-1].read(tree.long, tree.leaves)
+        told[-1].read(tree.series, tree.leaves)
     # the last complete month is December, the last complete week that of the 6th of January
     in_december, on_its_first = (
-        learnt_from(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
+        seen_in_training(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
     )
     over = [[True, True, False, False], [True, False, False, False], [False] * 4]
     assert in_december.tolist() == on_its_first.tolist() == over
-    assert learnt_from(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
+    assert seen_in_training(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
         [True, False, False, False, False, False, False]
     ]
     month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
@@ -251,7 +251,10 @@ def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_wa
 def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:
     young = RevenueForecastModel().train(company(months=13))
     assert isinstance(young, Abstention)
-    assert young.reason == "the revenue history holds 13 complete months; 18 are needed to forecast and be judged"
+    assert (
+        young.reason
+        == "the revenue history has 13 complete months; at least 18 are needed to forecast and to evaluate the forecast"
+    )
 
 
 def test_there_is_a_picture_of_the_forecast_and_of_the_errors(grown: Company, challenger: Challenger) -> None:

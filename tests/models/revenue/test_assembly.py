@@ -1,4 +1,4 @@
-"""The number adds up in every direction, whatever the company's series are like, and says what it cannot know."""
+"""The revenue forecast adds up in every direction, whatever the company's series are like."""
 
 import json
 from datetime import date
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.model import Challenger, Champion
-from models.revenue.assembly import Number, put_together
+from models.revenue.assembly import RevenueForecast, assemble_forecast
 from models.revenue_forecast import RevenueForecastModel
 from tests.models.small_company import company_of
 
@@ -24,8 +24,8 @@ def orders(account: str, product: str, amounts: Any, days: pd.DatetimeIndex = DA
 
 
 @pytest.fixture(scope="module")
-def number() -> Number:
-    """Markets of bad kinds beside a good one: negative, sold once, gapped, broken, with a spike, told by nobody."""
+def revenue() -> RevenueForecast:
+    """Markets with bad series next to a good one: negative, one sale, gaps, a level break, a spike, no dimensions."""
     rng = np.random.default_rng(3)
     good = 1_000 * (1 + 0.2 * np.sin(2 * np.pi * np.arange(len(DAYS)) / 52)) * rng.normal(1, 0.05, len(DAYS))
     spiked = np.where(np.arange(len(DAYS)) == 60, 50_000.0, 300 * rng.normal(1, 0.05, len(DAYS)))
@@ -65,54 +65,56 @@ def number() -> Number:
         ),
     }
     company = company_of(frames, AS_OF)
-    learnt = RevenueForecastModel().train(company)
-    assert isinstance(learnt, Challenger)
-    state = json.loads(json.dumps(learnt.state, allow_nan=False))
-    champion = Champion("revenue", "1", "model", learnt.estimator, state, learnt.features_hash, learnt.trained_as_of)
+    challenger = RevenueForecastModel().train(company)
+    assert isinstance(challenger, Challenger)
+    state = json.loads(json.dumps(challenger.state, allow_nan=False))
+    champion = Champion(
+        "revenue", "1", "model", challenger.estimator, state, challenger.features_hash, challenger.trained_as_of
+    )
     scored = RevenueForecastModel().score(company, champion)
     assert isinstance(scored, dict)
-    return put_together(company, scored)
+    return assemble_forecast(company, scored)
 
 
-def test_every_level_of_every_hierarchy_adds_up_to_the_total_to_the_cent(number: Number) -> None:
+def test_every_level_of_every_hierarchy_adds_up_to_the_total_to_the_cent(revenue: RevenueForecast) -> None:
     for name in ("point", *PARTS):
-        cents = number.forecast.assign(cents=np.round(number.forecast[name] * 100))
+        cents = revenue.forecast.assign(cents=np.round(revenue.forecast[name] * 100))
         sums = cents.pivot_table(index=["grain", "period"], columns="level", values="cents", aggfunc="sum")
         assert set(sums.columns) == {"total", "region", "segment", "family", "team", "owner"}
         assert (sums.sub(sums["total"], axis=0) == 0).to_numpy().all()
 
 
-def test_parts_add_up_to_the_point_and_nothing_is_missing(number: Number) -> None:
-    told = number.forecast
-    assert told[["point", *PARTS, "low_95", "high_95"]].notna().to_numpy().all()
-    assert np.isfinite(told["point"]).all()
-    assert (np.round(told[PARTS].sum(axis=1) * 100) == np.round(told["point"] * 100)).all()
+def test_parts_add_up_to_the_point_and_nothing_is_missing(revenue: RevenueForecast) -> None:
+    forecast = revenue.forecast
+    assert forecast[["point", *PARTS, "low_95", "high_95"]].notna().to_numpy().all()
+    assert np.isfinite(forecast["point"]).all()
+    assert (np.round(forecast[PARTS].sum(axis=1) * 100) == np.round(forecast["point"] * 100)).all()
     order = ["low_95", "low_80", "low_50", "point", "high_50", "high_80", "high_95"]
-    assert (np.diff(told[order].to_numpy(), axis=1) >= -0.01).all()
+    assert (np.diff(forecast[order].to_numpy(), axis=1) >= -0.01).all()
 
 
-def test_what_was_mended_or_found_is_said_in_the_notes(number: Number) -> None:
-    notes = number.forecast.query("grain == 'month'").groupby("node")["notes"].first()
+def test_repairs_of_a_series_are_in_the_notes(revenue: RevenueForecast) -> None:
+    notes = revenue.forecast.query("grain == 'month'").groupby("node")["notes"].first()
     assert "brought back" in notes["segment:west/a"]
     assert "brought back" in notes["total"]
     assert notes["segment:north/a"] is None
 
 
-def test_a_market_that_sold_once_is_not_foreseen_to_sell_so_much_every_month(number: Number) -> None:
+def test_a_market_with_one_sale_is_not_forecast_to_sell_that_every_month(revenue: RevenueForecast) -> None:
     once, negative = (
-        number.forecast.query("grain == 'month' and node == @node") for node in ("segment:south/b", "segment:south/a")
+        revenue.forecast.query("grain == 'month' and node == @node") for node in ("segment:south/b", "segment:south/a")
     )
     assert len(once) == len(negative) == 12
     assert 0 <= once["point"].sum() < 10_000
     assert (negative["new_deals"] + negative["repeat_orders"]).iloc[1:].max() < 100  # returns are no revenue to come
 
 
-def test_places_that_nobody_named_are_unknown_and_part_of_the_whole(number: Number) -> None:
-    nodes = set(number.forecast["node"])
+def test_missing_dimensions_are_unknown_and_part_of_the_total(revenue: RevenueForecast) -> None:
+    nodes = set(revenue.forecast["node"])
     assert {"family:unknown", "team:unknown", "owner:unknown/unknown", "region:unknown"} <= nodes
 
 
-def test_the_grounds_are_those_of_the_published_points(number: Number) -> None:
-    months = number.forecast.query("grain == 'month' and node == 'total'").set_index("period")["point"]
-    told = number.grounds.groupby("month")["point"].sum()
-    assert told.to_numpy() == pytest.approx(months.to_numpy(), abs=0.001)
+def test_drivers_hold_the_published_points(revenue: RevenueForecast) -> None:
+    months = revenue.forecast.query("grain == 'month' and node == 'total'").set_index("period")["point"]
+    points = revenue.drivers.groupby("month")["point"].sum()
+    assert points.to_numpy() == pytest.approx(months.to_numpy(), abs=0.001)

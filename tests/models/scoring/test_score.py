@@ -13,7 +13,7 @@ from models.registry import MODELS
 from models.scoring.score import gather, score_one
 from models.training.tracking import Tracking
 from tests.features.company_builder import build_company
-from tests.reports.forecast.forecasts import stated
+from tests.reports.forecast.forecasts import stated_frames
 
 AS_OF = date(2024, 6, 12)
 WIN = next(model for model in MODELS if model.name == "win")
@@ -34,26 +34,26 @@ def test_the_number_of_earlier_versions_is_told_only_where_all_can_tell_theirs(
     company: Company, tmp_path: Path, able: bool
 ) -> None:
     lake, scored, learnt = Lake(tmp_path), [], []
-    frames = stated(company)
-    with lake.writing("night", "features") as draft:
+    frames = stated_frames(company)
+    with lake.write_step("night", "features") as draft:
         engineer(company, draft)
     for model in MODELS:
-        with lake.writing("night", f"score_{model.name}") as draft:
+        with lake.write_step("night", f"score_{model.name}") as draft:
             if model.name == "revenue":
                 for name, frame in frames.items():
                     draft.write(name, frame)
                     draft.write(f"{name}_before", frame)
             told = pd.DataFrame({"model": [model.name], "label": [None], "why": ["too young"]}, dtype="string")
             draft.write("outcome", told.assign(again=able or model.name != "win"))
-        with lake.writing("night", f"learn_{model.name}") as draft:
+        with lake.write_step("night", f"train_{model.name}") as draft:
             draft.write("result", pd.DataFrame({"model": [model.name], "version": ["1"]}))
         scored.append(lake.step("night", f"score_{model.name}"))
-        learnt.append(lake.step("night", f"learn_{model.name}"))
-    with lake.writing("night", "score") as draft:
+        learnt.append(lake.step("night", f"train_{model.name}"))
+    with lake.write_step("night", "score") as draft:
         gather(company, lake.step("night", "features"), learnt, scored, draft)
     written = lake.step("night", "score").tables
-    assert {"number_atoms", "number_grounds"} <= set(written)
-    assert ({"number_atoms_before", "number_grounds_before"} <= set(written)) == able
+    assert {"forecast_line_items", "forecast_drivers"} <= set(written)
+    assert ({"forecast_line_items_before", "forecast_drivers_before"} <= set(written)) == able
 
 
 @pytest.mark.parametrize(("before", "again"), [(None, True), ("7", False)])
@@ -62,9 +62,9 @@ def test_a_version_that_is_gone_can_tell_nothing_of_tonight(
 ) -> None:
     lake, tracking = Lake(tmp_path / "lake"), Tracking(tmp_path / "mlruns", "acme")
     result = pd.DataFrame({"model": ["win"], "version": [None], "abstained": ["too few deals"]}, dtype="string")
-    with lake.writing("night", "learn_win") as draft:
+    with lake.write_step("night", "train_win") as draft:
         draft.write("result", result)
-    with lake.writing("night", "score_win") as draft:
-        score_one(WIN, company, lake.step("night", "learn_win"), tracking, draft, before)
+    with lake.write_step("night", "score_win") as draft:
+        score_one(WIN, company, lake.step("night", "train_win"), tracking, draft, before)
     told = lake.step("night", "score_win").frame("outcome")
     assert told["again"].tolist() == [again]
