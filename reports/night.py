@@ -1,4 +1,4 @@
-"""What the reports of one night are made from: the company, its features and scores, and what earlier nights said."""
+"""What the reports of one night are computed from: the company, its features and scores, and earlier nights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,98 +9,97 @@ from data.lake import Step
 from data.outputs.conform import conform
 from data.outputs.report_tables import DRIFT
 from features.company import Company
-from features.labels.score_outcomes import OUTCOMES, scores_told
-from reports.forecast.bridge import EarlierNumber, bridge
+from features.labels.score_outcomes import OUTCOMES, published_scores
+from reports.forecast.bridge import PreviousForecast, bridge
 from reports.kpis.report import key_figures
-from reports.monitoring import drift
-from reports.monitoring import score_outcomes as scoreboard
+from reports.monitoring import drift, score_outcomes
 from reports.monitoring.alerts import raise_alerts
-from reports.monitoring.control_limits import Band, band
-from reports.monitoring.daily_volumes import daily_flows
-from reports.monitoring.forecast_accuracy import accuracy, forecasts_told
+from reports.monitoring.control_limits import ControlLimits, control_limits
+from reports.monitoring.daily_volumes import daily_volumes
+from reports.monitoring.forecast_accuracy import forecasts_to_keep, measure_accuracy
 
 
 @dataclass(frozen=True, eq=False)
-class Tonight:
-    """One night; each page is made when it is first looked at.
+class NightContext:
+    """The inputs of one night's reports; each derived table is computed when it is first read.
 
-    ``known`` holds the features, ``scored`` the scores. ``said`` and ``alerted`` are what earlier nights left in the
-    scoring table (``data.store.score_ledger``): scores whose windows have closed, and the alerts of the night before;
-    ``foreseen`` and ``earlier`` are past forecasts of revenue, and the number that tonight's is compared with.
+    ``features`` and ``scores`` are finished steps. From the ledgers of the scoring database (``data.store``):
+    ``past_scores`` whose windows have closed, ``past_alerts`` of the previous night and ``past_forecasts`` of revenue.
+    ``previous_forecast`` is what the bridge starts from.
     """
 
     company: Company
-    known: Step
-    scored: Step
-    said: pd.DataFrame
-    alerted: pd.DataFrame
-    foreseen: pd.DataFrame
-    earlier: EarlierNumber | None = None
+    features: Step
+    scores: Step
+    past_scores: pd.DataFrame
+    past_alerts: pd.DataFrame
+    past_forecasts: pd.DataFrame
+    previous_forecast: PreviousForecast | None = None
 
     @cached_property
     def key_figures(self) -> pd.DataFrame:
-        """The KPIs, with what models say of customers' worth and what earlier nights forecast."""
-        return key_figures(self.company, self.scored.frame("account_scores"), self.foreseen)
+        """KPIs by month."""
+        return key_figures(self.company, self.scores.frame("account_scores"), self.past_forecasts)
 
     @cached_property
-    def told(self) -> pd.DataFrame:
-        """Tonight's scores, one row each."""
+    def kept_scores(self) -> pd.DataFrame:
+        """This night's scores for the ledger, one row each."""
         tables = {outcome.table for outcome in OUTCOMES}
-        return scores_told({name: self.scored.frame(name) for name in tables}, self.company.as_of)
+        return published_scores({name: self.scores.frame(name) for name in tables}, self.company.as_of)
 
     @cached_property
     def matched(self) -> pd.DataFrame:
-        """Past scores with what happened."""
-        return scoreboard.match(self.company, self.said)
+        """Past scores with their outcomes."""
+        return score_outcomes.match_outcomes(self.company, self.past_scores)
 
     @cached_property
-    def outcomes(self) -> pd.DataFrame:
-        """What of it was not known before: ``run_id, score, key, outcome``."""
+    def new_outcomes(self) -> pd.DataFrame:
+        """Outcomes that were matched this night: ``run_id, score, key, outcome``."""
         return self.matched.loc[self.matched["new"], ["run_id", "score", "key", "outcome"]].reset_index(drop=True)
 
     @cached_property
-    def board(self) -> pd.DataFrame:
-        """The scoreboard."""
-        return scoreboard.scoreboard(self.matched, self.company.seed)
+    def scoreboard(self) -> pd.DataFrame:
+        """Accuracy of past scores by month and version."""
+        return score_outcomes.scoreboard(self.matched, self.company.seed)
 
     @cached_property
     def reliability(self) -> pd.DataFrame:
-        """The scoreboard's tenths."""
-        return scoreboard.reliability(self.matched, self.company.seed)
+        """Calibration of past scores by decile."""
+        return score_outcomes.reliability(self.matched, self.company.seed)
 
     @cached_property
     def bridge(self) -> pd.DataFrame:
-        """What moved the number since an earlier night."""
-        return bridge(self.company, self.earlier, self.scored)
+        """What moved the revenue forecast since an earlier night."""
+        return bridge(self.company, self.previous_forecast, self.scores)
 
     @cached_property
-    def accuracy(self) -> pd.DataFrame:
-        """How right past forecasts were."""
-        return accuracy(self.company, self.foreseen)
+    def forecast_accuracy(self) -> pd.DataFrame:
+        """Accuracy of past revenue forecasts."""
+        return measure_accuracy(self.company, self.past_forecasts)
 
     @cached_property
-    def forecasts_told(self) -> pd.DataFrame:
-        """Tonight's forecasts, and what plain ways say, for the ledger."""
-        return forecasts_told(self.company, self.scored.frame("revenue_forecast"))
+    def kept_forecasts(self) -> pd.DataFrame:
+        """This night's revenue forecasts for the ledger, with those of simple methods."""
+        return forecasts_to_keep(self.company, self.scores.frame("revenue_forecast"))
 
     @cached_property
-    def bands(self) -> list[Band]:
-        """The band of every daily flow."""
-        return [band(daily) for daily in daily_flows(self.company)]
+    def control_limits(self) -> list[ControlLimits]:
+        """Control limits of every daily volume."""
+        return [control_limits(volume) for volume in daily_volumes(self.company)]
 
     @cached_property
     def drift(self) -> pd.DataFrame:
-        """Flows, inputs and scores against what was usual."""
-        now = {name: self.known.frame(name) for name in drift.INPUTS}
-        before = {name: self.known.frame(f"{name}_before") for name in drift.INPUTS}
+        """Drift of daily volumes, inputs and scores."""
+        now = {name: self.features.frame(name) for name in drift.INPUTS}
+        before = {name: self.features.frame(f"{name}_before") for name in drift.INPUTS}
         parts = [
-            drift.flow_drift(self.bands),
+            drift.volume_drift(self.control_limits),
             drift.input_drift(now, before),
-            drift.score_drift(self.told, self.said, self.company.as_of),
+            drift.score_drift(self.kept_scores, self.past_scores, self.company.as_of),
         ]
         return conform(pd.concat(parts, ignore_index=True), DRIFT)
 
     @cached_property
     def alerts(self) -> pd.DataFrame:
-        """What left its band."""
-        return raise_alerts(self.company.as_of, self.bands, self.drift, self.board, self.alerted)
+        """Alerts that are up."""
+        return raise_alerts(self.company.as_of, self.control_limits, self.drift, self.scoreboard, self.past_alerts)

@@ -1,4 +1,4 @@
-"""What people read of a night: key figures, where revenue leaks, whether past scores kept their word, and alerts."""
+"""The reports of a night: KPIs, revenue leaks, the forecast bridge, accuracy of past scores, drift and alerts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.lake import Draft
-from data.store.forecast_ledger import FORESEEN
-from data.store.score_ledger import CAME, TOLD
+from data.store.forecast_ledger import KEPT_FORECASTS
+from data.store.score_ledger import KEPT_SCORES, SCORE_OUTCOMES
 from reports.kpis.report import definitions
 from reports.leaks.report import find_leaks
-from reports.night import Tonight
+from reports.night import NightContext
 
 
 @dataclass(frozen=True)
 class Report:
-    """One table of the scoring table, and the question it answers."""
+    """One published table, and the question it answers."""
 
     name: str
     question: str
-    rows: Callable[[Tonight], pd.DataFrame]
+    rows: Callable[[NightContext], pd.DataFrame]
 
 
 REPORTS: tuple[Report, ...] = (
@@ -27,22 +27,26 @@ REPORTS: tuple[Report, ...] = (
     Report("kpi_definitions", "What do the KPIs mean?", lambda night: definitions(night.company.currency)),
     Report(
         "leaks",
-        "Where does revenue leak, how much, and who can mend it?",
+        "Where does revenue leak, how much, and who can fix it?",
         lambda night: find_leaks(night.company),
     ),
     Report("bridge", "What moved the forecast since last week, to the cent?", lambda night: night.bridge),
-    Report("forecast_accuracy", "How right were past forecasts, and plain ways?", lambda night: night.accuracy),
-    Report("scoreboard", "Did past scores keep their word, month by month?", lambda night: night.board),
-    Report("reliability", "What happened to each tenth of the scores?", lambda night: night.reliability),
-    Report("drift", "Do flows, inputs and scores stand where they usually do?", lambda night: night.drift),
-    Report("alerts", "What left its band, since when, and what is to be done?", lambda night: night.alerts),
+    Report(
+        "forecast_accuracy",
+        "How accurate were past forecasts, and simple methods?",
+        lambda night: night.forecast_accuracy,
+    ),
+    Report("scoreboard", "How accurate were past scores, month by month?", lambda night: night.scoreboard),
+    Report("reliability", "Are scores calibrated, decile by decile?", lambda night: night.reliability),
+    Report("drift", "Have daily volumes, inputs or scores shifted?", lambda night: night.drift),
+    Report("alerts", "What is outside its limits, since when, and what to do?", lambda night: night.alerts),
 )
 
 
-def report(night: Tonight, draft: Draft) -> None:
-    """Writes every report as the table of its name, and what the ledger keeps: tonight's scores and new outcomes."""
-    for one in REPORTS:
-        draft.write(one.name, one.rows(night))
-    draft.write(TOLD, night.told)
-    draft.write(CAME, night.outcomes)
-    draft.write(FORESEEN, night.forecasts_told)
+def report(night: NightContext, draft: Draft) -> None:
+    """Write every report as the table of its name, and the scores, outcomes and forecasts that the ledgers keep."""
+    for entry in REPORTS:
+        draft.write(entry.name, entry.rows(night))
+    draft.write(KEPT_SCORES, night.kept_scores)
+    draft.write(SCORE_OUTCOMES, night.new_outcomes)
+    draft.write(KEPT_FORECASTS, night.kept_forecasts)

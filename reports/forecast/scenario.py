@@ -1,13 +1,10 @@
-"""What the published number would be if prices, churn, win rates or hiring were others, through its parts.
+"""The published revenue forecast if prices, churn, win rates or hiring were different, by arithmetic on its components.
 
-A calculation on the parts of a night, not a forecast of how customers would answer:
-
-* **price** up by x %: all that is sold from now on brings x % more, and a contract from the end of its term on (at once
-  where no term is known, after the month under way);
-* **churn** up by x %: each contract's hazard to end is x % higher, and what it would have grown by goes with it;
-* **win rate** up by x %: each open deal is x % likelier to be won (never more than surely), and so are deals to come;
-* **hiring** up by x %: x % more deals are created from now on; they bring nothing before one sales cycle has passed,
-  and all of it after two.
+* **price** +x %: everything sold from now on brings x % more, a contract from the end of its term on (without a term,
+  after the month under way);
+* **churn** +x %: each contract's hazard is x % higher, and the expansion of what is lost is lost too;
+* **win rate** +x %: each open deal is x % likelier to be won, at most certain, and so are future deals;
+* **hiring** +x %: x % more deals are created from now on: they bring nothing for one sales cycle, everything after two.
 """
 
 from dataclasses import dataclass
@@ -17,15 +14,16 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
-from data.outputs.score_tables import NUMBER_PARTS
-from features.revenue.forecast_formula import beside, share_of_repeats
+from data.outputs.score_tables import REVENUE_COMPONENTS
+from features.revenue.forecast_formula import repeat_share, residual_revenue
 
 MONTH_DAYS = 365.25 / 12
+MIN_CHANGE, MAX_CHANGE = -100, 1000
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Per cent by which each is changed; 0 leaves it as it is. Raises ``ValueError`` for less than −100 %."""
+    """Percent by which each is changed; 0 leaves it as it is. Raises ``ValueError`` below −100 % or above 1000 %."""
 
     price: float = 0.0
     churn: float = 0.0
@@ -33,68 +31,87 @@ class Changes:
     hiring: float = 0.0
 
     def __post_init__(self) -> None:
-        wrong = [f"{name} {value:g} %" for name, value in vars(self).items() if not -100 <= value <= 1000]
+        wrong = [f"{name} {value:g} %" for name, value in vars(self).items() if not MIN_CHANGE <= value <= MAX_CHANGE]
         if wrong:
-            raise ValueError(f"{', '.join(wrong)}: a change lies between -100 and 1000 %")
+            raise ValueError(f"{', '.join(wrong)}: a change lies between {MIN_CHANGE} and {MAX_CHANGE} %")
 
     @property
-    def says(self) -> str:
-        """What is changed, for people."""
-        told = [f"{name} {value:+g} %" for name, value in vars(self).items() if value]
-        return ", ".join(told) or "nothing changed"
+    def description(self) -> str:
+        """What is changed: ``price +5 %``."""
+        changed = [f"{name} {value:+g} %" for name, value in vars(self).items() if value]
+        return ", ".join(changed) or "nothing changed"
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """The factor of each change."""
+        return {name: 1 + value / 100 for name, value in vars(self).items()}
 
 
-def scenario(atoms: pd.DataFrame, grounds: pd.DataFrame, changes: Changes, as_of: date) -> pd.DataFrame:
-    """One row per month of the total: ``month, point, changed``, and the change of each of ``NUMBER_PARTS``.
+def scenario(line_items: pd.DataFrame, drivers: pd.DataFrame, changes: Changes, as_of: date) -> pd.DataFrame:
+    """One row per month of the total: ``month, point, changed``, and the difference in each of ``REVENUE_COMPONENTS``.
 
-    ``atoms`` and ``grounds`` are what a night's number was made of (``models.revenue.assembly``).
+    A calculation on the components of a forecast (``models.revenue.forecast_table``), not a forecast of how customers
+    would respond.
     """
-    more = {name: 1 + value / 100 for name, value in vars(changes).items()}
-    own = _of_atoms(atoms, more, pd.Timestamp(as_of))
-    sums = atoms.groupby(["leaf", "month"])["ahead"].sum()
-    index = pd.MultiIndex.from_frame(grounds[["leaf", "month"]])
-    told = {name: grounds[name].to_numpy(dtype=np.float64) for name in ("outlook", "repeats", "fresh")}
-    by_atoms = sums.reindex(index).fillna(0.0).to_numpy(dtype=np.float64)
-    extra = beside(told["outlook"], by_atoms, told["repeats"], told["fresh"], float(grounds["weight"].iloc[0]))
-    again = share_of_repeats(told["repeats"], told["fresh"])
-    ready = _ready(grounds["month"], float(grounds["cycle"].iloc[0]), pd.Timestamp(as_of))
-    of_grounds = pd.DataFrame(
-        {
-            "month": grounds["month"],
-            "new_deals": extra * (1 - again) * (more["win"] * more["price"] * (1 + (more["hiring"] - 1) * ready) - 1),
-            "repeat_orders": extra * again * (more["price"] - 1),
-        }
-    )
-    parts = of_grounds.groupby("month").sum().join(own.groupby("month").sum(), how="outer").fillna(0.0)
-    point = grounds.groupby("month")["point"].sum()
-    rows = parts[list(NUMBER_PARTS)].reindex(point.index).fillna(0.0).round(2)
+    factors, now = changes.factors, pd.Timestamp(as_of)
+    differences = [_residual_differences(line_items, drivers, factors, now), _item_differences(line_items, factors)]
+    residual, items = (rows.groupby("month").sum() for rows in differences)
+    components = residual.join(items, how="outer").fillna(0.0)
+    point = drivers.groupby("month")["point"].sum()
+    rows = components[list(REVENUE_COMPONENTS)].reindex(point.index).fillna(0.0).round(2)
     return rows.assign(point=point, changed=(point + rows.sum(axis=1)).round(2)).reset_index()
 
 
-def _of_atoms(atoms: pd.DataFrame, more: dict[str, float], as_of: pd.Timestamp) -> pd.DataFrame:
-    """One row per atom and month: by how much its ``recurring``, ``expansion`` and ``open_deals`` change."""
-    values = {name: atoms[name].to_numpy(dtype=np.float64) for name in ("recurring", "expansion", "open_deals", "full")}
-    contract = (atoms["kind"] == "contract").to_numpy() & (values["full"] > 0)
-    stays = np.divide(values["recurring"], values["full"], out=np.ones(len(atoms)), where=contract)
-    harder = np.power(np.clip(stays, 0.0, 1.0), more["churn"])
-    under_way = atoms["month"].min()
-    renews = atoms["term"].fillna(under_way) if len(atoms) else atoms["term"]
-    dearer = np.where((atoms["month"] >= renews) & (atoms["month"] > under_way), more["price"], 1.0)
-    recurring = np.where(contract, values["full"] * harder * dearer, values["recurring"])
-    lost = np.divide(harder, stays, out=np.ones(len(atoms)), where=stays > 0)
-    likelier = np.minimum(values["open_deals"] * more["win"], np.maximum(values["full"], values["open_deals"]))
+def _residual_differences(
+    line_items: pd.DataFrame, drivers: pd.DataFrame, factors: dict[str, float], as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """One row per leaf and month: the differences in ``new_deals`` and ``repeat_orders``."""
+    top_down, repeat_orders, new_business = (
+        drivers[name].to_numpy(dtype=np.float64) for name in ("top_down", "repeat_orders", "new_business")
+    )
+    index = pd.MultiIndex.from_frame(drivers[["leaf", "month"]])
+    expected = line_items.groupby(["leaf", "month"])["expected"].sum().reindex(index).fillna(0.0)
+    weight = float(drivers["top_down_weight"].iloc[0])
+    residual = residual_revenue(top_down, expected.to_numpy(dtype=np.float64), repeat_orders, new_business, weight)
+    repeated = repeat_share(repeat_orders, new_business)
+    closed = _share_closed(drivers["month"], float(drivers["sales_cycle_days"].iloc[0]), as_of)
+    deals = factors["win"] * factors["price"] * (1 + (factors["hiring"] - 1) * closed)
     return pd.DataFrame(
         {
-            "month": atoms["month"],
-            "recurring": recurring - values["recurring"],
-            "expansion": values["expansion"] * (lost * more["price"] - 1),
-            "open_deals": likelier * more["price"] - values["open_deals"],
+            "month": drivers["month"],
+            "new_deals": residual * (1 - repeated) * (deals - 1),
+            "repeat_orders": residual * repeated * (factors["price"] - 1),
         }
     )
 
 
-def _ready(months: pd.Series, cycle: float, as_of: pd.Timestamp) -> Floats:
-    """How much of what more deals would bring comes in each month: none before one cycle, all after two."""
+def _item_differences(line_items: pd.DataFrame, factors: dict[str, float]) -> pd.DataFrame:
+    """One row per line item and month: the differences in ``recurring``, ``expansion`` and ``open_deals``."""
+    recurring, expansion, open_deals, potential = (
+        line_items[name].to_numpy(dtype=np.float64) for name in ("recurring", "expansion", "open_deals", "potential")
+    )
+    is_contract = (line_items["kind"] == "contract").to_numpy() & (potential > 0)
+    survival = np.divide(recurring, potential, out=np.ones(len(line_items)), where=is_contract)
+    changed_survival = np.power(np.clip(survival, 0.0, 1.0), factors["churn"])
+    month_under_way = line_items["month"].min()
+    renewal = line_items["term"].fillna(month_under_way) if len(line_items) else line_items["term"]
+    renewed = (line_items["month"] >= renewal) & (line_items["month"] > month_under_way)
+    price = np.where(renewed, factors["price"], 1.0)
+    changed_recurring = np.where(is_contract, potential * changed_survival * price, recurring)
+    retained = np.divide(changed_survival, survival, out=np.ones(len(line_items)), where=survival > 0)
+    changed_deals = np.minimum(open_deals * factors["win"], np.maximum(potential, open_deals))
+    return pd.DataFrame(
+        {
+            "month": line_items["month"],
+            "recurring": changed_recurring - recurring,
+            "expansion": expansion * (retained * factors["price"] - 1),
+            "open_deals": changed_deals * factors["price"] - open_deals,
+        }
+    )
+
+
+def _share_closed(months: pd.Series, sales_cycle_days: float, as_of: pd.Timestamp) -> Floats:
+    """By month, the share of additional deals that has closed: none for one sales cycle, all after two."""
     middle = (months - as_of).dt.days.to_numpy(dtype=np.float64) + MONTH_DAYS / 2
-    share: Floats = np.clip((middle - cycle) / max(cycle, 1.0), 0.0, 1.0)
+    share: Floats = np.clip((middle - sales_cycle_days) / max(sales_cycle_days, 1.0), 0.0, 1.0)
     return share

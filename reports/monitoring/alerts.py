@@ -1,7 +1,6 @@
-"""Alerts: what left its band, since when, and what to do about it.
+"""Alerts: what is outside its limits, since when, and what to do about it.
 
-An alert keeps its name for as long as it is up, so that tomorrow's is today's; one that comes back after it was over is
-another.
+An alert keeps its id for as long as it is up; one that comes back after it was over is a new one.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -13,21 +12,19 @@ import pandas as pd
 
 from data.outputs.conform import conform
 from data.outputs.report_tables import ALERTS
-from reports.monitoring.control_limits import HOLD_NIGHTS, Band, Reading, began, reading
+from reports.monitoring.control_limits import HOLD_NIGHTS, ControlLimits, WindowReading, alert_start, furthest_window
 
-OFF = 0.03
-"""What was said and what happened may differ by so much, however sure the difference is."""
-HELD = 0.8
-"""The share of outcomes that intervals should hold."""
-HELD_OFF = 0.1
-ANEW = "train the model anew (gelir train): it speaks of another time"
+MAX_CALIBRATION_ERROR = 0.03
+"""Mean probability and rate may differ by this much, however significant the difference is."""
+TARGET_COVERAGE, MAX_COVERAGE_ERROR = 0.8, 0.1
+RETRAIN = "retrain the model (gelir train): it was trained on another time"
 
 Kind = Literal["volume", "input", "score", "calibration", "lift", "coverage"]
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that is not as it should be. ``since`` is the first day that shows it."""
+    """One finding that calls for action (*act*) or attention (*watch*). ``since`` is the first day that shows it."""
 
     kind: Kind
     subject: str
@@ -42,16 +39,25 @@ class Alert:
 
 
 def raise_alerts(
-    as_of: date, bands: Sequence[Band], drift: pd.DataFrame, board: pd.DataFrame, earlier: pd.DataFrame
+    as_of: date,
+    limits: Sequence[ControlLimits],
+    drift: pd.DataFrame,
+    scoreboard: pd.DataFrame,
+    past_alerts: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One row per alert that is up as of a date, what calls for action first: ``data.outputs.report_tables.ALERTS``.
+    """``data.outputs.report_tables.ALERTS``: one row per alert that is up as of a date, those to act on first.
 
-    ``earlier`` holds the alerts of the night before (``data.store.score_ledger.alerts_before``): what was up then keeps its name.
+    ``past_alerts`` are the alerts of the previous night (``data.store.score_ledger``), whose ids are kept.
     """
-    found = [*_of_flows(bands), *_of_inputs(drift, as_of), *_of_scores(drift, as_of), *_of_models(board)]
-    rows = [_row(alert, as_of, _up(alert, earlier, as_of)) for alert in found]
-    told = pd.DataFrame(rows, columns=list(ALERTS.by_name))
-    return conform(told.sort_values(["severity", "first_seen", "alert_id"], ignore_index=True), ALERTS)
+    found = [
+        *_volume_alerts(limits),
+        *_input_alerts(drift, as_of),
+        *_score_alerts(drift, as_of),
+        *_outcome_alerts(scoreboard),
+    ]
+    rows = [_row(alert, as_of, _already_up(alert, past_alerts, as_of)) for alert in found]
+    alerts = pd.DataFrame(rows, columns=list(ALERTS.by_name))
+    return conform(alerts.sort_values(["severity", "first_seen", "alert_id"], ignore_index=True), ALERTS)
 
 
 def _row(alert: Alert, as_of: date, up: tuple[date, date] | None) -> dict[str, object]:
@@ -59,10 +65,10 @@ def _row(alert: Alert, as_of: date, up: tuple[date, date] | None) -> dict[str, o
     return {**asdict(alert), "first_seen": first, "since": since, "alert_id": f"{alert.kind}:{alert.subject}:{first}"}
 
 
-def _up(alert: Alert, earlier: pd.DataFrame, as_of: date) -> tuple[date, date] | None:
-    """When an alert that was up on the earlier night was first seen, and since when it held; ``None`` where it was not
-    up, or that night is too long ago."""
-    same = earlier[(earlier["kind"] == alert.kind) & (earlier["subject"] == alert.subject)]
+def _already_up(alert: Alert, past_alerts: pd.DataFrame, as_of: date) -> tuple[date, date] | None:
+    """``first_seen`` and ``since`` of an alert that was up on the previous night; ``None`` where it was not, or where
+    that night is more than ``HOLD_NIGHTS`` ago."""
+    same = past_alerts[(past_alerts["kind"] == alert.kind) & (past_alerts["subject"] == alert.subject)]
     recent = [
         (first, since)
         for first, since, run_as_of in zip(same["first_seen"], same["since"], same["run_as_of"], strict=True)
@@ -71,52 +77,54 @@ def _up(alert: Alert, earlier: pd.DataFrame, as_of: date) -> tuple[date, date] |
     return min(recent, default=None)
 
 
-def _of_flows(bands: Sequence[Band]) -> Iterator[Alert]:
-    for found in bands:
-        place, flow = began(found), found.daily.metric
-        then = None if place is None else reading(found, place)
-        if place is None or then is None:
+def _volume_alerts(limits: Sequence[ControlLimits]) -> Iterator[Alert]:
+    """An alert for each daily volume outside its limits, described as of the day on which it began."""
+    for volume_limits in limits:
+        start, metric = alert_start(volume_limits), volume_limits.volume.metric
+        then = None if start is None else furthest_window(volume_limits, start)
+        if start is None or then is None:
             continue
         yield Alert(
             "volume",
-            flow.name,
+            metric.name,
             "act",
             then.since,
-            f"{flow.description}, {_span(then)}: {_against(then, flow.kind)}" + _since_then(reading(found), then),
-            f"look at {flow.look_at}; where it is customers who changed, train the models anew (gelir train), and trust"
+            f"{metric.description}, {_span(then)}: {_comparison(then, metric.kind)}"
+            + _since_then(furthest_window(volume_limits), then),
+            f"look at {metric.look_at}; where it is customers who changed, retrain the models (gelir train), and trust"
             " scores less until their windows have closed",
-            then.came,
+            then.observed,
             then.low,
             then.high,
-            found.told_on(place),
+            volume_limits.first_seen_by(start),
         )
 
 
-def _against(window: Reading, kind: str) -> str:
-    """What came beside what was expected, and the limits of what is usual."""
-    came, low, high = window.came, window.low, window.high
+def _comparison(window: WindowReading, kind: str) -> str:
+    """Observed against expected, and the limits."""
+    observed, low, high = window.observed, window.low, window.high
     if kind == "mean":
-        return f"{came - 1:+.1%} against what was expected; usual is {low - 1:+.1%} to {high - 1:+.1%}"
-    rate = f" ({came / window.expected - 1:+.0%})" if window.expected > 0 else ""
-    expected = f"{_number(came)} where {_number(window.expected)} were expected{rate}"
+        return f"{observed - 1:+.1%} against what was expected; usual is {low - 1:+.1%} to {high - 1:+.1%}"
+    rate = f" ({observed / window.expected - 1:+.0%})" if window.expected > 0 else ""
+    expected = f"{_number(observed)} where {_number(window.expected)} were expected{rate}"
     return f"{expected}; usual is {_number(low)} to {_number(high)}"
 
 
-def _span(window: Reading) -> str:
+def _span(window: WindowReading) -> str:
     return str(window.until) if window.since == window.until else f"{window.since} to {window.until}"
 
 
-def _since_then(now: Reading | None, then: Reading) -> str:
+def _since_then(now: WindowReading | None, then: WindowReading) -> str:
     if now is None or now.until == then.until or not now.expected:
         return ""
-    return f"; {_span(now)}: {now.came / now.expected - 1:+.0%}"
+    return f"; {_span(now)}: {now.observed / now.expected - 1:+.0%}"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 20 else f"{value:,.1f}"
 
 
-def _of_inputs(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
+def _input_alerts(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
     for row in drift[(drift["kind"] == "input") & drift["drifted"]].to_dict("records"):
         yield Alert(
             "input",
@@ -125,14 +133,14 @@ def _of_inputs(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
             as_of,
             f"{row['name']} ({row['description']}) is missing for {row['missing_rate']:.0%}; {row['reference']}:"
             f" {row['reference_missing_rate']:.0%}",
-            "look whether the source and the mapping still fill it; models go on without what they learnt from it",
+            "look whether the source and the mapping still fill it; models go on without it",
             row["missing_rate"],
             0.0,
             row["reference_missing_rate"],
         )
 
 
-def _of_scores(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
+def _score_alerts(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
     for row in drift[(drift["kind"] == "score") & drift["drifted"]].to_dict("records"):
         yield Alert(
             "score",
@@ -149,24 +157,26 @@ def _of_scores(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
         )
 
 
-def _of_models(board: pd.DataFrame) -> Iterator[Alert]:
-    """The latest matched month of each score: whether it kept its word."""
-    for _, rows in board.groupby("score", sort=True):
+def _outcome_alerts(scoreboard: pd.DataFrame) -> Iterator[Alert]:
+    """Alerts of the latest month of each score whose outcomes are known."""
+    for _, rows in scoreboard.groupby("score", sort=True):
         for row in rows[rows["month"] == rows["month"].max()].to_dict("records"):
-            told = f"scores given in {row['month']:%B %Y} by {row['model']} ({row['matched']:,} matched)"
-            yield from (_of_money(row, told) if pd.notna(row["absolute_error"]) else _of_chance(row, told))
+            scores = f"scores given in {row['month']:%B %Y} by {row['model']} ({row['matched']:,} matched)"
+            is_amount = pd.notna(row["absolute_error"])
+            yield from (_amount_alerts(row, scores) if is_amount else _probability_alerts(row, scores))
 
 
-def _of_chance(row: dict[Hashable, Any], told: str) -> Iterator[Alert]:
+def _probability_alerts(row: dict[Hashable, Any], scores: str) -> Iterator[Alert]:
     low, high = row["observed_low"], row["observed_high"]
-    if not low <= row["predicted"] <= high and abs(row["predicted"] - row["observed"]) > OFF:
+    if not low <= row["predicted"] <= high and abs(row["predicted"] - row["observed"]) > MAX_CALIBRATION_ERROR:
         yield Alert(
             "calibration",
             row["score"],
             "act",
             row["month"],
-            f"{told} said {row['predicted']:.1%} on average; it happened to {row['observed']:.1%} ({low:.1%} to {high:.1%})",
-            ANEW,
+            f"{scores} predicted {row['predicted']:.1%} on average; the observed rate is {row['observed']:.1%}"
+            f" ({low:.1%} to {high:.1%})",
+            RETRAIN,
             row["predicted"],
             low,
             high,
@@ -177,26 +187,26 @@ def _of_chance(row: dict[Hashable, Any], told: str) -> Iterator[Alert]:
             row["score"],
             "act",
             row["month"],
-            f"{told} ranked the wrong way: in the highest tenth it happened {row['lift']:.2f} times as often as in all"
+            f"{scores} ranked the wrong way: the rate in the top decile is {row['lift']:.2f} times that of all"
             f" ({row['lift_low']:.2f} to {row['lift_high']:.2f})",
-            "go back to a version that ranked (gelir runs names them), or train the model anew (gelir train)",
+            "go back to a version that ranked (gelir runs names them), or retrain the model (gelir train)",
             row["lift"],
             1.0,
         )
 
 
-def _of_money(row: dict[Hashable, Any], told: str) -> Iterator[Alert]:
-    low, high = row["coverage_low"], row["coverage_high"]
-    if pd.notna(row["coverage"]) and not low <= HELD <= high and abs(row["coverage"] - HELD) > HELD_OFF:
+def _amount_alerts(row: dict[Hashable, Any], scores: str) -> Iterator[Alert]:
+    low, high, error = row["coverage_low"], row["coverage_high"], abs(row["coverage"] - TARGET_COVERAGE)
+    if pd.notna(row["coverage"]) and not low <= TARGET_COVERAGE <= high and error > MAX_COVERAGE_ERROR:
         yield Alert(
             "coverage",
             row["score"],
             "watch",
             row["month"],
-            f"intervals of {told} held {row['coverage']:.0%} of what happened ({low:.0%} to {high:.0%}); they should"
-            f" hold {HELD:.0%}",
-            ANEW,
+            f"intervals of {scores} contained {row['coverage']:.0%} of the outcomes ({low:.0%} to {high:.0%});"
+            f" they should contain {TARGET_COVERAGE:.0%}",
+            RETRAIN,
             row["coverage"],
-            HELD - HELD_OFF,
-            HELD + HELD_OFF,
+            TARGET_COVERAGE - MAX_COVERAGE_ERROR,
+            TARGET_COVERAGE + MAX_COVERAGE_ERROR,
         )

@@ -1,156 +1,205 @@
-"""The band of a daily flow: what its last days should have brought, and how far off they are, night after night.
+"""Control limits of daily volumes: what the last days should have brought, and how unusual what came is.
 
-For every night and some lengths of time, what came in the last days is set against what the eight weeks before them
-brought, the days of the week weighed as in the last year. The difference is made comparable by Anscombe's (1948) root
-for counts, and divided by how large such differences usually were in the year before (the larger of their median and
-their 98th percentile, each as of a bell curve). So the season's steps, campaigns and whatever else is usual with the
-flow have widened its band already, and a night of the past is judged by what it knew: nothing here looks ahead.
-
-The limit is on all flows and lengths together: ``LIMIT`` was chosen on demo companies other than those that the bench
-and the tests judge by, so that a hundred quiet nights bring less than one alert in five (``bench.drift`` measures it).
+Windows of several lengths are compared, day after day, with the eight weeks before them, weekdays weighted as in the
+last year; differences on a variance-stabilizing scale are divided by their robust scale in the year before, so that
+every day is judged by its own past only. The argument is in ``docs/methods.md``.
 """
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats, Ints
 from reports.monitoring.daily_volumes import DailyVolume
 
-LIMIT = 4.5
-"""Deviations beyond which a flow has left its band."""
-WINDOWS = (1, 2, 3, 7, 14, 28)
-"""Days that are judged together: a shock shows in one, a slow change in many."""
+MAX_Z = 4.5
+"""z beyond which a volume is outside its limits, chosen on demo companies other than those of the bench and the tests:
+all volumes and windows of 100 quiet nights raise less than one alert in five (``bench.drift``)."""
+WINDOW_DAYS = (1, 2, 3, 7, 14, 28)
+"""A shock shows in a short window, a slow change in a long one."""
 LEVEL_DAYS, YEAR_DAYS = 56, 364
 GAP_DAYS = 28
-"""The latest days tell nothing of what is usual: a change must not widen the band that it is to leave."""
-FEWEST_DAYS = 100
-"""So many past differences tell how large they usually are."""
-PRIOR_CAME = 5.0
-"""How many came on each day of the week in an even week, beside what did: it tempers the weekdays of rare events."""
+"""The latest days are left out of the robust scale: a change must not widen the limits that it should exceed."""
+MIN_DAYS = 100
+"""Days of the past that the robust scale needs."""
+PRIOR_COUNT = 5.0
+"""Pseudo-count of each day of the week, against noise in the weekday profile of rare events."""
 SEASON_DAYS = 28
 SEASON_PRIOR = 20.0
-"""So many that came as they would have without a season temper what last year tells of it."""
-FLOORS = {"count": 1.0, "share": 0.7, "mean": 0.0}
-"""Differences are usually at least so large, by Poisson's law and the binomial one, however quiet the year was."""
-CLEARLY = 0.9
-"""A band with a season is taken where differences were smaller than this share of those without."""
-NIGHTS = 60
-"""The last nights that are judged."""
+"""Pseudo-count that shrinks the seasonal factor of earlier years towards 1."""
+MIN_SIGMA = {"count": 1.0, "share": 0.7, "mean": 0.0}
+"""Smallest robust scale by kind, as of the Poisson and binomial distributions."""
+MAX_SEASONAL_RATIO = 0.9
+"""The seasonal expectation is used where its robust scale was below this share of the flat one's."""
+N_NIGHTS = 60
 HOLD_NIGHTS = 14
-"""An alert stays up for so many nights after the flow was last outside; outside again within them, it is the same."""
+"""An alert stays up for so many nights after the volume was last outside; outside again by then, it is the same."""
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Band:
-    """Windows (rows) by days (columns): what came, what was expected, and the limits; NaN where nothing can be said."""
+class ControlLimits:
+    """Windows (rows, as ``WINDOW_DAYS``) × days (columns): what was observed and expected, the limits, and the
+    deviation ``z`` in robust standard deviations; NaN where too little is known, and before the last nights."""
 
-    daily: DailyVolume
-    came: Floats
+    volume: DailyVolume
+    observed: Floats
     expected: Floats
     low: Floats
     high: Floats
-    deviations: Floats
+    z: Floats
 
     @property
-    def outside(self) -> npt.NDArray[np.bool_]:
-        """For each day, whether the night after it finds the flow outside."""
-        return np.asarray((np.abs(np.nan_to_num(self.deviations)) > LIMIT).any(axis=0))
+    def outside(self) -> Bools:
+        """By day, whether any window that ends on it is outside its limits."""
+        return np.asarray((np.abs(np.nan_to_num(self.z)) > MAX_Z).any(axis=0))
 
-    def told_on(self, place: int) -> date:
-        """The night that first sees a day."""
-        day: date = (self.daily.days[place] + pd.Timedelta(days=1 + self.daily.delay_days)).date()
-        return day
+    def first_seen_by(self, day: int) -> date:
+        """The night that first sees a day (its position)."""
+        night: date = (self.volume.days[day] + pd.Timedelta(days=1 + self.volume.delay_days)).date()
+        return night
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One window of a flow's band: where it stands. ``since`` and ``until`` are its first and last day.
-
-    Of a *mean*, all are shares of what was expected, which is 1.
-    """
+class WindowReading:
+    """One window of the control limits, from ``since`` to ``until``; of a *mean*, shares of what was expected (1)."""
 
     since: date
     until: date
-    came: float
+    observed: float
     expected: float
     low: float
     high: float
-    deviations: float
+    z: float
 
 
-def band(daily: DailyVolume, nights: int = NIGHTS) -> Band:
-    """The band of a flow on the days of the last nights; NaN on days before."""
-    open_days = ~daily.holiday
-    came, of = np.where(open_days, daily.observed, 0.0), np.where(open_days, daily.exposure, 0.0)
-    weekday = np.eye(7)[daily.days.day_of_week.to_numpy()]
-    came_by, of_by = _sums(weekday * came[:, None]), _sums(weekday * of[:, None])
-    place = np.arange(len(came))
-    usual_came, usual_of = (_between(sums, place - GAP_DAYS - YEAR_DAYS, place - GAP_DAYS) for sums in (came_by, of_by))
-    rate = usual_came.sum(axis=1, keepdims=True) / np.maximum(usual_of.sum(axis=1, keepdims=True), 1e-12)
-    weights = (usual_came + PRIOR_CAME) / (usual_of * rate + PRIOR_CAME)
-    rows = [_window(daily, days, came_by, of_by, weights, nights) for days in WINDOWS]
-    return Band(daily, *(np.array(part) for part in zip(*rows, strict=True)))
+@dataclass(frozen=True)
+class _History:
+    """Running sums by weekday (days + 1 × 7) of what was observed and of its exposure, and the ``weights`` of weekdays
+    in force on each day (days × 7)."""
+
+    volume: DailyVolume
+    observed: Floats
+    exposure: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, volume: DailyVolume) -> "_History":
+        """The history of a volume; public holidays count for nothing."""
+        counts, base = np.where(volume.holiday, 0.0, volume.observed), np.where(volume.holiday, 0.0, volume.exposure)
+        weekday = np.eye(7)[volume.days.day_of_week.to_numpy()]
+        observed, exposure = _running_sums(weekday * counts[:, None]), _running_sums(weekday * base[:, None])
+        end = np.arange(len(counts)) - GAP_DAYS
+        year_observed, year_exposure = (_sum_between(sums, end - YEAR_DAYS, end) for sums in (observed, exposure))
+        rate = year_observed.sum(axis=1, keepdims=True) / np.maximum(year_exposure.sum(axis=1, keepdims=True), TINY)
+        weights = (year_observed + PRIOR_COUNT) / (year_exposure * rate + PRIOR_COUNT)
+        return cls(volume, observed, exposure, weights)
+
+    def observed_between(self, first: Ints, end: Ints) -> Floats:
+        """By day: what was observed from ``first`` until before ``end``."""
+        return np.asarray(_sum_between(self.observed, first, end).sum(axis=1))
+
+    def exposure_between(self, first: Ints, end: Ints) -> Floats:
+        """By day: the exposure of the same days, weekdays weighted as in the last year."""
+        return np.asarray((self.weights * _sum_between(self.exposure, first, end)).sum(axis=1))
+
+    def expected_from_level(self, first: Ints, exposure: Floats) -> Floats:
+        """By day: what an exposure brings at the level of the eight weeks before ``first``."""
+        observed = self.observed_between(first - LEVEL_DAYS, first)
+        return observed / np.maximum(self.exposure_between(first - LEVEL_DAYS, first), TINY) * exposure
 
 
-def _window(
-    daily: DailyVolume, days: int, came_by: Floats, of_by: Floats, weights: Floats, nights: int
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """What came within windows of so many days, what was expected, the limits, and the deviations."""
-    place = np.arange(len(weights))
-    first = place - days + 1
-    came = _between(came_by, first, place + 1).sum(axis=1)
-    before = _between(came_by, first - LEVEL_DAYS, first).sum(axis=1)
-    before_of = (weights * _between(of_by, first - LEVEL_DAYS, first)).sum(axis=1)
-    of = (weights * _between(of_by, first, place + 1)).sum(axis=1)
-    even = before / np.maximum(before_of, 1e-12) * of
-    unknown = (place < LEVEL_DAYS + days + 7) | (before <= 0) | (of <= 0)
+def control_limits(volume: DailyVolume, n_nights: int = N_NIGHTS) -> ControlLimits:
+    """The control limits of a volume on the days of the last nights; NaN on days before."""
+    history = _History.of(volume)
+    rows = [_window_limits(history, days, n_nights) for days in WINDOW_DAYS]
+    names = ("observed", "expected", "low", "high", "z")
+    return ControlLimits(volume, *(np.array([getattr(row, name) for row in rows]) for name in names))
+
+
+@dataclass(frozen=True)
+class _WindowLimits:
+    """By day: the window that ends on it."""
+
+    observed: Floats
+    expected: Floats
+    low: Floats
+    high: Floats
+    z: Floats
+
+
+@dataclass(frozen=True)
+class _Expectation:
+    """By day: what is expected, the deviation of what was observed from it on the transformed scale, and the robust
+    standard deviation of these in the year before."""
+
+    expected: Floats
+    deviation: Floats
+    robust_sigma: Floats
+
+
+def _window_limits(history: _History, days: int, n_nights: int) -> _WindowLimits:
+    """Limits of the windows of so many days."""
+    volume, day = history.volume, np.arange(len(history.weights))
+    first = day - days + 1
+    observed, exposure = history.observed_between(first, day + 1), history.exposure_between(first, day + 1)
+    level = history.observed_between(first - LEVEL_DAYS, first)
+    unknown = (day < LEVEL_DAYS + days + 7) | (level <= 0) | (exposure <= 0)
     if days == 1:
-        unknown |= daily.holiday
-    floor = FLOORS[daily.metric.kind]
-    ways = []
-    for expected in (even, even * _season(days, came_by, of_by, weights)):
-        off = np.where(unknown, np.nan, _transformed(daily, came, expected) - _transformed(daily, expected, expected))
-        ways.append((expected, off, _usual(off, floor, nights)))
-    # with last year's season where that came clearly nearer in the year before, without it where not
-    nearer = np.nan_to_num(ways[1][2], nan=np.inf) < CLEARLY * np.nan_to_num(ways[0][2], nan=np.inf)
-    expected, off, usual = (np.where(nearer, with_, without) for without, with_ in zip(*ways, strict=True))
-    return came, expected, *_limits(daily, expected, LIMIT * usual), off / usual
+        unknown |= volume.holiday
+
+    def expectation(expected: Floats) -> _Expectation:
+        deviation = _transformed(volume, observed, expected) - _transformed(volume, expected, expected)
+        deviation = np.where(unknown, np.nan, deviation)
+        return _Expectation(expected, deviation, robust_sigma(deviation, MIN_SIGMA[volume.metric.kind], n_nights))
+
+    flat = history.expected_from_level(first, exposure)
+    chosen = choose_seasonal(expectation(flat), expectation(flat * _seasonal_factor(history, days)))
+    low, high = _limits(volume, chosen.expected, MAX_Z * chosen.robust_sigma)
+    return _WindowLimits(observed, chosen.expected, low, high, chosen.deviation / chosen.robust_sigma)
 
 
-def _season(days: int, came_by: Floats, of_by: Floats, weights: Floats) -> Floats:
-    """By how much the season raised a window over the eight weeks before it, a year and two years ago.
+def choose_seasonal(flat: _Expectation, seasonal: _Expectation) -> _Expectation:
+    """By day, the seasonal expectation where it was clearly nearer in the year before (``MAX_SEASONAL_RATIO``), else
+    the flat one."""
+    sigmas = [np.nan_to_num(each.robust_sigma, nan=np.inf) for each in (flat, seasonal)]
+    nearer = sigmas[1] < MAX_SEASONAL_RATIO * sigmas[0]
+    names = ("expected", "deviation", "robust_sigma")
+    return _Expectation(*(np.where(nearer, getattr(seasonal, name), getattr(flat, name)) for name in names))
 
-    The window is widened to a month, since one day of one year tells nothing; and ``SEASON_PRIOR`` draws it to 1.
+
+def _seasonal_factor(history: _History, days: int) -> Floats:
+    """By day: how much larger the same window was one and two years ago than the eight weeks before it.
+
+    The window is widened to ``SEASON_DAYS``: one day of one year says nothing of a season.
     """
-    place = np.arange(len(weights))
-    came, even = np.full(len(place), SEASON_PRIOR), np.full(len(place), SEASON_PRIOR)
+    day = np.arange(len(history.weights))
+    observed, flat = np.full(len(day), SEASON_PRIOR), np.full(len(day), SEASON_PRIOR)
+    margin = max(0, (SEASON_DAYS - days) // 2)
     for years in (1, 2):
-        end = place + 1 - years * YEAR_DAYS
+        end = day + 1 - years * YEAR_DAYS
         first = end - days
-        wide = max(0, (SEASON_DAYS - days) // 2)
-        before = _between(came_by, first - LEVEL_DAYS, first).sum(axis=1)
-        before_of = (weights * _between(of_by, first - LEVEL_DAYS, first)).sum(axis=1)
         known = first - LEVEL_DAYS >= 0
-        of = (weights * _between(of_by, first - wide, end + wide)).sum(axis=1)
-        came += np.where(known, _between(came_by, first - wide, end + wide).sum(axis=1), 0)
-        even += np.where(known, before / np.maximum(before_of, 1e-12) * of, 0)
-    season: Floats = came / even
-    return season
+        exposure = history.exposure_between(first - margin, end + margin)
+        observed += np.where(known, history.observed_between(first - margin, end + margin), 0)
+        flat += np.where(known, history.expected_from_level(first, exposure), 0)
+    factor: Floats = observed / flat
+    return factor
 
 
-def _transformed(daily: DailyVolume, values: Floats, expected: Floats) -> Floats:
-    """Sums on a scale on which they scatter alike: roots for counts, for others over the root of what was expected."""
-    if daily.metric.kind == "mean":
-        return np.asarray(values / np.sqrt(np.maximum(expected, 1e-12)))
+def _transformed(volume: DailyVolume, values: Floats, expected: Floats) -> Floats:
+    """Sums on a scale of constant variance: Anscombe's (1948) root for counts, over the root of what was expected for
+    means."""
+    if volume.metric.kind == "mean":
+        return np.asarray(values / np.sqrt(np.maximum(expected, TINY)))
     return np.asarray(2 * np.sqrt(values + 0.375))
 
 
-def _limits(daily: DailyVolume, expected: Floats, reach: Floats) -> tuple[Floats, Floats]:
-    if daily.metric.kind == "mean":
+def _limits(volume: DailyVolume, expected: Floats, reach: Floats) -> tuple[Floats, Floats]:
+    """The limits at a distance on the transformed scale, on the scale of the volume."""
+    if volume.metric.kind == "mean":
         half = reach * np.sqrt(np.maximum(expected, 0))
         return expected - half, expected + half
     root = np.sqrt(expected + 0.375)
@@ -158,47 +207,48 @@ def _limits(daily: DailyVolume, expected: Floats, reach: Floats) -> tuple[Floats
     return np.where(np.isnan(reach), np.nan, np.maximum(low, 0.0)), high
 
 
-def _usual(off: Floats, floor: float, nights: int) -> Floats:
-    """How large differences usually were, of a standard bell curve 1; NaN where too few are known or nobody asks."""
-    asked = min(len(off), YEAR_DAYS + GAP_DAYS + nights)
-    past = pd.Series(np.abs(off[len(off) - asked :])).rolling(YEAR_DAYS, min_periods=FEWEST_DAYS)
-    middle, tail = (past.quantile(share).shift(GAP_DAYS).to_numpy() for share in (0.5, 0.98))
-    usual: Floats = np.full(len(off), np.nan)
-    usual[len(off) - asked :] = np.maximum(np.maximum(middle / 0.6745, tail / 2.3263), floor)
-    usual[: max(0, len(off) - nights)] = np.nan
-    return np.where(usual > 0, usual, np.nan)
+def robust_sigma(deviation: Floats, minimum: float, n_nights: int) -> Floats:
+    """By day: the standard deviation of deviations in the year before, from their median or 98th percentile (whichever
+    is larger, as of a normal distribution); NaN with fewer than ``MIN_DAYS``, and before the last nights."""
+    n = min(len(deviation), YEAR_DAYS + GAP_DAYS + n_nights)
+    past = pd.Series(np.abs(deviation[len(deviation) - n :])).rolling(YEAR_DAYS, min_periods=MIN_DAYS)
+    median, tail = (past.quantile(share).shift(GAP_DAYS).to_numpy() for share in (0.5, 0.98))
+    sigma: Floats = np.full(len(deviation), np.nan)
+    sigma[len(deviation) - n :] = np.maximum(np.maximum(median / 0.6745, tail / 2.3263), minimum)
+    sigma[: max(0, len(deviation) - n_nights)] = np.nan
+    return np.where(sigma > 0, sigma, np.nan)
 
 
-def _sums(values: Floats) -> Floats:
-    """Running sums that begin with zero."""
+def _running_sums(values: Floats) -> Floats:
+    """Running sums of the rows, beginning with zero."""
     return np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
 
 
-def _between(sums: Floats, first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Floats:
-    """Sums of the places from ``first`` until before ``end``, as far as they exist."""
-    most = len(sums) - 1
-    return np.asarray(sums[np.clip(end, 0, most)] - sums[np.clip(first, 0, most)])
+def _sum_between(running: Floats, first: Ints, end: Ints) -> Floats:
+    """Sums of the rows from ``first`` until before ``end``, as far as they exist."""
+    last = len(running) - 1
+    return np.asarray(running[np.clip(end, 0, last)] - running[np.clip(first, 0, last)])
 
 
-def reading(found: Band, place: int = -1) -> Reading | None:
-    """The window furthest from what was expected, as of a day (the last); ``None`` where nothing can be said."""
-    off = np.abs(found.deviations[:, place])
-    if np.isnan(off).all():
+def furthest_window(limits: ControlLimits, day: int = -1) -> WindowReading | None:
+    """The window of the largest deviation that ends on a day (the last); ``None`` where nothing is known."""
+    deviations = np.abs(limits.z[:, day])
+    if np.isnan(deviations).all():
         return None
-    row = int(np.nanargmax(off))
-    until = found.daily.days[place].date()
-    unit = float(found.expected[row, place]) if found.daily.metric.kind == "mean" else 1.0
-    came, expected, low, high = (
-        float(part[row, place]) / unit for part in (found.came, found.expected, found.low, found.high)
+    row = int(np.nanargmax(deviations))
+    until = limits.volume.days[day].date()
+    unit = float(limits.expected[row, day]) if limits.volume.metric.kind == "mean" else 1.0
+    observed, expected, low, high = (
+        float(values[row, day]) / unit for values in (limits.observed, limits.expected, limits.low, limits.high)
     )
-    since = until - timedelta(days=WINDOWS[row] - 1)
-    return Reading(since, until, came, expected, low, high, float(found.deviations[row, place]))
+    since = until - timedelta(days=WINDOW_DAYS[row] - 1)
+    return WindowReading(since, until, observed, expected, low, high, float(limits.z[row, day]))
 
 
-def began(found: Band) -> int | None:
-    """The day whose night first found the flow outside, of an alert that is up tonight; ``None`` where none is."""
-    nights = np.flatnonzero(found.outside)
-    if not len(nights) or len(found.daily.days) - 1 - nights[-1] > HOLD_NIGHTS:
+def alert_start(limits: ControlLimits) -> int | None:
+    """The day (its position) on which the alert that is up now began; ``None`` where none is."""
+    outside = np.flatnonzero(limits.outside)
+    if not len(outside) or len(limits.volume.days) - 1 - outside[-1] > HOLD_NIGHTS:
         return None
-    breaks = np.flatnonzero(np.diff(nights) > HOLD_NIGHTS)
-    return int(nights[breaks[-1] + 1] if len(breaks) else nights[0])
+    gaps = np.flatnonzero(np.diff(outside) > HOLD_NIGHTS)
+    return int(outside[gaps[-1] + 1] if len(gaps) else outside[0])

@@ -11,7 +11,7 @@ from data.outputs.conform import conform
 from data.outputs.score_tables import ACCOUNT_SCORES, OPPORTUNITY_SCORES, SUBSCRIPTION_SCORES
 from data.store.forecast_ledger import forecasts_before
 from data.store.publish import publish
-from data.store.score_ledger import alerts_before, said_before
+from data.store.score_ledger import alerts_before, scores_before
 from data.store.views import Store, open_store, view
 from features.engineer import engineer
 from features.labels.score_outcomes import OUTCOMES
@@ -49,13 +49,13 @@ def night(store: Store, root: Path, as_of: date) -> Step:
         "opportunity_scores": conform(pd.DataFrame(), OPPORTUNITY_SCORES),
         "subscription_scores": conform(pd.DataFrame(), SUBSCRIPTION_SCORES),
     }
-    with lake.writing(run, "features") as draft:
+    with lake.write_step(run, "features") as draft:
         engineer(company, draft)
-    with lake.writing(run, "given") as draft:
+    with lake.write_step(run, "given") as draft:
         for name in sorted({outcome.table for outcome in OUTCOMES} | {"revenue_forecast"}):
             draft.write(name, frames[name])
-    earlier = [page(store, "acme", as_of) for page in (said_before, alerts_before, forecasts_before)]
-    with lake.writing(run, "told") as draft:
+    earlier = [page(store, "acme", as_of) for page in (scores_before, alerts_before, forecasts_before)]
+    with lake.write_step(run, "told") as draft:
         report(NightContext(company, lake.step(run, "features"), lake.step(run, "given"), *earlier), draft)
     told = lake.step(run, "told")
     steps = [step for step in write(root, run, frames) if step.name != "report"]

@@ -1,4 +1,4 @@
-"""What moved the number is told cause by cause, of companies in which only one thing happened, and adds up."""
+"""The bridge attributes each change to its cause, of companies in which one thing happened, and adds up."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,15 +14,15 @@ import pytest
 from data.contract import CONTRACT
 from data.demo import write_demo
 from data.lake import Lake
-from data.point_in_time import as_known
+from data.point_in_time import cut_as_of
 from features.company import Company
 from models.model import Challenger, Champion
-from models.revenue.assembly import Number, put_together
+from models.revenue.assembly import RevenueForecast, assemble_forecast
 from models.revenue_forecast import RevenueForecastModel
-from reports.forecast.bridge import CAUSES, MODEL, EarlierNumber, Side, between, bridge
+from reports.forecast.bridge import CAUSES, MODEL, ForecastBasis, PreviousForecast, bridge, bridge_between
 from tests.features.company_builder import build_company
 from tests.models.small_company import company_of
-from tests.reports.forecast.forecasts import number_of, won_by
+from tests.reports.forecast.forecasts import forecast_of, win_scores
 
 SINCE, NOW = date(2024, 6, 5), date(2024, 6, 12)
 DEAL = {"opportunity_id": "D", "account_id": "a", "kind": "new", "created_at": "2024-05-01"}
@@ -51,25 +51,25 @@ def company(as_of: date, **more: Any) -> Company:
     )
 
 
-def moved(before: Company, now: Company, again: Number | None = None, **told: Any) -> pd.DataFrame:
+def moved(before: Company, now: Company, rescored: RevenueForecast | None = None, **stated: Any) -> pd.DataFrame:
     """The total's bridge."""
-    old, new = number_of(before), number_of(now, **told)
-    sides = (Side(one.atoms, one.grounds) for one in (old, new))
-    last = None if again is None else Side(again.atoms, again.grounds)
-    rows = between(now, *sides, last, before.as_of)
+    old, new = forecast_of(before), forecast_of(now, **stated)
+    sides = (ForecastBasis(one.line_items, one.drivers) for one in (old, new))
+    last = None if rescored is None else ForecastBasis(rescored.line_items, rescored.drivers)
+    rows = bridge_between(now, *sides, last, before.as_of)
     adds_up(rows, old, new)
     return rows[rows["node"] == "total"]
 
 
-def adds_up(rows: pd.DataFrame, before: Number, now: Number) -> None:
+def adds_up(rows: pd.DataFrame, before: RevenueForecast, now: RevenueForecast) -> None:
     """What moved is the difference of the published points, to the cent, for the total and every leaf."""
     points = [
         one.forecast[one.forecast["grain"] == "month"].set_index(["node", "period"])["point"] for one in (before, now)
     ]
-    apart = (points[1] - points[0]).dropna()
-    told = rows.groupby(["node", "period"])["amount"].sum().reindex(apart.index).fillna(0.0)
-    known = apart.index.get_level_values("node").isin([*rows["node"], "total"])
-    assert (np.round(told[known] * 100) == np.round(apart[known] * 100)).all()
+    difference = (points[1] - points[0]).dropna()
+    bridged = rows.groupby(["node", "period"])["amount"].sum().reindex(difference.index).fillna(0.0)
+    known = difference.index.get_level_values("node").isin([*rows["node"], "total"])
+    assert (np.round(bridged[known] * 100) == np.round(difference[known] * 100)).all()
     assert set(rows["cause"]) <= set(CAUSES)
 
 
@@ -119,121 +119,123 @@ QUIET = {"as time passed", "orders came in", "outlook of the series"}
                                                "amount": 9_000.0, "ordered_at": "2024-06-11", "status": "placed"}]}),
     ],
 )  # fmt: skip
-def test_what_happened_is_the_cause(cause: str, sign: int, before: Any, after: Any) -> None:
+def test_each_event_is_its_own_cause(cause: str, sign: int, before: Any, after: Any) -> None:
     rows = moved(company(SINCE, **before), company(NOW, **after))
-    told, quiet = by_cause(rows), by_cause(moved(company(SINCE), company(NOW)))
-    assert sign * told[cause] > 20
-    assert set(told.index) <= QUIET | {cause}
+    amounts, quiet = by_cause(rows), by_cause(moved(company(SINCE), company(NOW)))
+    assert sign * amounts[cause] > 20
+    assert set(amounts.index) <= QUIET | {cause}
     if cause not in QUIET:
-        assert told.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(told[cause])
+        assert amounts.drop(cause).abs().max() < quiet.abs().max() + 0.3 * abs(amounts[cause])
 
 
 def test_a_contract_of_another_product_does_not_follow_one_only_because_neither_has_a_family() -> None:
-    held = HELD | {"product_id": "V"}
-    other = held | {"subscription_id": "T", "product_id": "W", "started_at": "2024-06-10", "mrr": 400.0}
-    then = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other])
-    told = by_cause(moved(company(SINCE, subscriptions=[held]), then))
-    assert told["churned"] < -20
-    assert told["new"] > 20
-    assert "expanded" not in told
-    same = company(NOW, subscriptions=[held | {"ended_at": "2024-06-10"}, other | {"product_id": "V"}])
-    assert {"churned", "new"}.isdisjoint(by_cause(moved(company(SINCE, subscriptions=[held]), same)).index)
+    contract = HELD | {"product_id": "V"}
+    other = contract | {"subscription_id": "T", "product_id": "W", "started_at": "2024-06-10", "mrr": 400.0}
+    then = company(NOW, subscriptions=[contract | {"ended_at": "2024-06-10"}, other])
+    amounts = by_cause(moved(company(SINCE, subscriptions=[contract]), then))
+    assert amounts["churned"] < -20
+    assert amounts["new"] > 20
+    assert "expanded" not in amounts
+    same = company(NOW, subscriptions=[contract | {"ended_at": "2024-06-10"}, other | {"product_id": "V"}])
+    assert {"churned", "new"}.isdisjoint(by_cause(moved(company(SINCE, subscriptions=[contract]), same)).index)
 
 
-def test_the_cause_of_a_deal_is_what_the_number_moves_by_without_it() -> None:
-    """A lost deal takes its own amount, less what the series, which are believed by two fifths, make up for it."""
+def test_a_lost_deal_moves_the_forecast_by_its_share_of_the_bottom_up_view() -> None:
+    """The top-down view, which weighs two fifths, does not move."""
     lost = DEAL | {"closed_at": "2024-06-10", "outcome": "lost"}
     before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
-    told = by_cause(moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN)))
-    atoms = number_of(before).atoms
-    expected = atoms.loc[atoms["kind"] == "deal", "ahead"].sum()
-    assert told["lost"] == pytest.approx(-expected * (1 - 0.4), rel=0.05)
+    amounts = by_cause(moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN)))
+    items = forecast_of(before).line_items
+    expected = items.loc[items["kind"] == "deal", "expected"].sum()
+    assert amounts["lost"] == pytest.approx(-expected * (1 - 0.4), rel=0.05)
     rows = moved(before, company(NOW, opportunities=[lost], opportunity_changes=BORN))
     assert rows.loc[rows["cause"] == "lost", "evidence"].iloc[1].startswith("1 of them: D -")
 
 
-def test_what_a_model_thinks_of_a_stage_is_no_change_of_the_amount() -> None:
+def test_a_changed_score_is_not_a_changed_amount() -> None:
     """The deal moves on, so that it is likelier to be won, and then of less of its amount: only the amount of the
     company's own records is the amount."""
     late, dearer = (changes("D", "2024-06-10", **change) for change in ({"stage": "late"}, {"amount": 9_000}))
     before = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
     for change, brings, cause in ((late, 4_000.0, "deal moved"), (dearer, 9_000.0, "amount changed")):
         now = company(NOW, opportunities=[DEAL], opportunity_changes=[*BORN, *change])
-        old = number_of(before, won_by("D", 0.3, 5_000.0))
-        new = number_of(now, won_by("D", 0.6 if cause == "deal moved" else 0.3, brings))
-        rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+        old = forecast_of(before, win_scores("D", 0.3, 5_000.0))
+        new = forecast_of(now, win_scores("D", 0.6 if cause == "deal moved" else 0.3, brings))
+        rows = bridge_between(now, *(ForecastBasis(one.line_items, one.drivers) for one in (old, new)), None, SINCE)
         adds_up(rows, old, new)
-        told = by_cause(rows[rows["node"] == "total"])
-        assert told[cause] > 100
-        assert set(told.index) & {"deal moved", "amount changed"} == {cause}
+        amounts = by_cause(rows[rows["node"] == "total"])
+        assert amounts[cause] > 100
+        assert set(amounts.index) & {"deal moved", "amount changed"} == {cause}
 
 
-def test_what_a_deal_would_bring_is_the_models_and_its_amount_the_companys() -> None:
+def test_expected_amounts_are_the_models_and_the_published_amount_is_the_companys() -> None:
     then = company(SINCE, opportunities=[DEAL], opportunity_changes=BORN)
-    less, whole = (number_of(then, won_by("D", 0.5, brings)).atoms for brings in (4_000.0, 5_000.0))
-    deals = [atoms[atoms["kind"] == "deal"] for atoms in (less, whole)]
+    reduced, full = (forecast_of(then, win_scores("D", 0.5, brings)).line_items for brings in (4_000.0, 5_000.0))
+    deals = [items[items["kind"] == "deal"] for items in (reduced, full)]
     assert set(deals[0]["amount"]) == {5_000.0}
     assert deals[0]["open_deals"].to_numpy() == pytest.approx(0.8 * deals[1]["open_deals"].to_numpy())
 
 
-def test_a_change_of_model_is_what_the_same_facts_are_scored_by_it() -> None:
+def test_a_model_change_is_the_difference_between_two_versions_on_the_same_facts() -> None:
     deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
     before, now = company(SINCE, **deal), company(NOW, **deal)
     wins = {"": 0.3, "early": 0.9, "late": 0.9}
     quiet = by_cause(moved(before, now))
-    told = by_cause(moved(before, now, again=number_of(now), wins=wins))
-    assert told[MODEL] == pytest.approx(
-        number_of(now, wins=wins).grounds["point"].sum() - number_of(now).grounds["point"].sum(), abs=0.02
+    amounts = by_cause(moved(before, now, rescored=forecast_of(now), win_rates=wins))
+    assert amounts[MODEL] == pytest.approx(
+        forecast_of(now, win_rates=wins).drivers["point"].sum() - forecast_of(now).drivers["point"].sum(), abs=0.02
     )
-    assert told[MODEL] > 500
-    pd.testing.assert_series_equal(told.drop(MODEL), quiet)
+    assert amounts[MODEL] > 500
+    pd.testing.assert_series_equal(amounts.drop(MODEL), quiet)
 
 
-def test_contracts_that_are_foreseen_to_grow_move_the_number_by_what_they_would_have_grown_too() -> None:
-    grows = {"grows": 0.02, "uplift": 0.5}
+def test_churn_removes_the_expected_expansion_too() -> None:
+    grows = {"expansion_rate": 0.02, "expansion_uplift": 0.5}
     before, now = company(SINCE, subscriptions=[HELD]), company(NOW, subscriptions=[HELD | {"ended_at": "2024-06-10"}])
-    old, new = number_of(before, **grows), number_of(now, **grows)
-    held = old.atoms[old.atoms["kind"] == "contract"]
-    assert held["expansion"].sum() > 50
-    assert held["ahead"].to_numpy() == pytest.approx((held["recurring"] + held["expansion"]).to_numpy())
-    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE)
+    old, new = forecast_of(before, **grows), forecast_of(now, **grows)
+    contract = old.line_items[old.line_items["kind"] == "contract"]
+    assert contract["expansion"].sum() > 50
+    assert contract["expected"].to_numpy() == pytest.approx((contract["recurring"] + contract["expansion"]).to_numpy())
+    rows = bridge_between(now, *(ForecastBasis(one.line_items, one.drivers) for one in (old, new)), None, SINCE)
     adds_up(rows, old, new)
-    less = by_cause(moved(before, now))["churned"] - by_cause(rows[rows["node"] == "total"])["churned"]
-    assert less == pytest.approx(held["expansion"].sum() * (1 - 0.4), rel=0.05)
+    difference = by_cause(moved(before, now))["churned"] - by_cause(rows[rows["node"] == "total"])["churned"]
+    assert difference == pytest.approx(contract["expansion"].sum() * (1 - 0.4), rel=0.05)
 
 
-def test_a_version_that_cannot_score_tonight_is_said_and_takes_what_nothing_else_explains() -> None:
+def test_a_version_that_cannot_score_takes_what_nothing_else_explains() -> None:
     deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
-    old, new = number_of(company(SINCE, **deal)), number_of(company(NOW, **deal), wins={"": 0.9})
+    old, new = forecast_of(company(SINCE, **deal)), forecast_of(company(NOW, **deal), win_rates={"": 0.9})
     now = company(NOW, **deal)
-    rows = between(now, *(Side(one.atoms, one.grounds) for one in (old, new)), None, SINCE, unscored=True)
+    rows = bridge_between(
+        now, *(ForecastBasis(one.line_items, one.drivers) for one in (old, new)), None, SINCE, unscored=True
+    )
     adds_up(rows, old, new)
     assert set(rows["cause"]) <= {"orders came in", MODEL}
-    assert "cannot all score tonight" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
+    assert "cannot all score this run" in rows.loc[rows["cause"] == MODEL, "evidence"].iloc[0]
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "told"),
+    ("before", "now", "changed"),
     [("4", "4", False), ("4", "5", True), (None, "5", True), ("4", None, True), (None, None, False)],
 )
-def test_a_model_that_one_of_both_nights_had_not_is_a_change_of_model(
-    tmp_path: Path, before: str | None, now: str | None, told: bool
+def test_a_model_that_only_one_run_had_is_a_model_change(
+    tmp_path: Path, before: str | None, now: str | None, changed: bool
 ) -> None:
     deal = {"opportunities": [DEAL], "opportunity_changes": BORN}
     lake, then = Lake(tmp_path), company(NOW, **deal)
     for run, one, win in (
-        (SINCE, number_of(company(SINCE, **deal)), before),
-        (NOW, number_of(then, wins={"": 0.9}), now),
+        (SINCE, forecast_of(company(SINCE, **deal)), before),
+        (NOW, forecast_of(then, win_rates={"": 0.9}), now),
     ):
-        with lake.writing(str(run), "score") as draft:
-            draft.write("number_atoms", one.atoms)
-            draft.write("number_grounds", one.grounds)
+        with lake.write_step(str(run), "score") as draft:
+            draft.write("forecast_line_items", one.line_items)
+            draft.write("forecast_drivers", one.drivers)
             draft.write("model_results", pd.DataFrame({"model": ["revenue", "win"], "version": ["1", win]}))
     versions = {"revenue": "1"} | ({} if before is None else {"win": before})
-    earlier = EarlierNumber(str(SINCE), SINCE, versions, lake.step(str(SINCE), "score"))
+    earlier = PreviousForecast(str(SINCE), SINCE, versions, lake.step(str(SINCE), "score"))
     causes = set(bridge(then, earlier, lake.step(str(NOW), "score"))["cause"])
-    assert (MODEL in causes) == told
-    assert ("as time passed" in causes) != told
+    assert (MODEL in causes) == changed
+    assert ("as time passed" in causes) != changed
 
 
 WEEKS = 26
@@ -261,7 +263,7 @@ def replayed(whole: Company) -> Iterator[Company]:
         day = UNTIL.date() - timedelta(weeks=week)
         then = replace(whole, as_of=day, tables={})
         for table in CONTRACT:
-            then.tables[table.name] = as_known(whole.tables[table.name], table, then.as_of_at)
+            then.tables[table.name] = cut_as_of(whole.tables[table.name], table, then.as_of_at)
         yield then
 
 
@@ -281,12 +283,12 @@ def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent
         version = versions[week == WEEKS // 2]  # the model changes, and changes back
         now = scored(model, then, version)
         if before is not None and earlier is not None:
-            again = None if earlier is version else scored(model, then, earlier)
-            sides = (Side(one.atoms, one.grounds) for one in (before, now))
-            last = None if again is None else Side(again.atoms, again.grounds)
-            rows = between(then, *sides, last, then.as_of - timedelta(days=7))
+            rescored = None if earlier is version else scored(model, then, earlier)
+            sides = (ForecastBasis(one.line_items, one.drivers) for one in (before, now))
+            last = None if rescored is None else ForecastBasis(rescored.line_items, rescored.drivers)
+            rows = bridge_between(then, *sides, last, then.as_of - timedelta(days=7))
             adds_up(rows, before, now)
-            assert (again is None) == (MODEL not in set(rows["cause"]))
+            assert (rescored is None) == (MODEL not in set(rows["cause"]))
             seen |= set(rows["cause"])
         before, earlier = now, version
     assert seen >= {
@@ -302,7 +304,7 @@ def test_the_bridge_of_26_replayed_weeks_of_the_demo_company_adds_up_to_the_cent
     }
 
 
-def scored(model: RevenueForecastModel, company: Company, version: Champion) -> Number:
-    told = model.score(company, version)
-    assert isinstance(told, dict)
-    return put_together(company, told)
+def scored(model: RevenueForecastModel, company: Company, version: Champion) -> RevenueForecast:
+    frames = model.score(company, version)
+    assert isinstance(frames, dict)
+    return assemble_forecast(company, frames)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from reports.leaks.detectors import used_after_end
 from reports.leaks.seats import seats_outgrown
+from reports.leaks.usage import used_after_end
 from tests.features.company_builder import build_company
 
 AS_OF = date(2024, 7, 1)

@@ -10,8 +10,8 @@ import pytest
 from data.outputs.conform import conform
 from data.outputs.report_tables import ALERTS, DRIFT, SCOREBOARD
 from reports.monitoring.alerts import raise_alerts
-from reports.monitoring.control_limits import band
-from reports.monitoring.daily_volumes import DailyVolume, Flow
+from reports.monitoring.control_limits import control_limits
+from reports.monitoring.daily_volumes import DailyMetric, DailyVolume
 from tests.reports.monitoring.test_control_limits import after, daily
 
 NIGHT = date(2026, 3, 11)
@@ -34,8 +34,8 @@ def alerts(
 
 
 def test_a_flow_that_fell_says_since_when_by_how_much_and_what_to_do() -> None:
-    assert alerts(bands=[band(daily(40))]) == []
-    (told,) = alerts(bands=[band(daily(40, after(1, 0.0)))])
+    assert alerts(bands=[control_limits(daily(40))]) == []
+    (told,) = alerts(bands=[control_limits(daily(40, after(1, 0.0)))])
     assert (told["kind"], told["subject"], told["severity"]) == ("volume", "orders", "act")
     assert (told["since"], told["first_seen"]) == (date(2026, 3, 10), NIGHT)
     assert told["alert_id"] == "volume:orders:2026-03-11"
@@ -46,14 +46,14 @@ def test_a_flow_that_fell_says_since_when_by_how_much_and_what_to_do() -> None:
 
 
 def test_a_mean_is_told_as_a_share_of_what_was_expected() -> None:
-    (told,) = alerts(bands=[band(daily(40, after(1, 0.75), kind="mean"))])
+    (told,) = alerts(bands=[control_limits(daily(40, after(1, 0.75), kind="mean"))])
     assert told["value"] == pytest.approx(0.75, abs=0.03)
     assert told["evidence"].startswith("orders placed, 2026-03-10: -2")
     assert "against what was expected; usual is -" in told["evidence"]
 
 
 def test_an_alert_that_is_still_up_keeps_its_name_and_one_that_comes_back_gets_another() -> None:
-    falls = [band(daily(40, after(1, 0.0)))]
+    falls = [control_limits(daily(40, after(1, 0.0)))]
     first = date(2026, 3, 3)
     yesterday, held = NIGHT - timedelta(days=1), date(2026, 3, 1)
     up = {"kind": "volume", "subject": "orders", "first_seen": first, "since": held, "run_as_of": yesterday}
@@ -70,8 +70,10 @@ def test_nights_one_after_the_other_tell_one_alert() -> None:
     earlier, names = NONE, set()
     for back in range(11, -1, -1):
         known, night = len(whole.days) - back, NIGHT - timedelta(days=back)
-        seen = DailyVolume(whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0)
-        told = alerts(bands=[band(seen)], earlier=earlier, night=night)
+        seen = DailyVolume(
+            whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0
+        )
+        told = alerts(bands=[control_limits(seen)], earlier=earlier, night=night)
         names |= {row["alert_id"] for row in told}
         earlier = pd.DataFrame(told, columns=list(ALERTS.by_name)).assign(run_as_of=night)
     assert len(names) == 1
@@ -122,7 +124,7 @@ def test_inputs_and_scores_that_drifted_are_told_and_others_are_not() -> None:
 
 
 def test_every_flow_says_what_to_look_at() -> None:
-    from reports.monitoring.daily_volumes import FLOWS
+    from reports.monitoring.daily_volumes import DAILY_METRICS
 
-    assert all(isinstance(flow, Flow) and flow.look_at for flow in FLOWS)
-    assert len({flow.name for flow in FLOWS}) == len(FLOWS)
+    assert all(isinstance(flow, DailyMetric) and flow.look_at for flow in DAILY_METRICS)
+    assert len({flow.name for flow in DAILY_METRICS}) == len(DAILY_METRICS)

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.monitoring.control_limits import HOLD_NIGHTS, LIMIT, band, began, reading
-from reports.monitoring.daily_volumes import DailyVolume, Flow
+from reports.monitoring.control_limits import HOLD_NIGHTS, MAX_Z, alert_start, control_limits, furthest_window
+from reports.monitoring.daily_volumes import DailyMetric, DailyVolume
 
 DAYS = 800
 WEEK = np.array([1.2, 1.2, 1.2, 1.2, 1.0, 0.3, 0.1])
 
 
-def flow(kind: str) -> Flow:
-    return Flow("orders", "orders placed", kind, lambda company, clock: None, "the load of orders")  # type: ignore[arg-type, return-value]
+def flow(kind: str) -> DailyMetric:
+    return DailyMetric("orders", "orders placed", kind, lambda company, clock: None, "the load of orders")  # type: ignore[arg-type, return-value]
 
 
 def daily(
@@ -40,7 +40,7 @@ def after(last: int, by: float) -> Callable[[pd.DatetimeIndex], np.ndarray]:
 
 @pytest.mark.parametrize("kind", ["count", "mean"])
 def test_a_quiet_flow_stays_in_its_band(kind: str) -> None:
-    outside = [band(daily(25, kind=kind, seed=seed), 100).outside.sum() for seed in range(8)]
+    outside = [control_limits(daily(25, kind=kind, seed=seed), 100).outside.sum() for seed in range(8)]
     assert sum(outside) == 0
 
 
@@ -48,16 +48,16 @@ def test_a_quiet_flow_stays_in_its_band(kind: str) -> None:
 def test_a_change_is_seen_on_the_second_working_day(kind: str, by: float) -> None:
     changed = daily(40, after(2, by), kind, seed=2)
     assert changed.days[-1].day_of_week < 5
-    found = band(changed)
+    found = control_limits(changed)
     assert found.outside[-1]
     assert not found.outside[:-2].any()
-    assert began(found) in (DAYS - 2, DAYS - 1)
-    assert np.sign(reading(found).deviations) == np.sign(by - 1)  # type: ignore[union-attr]
+    assert alert_start(found) in (DAYS - 2, DAYS - 1)
+    assert np.sign(furthest_window(found).z) == np.sign(by - 1)  # type: ignore[union-attr]
 
 
 def test_a_slow_change_is_seen_over_weeks() -> None:
-    found = band(daily(100, after(28, 0.85), seed=3))
-    assert np.abs(found.deviations[0, -28:]).max() < LIMIT, "no day alone shows it"
+    found = control_limits(daily(100, after(28, 0.85), seed=3))
+    assert np.abs(found.z[0, -28:]).max() < MAX_Z, "no day alone shows it"
     assert found.outside[-1]
 
 
@@ -68,41 +68,43 @@ def test_a_season_that_came_in_earlier_years_is_usual() -> None:
     def once(days: pd.DatetimeIndex) -> np.ndarray:
         return np.where((days >= "2026-07-01") & (days < "2026-09-01"), 0.75, 1.0)
 
-    every_year, this_year = (band(daily(200, factor, days=930, seed=4), 60) for factor in (seasonal, once))
-    assert every_year.daily.days[-1].month == 7
+    every_year, this_year = (control_limits(daily(200, factor, days=930, seed=4), 60) for factor in (seasonal, once))
+    assert every_year.volume.days[-1].month == 7
     assert not every_year.outside.any()
     assert this_year.outside.any()
 
 
 def test_what_came_is_told_beside_what_was_expected_and_its_limits() -> None:
-    found = reading(band(daily(40, after(1, 0.0))))
+    found = furthest_window(control_limits(daily(40, after(1, 0.0))))
     assert found is not None
     assert (found.since, found.until) == (found.until, pd.Timestamp("2026-03-10").date())
-    assert found.came == 0
+    assert found.observed == 0
     assert found.low < found.expected < found.high
     assert found.expected == pytest.approx(48, rel=0.15)  # a Tuesday of 1.2 times 40
     assert found.low > 0
 
 
 def test_a_young_flow_is_not_judged() -> None:
-    found = band(daily(40, after(2, 0.1), days=150))
+    found = control_limits(daily(40, after(2, 0.1), days=150))
     assert not found.outside.any()
-    assert reading(found) is None
+    assert furthest_window(found) is None
 
 
 def test_a_day_is_judged_by_what_came_before_it_alone() -> None:
     whole = daily(25, after(30, 0.5))
     for nights_ago in (1, 10, 25):
         known = DAYS - nights_ago
-        cut = DailyVolume(whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0)
-        ours, theirs = band(cut), band(whole)
-        np.testing.assert_allclose(ours.deviations[:, -1], theirs.deviations[:, known - 1])
+        cut = DailyVolume(
+            whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0
+        )
+        ours, theirs = control_limits(cut), control_limits(whole)
+        np.testing.assert_allclose(ours.z[:, -1], theirs.z[:, known - 1])
 
 
 def test_a_public_holiday_is_no_news_and_no_measure() -> None:
     closed = daily(40, after(1, 0.0))
     closed.holiday[-1] = True
-    assert not band(closed).outside[-3:].any()
+    assert not control_limits(closed).outside[-3:].any()
 
 
 def test_an_alert_is_one_until_the_flow_was_inside_for_two_weeks() -> None:
@@ -114,9 +116,9 @@ def test_an_alert_is_one_until_the_flow_was_inside_for_two_weeks() -> None:
 
         return factor
 
-    again = band(daily(60, spikes(-8, -2)))
-    assert began(again) == DAYS - 8
-    over = band(daily(60, spikes(-45, -2)))
-    assert began(over) == DAYS - 2
-    assert began(band(daily(60, spikes(-45)))) is None
+    again = control_limits(daily(60, spikes(-8, -2)))
+    assert alert_start(again) == DAYS - 8
+    over = control_limits(daily(60, spikes(-45, -2)))
+    assert alert_start(over) == DAYS - 2
+    assert alert_start(control_limits(daily(60, spikes(-45)))) is None
     assert HOLD_NIGHTS < 20

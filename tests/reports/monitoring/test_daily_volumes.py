@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from reports.monitoring.daily_volumes import DailyVolume, daily_flows
+from reports.monitoring.daily_volumes import DailyVolume, daily_volumes
 from tests.features.company_builder import build_company
 
 
 def flow(name: str, as_of: date = date(2024, 7, 1), **tables: Any) -> DailyVolume | None:
-    found = {daily.metric.name: daily for daily in daily_flows(build_company(as_of, **tables))}
+    found = {daily.metric.name: daily for daily in daily_volumes(build_company(as_of, **tables))}
     return found.get(name)
 
 
@@ -62,8 +62,8 @@ def test_a_night_of_the_past_saw_the_same_days() -> None:
          "satisfaction": 1 + n % 5}
         for n, at in enumerate(instants[::3])
     ]  # fmt: skip
-    now = {d.metric.name: d for d in daily_flows(build_company(date(2024, 6, 20), orders=orders, tickets=tickets))}
-    then = {d.metric.name: d for d in daily_flows(build_company(date(2024, 5, 6), orders=orders, tickets=tickets))}
+    now = {d.metric.name: d for d in daily_volumes(build_company(date(2024, 6, 20), orders=orders, tickets=tickets))}
+    then = {d.metric.name: d for d in daily_volumes(build_company(date(2024, 5, 6), orders=orders, tickets=tickets))}
     assert set(now) == set(then) >= {"orders", "order_size", "tickets", "satisfaction"}
     for name, daily in then.items():
         shared = len(daily.days)
@@ -97,4 +97,4 @@ def test_public_holidays_of_the_companys_country_are_quiet() -> None:
 
 
 def test_a_company_without_facts_has_no_flows() -> None:
-    assert daily_flows(build_company()) == []
+    assert daily_volumes(build_company()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
-from reports.monitoring.drift import allowed, input_drift, score_drift, stability
+from reports.monitoring.drift import input_drift, max_stability, population_stability, score_drift
 
 TODAY = date(2026, 7, 1)
 RNG = np.random.default_rng(3)
@@ -16,24 +16,28 @@ RNG = np.random.default_rng(3)
 
 def test_stability_is_zero_for_the_same_and_known_for_two_halves() -> None:
     same = pd.Series(np.arange(1000.0))
-    assert stability(same, same) == pytest.approx(0)
+    assert population_stability(same, same) == pytest.approx(0)
     old, new = pd.Series(["a"] * 5000 + ["b"] * 5000), pd.Series(["a"] * 8000 + ["b"] * 2000)
     # (0.8 - 0.5) ln(0.8 / 0.5) + (0.2 - 0.5) ln(0.2 / 0.5)
-    assert stability(new, old) == pytest.approx(0.4159, abs=0.01)
+    assert population_stability(new, old) == pytest.approx(0.4159, abs=0.01)
 
 
 def test_what_is_missing_is_a_bin_of_its_own() -> None:
     old = pd.Series(np.arange(1000.0))
     new = old.where(old.index % 2 == 0)
-    assert stability(new, old) > 1
+    assert population_stability(new, old) > 1
 
 
 @pytest.mark.parametrize(("new", "old"), [(60, 60), (200, 900), (2000, 2000)])
 def test_chance_alone_is_no_shift_and_one_deviation_is(new: int, old: int) -> None:
-    by_chance = [stability(pd.Series(RNG.normal(size=new)), pd.Series(RNG.normal(size=old))) for _ in range(200)]
-    assert max(by_chance) < allowed(new, old)
-    moved = [stability(pd.Series(RNG.normal(1.2, size=new)), pd.Series(RNG.normal(size=old))) for _ in range(20)]
-    assert np.median(moved) > allowed(new, old)
+    by_chance = [
+        population_stability(pd.Series(RNG.normal(size=new)), pd.Series(RNG.normal(size=old))) for _ in range(200)
+    ]
+    assert max(by_chance) < max_stability(new, old)
+    moved = [
+        population_stability(pd.Series(RNG.normal(1.2, size=new)), pd.Series(RNG.normal(size=old))) for _ in range(20)
+    ]
+    assert np.median(moved) > max_stability(new, old)
 
 
 def features(rows: int, as_of: date) -> dict[str, pd.DataFrame]:
@@ -81,6 +85,6 @@ def test_scores_that_moved_wholesale_are_drift_and_who_made_them_is_told() -> No
     assert quiet["reference"] == "the night of 2026-06-24"
     (moved,) = score_drift(said(values * 2, TODAY, "churn v2"), old, TODAY).to_dict("records")
     assert moved["drifted"]
-    assert moved["reference"] == "the night of 2026-06-24, by churn v1; tonight by churn v2"
+    assert moved["reference"] == "the night of 2026-06-24, by churn v1; this run by churn v2"
     assert score_drift(said(values * 2, TODAY), said(values, TODAY - timedelta(days=60)), TODAY).empty
     assert score_drift(said(values, TODAY), old.iloc[:0], TODAY).empty

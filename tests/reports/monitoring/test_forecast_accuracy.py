@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from reports.monitoring.forecast_accuracy import accuracy, forecasts_told
+from reports.monitoring.forecast_accuracy import forecasts_to_keep, measure_accuracy
 from tests.features.company_builder import build_company
-from tests.reports.forecast.forecasts import number_of
+from tests.reports.forecast.forecasts import forecast_of
 
 NIGHT, AS_OF = date(2024, 4, 10), date(2024, 7, 1)
 CAME = {"2023": 1_000.0, "2024": 1_200.0}
@@ -39,7 +39,7 @@ def figures(rows: pd.DataFrame, split: str, part: str) -> pd.Series:
 
 def test_what_was_promised_is_set_against_what_came() -> None:
     told = foreseen({"2024-04-01": 1_320.0, "2024-05-01": 1_080.0, "2024-06-01": 960.0}, pipeline=600.0)
-    rows = accuracy(company(AS_OF), told)
+    rows = measure_accuracy(company(AS_OF), told)
     every = figures(rows, "all", "all")
     assert every["matched"] == 3
     assert every["wape"] == pytest.approx((120 + 120 + 240) / 3_600)
@@ -57,7 +57,7 @@ def test_errors_are_told_by_periods_ahead_by_week_of_quarter_and_by_night() -> N
     later = NIGHT + timedelta(weeks=5)
     told = pd.concat([foreseen({"2024-04-01": 1_200.0, "2024-05-01": 1_140.0}),
                       foreseen({"2024-05-01": 1_260.0, "2024-06-01": 1_320.0}, night=later)])  # fmt: skip
-    rows = accuracy(company(AS_OF), told)
+    rows = measure_accuracy(company(AS_OF), told)
     assert figures(rows, "horizon", "00")["wape"] == pytest.approx(60 / 2_400)
     assert figures(rows, "horizon", "01")["wape"] == pytest.approx(180 / 2_400)
     assert figures(rows, "week of quarter", "02")["bias"] == pytest.approx(-60 / 2_400)
@@ -66,15 +66,15 @@ def test_errors_are_told_by_periods_ahead_by_week_of_quarter_and_by_night() -> N
 
 
 def test_a_period_that_is_not_over_is_not_judged() -> None:
-    assert accuracy(company(date(2024, 4, 20)), foreseen({"2024-04-01": 1.0, "2024-05-01": 1.0})).empty
+    assert measure_accuracy(company(date(2024, 4, 20)), foreseen({"2024-04-01": 1.0, "2024-05-01": 1.0})).empty
 
 
 def test_a_pipeline_without_deals_is_what_contracts_bring() -> None:
     held = {"subscription_id": "S", "account_id": "a", "mrr": 50.0, "started_at": "2024-01-01"}
     for tables, month in (({"subscriptions": [held]}, 50.0), ({}, 0.0)):
         then = company(NIGHT, **tables)
-        number = number_of(then)
-        told = forecasts_told(then, number.forecast)
+        number = forecast_of(then)
+        told = forecasts_to_keep(then, number.forecast)
         assert set(told.query("grain == 'month'")["pipeline"]) == {month}
 
 
@@ -90,8 +90,8 @@ def test_the_ledger_keeps_what_plain_ways_said_the_same_night() -> None:
                              for name, value in (("stage", "early"), ("amount", "4000"),
                                                  ("expected_close_at", "2024-05-20 00:00:00"))],
     )  # fmt: skip
-    number = number_of(then)
-    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")
+    number = forecast_of(then)
+    told = forecasts_to_keep(then, number.forecast).query("grain == 'month'").set_index("period")
     assert told.loc[date(2024, 4, 1), "naive"] == 1_000.0
     assert told.loc[date(2025, 1, 1), "naive"] == 1_250.0 - 0.0
     assert told.loc[date(2024, 4, 1), "pipeline"] == 50.0
@@ -109,9 +109,9 @@ def test_a_deal_of_a_kind_that_brought_nothing_yet_and_one_overdue_are_in_the_pi
     changes = [{"opportunity_id": key, "changed_at": "2024-03-01", "field": name, "new_value": value}
                for key, mine in values.items() for name, value in mine.items()]  # fmt: skip
     then = company(NIGHT, opportunities=[*deals, won], opportunity_changes=changes)
-    number = number_of(then, once={"": 0.5, "renewal": 0.0}, monthly={"": 0.05, "renewal": 0.0})
+    number = forecast_of(then, one_off_yield={"": 0.5, "renewal": 0.0}, recurring_yield={"": 0.05, "renewal": 0.0})
     assert "D" not in set(number.line_items["key"])
-    told = forecasts_told(then, number.forecast).query("grain == 'month'").set_index("period")["pipeline"]
+    told = forecasts_to_keep(then, number.forecast).query("grain == 'month'").set_index("period")["pipeline"]
     assert told[date(2024, 5, 1)] == 4_000.0
     assert told[date(2024, 4, 1)] == 500.0
     assert told.sum() == 4_500.0  # of the third nobody said when

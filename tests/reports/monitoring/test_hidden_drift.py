@@ -11,9 +11,9 @@ from bench.drift import NOTHING_MATCHED, TIMEZONE, company_of
 from data.calendar import first_instant
 from data.demo import write_demo
 from reports.monitoring.alerts import raise_alerts
-from reports.monitoring.control_limits import HOLD_NIGHTS, band, began
-from reports.monitoring.daily_volumes import daily_flows
-from reports.monitoring.drift import flow_drift
+from reports.monitoring.control_limits import HOLD_NIGHTS, alert_start, control_limits
+from reports.monitoring.daily_volumes import daily_volumes
+from reports.monitoring.drift import volume_drift
 
 UNTIL = datetime(2026, 9, 16, 12)
 CHANGED = date(2026, 9, 7)
@@ -30,8 +30,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_alert_comes_within_two_nights(changed: Path) -> None:
     night = date(2026, 9, 9)  # the second night that sees a changed day
-    bands = [band(daily) for daily in daily_flows(company_of(changed, night))]
-    told = raise_alerts(night, bands, flow_drift(bands), NOTHING_MATCHED, NO_ALERTS)
+    bands = [control_limits(daily) for daily in daily_volumes(company_of(changed, night))]
+    told = raise_alerts(night, bands, volume_drift(bands), NOTHING_MATCHED, NO_ALERTS)
     assert set(told["subject"]) & {"usage", "tickets", "orders"}
     assert (told["first_seen"] >= date(2026, 9, 8)).all()
     assert told["suggestion"].str.len().gt(20).all()
@@ -41,9 +41,11 @@ def test_a_hundred_quiet_nights_bring_at_most_one_alert(tmp_path: Path) -> None:
     write_demo(tmp_path, until=UNTIL, seed=SEED)
     nights = 100
     told = 0
-    for daily in daily_flows(company_of(tmp_path, UNTIL.date())):
-        found = band(daily, nights)
+    for daily in daily_volumes(company_of(tmp_path, UNTIL.date())):
+        found = control_limits(daily, nights)
         outside = np.flatnonzero(found.outside)
         told += len(outside) and 1 + int((np.diff(outside) > HOLD_NIGHTS).sum())
-        assert (began(found) is not None) == bool(len(outside) and outside[-1] >= len(daily.days) - 1 - HOLD_NIGHTS)
+        assert (alert_start(found) is not None) == bool(
+            len(outside) and outside[-1] >= len(daily.days) - 1 - HOLD_NIGHTS
+        )
     assert told <= 1

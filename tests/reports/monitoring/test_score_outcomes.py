@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.monitoring.score_outcomes import match, reliability, scoreboard
+from reports.monitoring.score_outcomes import match_outcomes, reliability, scoreboard
 from tests.features.company_builder import build_company
 
 MAY = date(2026, 5, 4)
@@ -138,7 +138,7 @@ def test_closed_windows_are_matched_once_and_open_ones_wait() -> None:
                 **more}  # fmt: skip
 
     april = date(2026, 4, 1)
-    rows = match(
+    rows = match_outcomes(
         company,
         pd.DataFrame(
             [
