@@ -41,8 +41,8 @@ def champions(console: Console, settings: Settings, model: str) -> None:
     for column in ("version", "learnt as of", "ships", "judged out of time", "scored", "what became of it"):
         table.add_column(column, overflow="fold")
     for version in kept.versions(model):
-        mark = "→ held" if version.champion and version.held else "→" if version.champion else ""
-        judged = f"{version.judged['metric']} {cell(version.judged['value'])} ({version.skill:.1%} saved)"
+        mark = "→ pinned" if version.champion and version.pinned else "→" if version.champion else ""
+        judged = f"{version.evaluation['metric']} {cell(version.evaluation['value'])} ({version.skill:.1%} saved)"
         scored = _days(nights(runs, kept.company, model, version.number))
         table.add_row(
             mark, f"v{version.number}", str(version.trained_as_of), version.ships, judged, scored, version.verdict
@@ -61,7 +61,7 @@ def choose(console: Console, settings: Settings, model: str, version: str) -> No
             where=f"{kept.name(model)} in {kept.uri}",
             remedy=f"name one of {', '.join(able)}" if able else "train it again: gelir train",
         )
-    kept.hold(model, number)
+    kept.pin(model, number)
     console.print(
         f"[bold]{model} v{number}[/] scores from the next night on, and is held: challengers are trained and judged, "
         f"but none takes its place until [bold]gelir champion {model} --release[/]"
@@ -70,7 +70,7 @@ def choose(console: Console, settings: Settings, model: str, version: str) -> No
 
 def release(console: Console, settings: Settings, model: str) -> None:
     """Let challengers take the place of a held version."""
-    tracking(settings).release(named(model).name)
+    tracking(settings).unpin(named(model).name)
     console.print(f"the champion of [bold]{model}[/] is held no more: a better challenger takes its place")
 
 
@@ -99,9 +99,9 @@ def _head(found: Comparison) -> RichTable:
     pair = (found.first, found.second)
     rows: dict[str, list[str]] = {
         "learnt as of": [str(each.trained_as_of) for each in pair],
-        "data": [each.made.data_hash or "not recorded" for each in pair],
-        "code": [each.made.commit[:12] or each.made.code[:12] or "not recorded" for each in pair],
-        "run": [each.made.run_id for each in pair],
+        "data": [each.provenance.data_hash or "not recorded" for each in pair],
+        "code": [each.provenance.commit[:12] or each.provenance.code[:12] or "not recorded" for each in pair],
+        "run": [each.provenance.run_id for each in pair],
         "ships": [each.ships for each in pair],
         "champion": [_standing(each) for each in pair],
         "scored": [_days(found.nights[each.number]) for each in pair],
@@ -113,7 +113,7 @@ def _head(found: Comparison) -> RichTable:
 
 def _standing(version: Any) -> str:
     if version.champion:
-        return "now, held by hand" if version.held else "now"
+        return "now, pinned" if version.pinned else "now"
     return f"once, by {version.champion_by}" if version.champion_by else "never"
 
 
@@ -132,16 +132,16 @@ def _bounded(row: dict[Any, Any], place: str) -> str:
 
 
 def _judged(found: Comparison) -> str:
-    if found.duel is None:
-        return f"no paired difference: {found.judged}"
+    if found.paired is None:
+        return f"no paired difference: {found.compared_on}"
     one, two = _numbers(found)
-    duel = found.duel
+    duel = found.paired
     if duel.low == duel.high == 0:
-        return f"paired on {duel.rows:,} rows ({found.judged}): {two} loses on every row what {one} does"
+        return f"paired on {duel.rows:,} rows ({found.compared_on}): {two} loses on every row what {one} does"
     return (
-        f"paired on {duel.rows:,} rows ({found.judged}): {two} has {abs(duel.gain):.4f} "
+        f"paired on {duel.rows:,} rows ({found.compared_on}): {two} has {abs(duel.gain):.4f} "
         f"{'less' if duel.gain >= 0 else 'more'} loss a row than {one} (95 %: {-duel.high:+.4f} to {-duel.low:+.4f}), "
-        f"and the lower one in {duel.wins:.0%} of resamples"
+        f"and the lower one in {duel.win_share:.0%} of resamples"
     )
 
 

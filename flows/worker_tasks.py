@@ -1,99 +1,119 @@
-"""What is heavy in a night: plain functions that a process of ``flows.worker_pool`` can be asked for, by their names.
+"""The heavy steps of a run: plain functions that ``flows.worker_pool`` runs in its processes.
 
-Models that learn from the same rows are a group: it shares one company, and what was made of it.
+They import models inside, so that the main process of a night, which only names them, need not.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import actions.decide
-import features.engineer
-import models.scoring.score
-import models.training.champion
 from data.lake import Step
-from flows.run import Run, code_commit, code_digest
-from models.model import Model
-from models.registry import MODELS
-from models.training.champion import Terms
-from models.training.tracking import Tracking, import_mlflow
-from models.training.tuning import Budget
+from flows.code_version import code_commit, code_digest
+from flows.run import Run
 
-Group = tuple[str, ...]
-"""Names of models that learn from the same rows."""
+if TYPE_CHECKING:
+    from models.training.champion import TrainingPolicy
+    from models.training.tracking import Tracking
+    from models.training.tuning import Budget
+
+ModelGroup = tuple[str, ...]
+"""Names of models that are trained on the same rows: one process shares the snapshot between them."""
 
 
-def get_ready() -> None:
-    """Import what models learn with but this module does not: seconds that nothing should wait for later."""
+def import_models() -> None:
+    """Import what the functions below use: seconds that no step should spend."""
+    import models.registry
+    import models.scoring.score
+    import models.training.champion  # noqa: F401
+    from models.training.mlflow_log import import_mlflow
+
     import_mlflow()
 
 
 def engineer(run: Run, golden: Step) -> Step:
-    """The step that holds the features of every account, contact and open deal as of the date."""
-    return run.step("engineer", lambda draft: features.engineer.engineer(run.snapshot(golden), draft))
+    """The step with the features of every account, contact and open deal as of the date."""
+    from features.engineer import engineer
+
+    return run.step("engineer", lambda draft: engineer(run.snapshot(golden), draft))
 
 
-def groups(run: Run) -> list[Group]:
-    """Names of models, together where they learn from the same rows. The model store is made where there is none:
-    two groups that make it at once would break it.
+def model_groups(run: Run) -> list[ModelGroup]:
+    """The names of all models, grouped by the rows that they are trained on.
+
+    It makes the model store where there is none: two groups that made it at once would break it.
     """
-    _tracking(run).get_ready()
-    together: dict[str, list[str]] = {}
+    from models.registry import MODELS
+
+    _tracking(run).warm_up()
+    groups: dict[str, list[str]] = {}
     for model in MODELS:
-        together.setdefault(model.rows, []).append(model.name)
-    return [tuple(names) for names in together.values()]
+        groups.setdefault(model.rows, []).append(model.name)
+    return [tuple(names) for names in groups.values()]
 
 
-def learn(run: Run, golden: Step, names: Group, asked: Mapping[str, Any]) -> list[Step]:
-    """For every model of a group the step that says which version scores, and why."""
-    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, asked)
-    one = models.training.champion.train
+def train_group(run: Run, golden: Step, names: ModelGroup, overrides: Mapping[str, Any]) -> list[Step]:
+    """For every model of a group the step with the version that scores; ``overrides`` as for ``flows.tasks.train``."""
+    from models.registry import MODELS
+    from models.training.champion import train
 
-    def learnt(model: Model) -> Step:
-        return run.step(f"learn_{model.name}", lambda draft: one(model, company, tracking, terms, draft))
+    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, overrides)
+    models = [model for model in MODELS if model.name in names]
+    return [run.step(f"train_{model.name}", partial(train, model, company, tracking, terms)) for model in models]
 
-    return [learnt(model) for model in MODELS if model.name in names]
 
+def tune_model(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
+    """The step with the version of a model that scores after a search for better parameters, and the search."""
+    from models.registry import MODELS
+    from models.training.champion import train_tuned
 
-def tune(run: Run, golden: Step, name: str, budget: Budget) -> Step:
-    """The step that says which version scores after a search for better parameters, and what was found."""
     (model,) = (model for model in MODELS if model.name == name)
     company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, {"always": True})
-    tuned = models.training.champion.train_tuned
-    return run.step(f"learn_{name}", lambda draft: tuned(model, company, tracking, terms, budget, draft))
+    return run.step(f"train_{name}", partial(train_tuned, model, company, tracking, terms, budget))
 
 
-def score(run: Run, golden: Step, names: Group, learnt: list[Step], before: Mapping[str, str]) -> list[Step]:
-    """For every model of a group the step that holds what its champion says; each may abstain. ``before``: the versions
-    behind the earlier number.
+def score_group(
+    run: Run, golden: Step, names: ModelGroup, champions: list[Step], previous_versions: Mapping[str, str]
+) -> list[Step]:
+    """For every model of a group the step with the scores of its champion; each may abstain.
+
+    ``previous_versions`` are the versions, by model, behind the forecast that this one is compared with.
     """
+    from models.registry import MODELS
+    from models.scoring.score import score_one
+
     company, tracking = run.snapshot(golden), _tracking(run)
-    who = {step.name: step for step in learnt}
-    one = models.scoring.score.score_one
-
-    def scored(model: Model) -> Step:
-        champion, was = who[f"learn_{model.name}"], before.get(model.name)
-        return run.step(f"score_{model.name}", lambda draft: one(model, company, champion, tracking, draft, was))
-
-    return [scored(model) for model in MODELS if model.name in names]
-
-
-def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
-    """The step that holds the scores of all models as readers see them."""
-    every = models.scoring.score.gather
-    return run.step("score", lambda draft: every(run.snapshot(golden), known, learnt, scored, draft))
+    champion = {step.name.removeprefix("train_"): step for step in champions}
+    steps = []
+    for model in (model for model in MODELS if model.name in names):
+        previous = previous_versions.get(model.name)
+        write = partial(score_one, model, company, champion[model.name], tracking, version_before=previous)
+        steps.append(run.step(f"score_{model.name}", write))
+    return steps
 
 
-def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
-    """The step that holds one next best action for each customer, and the targets of campaigns."""
-    chosen = actions.decide.decide
-    return run.step("decide", lambda draft: chosen(run.snapshot(golden), known, scores, draft))
+def collect_scores(run: Run, golden: Step, features: Step, champions: list[Step], scores: list[Step]) -> Step:
+    """The step with the published tables of scores, from those of the single models."""
+    from models.scoring.score import gather
+
+    return run.step("score", lambda draft: gather(run.snapshot(golden), features, champions, scores, draft))
 
 
-def _terms(run: Run, asked: Mapping[str, Any]) -> Terms:
-    """The terms of a night: a challenger is trained where the champion is old, unless something else is asked."""
-    return Terms(run.id, run.settings.retrain_days, code=code_digest(), commit=code_commit(), **asked)
+def decide(run: Run, golden: Step, features: Step, scores: Step) -> Step:
+    """The step with one next best action for each account, and the targets of campaigns."""
+    from actions.decide import decide
+
+    return run.step("decide", lambda draft: decide(run.snapshot(golden), features, scores, draft))
 
 
-def _tracking(run: Run) -> Tracking:
+def _terms(run: Run, overrides: Mapping[str, Any]) -> "TrainingPolicy":
+    """When challengers are trained: by the settings, but for ``overrides``."""
+    from models.training.champion import TrainingPolicy
+
+    return TrainingPolicy(run.id, run.settings.retrain_days, code=code_digest(), commit=code_commit(), **overrides)
+
+
+def _tracking(run: Run) -> "Tracking":
     """The model store of the run's company."""
+    from models.training.tracking import Tracking
+
     return Tracking(run.settings.path(run.settings.mlruns), run.company)

@@ -1,8 +1,9 @@
-"""Who scores tonight: the champion, a challenger that beat it, the plain baseline, or nobody, with the reason."""
+"""Selects the version that scores: champion, promoted challenger, baseline, or abstention with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,25 +11,25 @@ import pandas as pd
 from data.errors import TrackingError
 from data.lake import Draft
 from data.outputs.score_tables import MODEL_RESULTS
-from features.company import Company
+from features.company import Company, data_digest
 from models.evaluation.bootstrap import mean_interval
-from models.evaluation.cross_validation import Studied, studied
+from models.evaluation.cross_validation import Tunable, cross_validate
 from models.model import Abstention, Challenger, Champion, Evaluation, Model
-from models.training.promotion import MOST_FORMER, Rival, settle
+from models.training.promotion import MAX_FORMER_CHAMPIONS, Rival, decide_promotion
 from models.training.tracking import Tracking
-from models.training.tuning import Budget, Tuned, tune
+from models.training.tuning import Budget, TuningResult, tune
 from models.training.versions import Provenance
 
-UNTUNABLE = "it does not say how it is learnt and judged on any rows (study), which tuning needs"
+NOT_TUNABLE = "it does not define a study (how it is fitted and evaluated on any rows), which tuning needs"
 
 
 @dataclass(frozen=True)
-class Terms:
-    """When a champion meets a challenger: at once when ``always``, otherwise once it is older than ``retrain_days``.
+class TrainingPolicy:
+    """When a challenger is trained: always, or once the champion is older than ``retrain_days``.
 
-    With ``always`` a challenger is also studied: rolling folds, the stability of its importance and a learning curve;
-    a night, which has less time, logs the folds that it has anyway, and one picture. ``replays`` names a
-    run whose ``versions`` (by model) score, whatever is champion now.
+    With ``always`` a challenger also gets rolling folds, the stability of its importance and a learning curve; a night,
+    which has less time, logs the folds that training yields and one figure. ``replayed_run`` names a run whose
+    ``replayed_versions`` (by model) score, whatever is champion now.
     """
 
     run_id: str
@@ -36,208 +37,204 @@ class Terms:
     always: bool = False
     code: str = ""
     commit: str = ""
-    replays: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    replayed_run: str = ""
+    replayed_versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def train(model: Model, company: Company, tracking: Tracking, terms: Terms, draft: Draft) -> None:
-    """Write ``result``: one row, the columns of ``MODEL_RESULTS``: the version that scores, how it was judged, or why
-    the model abstains.
+def train(model: Model, company: Company, tracking: Tracking, policy: TrainingPolicy, draft: Draft) -> None:
+    """Write ``result``: one row (``MODEL_RESULTS``) with the version that scores, or why the model abstains."""
+    draft.write("result", _Training(model, company, tracking, policy).run())
+
+
+def train_tuned(
+    model: Model, company: Company, tracking: Tracking, policy: TrainingPolicy, budget: Budget, draft: Draft
+) -> None:
+    """Write ``result`` as ``train`` does, after a search for better parameters, and ``tuning``: one row (``model``,
+    ``says``) with its outcome. Raises ``TrackingError`` for a model that cannot be tuned, or whose past is too short.
     """
-    draft.write("result", _learnt(model, company, tracking, terms))
-
-
-def train_tuned(model: Model, company: Company, tracking: Tracking, terms: Terms, budget: Budget, draft: Draft) -> None:
-    """Write ``result`` as ``learn`` does, after a search for better parameters, and ``tuning``: one row that says what
-    the search found. Raises ``TrackingError`` for a model that cannot be tuned, or whose past is too short.
-    """
-    study = model.study(company) if isinstance(model, Studied) else Abstention(model.name, UNTUNABLE)
-    tuned = study if isinstance(study, Abstention) else tune(study, budget, company.seed)
-    if isinstance(tuned, Abstention) or not isinstance(model, Studied):
-        why = tuned.reason if isinstance(tuned, Abstention) else UNTUNABLE
+    training = _Training(model, company, tracking, policy)
+    study = model.study(company) if isinstance(model, Tunable) else Abstention(model.name, NOT_TUNABLE)
+    tuning = study if isinstance(study, Abstention) else tune(study, budget, company.seed)
+    if isinstance(tuning, Abstention):
         raise TrackingError(
-            f"{model.name} cannot be tuned: {why}",
+            f"{model.name} cannot be tuned: {tuning.reason}",
             where="gelir tune",
             remedy="name another model, or wait until more of the past is known",
         )
-    made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
-    tracking.log_tuning(model.name, tuned, made)
-    draft.write("tuning", pd.DataFrame({"model": [model.name], "says": [tuned.says]}))
-    draft.write("result", _tuned_result(model, company, tracking, terms, tuned))
+    tracking.log_tuning(model.name, tuning, training.provenance)
+    draft.write("tuning", pd.DataFrame({"model": [model.name], "says": [tuning.summary]}))
+    draft.write("result", training.run_tuned(tuning))
 
 
-def _tuned_result(model: Model, company: Company, tracking: Tracking, terms: Terms, tuned: Tuned) -> pd.DataFrame:
-    champion = tracking.champion(model.name)
-    usable = champion if champion is not None and _usable(model, champion, company) else None
-    if not tuned.params and usable is not None:
-        return _row(model, champion=usable, verdict=tuned.says)
-    challenger = _challenger(model, company, tuned.params, thorough=True)
-    if isinstance(challenger, Abstention):
-        return _row(model, champion=usable, abstained=None if usable else challenger.reason, verdict=challenger.reason)
-    return _settle(model, company, tracking, terms, challenger, champion, usable)
+@dataclass(frozen=True)
+class _Training:
+    """One model's training for one company under a policy; its methods return the row of ``result``."""
 
+    model: Model
+    company: Company
+    tracking: Tracking
+    policy: TrainingPolicy
 
-def _learnt(model: Model, company: Company, tracking: Tracking, terms: Terms) -> pd.DataFrame:
-    missing = [group for group in model.needs if not any(company.has(table) for table in group)]
-    if missing:
-        wanted = "; ".join(" or ".join(group) for group in missing)
-        return _row(model, abstained=f"needs a table that the CRM does not have: {wanted}")
-    if terms.replays:
-        return _replayed(model, tracking, terms)
-    champion = tracking.champion(model.name)
-    if champion is not None and not terms.always and not _due(model, champion, company, terms):
-        return _row(model, champion=champion, verdict=f"champion since {champion.trained_as_of}; no challenger due")
-    usable = champion if champion is not None and _usable(model, champion, company) else None
-    challenger = _challenger(
-        model, company, champion.tuned_params if champion is not None else {}, thorough=terms.always
-    )
-    if isinstance(challenger, Abstention):
+    @cached_property
+    def provenance(self) -> Provenance:
+        return Provenance(self.policy.run_id, data_digest(self.company), self.policy.code, self.policy.commit)
+
+    def run(self) -> pd.DataFrame:
+        """Keep the champion where no challenger is due; otherwise train one and decide."""
+        missing = [group for group in self.model.needs if not any(self.company.has(table) for table in group)]
+        if missing:
+            needed = "; ".join(" or ".join(group) for group in missing)
+            return self._row(abstained=f"needs a table that the CRM does not have: {needed}")
+        if self.policy.replayed_run:
+            return self._replayed()
+        champion = self.tracking.champion(self.model.name)
+        if champion is not None and not self.policy.always and not self._is_due(champion):
+            return self._row(champion, verdict=f"champion since {champion.trained_as_of}; no challenger due")
+        tuned = champion.tuned_params if champion is not None else {}
+        challenger = self._challenger(tuned, thorough=self.policy.always)
+        if isinstance(challenger, Challenger):
+            return self._decide(challenger, champion)
+        usable = self._usable(champion)
         if usable is None:
-            return _row(model, abstained=challenger.reason)
-        return _row(model, champion=usable, verdict=f"champion stays; no challenger: {challenger.reason}")
-    return _settle(model, company, tracking, terms, challenger, champion, usable)
+            return self._row(abstained=challenger.reason)
+        return self._row(usable, verdict=f"champion stays; no challenger: {challenger.reason}")
+
+    def run_tuned(self, tuning: TuningResult) -> pd.DataFrame:
+        """Keep the champion where tuning found nothing better; otherwise train with its parameters and decide."""
+        champion = self.tracking.champion(self.model.name)
+        usable = self._usable(champion)
+        if not tuning.params and usable is not None:
+            return self._row(usable, verdict=tuning.summary)
+        challenger = self._challenger(tuning.params, thorough=True)
+        if isinstance(challenger, Challenger):
+            return self._decide(challenger, champion)
+        return self._row(usable, verdict=challenger.reason, abstained=None if usable else challenger.reason)
+
+    def _challenger(self, tuned: Mapping[str, object], *, thorough: bool) -> Challenger | Abstention:
+        """A challenger, with tuned parameters if there are any; ``thorough`` adds its cross-validation."""
+        model = self.model.with_params(tuned) if tuned and isinstance(self.model, Tunable) else self.model
+        challenger = model.train(self.company)
+        if isinstance(challenger, Abstention):
+            return challenger
+        if thorough and isinstance(self.model, Tunable):
+            study = self.model.study(self.company)
+            if not isinstance(study, Abstention):
+                challenger = cross_validate(study, challenger, self.company.seed)
+        if not thorough:
+            challenger = replace(challenger, figures=challenger.figures.first())
+        return replace(challenger, evaluation=_with_loss_intervals(challenger.evaluation, self.company.seed))
+
+    def _decide(self, challenger: Challenger, champion: Champion | None) -> pd.DataFrame:
+        """Log the challenger, and promote it if it beats all rivals on the same rows out of time."""
+        usable = self._usable(champion)
+        rivals = self._rivals(usable, challenger)
+        decision = decide_promotion(challenger.evaluation, rivals)
+        version = self.tracking.log(challenger, self.provenance, rivals, decision.reason)
+        verdict = decision.reason
+        if challenger.excluded_features:
+            verdict += f"; left out, as they leak the outcome: {', '.join(challenger.excluded_features)}"
+        if not decision.promoted:
+            return self._row(decision.champion, verdict=verdict)
+        if champion is not None and champion.trained_as_of > self.company.as_of:
+            verdict = f"scores this past date only; the champion of {champion.trained_as_of} stays"
+            return self._row(challenger.as_champion(version), verdict=verdict)
+        if usable is not None and usable.pinned:
+            unpin = f"`gelir champion {self.model.name} --release`"
+            return self._row(usable, verdict=f"v{usable.version} is pinned until {unpin}; v{version} is better")
+        self.tracking.promote(self.model.name, version, by=self.policy.run_id)
+        return self._row(challenger.as_champion(version), verdict=verdict)
+
+    def _rivals(self, current: Champion | None, challenger: Challenger) -> list[Rival]:
+        """Versions to beat, as far as they can be evaluated: the current champion first, then the best former ones."""
+        former = self.tracking.former_champions(
+            self.model.name, self.model.features_hash, self.company.as_of, MAX_FORMER_CHAMPIONS
+        )
+        rivals = []
+        for champion in [*([current] if current is not None else []), *former]:
+            evaluation = self._logged_evaluation(champion, challenger) or self.model.evaluate(champion, self.company)
+            if isinstance(evaluation, Abstention):
+                continue
+            if np.isnan(evaluation.losses).all():
+                evaluation = self._retrained_evaluation(champion, challenger) or evaluation
+            rivals.append(Rival(champion, evaluation))
+        return rivals
+
+    def _logged_evaluation(self, champion: Champion, challenger: Challenger) -> Evaluation | None:
+        """The evaluation logged for a champion of the challenger's date and data, on the same test rows.
+
+        What it ships has been trained on these rows since; what was evaluated had not. ``None`` for another date.
+        """
+        if champion.trained_as_of != challenger.trained_as_of:
+            return None
+        details = self.tracking.details(champion.model, champion.version)
+        evaluation = challenger.evaluation
+        if details.version.provenance.data_hash != self.provenance.data_hash:
+            return None
+        if len(details.losses) != len(evaluation.losses):
+            return None
+        return replace(evaluation, losses=tuple(details.losses["challenger"].tolist()))
+
+    def _retrained_evaluation(self, champion: Champion, challenger: Challenger) -> Evaluation | None:
+        """The evaluation of the champion's parameters trained on the challenger's rows; ``None`` if both have the same.
+
+        It shows whether tuned parameters are better although the champion was trained on every test row.
+        """
+        if not isinstance(self.model, Tunable) or champion.tuned_params == challenger.tuned_params:
+            return None
+        retrained = self.model.with_params(champion.tuned_params).train(self.company)
+        if isinstance(retrained, Abstention):
+            return None
+        return replace(retrained.evaluation, losses=retrained.evaluation.shipped)
+
+    def _replayed(self) -> pd.DataFrame:
+        """The row of the version that scored in the replayed run."""
+        run, version = self.policy.replayed_run, self.policy.replayed_versions.get(self.model.name)
+        if version is None:
+            return self._row(abstained=f"no version of it scored in run {run}")
+        champion = self.tracking.load(self.model.name, version)
+        if champion.features_hash != self.model.features_hash:
+            raise TrackingError(
+                f"v{version} of {self.model.name} was trained on features {champion.features_hash},"
+                f" today's are {self.model.features_hash}",
+                where=f"the replay of run {run}",
+                remedy="replay it with the code of that night: its commit is in the version's tags",
+            )
+        return self._row(champion, verdict=f"scored in run {run}, which is replayed")
+
+    def _usable(self, champion: Champion | None) -> Champion | None:
+        """The champion if it may score this date: trained on today's features, and on nothing after the date."""
+        if champion is None or champion.features_hash != self.model.features_hash:
+            return None
+        return champion if champion.trained_as_of <= self.company.as_of else None
+
+    def _is_due(self, champion: Champion) -> bool:
+        age = self.company.as_of - champion.trained_as_of
+        return age >= timedelta(days=self.policy.retrain_days) or self._usable(champion) is None
+
+    def _row(
+        self, champion: Champion | None = None, *, verdict: str | None = None, abstained: str | None = None
+    ) -> pd.DataFrame:
+        evaluation = champion.evaluation if champion is not None else {}
+        values = {
+            "model": self.model.name,
+            "version": champion.version if champion is not None else None,
+            "ships": champion.ships if champion is not None else None,
+            **{name: evaluation.get(name) for name in ("metric", "value", "baseline", "baseline_value")},
+            "trained_as_of": champion.trained_as_of if champion is not None else None,
+            "verdict": verdict,
+            "abstained": abstained,
+        }
+        return pd.DataFrame([values])[list(MODEL_RESULTS.by_name)]
 
 
-def _challenger(
-    model: Model, company: Company, tuned: Mapping[str, object], *, thorough: bool
-) -> Challenger | Abstention:
-    """A challenger, trained with tuned parameters where there are some; studied, where there is time for it."""
-    maker = model.with_params(tuned) if tuned and isinstance(model, Studied) else model
-    challenger = maker.train(company)
-    if isinstance(challenger, Abstention):
-        return challenger
-    if thorough and isinstance(model, Studied):
-        study = model.study(company)
-        if not isinstance(study, Abstention):
-            challenger = studied(study, challenger, company.seed)
-    if not thorough:
-        challenger = replace(challenger, figures=challenger.figures.first())
-    return replace(challenger, evaluation=_bounded(challenger.evaluation, company.seed))
-
-
-def _bounded(judgement: Evaluation, seed: int) -> Evaluation:
-    """The judgement with the interval of its mean losses, where its value is the mean of them."""
-    found = dict(judgement.intervals)
+def _with_loss_intervals(evaluation: Evaluation, seed: int) -> Evaluation:
+    """The evaluation with intervals of its mean losses, if its values are these means."""
+    intervals = dict(evaluation.intervals)
     for name, value, losses in (
-        (judgement.metric, judgement.value, judgement.losses),
-        (f"baseline {judgement.metric}", judgement.baseline_value, judgement.baseline_losses),
+        (evaluation.metric, evaluation.value, evaluation.losses),
+        (f"baseline {evaluation.metric}", evaluation.baseline_value, evaluation.baseline_losses),
     ):
         bounds = mean_interval(losses, seed)
         if bounds is not None and abs(sum(losses) / len(losses) - value) < 1e-6 * max(1.0, abs(value)):
-            found.setdefault(name, bounds)
-    return replace(judgement, intervals=found)
-
-
-def _settle(
-    model: Model,
-    company: Company,
-    tracking: Tracking,
-    terms: Terms,
-    challenger: Challenger,
-    champion: Champion | None,
-    usable: Champion | None,
-) -> pd.DataFrame:
-    """The row of whoever wins: all judged on the same rows out of time."""
-    made = Provenance(terms.run_id, company.digest(), terms.code, terms.commit)
-    rivals = _rivals(model, company, tracking, usable, challenger, made)
-    verdict = settle(challenger.evaluation, rivals)
-    version = tracking.log(challenger, made, rivals, verdict.why)
-    if not verdict.promoted:
-        return _row(model, champion=verdict.stays, verdict=verdict.why)
-    if champion is not None and champion.trained_as_of > company.as_of:
-        why = f"scores this past date only; the champion of {champion.trained_as_of} stays"
-        return _row(model, champion=challenger.as_champion(version), verdict=why)
-    if usable is not None and usable.pinned:
-        why = f"v{usable.version} is held by hand until `gelir champion {model.name} --release`; v{version} is better"
-        return _row(model, champion=usable, verdict=why)
-    tracking.promote(model.name, version, by=terms.run_id)
-    return _row(model, champion=challenger.as_champion(version), verdict=verdict.why)
-
-
-def _rivals(
-    model: Model,
-    company: Company,
-    tracking: Tracking,
-    usable: Champion | None,
-    challenger: Challenger,
-    made: Provenance,
-) -> list[Rival]:
-    """Who must be beaten: the current champion first, then the best former ones, as far as they can be judged."""
-    former = tracking.former(model.name, model.features_hash, company.as_of, MOST_FORMER)
-    rivals = []
-    for champion in [*([usable] if usable is not None else []), *former]:
-        judged = _recorded(champion, tracking, challenger, made) or model.evaluate(champion, company)
-        if isinstance(judged, Abstention):
-            continue
-        if np.isnan(judged.losses).all():
-            judged = _recipe(model, company, champion, challenger) or judged
-        rivals.append(Rival(champion, judged))
-    return rivals
-
-
-def _recorded(champion: Champion, tracking: Tracking, challenger: Challenger, made: Provenance) -> Evaluation | None:
-    """How a champion of the same date and data was judged when it was made, on the very rows that judge the challenger:
-    what it ships has learnt from them since, but what was judged had not. ``None`` for one of another date.
-    """
-    if champion.trained_as_of != challenger.trained_as_of:
-        return None
-    kept = tracking.details(champion.model, champion.version)
-    judged = challenger.evaluation
-    if kept.version.made.data_hash != made.data_hash or len(kept.losses) != len(judged.losses):
-        return None
-    return replace(judged, losses=tuple(kept.losses["challenger"].tolist()))
-
-
-def _recipe(model: Model, company: Company, champion: Champion, challenger: Challenger) -> Evaluation | None:
-    """How a champion's parameters do when they learn from what the challenger learnt from, where the two differ: of
-    tuned parameters it can so be told whether they are better, though the champion has seen every judged row.
-    """
-    if not isinstance(model, Studied) or champion.tuned_params == challenger.tuned_params:
-        return None
-    again = model.with_params(champion.tuned_params).train(company)
-    if isinstance(again, Abstention):
-        return None
-    return replace(again.evaluation, losses=again.evaluation.shipped)
-
-
-def _replayed(model: Model, tracking: Tracking, terms: Terms) -> pd.DataFrame:
-    """The row of the version that scored in the run that is replayed."""
-    version = terms.versions.get(model.name)
-    if version is None:
-        return _row(model, abstained=f"no version of it scored in run {terms.replays}")
-    champion = tracking.load(model.name, version)
-    if champion.features_hash != model.features_hash:
-        raise TrackingError(
-            f"v{version} of {model.name} was made on features {champion.features_hash},"
-            f" today's are {model.features_hash}",
-            where=f"the replay of run {terms.replays}",
-            remedy="replay it with the code of that night: its commit stands in the version's tags",
-        )
-    return _row(model, champion=champion, verdict=f"scored in run {terms.replays}, which is replayed")
-
-
-def _usable(model: Model, champion: Champion, company: Company) -> bool:
-    """Whether a champion may score this date: made on today's features, and not by knowing what came later."""
-    return champion.features_hash == model.features_hash and champion.trained_as_of <= company.as_of
-
-
-def _due(model: Model, champion: Champion, company: Company, terms: Terms) -> bool:
-    """Whether a challenger is wanted: the champion is old, or may not score this date."""
-    old = company.as_of - champion.trained_as_of >= timedelta(days=terms.retrain_days)
-    return old or not _usable(model, champion, company)
-
-
-def _row(
-    model: Model, *, champion: Champion | None = None, verdict: str | None = None, abstained: str | None = None
-) -> pd.DataFrame:
-    judged = champion.evaluation if champion is not None else {}
-    values = {
-        "model": model.name,
-        "version": champion.version if champion is not None else None,
-        "ships": champion.ships if champion is not None else None,
-        **{name: judged.get(name) for name in ("metric", "value", "baseline", "baseline_value")},
-        "trained_as_of": champion.trained_as_of if champion is not None else None,
-        "verdict": verdict,
-        "abstained": abstained,
-    }
-    return pd.DataFrame([values])[list(MODEL_RESULTS.by_name)]
+            intervals.setdefault(name, bounds)
+    return replace(evaluation, intervals=intervals)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from data.errors import TrackingError
-from models.training.promotion import Duel, duel
+from models.training.promotion import PairedComparison, compare_losses
 from models.training.tracking import Tracking
-from models.training.versions import Details, Version
+from models.training.versions import Version, VersionDetails
 
 ALIKE = "the same date and data judged both"
 SCORED = ("published", "retired")
@@ -35,8 +35,8 @@ class Comparison:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     nights: dict[str, list[date]]
-    duel: Duel | None
-    judged: str
+    paired: PairedComparison | None
+    compared_on: str
 
 
 def compare(tracking: Tracking, runs: pd.DataFrame, model: str, first: str | None, second: str | None) -> Comparison:
@@ -56,8 +56,8 @@ def compare(tracking: Tracking, runs: pd.DataFrame, model: str, first: str | Non
         added=tuple(name for name in two.features if name not in one.features),
         removed=tuple(name for name in one.features if name not in two.features),
         nights={number: nights(runs, tracking.company, model, number) for number in pair},
-        duel=found,
-        judged=judged,
+        paired=found,
+        compared_on=judged,
     )
 
 
@@ -114,7 +114,7 @@ def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> pd.DataFr
     return pd.DataFrame(rows, columns=["parameter", "first", "second"])
 
 
-def _duel(one: Details, two: Details) -> tuple[Duel | None, str]:
+def _duel(one: VersionDetails, two: VersionDetails) -> tuple[PairedComparison | None, str]:
     """The paired difference on rows that judged both, and which these are."""
     before, after = f"v{one.version.number}", f"v{two.version.number}"
     if _same_window(one, two):
@@ -128,9 +128,9 @@ def _duel(one: Details, two: Details) -> tuple[Duel | None, str]:
     losses = [np.asarray(each, dtype=np.float64) for each in pair]
     if np.isnan(losses[0] + losses[1]).all():
         return None, "one of them has learnt from every row on which both were judged"
-    return duel(losses[0], losses[1]), judged
+    return compare_losses(losses[0], losses[1]), judged
 
 
-def _same_window(one: Details, two: Details) -> bool:
-    made = [(each.version.trained_as_of, each.version.made.data_hash, len(each.losses)) for each in (one, two)]
+def _same_window(one: VersionDetails, two: VersionDetails) -> bool:
+    made = [(each.version.trained_as_of, each.version.provenance.data_hash, len(each.losses)) for each in (one, two)]
     return made[0] == made[1] and bool(made[0][1]) and bool(made[0][2])

@@ -1,35 +1,34 @@
-"""What was learnt, and which version scores: the one place that knows MLflow.
+"""The model store: versions of models, which one scores, and what was logged with each.
 
-Each company and model has an experiment and a registered model of the same name, ``<company>.<model>``. A version holds
-a native estimator with its signature, ``state.json`` beside it, and tags that say on which features it was made. A
-version is registered last, with all its tags at once: what is registered is whole, and a killed log is done over.
-Each call costs some hundredths of a second, and one thread at a time makes them: what belongs together goes in batches.
+Each company and model has an experiment and a registered model of one name, ``<company>.<model>``. A version holds a
+native estimator with its signature and ``state.json``. MLflow is known here and in ``mlflow_log`` only.
 """
 
 import json
-import logging
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
-from importlib import import_module
-from importlib.metadata import version as installed
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
-import numpy as np
 import pandas as pd
 
 from data.errors import SettingsError, TrackingError
-from models.model import Challenger, Champion, Evaluation
+from models.model import Challenger, Champion
+from models.training.mlflow_log import (
+    LOSSES_FILE,
+    TrainingRecord,
+    import_mlflow,
+    log_search,
+    log_training,
+    mlflow_session,
+)
 from models.training.promotion import Rival
-from models.training.tuning import Tuned
-from models.training.versions import Details, Provenance, Version
+from models.training.tuning import TuningResult
+from models.training.versions import Provenance, Version, VersionDetails
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -38,25 +37,15 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 """Alias of the version that scores."""
 
-LOSSES = "losses.parquet"
-"""A loss per judged row."""
+PINNED = "pinned"
+"""Alias of the version that a person chose: no challenger replaces it until it is released."""
 
-HELD = "held"
-"""Alias of the version that a person chose: no challenger takes its place until it is let go."""
-
-REQUIREMENTS: dict[str, tuple[str, ...]] = {
-    "lightgbm": ("lightgbm", "numpy", "pandas", "scipy"),
-    "sklearn": ("scikit-learn", "numpy", "pandas", "scipy"),
-    "prophet": ("prophet", "numpy", "pandas"),
-}
-"""What a logged model needs where this project is unknown. Given, not inferred: inference takes six seconds a model."""
-
-
-_ALONE = RLock()
+EVALUATION_TAG = "evaluation"
+"""A version without it was logged by an older release, and is as good as gone."""
 
 
 class Tracking:
-    """The model store of one company below one folder: an MLflow database and its artefacts."""
+    """The model store of one company below one folder: an MLflow database and its artifacts."""
 
     def __init__(self, root: Path, company: str) -> None:
         if re.fullmatch(r"[\w -]+", company) is None:
@@ -70,12 +59,12 @@ class Tracking:
 
     @property
     def uri(self) -> str:
-        """Where the database lies, as ``mlflow ui --backend-store-uri`` takes it."""
+        """Address of the database, as ``mlflow ui --backend-store-uri`` takes it."""
         return f"sqlite:///{self.root / 'mlflow.db'}"
 
-    def get_ready(self) -> None:
-        """Import MLflow and make its database, so that the first model need not wait for them."""
-        with _quiet():
+    def warm_up(self) -> None:
+        """Import MLflow and create its database, so that the first model need not wait for them."""
+        with mlflow_session():
             import_mlflow()
             self._client.search_registered_models(max_results=1)
 
@@ -83,168 +72,143 @@ class Tracking:
         """The name under which a model's versions are registered."""
         return f"{self.company}.{model}"
 
-    def log(self, challenger: Challenger, made: Provenance, rivals: Sequence[Rival] = (), verdict: str = "") -> str:
-        """The version under which the challenger is kept; the same one when this run had logged it before.
-
-        A run of the experiment with a run below it for every fold; ``rivals`` are kept with it, row by row.
-        """
-        before = self._logged(challenger.model, made.run_id)
-        if before is not None:
-            return before
-        tags = _tags(challenger, made, verdict)
-        with _quiet():
+    def log(
+        self, challenger: Challenger, provenance: Provenance, rivals: Sequence[Rival] = (), verdict: str = ""
+    ) -> str:
+        """The version under which the challenger is registered; the same one if this run had logged it before."""
+        logged = self._logged_version(challenger.model, provenance.run_id)
+        if logged is not None:
+            return logged
+        with mlflow_session():
             import mlflow
 
-            experiment = self._experiment(self.name(challenger.model))
-            for half in self._client.search_runs([experiment], f"tags.`gelir.run_id` = '{made.run_id}'"):
-                self._client.delete_run(half.info.run_id)
             mlflow.set_tracking_uri(self.uri)
-            commit = {"mlflow.source.git.commit": made.commit.rstrip("+")} if made.commit else {}
-            with mlflow.start_run(experiment_id=experiment, run_name=made.run_id, tags=tags | commit) as run:
-                parent = run.info.run_id
-                self._batch(parent, {**challenger.params, "rows": challenger.rows}, _metrics(challenger.evaluation))
-                for fold in challenger.folds:
-                    told = {"judged": ", ".join(map(str, fold.test_dates)), "rows": fold.rows}
-                    self._child(experiment, parent, fold.name, told, fold.metrics, {"gelir.run_id": made.run_id})
-                for picture, figure in challenger.figures.items():
-                    mlflow.log_figure(figure, f"{picture}.png")
-                mlflow.log_dict(challenger.state, "state.json")
-                self._log_losses(parent, challenger.evaluation, rivals)
-                kept = mlflow.register_model(_log_estimator(challenger), self.name(challenger.model), tags=tags)
-        return str(kept.version)
+            name = self.name(challenger.model)
+            record = TrainingRecord(challenger, provenance, rivals, verdict)
+            return log_training(self._client, self._experiment(name), name, record)
 
-    def log_tuning(self, model: str, tuned: Tuned, made: Provenance) -> None:
-        """Keep a search: a run with a run below it for every trial. Logging the same search again adds nothing."""
-        with _quiet():
-            experiment = self._experiment(self.name(model))
-            if self._client.search_runs([experiment], f"tags.`gelir.tuning` = '{made.run_id}'", max_results=1):
-                return
-            tags = {"gelir.tuning": made.run_id, "gelir.data_hash": made.data_hash, "gelir.says": tuned.says}
-            parent = self._client.create_run(experiment, tags=tags, run_name=f"tuning {made.run_id}").info.run_id
-            best = min(trial.loss for trial in tuned.trials)
-            self._batch(parent, tuned.params, {"loss": best, "loss as it was": tuned.trials[0].loss})
-            for trial in tuned.trials:
-                self._child(experiment, parent, f"trial {trial.number}", trial.params, {"loss": trial.loss}, {})
-            self._client.set_terminated(parent)
+    def log_tuning(self, model: str, tuning: TuningResult, provenance: Provenance) -> None:
+        """Log a search and its trials. Logging the same search again adds nothing."""
+        with mlflow_session():
+            log_search(self._client, self._experiment(self.name(model)), tuning, provenance)
 
     def champion(self, model: str) -> Champion | None:
         """The version that scores, or ``None`` before the first one."""
         aliases = self._aliases(model)
-        if CHAMPION not in aliases:
+        if CHAMPION not in aliases or aliases[CHAMPION] not in {version.number for version in self.versions(model)}:
             return None
-        return replace(self.load(model, aliases[CHAMPION]), pinned=aliases.get(HELD) == aliases[CHAMPION])
+        return replace(self.load(model, aliases[CHAMPION]), pinned=aliases.get(PINNED) == aliases[CHAMPION])
 
-    def former(self, model: str, features_hash: str, as_of: date, most: int) -> list[Champion]:
-        """The best versions that once were champion, by the share of the baseline's loss that they saved: made on these
-        features, without knowing what came after the date. Those whose files are gone are left out.
+    def former_champions(self, model: str, features_hash: str, as_of: date, limit: int) -> list[Champion]:
+        """Up to ``limit`` former champions of the best skill, trained on these features and on nothing after a date.
+
+        Those whose files are missing are left out.
         """
-        known = [v for v in self.versions(model) if v.champion_by and not v.champion]
-        able = [v for v in known if v.features_hash == features_hash and v.trained_as_of <= as_of]
-        found: list[Champion] = []
-        for version in sorted(able, key=lambda v: (-v.skill, -int(v.number))):
-            if len(found) == most:
+        former = [version for version in self.versions(model) if version.champion_by and not version.champion]
+        usable = [v for v in former if v.features_hash == features_hash and v.trained_as_of <= as_of]
+        champions: list[Champion] = []
+        for version in sorted(usable, key=lambda v: (-v.skill, -int(v.number))):
+            if len(champions) == limit:
                 break
             with suppress(TrackingError):
-                found.append(self.load(model, version.number))
-        return found
+                champions.append(self.load(model, version.number))
+        return champions
 
     def versions(self, model: str) -> list[Version]:
         """Every version, the latest first."""
         aliases = self._aliases(model)
-        with _quiet():
-            found = self._versions(model)
-        return sorted((_version(model, v, aliases) for v in found), key=lambda v: -int(v.number))
+        with mlflow_session():
+            registered = self._registered(model)
+        return sorted((_version(model, entry, aliases) for entry in registered), key=lambda v: -int(v.number))
 
     def version(self, model: str, number: str) -> Version:
-        """A version by its number. Raises ``TrackingError`` that names those there are."""
-        there = {version.number: version for version in self.versions(model)}
-        if number not in there:
+        """A version by its number. Raises ``TrackingError`` that names the existing ones."""
+        versions = {version.number: version for version in self.versions(model)}
+        if number not in versions:
             raise TrackingError(
                 f"there is no version {number} of {model}",
                 where=f"{self.name(model)} in {self.uri}",
-                remedy=f"name one of {', '.join(there)}" if there else "train it first: gelir train",
+                remedy=f"name one of {', '.join(versions)}" if versions else "train it first: gelir train",
             )
-        return there[number]
+        return versions[number]
 
-    def details(self, model: str, number: str) -> Details:
-        """What lies beside a version. Raises ``TrackingError`` for one that there is not."""
+    def details(self, model: str, number: str) -> VersionDetails:
+        """Parameters, metrics, features and losses of a version. Raises ``TrackingError`` for a missing one."""
         version = self.version(model, number)
-        with _quiet():
+        with mlflow_session():
             import mlflow
 
             mlflow.set_tracking_uri(self.uri)
-            found = next(v for v in self._versions(model) if str(v.version) == number)
-            run = self._client.get_run(str(found.run_id))
+            entry = next(entry for entry in self._registered(model) if str(entry.version) == number)
+            run = self._client.get_run(str(entry.run_id))
             signature = mlflow.models.get_model_info(f"models:/{self.name(model)}/{number}").signature
             features = tuple(map(str, signature.inputs.input_names())) if signature is not None else ()
             files = {file.path for file in self._client.list_artifacts(run.info.run_id)}
             losses = pd.DataFrame()
-            if LOSSES in files:
-                losses = pd.read_parquet(self._client.download_artifacts(run.info.run_id, LOSSES))
-        return Details(version, dict(run.data.params), dict(run.data.metrics), features, losses)
+            if LOSSES_FILE in files:
+                losses = pd.read_parquet(self._client.download_artifacts(run.info.run_id, LOSSES_FILE))
+        return VersionDetails(version, dict(run.data.params), dict(run.data.metrics), features, losses)
 
     def load(self, model: str, version: str) -> Champion:
-        """A version as it was logged. Raises ``TrackingError`` when missing or when its parts do not match."""
+        """A version as it was logged. Raises ``TrackingError`` if it is missing or its parts do not match."""
         where = f"{self.name(model)} version {version} in {self.uri}"
-        with _quiet():
+        with mlflow_session():
             import mlflow
 
-            found = next((v for v in self._versions(model) if str(v.version) == version), None)
-            if found is None:
+            entry = next((entry for entry in self._registered(model) if str(entry.version) == version), None)
+            if entry is None:
                 raise TrackingError(
                     "no such version", where=where, remedy="train the model again, or restore the model store"
                 )
             mlflow.set_tracking_uri(self.uri)
             uri = f"models:/{self.name(model)}/{version}"
             try:
-                state = json.loads(Path(self._client.download_artifacts(str(found.run_id), "state.json")).read_text())
+                state = json.loads(Path(self._client.download_artifacts(str(entry.run_id), "state.json")).read_text())
                 metadata = mlflow.models.get_model_info(uri).metadata or {}
-                estimator = getattr(mlflow, found.tags["flavor"]).load_model(uri)
+                estimator = getattr(mlflow, entry.tags["flavor"]).load_model(uri)
             except (OSError, json.JSONDecodeError, mlflow.exceptions.MlflowException) as error:
                 raise TrackingError(
                     f"the version's files cannot be read: {error}",
                     where=where,
-                    remedy="restore the artefacts, or train the model again",
+                    remedy="restore the artifacts, or train the model again",
                 ) from error
-        if metadata.get("features_hash") != found.tags["features_hash"]:
+        if metadata.get("features_hash") != entry.tags["features_hash"]:
             raise TrackingError(
-                f"the estimator was made on features {metadata.get('features_hash')}, "
-                f"the version says {found.tags['features_hash']}",
+                f"the estimator was trained on features {metadata.get('features_hash')}, "
+                f"the version says {entry.tags['features_hash']}",
                 where=where,
                 remedy="train the model again; do not edit the store by hand",
             )
         return Champion(
             model=model,
             version=version,
-            ships=cast(Literal["model", "baseline"], found.tags["ships"]),
+            ships=cast(Literal["model", "baseline"], entry.tags["ships"]),
             estimator=estimator,
             state=state,
-            features_hash=found.tags["features_hash"],
-            trained_as_of=date.fromisoformat(found.tags["trained_as_of"]),
-            evaluation=json.loads(found.tags["judged"]),
-            tuned_params=json.loads(found.tags.get("tuned", "{}")),
+            features_hash=entry.tags["features_hash"],
+            trained_as_of=date.fromisoformat(entry.tags["trained_as_of"]),
+            evaluation=json.loads(entry.tags[EVALUATION_TAG]),
+            tuned_params=json.loads(entry.tags["tuned_params"]),
         )
 
     def promote(self, model: str, version: str, by: str = "hand") -> None:
-        """Make a version the one that scores; that it was made so, and by which run, is kept for ever."""
-        with _quiet():
+        """Make a version the one that scores; which run (or ``hand``) did so is recorded for good."""
+        with mlflow_session():
             self._client.set_model_version_tag(self.name(model), version, "champion_by", by)
             self._client.set_registered_model_alias(self.name(model), CHAMPION, version)
 
-    def hold(self, model: str, version: str) -> None:
-        """Make a version the one that scores, and keep it so whatever challengers come. Raises ``TrackingError`` for a
-        version that there is not.
-        """
+    def pin(self, model: str, version: str) -> None:
+        """Make a version the one that scores, whatever challengers come. Raises ``TrackingError`` if it is missing."""
         self.version(model, version)
         self.promote(model, version)
-        with _quiet():
-            self._client.set_registered_model_alias(self.name(model), HELD, version)
+        with mlflow_session():
+            self._client.set_registered_model_alias(self.name(model), PINNED, version)
 
-    def release(self, model: str) -> None:
-        """Let challengers take the place again."""
-        if HELD in self._aliases(model):
-            with _quiet():
-                self._client.delete_registered_model_alias(self.name(model), HELD)
+    def unpin(self, model: str) -> None:
+        """Let challengers compete with the champion again."""
+        if PINNED in self._aliases(model):
+            with mlflow_session():
+                self._client.delete_registered_model_alias(self.name(model), PINNED)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -254,83 +218,33 @@ class Tracking:
         return MlflowClient(self.uri, self.uri)
 
     def _experiment(self, name: str) -> str:
-        """The experiment's id. Its artefacts get a place of their own: by default they follow the working directory."""
-        found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
+        """The experiment's id, with a folder for its artifacts: by default they follow the working directory."""
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         return str(self._client.create_experiment(name, (self.root / "artifacts" / name).as_uri()))
 
     def _aliases(self, model: str) -> dict[str, str]:
-        """Version by alias; none before the first version."""
-        with _quiet():
-            found = self._client.search_registered_models(f"name = '{self.name(model)}'")
-            if not found:
+        """Version by alias; empty before the first version."""
+        with mlflow_session():
+            if not self._client.search_registered_models(f"name = '{self.name(model)}'"):
                 return {}
             aliases = self._client.get_registered_model(self.name(model)).aliases
         return {str(alias): str(version) for alias, version in aliases.items()}
 
-    def _batch(self, run: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Parameters and metrics of a run in one call."""
-        from mlflow.entities import Metric, Param
+    def _registered(self, model: str) -> "list[ModelVersion]":
+        entries = self._client.search_model_versions(f"name = '{self.name(model)}'")
+        return [entry for entry in entries if EVALUATION_TAG in entry.tags]
 
-        named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in metrics.items() if np.isfinite(value)}
-        self._client.log_batch(
-            run,
-            metrics=[Metric(name, value, 0, 0) for name, value in named.items()],
-            params=[Param(name, str(value)) for name, value in params.items()],
-        )
-
-    def _child(
-        self,
-        experiment: str,
-        parent: str,
-        name: str,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, float],
-        tags: Mapping[str, str],
-    ) -> None:
-        """A finished run below another."""
-        child = self._client.create_run(experiment, tags={"mlflow.parentRunId": parent, **tags}, run_name=name)
-        self._batch(child.info.run_id, params, metrics)
-        self._client.set_terminated(child.info.run_id)
-
-    def _log_losses(self, run: str, judgement: Evaluation, rivals: Sequence[Rival]) -> None:
-        """A loss per judged row of the challenger, the baseline and every rival."""
-        losses = {"challenger": judgement.shipped, "baseline": judgement.baseline_losses}
-        losses |= {rival.name: rival.judgement.losses for rival in rivals}
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / LOSSES
-            pd.DataFrame({name: np.array(values, dtype=np.float64) for name, values in losses.items()}).to_parquet(file)
-            self._client.log_artifact(run, str(file))
-
-    def _versions(self, model: str) -> "list[ModelVersion]":
-        return list(self._client.search_model_versions(f"name = '{self.name(model)}'"))
-
-    def _logged(self, model: str, run_id: str) -> str | None:
-        with _quiet():
-            mine = [int(v.version) for v in self._versions(model) if v.tags.get("gelir.run_id") == run_id]
-        return str(max(mine)) if mine else None
+    def _logged_version(self, model: str, run_id: str) -> str | None:
+        with mlflow_session():
+            entries = self._registered(model)
+        numbers = [int(entry.version) for entry in entries if entry.tags.get("gelir.run_id") == run_id]
+        return str(max(numbers)) if numbers else None
 
 
-def _tags(challenger: Challenger, made: Provenance, verdict: str) -> dict[str, str]:
-    judgement = challenger.evaluation
-    return {
-        "gelir.run_id": made.run_id,
-        "gelir.data_hash": made.data_hash,
-        "gelir.code": made.code,
-        "gelir.commit": made.commit,
-        "features_hash": challenger.features_hash,
-        "flavor": challenger.flavor,
-        "ships": judgement.ships,
-        "trained_as_of": challenger.trained_as_of.isoformat(),
-        "judged": json.dumps(judgement.summary),
-        "tuned": json.dumps(challenger.tuned_params),
-        "verdict": verdict,
-    }
-
-
-def _version(model: str, found: "ModelVersion", aliases: Mapping[str, str]) -> Version:
-    tags, number = found.tags, str(found.version)
+def _version(model: str, entry: "ModelVersion", aliases: Mapping[str, str]) -> Version:
+    tags, number = entry.tags, str(entry.version)
     champion = aliases.get(CHAMPION) == number
     return Version(
         model=model,
@@ -338,58 +252,11 @@ def _version(model: str, found: "ModelVersion", aliases: Mapping[str, str]) -> V
         ships=tags["ships"],
         features_hash=tags["features_hash"],
         trained_as_of=date.fromisoformat(tags["trained_as_of"]),
-        judged=json.loads(tags["judged"]),
-        made=Provenance(*(tags.get(f"gelir.{name}", "") for name in ("run_id", "data_hash", "code", "commit"))),
-        tuned=json.loads(tags.get("tuned", "{}")),
+        evaluation=json.loads(tags[EVALUATION_TAG]),
+        provenance=Provenance(*(tags.get(f"gelir.{name}", "") for name in ("run_id", "data_hash", "code", "commit"))),
+        tuned_params=json.loads(tags["tuned_params"]),
         verdict=tags.get("verdict", ""),
         champion_by=tags.get("champion_by", "an earlier run" if champion else ""),
         champion=champion,
-        held=aliases.get(HELD) == number,
+        pinned=aliases.get(PINNED) == number,
     )
-
-
-def _metrics(judgement: Evaluation) -> dict[str, float]:
-    """Metrics by name, with the bounds of those that have some."""
-    named = {judgement.metric: judgement.value, f"baseline {judgement.metric}": judgement.baseline_value}
-    lows = {f"{name} low": low for name, (low, _) in judgement.intervals.items()}
-    highs = {f"{name} high": high for name, (_, high) in judgement.intervals.items()}
-    return {**judgement.metrics, **lows, **highs, **named}
-
-
-def _log_estimator(challenger: Challenger) -> str:
-    """Address of the logged estimator: native flavour, with signature and requirements."""
-    import mlflow
-
-    signature = mlflow.models.infer_signature(challenger.example, challenger.estimator.predict(challenger.example))
-    info = getattr(mlflow, challenger.flavor).log_model(
-        challenger.estimator,
-        name=challenger.model,
-        signature=signature,
-        pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS[challenger.flavor]],
-        metadata={"features_hash": challenger.features_hash},
-    )
-    return str(info.model_uri)
-
-
-def import_mlflow() -> None:
-    """Import MLflow, and what it saves models with."""
-    with _quiet():
-        for name in ("mlflow.lightgbm", "mlflow.sklearn", "skops.io"):  # the last one keeps scikit-learn's estimators
-            import_module(name)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """MLflow for one thread at a time, without telemetry and without lines about its own migrations.
-
-    Models learn side by side, and two threads that make the database at once break it.
-    """
-    with _ALONE:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        import mlflow.pyfunc  # noqa: F401
-        from mlflow.utils.logging_utils import disable_logging
-
-        disable_logging()  # type: ignore[no-untyped-call]  # MLflow's own, without types
-        logging.getLogger("alembic").setLevel(logging.ERROR)
-        yield

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation.cross_validation import Study, judged_fold
-from models.evaluation.time_splits import closed_before, rolling
+from models.evaluation.cross_validation import Study, evaluate_fold
+from models.evaluation.time_splits import closed_before, rolling_origin_splits
 from models.model import Abstention
 
 FOLDS = 3
@@ -48,14 +48,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What a tuning found: the best parameters (none, where nothing was better than as they are), and every trial."""
 
     params: dict[str, Any]
     trials: tuple[Trial, ...]
 
     @property
-    def says(self) -> str:
+    def summary(self) -> str:
         """The outcome in a sentence."""
         before, best = self.trials[0].loss, min(trial.loss for trial in self.trials)
         if not self.params:
@@ -63,20 +63,24 @@ class Tuned:
         return f"the best of {len(self.trials)} trials lowers the mean loss of folds from {before:.4f} to {best:.4f}"
 
 
-def tune(study: Study, budget: Budget, seed: int) -> Tuned | Abstention:
+def tune(study: Study, budget: Budget, seed: int) -> TuningResult | Abstention:
     """The best parameters by the mean loss over rolling folds, and all trials; or why the past is too short to tune."""
-    parts = rolling(closed_before(study.dates, study.judged, study.horizon_days), study.horizon_days, FOLDS)
+    parts = rolling_origin_splits(
+        closed_before(study.dates, study.test_dates, study.horizon_days), study.horizon_days, FOLDS
+    )
     if not parts:
         why = f"needs {3 * study.horizon_days} days with outcomes known: to learn, to choose by, to be judged on"
         return Abstention(study.metric, why)
 
     def loss(params: dict[str, Any]) -> float:
-        return float(np.mean([judged_fold(study, learn, day, params)[0].metrics[study.metric] for learn, day in parts]))
+        return float(
+            np.mean([evaluate_fold(study, learn, day, params)[0].metrics[study.metric] for learn, day in parts])
+        )
 
     return _search(study, budget, seed, loss)
 
 
-def _search(study: Study, budget: Budget, seed: int, loss: Callable[[dict[str, Any]], float]) -> Tuned:
+def _search(study: Study, budget: Budget, seed: int, loss: Callable[[dict[str, Any]], float]) -> TuningResult:
     import optuna  # takes a second, and only a tuning needs it
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -91,11 +95,11 @@ def _search(study: Study, budget: Budget, seed: int, loss: Callable[[dict[str, A
     seconds = None if budget.minutes is None else 60 * budget.minutes
     search.optimize(objective, n_trials=budget.trials, timeout=seconds)
     best = min(trials, key=lambda trial: (trial.loss, trial.number))
-    return Tuned(best.params, tuple(trials))
+    return TuningResult(best.params, tuple(trials))
 
 
 def _suggest(trial: Any, name: str, study: Study) -> float:
     span = study.space[name]
-    if span.whole:
-        return int(trial.suggest_int(name, int(span.low), int(span.high), log=span.by_ratio))
-    return float(trial.suggest_float(name, span.low, span.high, log=span.by_ratio))
+    if span.integer:
+        return int(trial.suggest_int(name, int(span.low), int(span.high), log=span.log_scale))
+    return float(trial.suggest_float(name, span.low, span.high, log=span.log_scale))

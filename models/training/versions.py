@@ -34,22 +34,22 @@ class Version:
     ships: str
     features_hash: str
     trained_as_of: date
-    judged: dict[str, Any]
-    made: Provenance
-    tuned: dict[str, Any]
+    evaluation: dict[str, Any]
+    provenance: Provenance
+    tuned_params: dict[str, Any]
     verdict: str
     champion_by: str
     champion: bool
-    held: bool
+    pinned: bool
 
     @property
     def skill(self) -> float:
         """The share of the baseline's loss that what it ships saved; nothing where that was not recorded."""
-        return float(self.judged.get("skill", 0.0))
+        return float(self.evaluation.get("skill", 0.0))
 
 
 @dataclass(frozen=True)
-class Details:
+class VersionDetails:
     """What lies beside a version: parameters, metrics (bounds end in `` low`` and `` high``), the columns that it is
     fed, and a loss per judged row in ``losses``: ``challenger``, ``baseline``, and of each rival under its name (v3).
     """

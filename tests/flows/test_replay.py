@@ -4,7 +4,7 @@ import json
 
 from data.errors import StoreError, TrackingError
 from data.lake import Lake
-from data.store.views import published, runs, view
+from data.store.views import published_run_id, runs, view
 from models.registry import MODELS
 from models.training.tracking import Tracking
 from tests.command_line import gelir
@@ -24,7 +24,7 @@ def test_the_replay_of_a_night_gives_its_scores_again_and_changes_nothing_for_re
     assert replay in said.out
     assert {model.name: len(tracking.versions(model.name)) for model in MODELS} == versions
     with demo_night.store() as store:
-        assert published(store) == demo_night.run_id
+        assert published_run_id(store) == demo_night.run_id
         assert list(runs(store)["run_id"]) == [demo_night.run_id]
 
 
@@ -49,9 +49,9 @@ def test_the_versions_of_a_night_are_told_with_the_night_that_they_scored(demo_n
 def test_a_version_that_a_person_chose_is_held_until_it_is_let_go(demo_night: Night) -> None:
     chosen = gelir(demo_night.folder, "champion", "win", "v1")
     assert chosen.code == 0, chosen.err
-    assert "→ held" in gelir(demo_night.folder, "champion", "win").out
+    assert "→ pinned" in gelir(demo_night.folder, "champion", "win").out
     assert gelir(demo_night.folder, "champion", "win", "--release").code == 0
-    assert "→ held" not in gelir(demo_night.folder, "champion", "win").out
+    assert "→ pinned" not in gelir(demo_night.folder, "champion", "win").out
 
 
 def test_one_version_cannot_be_compared_and_none_other_can_be_chosen(demo_night: Night) -> None:

@@ -1,4 +1,4 @@
-"""Who scores tonight: the way from a challenger to the champion, to a held one, to a tuned one, and back."""
+"""Selection of the version that scores: promoted, pinned, tuned and replayed versions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,24 +14,24 @@ import pytest
 
 from data.errors import TrackingError
 from data.lake import Lake
-from features.company import Company
-from models.evaluation.cross_validation import Fitted, Range, Study
+from features.company import Company, data_digest
+from models.evaluation.cross_validation import FittedModel, Range, Study
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
-from models.training.champion import Terms, train, train_tuned
+from models.training.champion import TrainingPolicy, train, train_tuned
 from models.training.tracking import Tracking
 from models.training.tuning import Budget
 from tests.models.small_company import living_company
 
 FIRST = date(2025, 1, 1)
 ROWS = 50
-PLACES = count()
+NUMBERS = count()
 
 
 class Guess:
-    """A model of one parameter: a tuned one loses what its guess is away from 0, one that is not tuned ``loss``.
+    """A model of one parameter: tuned, its loss is the distance of the guess from 0; otherwise ``loss``.
 
-    ``now`` says what each version loses today; one that it does not name has learnt from every row.
+    ``now``: loss of each version today; versions missing there were trained on every row.
     """
 
     name = "guess"
@@ -59,7 +59,7 @@ class Guess:
             flavor="lightgbm",
             estimator=lgb.train(params, lgb.Dataset(rows, rows["a"]), num_boost_round=1),
             state={},
-            evaluation=_judgement(self.loss),
+            evaluation=_evaluation(self.loss),
             features_hash=self.features_hash,
             example=rows.head(2),
             params={"guess": self.loss},
@@ -70,7 +70,7 @@ class Guess:
         )
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
-        return _judgement(self.now.get(champion.version, float("nan")))
+        return _evaluation(self.now.get(champion.version, float("nan")))
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         return {}
@@ -82,18 +82,18 @@ class Guess:
             key="case",
             rows=rows,
             horizon_days=90,
-            judged=(days[0],),
+            test_dates=(days[0],),
             metric="loss",
-            fit=lambda _, params: Fitted(lambda asked: np.full(len(asked), params.get("guess", 0.5)), {"a": 1.0}),
-            losses=lambda said, _: np.abs(said),
-            metrics=lambda said, _: {},
-            plain=lambda _, asked: np.ones(len(asked)),
+            fit=lambda _, params: FittedModel(lambda rows: np.full(len(rows), params.get("guess", 0.5)), {"a": 1.0}),
+            losses=lambda predictions, _: np.abs(predictions),
+            metrics=lambda predictions, _: {},
+            predict_baseline=lambda _, rows: np.ones(len(rows)),
             space={"guess": Range(-1.0, 1.0)},
-            words={},
+            feature_labels={},
         )
 
 
-def _judgement(loss: float) -> Evaluation:
+def _evaluation(loss: float) -> Evaluation:
     return Evaluation("loss", loss, "nothing", 1.0, (loss,) * ROWS, (1.0,) * ROWS)
 
 
@@ -102,8 +102,8 @@ def company() -> Company:
     return living_company(10)
 
 
-class Place:
-    """A model store and a lake, in which nights are learnt one after the other."""
+class Nights:
+    """A model store and a lake in which nights are trained one after the other."""
 
     def __init__(self, root: Path, name: str, company: Company) -> None:
         self.tracking = Tracking(root, name)
@@ -111,21 +111,22 @@ class Place:
         self.company = company
         self.runs = 0
 
-    def night(self, model: Guess, week: int = 0, **terms: Any) -> dict[str, Any]:
-        """The row of a model that learns some weeks after the first date."""
+    def night(self, model: Guess, week: int = 0, **policy: Any) -> dict[str, Any]:
+        """The row of a model that is trained some weeks after the first date."""
         self.runs += 1
         company = replace(self.company, as_of=FIRST + timedelta(days=7 * week))
-        agreed = Terms(f"night-{self.runs}", 7, **terms)
-        with self.lake.writing(agreed.run_id, "learn") as draft:
-            train(model, company, self.tracking, agreed, draft)
-        return dict(self.lake.step(agreed.run_id, "learn").frame("result").iloc[0])
+        training = TrainingPolicy(f"night-{self.runs}", 7, **policy)
+        with self.lake.write_step(training.run_id, "train") as draft:
+            train(model, company, self.tracking, training, draft)
+        return dict(self.lake.step(training.run_id, "train").frame("result").iloc[0])
 
     def tune(self, model: Any, week: int, trials: int = 20) -> dict[str, Any]:
         self.runs += 1
         company = replace(self.company, as_of=FIRST + timedelta(days=7 * week))
-        with self.lake.writing(f"tune-{self.runs}", "learn") as draft:
-            train_tuned(model, company, self.tracking, Terms(f"tune-{self.runs}", 7), Budget(trials=trials), draft)
-        return dict(self.lake.step(f"tune-{self.runs}", "learn").frame("result").iloc[0])
+        with self.lake.write_step(f"tune-{self.runs}", "train") as draft:
+            policy = TrainingPolicy(f"tune-{self.runs}", 7)
+            train_tuned(model, company, self.tracking, policy, Budget(trials=trials), draft)
+        return dict(self.lake.step(f"tune-{self.runs}", "train").frame("result").iloc[0])
 
 
 @pytest.fixture(scope="module")
@@ -135,130 +136,130 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(root: Path, company: Company) -> Place:
-    return Place(root, f"acme-{next(PLACES)}", company)
+def nights(root: Path, company: Company) -> Nights:
+    return Nights(root, f"acme-{next(NUMBERS)}", company)
 
 
-def test_a_challenger_must_beat_the_best_champion_there_ever_was(place: Place) -> None:
-    assert place.night(Guess())["version"] == "1"
-    assert place.night(Guess(0.4, now={"1": 0.6}), week=1)["version"] == "2"
-    row = place.night(Guess(0.3, now={"1": 0.2, "2": 0.8}), week=2)
+def test_a_challenger_must_beat_every_earlier_champion(nights: Nights) -> None:
+    assert nights.night(Guess())["version"] == "1"
+    assert nights.night(Guess(0.4, now={"1": 0.6}), week=1)["version"] == "2"
+    row = nights.night(Guess(0.3, now={"1": 0.2, "2": 0.8}), week=2)
     assert row["version"] == "2"
-    assert "lower loss than v1 (once champion, harder to beat here than v2)" in row["verdict"]
-    assert place.night(Guess(0.1, now={"1": 0.2, "2": 0.8}), week=3)["version"] == "4"
-    made = {version.number: version for version in place.tracking.versions("guess")}
-    assert {number: version.champion_by for number, version in made.items()} == {
+    assert "lower loss than v1 (a former champion, harder to beat here than v2)" in row["verdict"]
+    assert nights.night(Guess(0.1, now={"1": 0.2, "2": 0.8}), week=3)["version"] == "4"
+    versions = {version.number: version for version in nights.tracking.versions("guess")}
+    assert {number: version.champion_by for number, version in versions.items()} == {
         "1": "night-1",
         "2": "night-2",
         "3": "",
         "4": "night-4",
     }
-    assert made["3"].verdict == row["verdict"]
-    assert list(place.tracking.details("guess", "4").losses) == ["challenger", "baseline", "v2", "v1"]
+    assert versions["3"].verdict == row["verdict"]
+    assert list(nights.tracking.details("guess", "4").losses) == ["challenger", "baseline", "v2", "v1"]
 
 
-def test_age_alone_takes_no_place(place: Place) -> None:
-    place.night(Guess())
-    row = place.night(Guess(), week=50)
+def test_age_alone_replaces_no_champion(nights: Nights) -> None:
+    nights.night(Guess())
+    row = nights.night(Guess(), week=50)
     assert row["version"] == "1"
-    assert "v1 has learnt from every row" in row["verdict"]
+    assert "v1 was trained on every row" in row["verdict"]
 
 
-def test_of_the_same_date_and_data_what_was_recorded_counts(place: Place) -> None:
-    place.night(Guess())
-    assert place.night(Guess(), always=True)["version"] == "1"
-    row = place.night(Guess(0.1), always=True)
+def test_champions_of_the_same_date_and_data_compete_by_their_logged_evaluation(nights: Nights) -> None:
+    nights.night(Guess())
+    assert nights.night(Guess(), always=True)["version"] == "1"
+    row = nights.night(Guess(0.1), always=True)
     assert row["version"] == "3"
     assert "lower loss than v1 in 100% of resamples over 50 rows" in row["verdict"]
 
 
-def test_a_held_version_stays_until_it_is_let_go(place: Place) -> None:
-    place.night(Guess())
-    place.night(Guess(0.4, now={"1": 0.6}), week=1)
-    place.tracking.hold("guess", "1")
-    row = place.night(Guess(0.1, now={"1": 0.6, "2": 0.6}), week=2)
+def test_a_pinned_version_stays_until_it_is_released(nights: Nights) -> None:
+    nights.night(Guess())
+    nights.night(Guess(0.4, now={"1": 0.6}), week=1)
+    nights.tracking.pin("guess", "1")
+    row = nights.night(Guess(0.1, now={"1": 0.6, "2": 0.6}), week=2)
     assert row["version"] == "1"
-    assert "v1 is held by hand until `gelir champion guess --release`; v3 is better" in row["verdict"]
-    place.tracking.release("guess")
-    assert place.night(Guess(0.05, now={"1": 0.6, "2": 0.6}), week=3)["version"] == "4"
+    assert "v1 is pinned until `gelir champion guess --release`; v3 is better" in row["verdict"]
+    nights.tracking.unpin("guess")
+    assert nights.night(Guess(0.05, now={"1": 0.6, "2": 0.6}), week=3)["version"] == "4"
 
 
-def test_a_version_that_there_is_not_cannot_be_held(place: Place) -> None:
-    place.night(Guess())
+def test_a_missing_version_cannot_be_pinned(nights: Nights) -> None:
+    nights.night(Guess())
     with pytest.raises(TrackingError, match=r"no version 7 of guess(?s:.)*name one of 1"):
-        place.tracking.hold("guess", "7")
+        nights.tracking.pin("guess", "7")
 
 
-def test_tuned_parameters_take_the_place_and_are_learnt_with_from_then_on(place: Place) -> None:
-    place.night(Guess())
-    row = place.tune(Guess(), week=1)
+def test_tuned_parameters_are_promoted_and_used_from_then_on(nights: Nights) -> None:
+    nights.night(Guess())
+    row = nights.tune(Guess(), week=1)
     assert row["version"] == "2"
-    champion = place.tracking.champion("guess")
+    champion = nights.tracking.champion("guess")
     assert champion is not None
     assert abs(champion.tuned_params["guess"]) < 0.2
-    place.night(Guess(now={"2": 0.5}), week=2)
-    assert place.tracking.versions("guess")[0].tuned == champion.tuned_params
+    nights.night(Guess(now={"2": 0.5}), week=2)
+    assert nights.tracking.versions("guess")[0].tuned_params == champion.tuned_params
 
 
-def test_a_search_is_kept_with_all_its_trials(place: Place) -> None:
-    place.tune(Guess(), week=0, trials=3)
-    client = place.tracking._client
-    runs = client.search_runs([place.tracking._experiment(place.tracking.name("guess"))])
+def test_a_search_is_logged_with_all_its_trials(nights: Nights) -> None:
+    nights.tune(Guess(), week=0, trials=3)
+    client = nights.tracking._client
+    runs = client.search_runs([nights.tracking._experiment(nights.tracking.name("guess"))])
     (search,) = (run for run in runs if run.data.tags.get("gelir.tuning"))
     trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == search.info.run_id]
     assert sorted(run.info.run_name for run in trials) == [f"trial {number}" for number in range(4)]
     assert all(run.info.status == "FINISHED" for run in runs)
 
 
-def test_what_cannot_be_studied_cannot_be_tuned(place: Place) -> None:
+def test_a_model_without_a_study_cannot_be_tuned(nights: Nights) -> None:
     class Fixed:
         name = "fixed"
 
     with pytest.raises(TrackingError, match="fixed cannot be tuned"):
-        place.tune(Fixed(), week=0)
+        nights.tune(Fixed(), week=0)
 
 
-def test_a_training_that_has_time_keeps_every_fold_as_a_run_below_its_own(place: Place) -> None:
-    place.night(Guess(), always=True)
-    runs = place.tracking._client.search_runs([place.tracking._experiment(place.tracking.name("guess"))])
+def test_a_thorough_training_logs_every_fold_as_a_child_run(nights: Nights) -> None:
+    nights.night(Guess(), always=True)
+    runs = nights.tracking._client.search_runs([nights.tracking._experiment(nights.tracking.name("guess"))])
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     below = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert sorted(run.info.run_name for run in below) == [str(FIRST - timedelta(days=90 * n)) for n in (4, 3, 2, 1)]
     assert all(run.data.metrics == {"loss": 0.5, "loss low": 0.5, "loss high": 0.5} for run in below)
-    files = {file.path for file in place.tracking._client.list_artifacts(parent.info.run_id)}
+    files = {file.path for file in nights.tracking._client.list_artifacts(parent.info.run_id)}
     assert {"learning curve.png", "folds.png", "importance.png", "losses.parquet", "state.json"} <= files
     assert {"loss low", "loss high"} <= set(parent.data.metrics)
 
 
-def test_a_replay_scores_with_the_versions_of_its_run(place: Place) -> None:
-    place.night(Guess())
-    place.night(Guess(0.4, now={"1": 0.6}), week=1)
-    row = place.night(Guess(), week=1, replays="night-1", versions={"guess": "1"})
+def test_a_replay_scores_with_the_versions_of_its_run(nights: Nights) -> None:
+    nights.night(Guess())
+    nights.night(Guess(0.4, now={"1": 0.6}), week=1)
+    row = nights.night(Guess(), week=1, replayed_run="night-1", replayed_versions={"guess": "1"})
     assert (row["version"], row["verdict"]) == ("1", "scored in run night-1, which is replayed")
-    assert len(place.tracking.versions("guess")) == 2
-    row = place.night(Guess(), week=1, replays="night-1", versions={})
+    assert len(nights.tracking.versions("guess")) == 2
+    row = nights.night(Guess(), week=1, replayed_run="night-1", replayed_versions={})
     assert row["abstained"] == "no version of it scored in run night-1"
 
 
-def test_a_replay_on_other_features_is_refused(place: Place) -> None:
-    place.night(Guess())
+def test_a_replay_on_other_features_is_refused(nights: Nights) -> None:
+    nights.night(Guess())
     other = Guess()
     other.features_hash = "xyz"
-    with pytest.raises(TrackingError, match="v1 of guess was made on features abc"):
-        place.night(other, replays="night-1", versions={"guess": "1"})
+    with pytest.raises(TrackingError, match="v1 of guess was trained on features abc"):
+        nights.night(other, replayed_run="night-1", replayed_versions={"guess": "1"})
 
 
-def test_the_run_says_what_it_was_made_of(place: Place) -> None:
-    place.night(Guess(), code="c0de", commit="c0mm1t+")
-    (version,) = place.tracking.versions("guess")
-    assert version.made.run_id == "night-1"
-    assert (version.made.code, version.made.commit) == ("c0de", "c0mm1t+")
-    assert version.made.data_hash == place.company.digest()
+def test_the_run_says_what_it_was_made_of(nights: Nights) -> None:
+    nights.night(Guess(), code="c0de", commit="c0mm1t+")
+    (version,) = nights.tracking.versions("guess")
+    assert version.provenance.run_id == "night-1"
+    assert (version.provenance.code, version.provenance.commit) == ("c0de", "c0mm1t+")
+    assert version.provenance.data_hash == data_digest(nights.company)
 
 
 def test_the_hash_of_the_data_changes_with_any_row_and_not_with_their_order(company: Company) -> None:
     orders = company.tables["orders"]
     turned = replace(company, tables={**company.tables, "orders": orders.order_by(orders.order_id.desc())})
     fewer = replace(company, tables={**company.tables, "orders": orders.filter(orders.order_id != "O000000")})
-    assert turned.digest() == company.digest()
-    assert fewer.digest() != company.digest()
+    assert data_digest(turned) == data_digest(company)
+    assert data_digest(fewer) != data_digest(company)

@@ -78,9 +78,9 @@ def runs() -> pd.DataFrame:
 
 def test_versions_of_the_same_date_and_data_are_compared_row_by_row(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "1", "v2")
-    assert (found.first.number, found.second.number, found.judged) == ("1", "2", ALIKE)
-    assert found.duel is not None
-    assert (found.duel.rows, found.duel.gain, found.duel.wins) == (ROWS, pytest.approx(0.1), 1.0)
+    assert (found.first.number, found.second.number, found.compared_on) == ("1", "2", ALIKE)
+    assert found.paired is not None
+    assert (found.paired.rows, found.paired.gain, found.paired.win_share) == (ROWS, pytest.approx(0.1), 1.0)
 
 
 def test_a_champion_that_was_judged_beside_a_challenger_is_compared_on_those_rows(
@@ -88,15 +88,15 @@ def test_a_champion_that_was_judged_beside_a_challenger_is_compared_on_those_row
 ) -> None:
     for pair, gain in ((("1", "3"), -0.2), (("3", "1"), 0.2)):
         found = compare(tracking, runs, "churn", *pair)
-        assert found.duel is not None
-        assert (found.duel.rows, found.duel.gain) == (100, pytest.approx(gain))
-        assert "the rows that judged v3" in found.judged
+        assert found.paired is not None
+        assert (found.paired.rows, found.paired.gain) == (100, pytest.approx(gain))
+        assert "the rows that judged v3" in found.compared_on
 
 
 def test_versions_that_no_rows_judged_together_have_no_difference(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "2", "3")
-    assert found.duel is None
-    assert "never judged on the same rows" in found.judged
+    assert found.paired is None
+    assert "never judged on the same rows" in found.compared_on
 
 
 def test_what_they_are_made_of_differs_as_it_was_logged(tracking: Tracking, runs: pd.DataFrame) -> None:
@@ -106,7 +106,7 @@ def test_what_they_are_made_of_differs_as_it_was_logged(tracking: Tracking, runs
     auc = found.metrics.set_index("metric").loc["auc"]
     assert list(auc[["first", "first_low", "first_high", "second"]]) == [0.7, 0.6, 0.8, 0.7]
     assert not set(found.metrics["metric"]) & {"auc low", "auc high"}
-    assert (found.first.made.commit, found.second.made.data_hash) == ("c0mm1t", "same")
+    assert (found.first.provenance.commit, found.second.provenance.data_hash) == ("c0mm1t", "same")
 
 
 def test_nights_are_those_that_readers_saw(tracking: Tracking, runs: pd.DataFrame) -> None:

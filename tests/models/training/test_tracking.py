@@ -1,4 +1,4 @@
-"""The model store: what is logged comes back whole, and the place changes hands only for a better one."""
+"""The model store: versions load as they were logged, also where this project is unknown."""
 
 import json
 import subprocess
@@ -22,13 +22,23 @@ from models.training.tracking import Tracking
 from models.training.versions import Provenance
 
 ROOMS = ("app", "flows", "actions", "reports", "models", "features", "data", "bench")
-UNKNOWN = (*ROOMS, "ibis", "duckdb", "prefect", "prophet", "great_expectations", "optuna", "statsforecast", "typer")
-"""What a place that has only MLflow, LightGBM and scikit-learn cannot import."""
+NOT_INSTALLED = (
+    *ROOMS,
+    "ibis",
+    "duckdb",
+    "prefect",
+    "prophet",
+    "great_expectations",
+    "optuna",
+    "statsforecast",
+    "typer",
+)
+"""What an environment with only MLflow, LightGBM and scikit-learn cannot import."""
 
 ROWS = pd.DataFrame({"orders": np.arange(60.0), "visits": np.arange(60.0) % 7})
 
 
-def judgement(losses: list[float], baseline: float = 1.0) -> Evaluation:
+def evaluation(losses: list[float], baseline: float = 1.0) -> Evaluation:
     return Evaluation(
         metric="log loss",
         value=float(np.mean(losses)),
@@ -51,7 +61,7 @@ def challenger() -> Challenger:
         flavor="lightgbm",
         estimator=booster,
         state={"rate": 0.25, "bands": [1, None]},
-        evaluation=judgement([0.1, 0.2, 0.3]),
+        evaluation=evaluation([0.1, 0.2, 0.3]),
         features_hash="abc",
         example=ROWS.head(3),
         params={"leaves": 31},
@@ -63,13 +73,13 @@ def challenger() -> Challenger:
 
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory: pytest.TempPathFactory, challenger: Challenger) -> Tracking:
-    store = Tracking(tmp_path_factory.mktemp("models of mine"), "demo")
+    store = Tracking(tmp_path_factory.mktemp("my models"), "demo")
     assert store.champion("churn") is None
     assert store.log(challenger, Provenance("night-1")) == "1"
     return store
 
 
-def test_what_was_logged_comes_back_as_it_was(tracking: Tracking, challenger: Challenger) -> None:
+def test_a_version_loads_as_it_was_logged(tracking: Tracking, challenger: Challenger) -> None:
     champion = tracking.load("churn", "1")
     assert champion.state == challenger.state
     assert (champion.ships, champion.features_hash, champion.trained_as_of) == ("model", "abc", date(2025, 3, 1))
@@ -88,7 +98,7 @@ def test_logging_the_same_run_again_gives_the_same_version(tracking: Tracking, c
     assert Tracking(tracking.root, "demo").log(challenger, Provenance("night-1")) == "1"
 
 
-def test_a_log_that_was_killed_half_way_is_done_over(tracking: Tracking, challenger: Challenger) -> None:
+def test_an_interrupted_log_is_repeated(tracking: Tracking, challenger: Challenger) -> None:
     broken = replace(challenger, model="win", example=pd.DataFrame({"other": ["text"]}))
     with pytest.raises(Exception, match=r"."):
         tracking.log(broken, Provenance("night-1"))
@@ -98,7 +108,7 @@ def test_a_log_that_was_killed_half_way_is_done_over(tracking: Tracking, challen
 
 
 def test_the_version_that_scores_is_the_promoted_one(tracking: Tracking, challenger: Challenger) -> None:
-    model = replace(challenger, model="upsell", evaluation=judgement([2.0, 3.0]))
+    model = replace(challenger, model="upsell", evaluation=evaluation([2.0, 3.0]))
     first = tracking.log(model, Provenance("night-1"))
     assert tracking.champion("upsell") is None
     tracking.promote("upsell", first)
@@ -119,7 +129,7 @@ def test_companies_do_not_share_models(tracking: Tracking, challenger: Challenge
     assert other.log(challenger, Provenance("night-1")) == "1"
 
 
-def test_metrics_parameters_and_the_picture_lie_beside_the_model(tracking: Tracking) -> None:
+def test_metrics_parameters_and_figures_are_logged_with_the_model(tracking: Tracking) -> None:
     run = tracking._client.search_runs([tracking._experiment("demo.churn")])[0]
     assert run.data.metrics["auc"] == 0.8
     assert run.data.metrics["top 10_ lift"] == 3.0
@@ -128,7 +138,23 @@ def test_metrics_parameters_and_the_picture_lie_beside_the_model(tracking: Track
     assert {"calibration.png", "state.json"} <= files
 
 
-def test_all_files_lie_below_the_root(tracking: Tracking) -> None:
+def test_excluded_features_are_logged_with_their_reasons(tracking: Tracking, challenger: Challenger) -> None:
+    leaking = replace(challenger, model="leaking", excluded_features={"grade": "one outcome only: 90 rows"})
+    version = tracking.log(leaking, Provenance("night-1"))
+    params = tracking.details("leaking", version).params
+    assert params["excluded as target leakage"] == "grade (one outcome only: 90 rows)"
+
+
+def test_versions_of_an_older_release_are_as_good_as_gone(tracking: Tracking, challenger: Challenger) -> None:
+    version = tracking.log(replace(challenger, model="older"), Provenance("night-1"))
+    tracking.promote("older", version)
+    assert tracking.champion("older") is not None
+    tracking._client.delete_model_version_tag(tracking.name("older"), version, "evaluation")
+    assert tracking.champion("older") is None
+    assert tracking.versions("older") == []
+
+
+def test_all_files_are_below_the_root(tracking: Tracking) -> None:
     assert list((tracking.root / "artifacts").rglob("MLmodel"))
     assert not Path("mlruns/0").exists()
 
@@ -142,7 +168,7 @@ def test_an_estimator_of_other_features_is_refused(tracking: Tracking, challenge
     version = tracking.log(replace(challenger, model="swapped"), Provenance("night-1"))
     (file,) = (tracking.root / "artifacts" / "demo.swapped").rglob("MLmodel")
     file.write_text(file.read_text().replace("features_hash: abc", "features_hash: xyz"))
-    with pytest.raises(TrackingError, match="made on features xyz, the version says abc"):
+    with pytest.raises(TrackingError, match="trained on features xyz, the version says abc"):
         tracking.load("swapped", version)
 
 
@@ -151,47 +177,46 @@ def test_a_company_name_that_cannot_name_models_is_refused(tmp_path: Path) -> No
         Tracking(tmp_path, "a/b")
 
 
-def test_models_load_where_only_mlflow_lightgbm_and_scikit_learn_are_known(
+def test_models_load_where_only_mlflow_lightgbm_and_scikit_learn_are_installed(
     tracking: Tracking, challenger: Challenger, tmp_path: Path
 ) -> None:
     line = LinearRegression().fit(ROWS, ROWS["orders"] * 2.0 + ROWS["visits"])
     tracking.log(replace(challenger, model="line", flavor="sklearn", estimator=line), Provenance("night-1"))
     rows = pd.DataFrame({"orders": [1.0, 50.0], "visits": [1.0, 1.0]})
-    said = predicted_elsewhere(tracking, ["churn", "line"], tmp_path)
-    assert said["churn"] == pytest.approx(list(challenger.estimator.predict(rows.to_numpy())))
-    assert said["line"] == pytest.approx([3.0, 101.0])
+    predictions = predict_without_this_project(tracking, ["churn", "line"], tmp_path)
+    assert predictions["churn"] == pytest.approx(list(challenger.estimator.predict(rows.to_numpy())))
+    assert predictions["line"] == pytest.approx([3.0, 101.0])
 
 
-def predicted_elsewhere(tracking: Tracking, models: list[str], folder: Path) -> dict[str, list[float]]:
-    """What the first versions say of orders 1 and 50, in a process that can import neither this project nor anything
-    else that it is made of.
-    """
+def predict_without_this_project(tracking: Tracking, models: list[str], folder: Path) -> dict[str, list[float]]:
+    """Predictions of the first versions for 1 and 50 orders, in a process that cannot import this project or its other
+    libraries."""
     script = """
 import json, sys
 
-class Unknown:
+class NotInstalled:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in BLOCKED:
             raise ModuleNotFoundError(f"{name} is not known here")
 
 BLOCKED = set(sys.argv[3].split())
-sys.meta_path.insert(0, Unknown())
+sys.meta_path.insert(0, NotInstalled())
 import mlflow, mlflow.lightgbm, mlflow.sklearn, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 rows = pd.DataFrame({"orders": [1.0, 50.0], "visits": [1.0, 1.0]})
-said = {}
+predictions = {}
 for name in sys.argv[2].split():
     address = f"models:/demo.{name}/1"
     flavors = mlflow.models.get_model_info(address).flavors
     native = mlflow.lightgbm if "lightgbm" in flavors else mlflow.sklearn
-    said[name] = list(native.load_model(address).predict(rows))
-    assert said[name] == list(mlflow.pyfunc.load_model(address).predict(rows))
+    predictions[name] = list(native.load_model(address).predict(rows))
+    assert predictions[name] == list(mlflow.pyfunc.load_model(address).predict(rows))
 assert not [name for name in sys.modules if name.split(".")[0] in BLOCKED]
-print(json.dumps(said))
+print(json.dumps(predictions))
 """
     environment: dict[str, Any] = {"PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "HOME": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", script, tracking.uri, " ".join(models), " ".join(UNKNOWN)],
+        [sys.executable, "-P", "-c", script, tracking.uri, " ".join(models), " ".join(NOT_INSTALLED)],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -199,5 +224,5 @@ print(json.dumps(said))
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    predictions: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    return predictions
