@@ -1,4 +1,4 @@
-"""The accuracy of the forecaster on four public tables, each with the test part of its published figures, and its speed.
+"""The forecaster's accuracy on four public tables, with the test parts of the published figures, and its speed.
 
 ``python -m bench.forecast [m3] [tourism_quarterly] [walmart] [online_retail] [speed] [--data FOLDER] [--jobs N]``; all
 of them without an argument. Nothing was tuned on the test parts: methods, weights, reconciliation and intervals come

@@ -114,14 +114,14 @@ def choose_cutoffs(lengths: Ints, h: int, season_length: int, n_windows: int) ->
     The upper quartile of series should hold a season and a quarter before a cutoff; where histories are short, cutoffs
     are nearer than the horizon, and evaluated on the steps that are over.
     """
-    typical = int(np.quantile(lengths, 0.75))
+    upper_quartile = int(np.quantile(lengths, 0.75))
     min_before = max(season_length + max(1, season_length // 4), 8)
     regular = [h + max(1, h // 2) * i for i in range(n_windows)]
-    cutoffs = [cutoff for cutoff in regular if typical - cutoff >= max(min_before, typical // 2)]
+    cutoffs = [cutoff for cutoff in regular if upper_quartile - cutoff >= max(min_before, upper_quartile // 2)]
     if not cutoffs:
-        cutoffs = [cutoff for cutoff in regular[:1] if typical - cutoff >= min_before]
+        cutoffs = [cutoff for cutoff in regular[:1] if upper_quartile - cutoff >= min_before]
     if not cutoffs:
-        cutoffs = [max(1, min(h, typical - min(min_before, typical - 1)))]
+        cutoffs = [max(1, min(h, upper_quartile - min(min_before, upper_quartile - 1)))]
     nearer = [max(1, round(cutoffs[0] * share)) for share in (2 / 3, 1 / 3)]
     return tuple(sorted({*cutoffs, *nearer[: max(0, n_windows - len(cutoffs))]}, reverse=True))
 

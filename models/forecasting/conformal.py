@@ -61,7 +61,7 @@ def _error_quantile(errors: Floats, step: int, h: int, coverage: float) -> float
             continue
         if rank <= len(sample):
             return float(sample[rank - 1])
-    known = errors[~np.isnan(errors)]
-    if len(known) == 0:
+    all_errors = errors[~np.isnan(errors)]
+    if len(all_errors) == 0:
         return 2.0 * sqrt(step + 1)  # no error is known: two standard deviations of a random walk
-    return WIDENING * float(known.max())
+    return WIDENING * float(all_errors.max())

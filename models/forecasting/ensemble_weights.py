@@ -51,35 +51,35 @@ def combine(forecasts: Floats, weights: Floats, rule: Rule) -> Floats:
 
     A missing forecast gives its weight to the others. Where only methods of weight 0 have one, they count equally.
     """
-    known = ~np.isnan(forecasts)
-    masked = np.where(known, weights, 0.0)
+    available = ~np.isnan(forecasts)
+    masked = np.where(available, weights, 0.0)
     totals = masked.sum(axis=0)
-    masked = np.where(totals > 0, masked, np.where(known, 1.0, 0.0))
+    masked = np.where(totals > 0, masked, np.where(available, 1.0, 0.0))
     totals = masked.sum(axis=0)
     if rule == "median":
-        return _weighted_median(forecasts, known, masked, totals)
-    summed = (masked * np.where(known, forecasts, 0.0)).sum(axis=0)
+        return _weighted_median(forecasts, available, masked, totals)
+    summed = (masked * np.where(available, forecasts, 0.0)).sum(axis=0)
     means: Floats = np.divide(summed, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    return means if rule == "mean" else (means + _weighted_median(forecasts, known, masked, totals)) / 2
+    return means if rule == "mean" else (means + _weighted_median(forecasts, available, masked, totals)) / 2
 
 
-def _weighted_median(forecasts: Floats, known: Bools, weights: Floats, totals: Floats) -> Floats:
+def _weighted_median(forecasts: Floats, available: Bools, weights: Floats, totals: Floats) -> Floats:
     """The value at half of the total weight, interpolated between the two forecasts around it.
 
     Notes: a forecast of weight 0 takes part in the interpolation.
     """
-    order = np.argsort(np.where(known, forecasts, np.inf), axis=0)
-    sorted_forecasts = np.take_along_axis(np.where(known, forecasts, 0.0), order, axis=0)
+    order = np.argsort(np.where(available, forecasts, np.inf), axis=0)
+    sorted_forecasts = np.take_along_axis(np.where(available, forecasts, 0.0), order, axis=0)
     sorted_weights = np.take_along_axis(weights, order, axis=0)
     quantiles = (np.cumsum(sorted_weights, axis=0) - sorted_weights / 2) / np.where(totals > 0, totals, 1.0)
     below = np.clip((quantiles <= 0.5).sum(axis=0) - 1, 0, None)[None]
-    above = np.minimum(below + 1, np.maximum(known.sum(axis=0) - 1, 0)[None])
+    above = np.minimum(below + 1, np.maximum(available.sum(axis=0) - 1, 0)[None])
     quantile_below, quantile_above = (np.take_along_axis(quantiles, index, axis=0) for index in (below, above))
     low, high = (np.take_along_axis(sorted_forecasts, index, axis=0) for index in (below, above))
     gap = quantile_above - quantile_below
     fraction = np.divide(0.5 - quantile_below, gap, out=np.zeros_like(gap), where=gap > 0)
     medians = (low + np.clip(fraction, 0.0, 1.0) * (high - low))[0]
-    return np.where(known.any(axis=0), medians, np.nan)
+    return np.where(available.any(axis=0), medians, np.nan)
 
 
 def equal_weights_error(forecasts: Floats, actuals: Floats) -> float:
@@ -230,12 +230,12 @@ def _out_of_sample_error(
 
 def _weights_from_errors(errors: Floats, blend: float, power: float) -> Floats:
     """Series × methods: weights that fall with a power of the blended log error; 0 for a method without errors."""
-    known = ~np.isnan(errors)
-    counts = known.sum(axis=2)
+    available = ~np.isnan(errors)
+    counts = available.sum(axis=2)
     own = np.divide(np.nansum(errors, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
     own = np.log(np.maximum(own, EPS))
     own -= _mean_of_known(own, axis=0)  # a series that is hard for all methods is no worse for any of them
-    overall = np.where(known.any(axis=(1, 2)), _mean_of_known(own, axis=1), np.nan)[:, None]
+    overall = np.where(available.any(axis=(1, 2)), _mean_of_known(own, axis=1), np.nan)[:, None]
     blended = np.where(np.isnan(own), overall, blend * np.nan_to_num(own) + (1 - blend) * overall)
     raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
     weights: Floats = (raw / np.maximum(raw.sum(axis=0), EPS)).T

@@ -206,13 +206,13 @@ class Forecaster:
         """
         if self.kind != "flow":
             raise ValueError("levels do not add up over a hierarchy; give a table of flows")
-        known = rows.dropna(subset="y")
-        ordinals = self.calendar_.ordinals(known["ds"])
+        complete = rows.dropna(subset="y")
+        ordinals = self.calendar_.ordinals(complete["ds"])
         if self.complete_before is not None:
             current = self.calendar_.ordinals(pd.Series([pd.Timestamp(self.complete_before)]))[0]
-            known, ordinals = known[ordinals < current], ordinals[ordinals < current]
-        hierarchy = Hierarchy.from_leaves(table[table["unique_id"].astype(str).isin(set(known["unique_id"]))])
-        return hierarchy.aggregate(known.assign(ds=self.calendar_.dates(ordinals))), hierarchy
+            complete, ordinals = complete[ordinals < current], ordinals[ordinals < current]
+        hierarchy = Hierarchy.from_leaves(table[table["unique_id"].astype(str).isin(set(complete["unique_id"]))])
+        return hierarchy.aggregate(complete.assign(ds=self.calendar_.dates(ordinals))), hierarchy
 
     def _set_forecasts(self, combined: Floats) -> None:
         forecasts = self.ensemble_.or_baseline(combined, self.backtest_)

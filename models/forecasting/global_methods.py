@@ -123,8 +123,8 @@ def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tu
     """Rows (features) and targets of origins before the column ``end``, a sample of at most ``MAX_ROWS``."""
     first = panel.season_length + 1 if end > panel.season_length + 8 else 4
     origins = np.arange(first, end)[::-1]
-    every = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_ROWS))
-    origins = origins[::every]
+    stride = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_ROWS))
+    origins = origins[::stride]
     max_rows = max(1, 2 * MAX_ROWS // max(1, len(origins)))
     rows, targets = [], []
     for origin in origins:

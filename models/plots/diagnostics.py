@@ -89,11 +89,11 @@ def plot_shap_summary(rows: pd.DataFrame, contributions: pd.DataFrame, labels: M
     for position, name in enumerate(order):
         values = contributions[name].to_numpy(dtype=np.float64)
         ranks = rows[name].rank(pct=True).to_numpy(dtype=np.float64)
-        known = ~np.isnan(ranks)
+        has_value = ~np.isnan(ranks)
         heights = position + _swarm(values)
-        axes.scatter(values[~known], heights[~known], s=7, color=LIGHT_GREY, linewidths=0)
+        axes.scatter(values[~has_value], heights[~has_value], s=7, color=LIGHT_GREY, linewidths=0)
         dots = axes.scatter(
-            values[known], heights[known], s=7, c=ranks[known], cmap=colormap, vmin=0, vmax=1, linewidths=0
+            values[has_value], heights[has_value], s=7, c=ranks[has_value], cmap=colormap, vmin=0, vmax=1, linewidths=0
         )
     axes.axvline(0.0, color=GREY, linewidth=1)
     axes.set_yticks(range(len(order)), [_label(str(name), labels) for name in order], fontsize=9)

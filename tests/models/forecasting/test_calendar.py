@@ -27,5 +27,5 @@ def test_a_calendar_is_inferred_from_dates_and_gives_them_back(
 
 def test_dates_further_apart_than_years_need_a_frequency() -> None:
     decades = pd.Series(pd.to_datetime(["1990-01-01", "2000-01-01", "2010-01-01"]))
-    with pytest.raises(ValueError, match="3652.5 days apart: no known frequency; pass freq"):
+    with pytest.raises(ValueError, match="days apart: no known frequency; pass freq"):
         Calendar.from_dates(decades)

@@ -16,7 +16,7 @@ from models.forecasting.ensemble_weights import (
 
 
 def backtest_of(forecasts: Floats, actuals: Floats, cutoffs: tuple[int, ...]) -> Backtest:
-    """A backtest of scale 1 from forecasts (methods × series × cutoffs × steps); the present repeats the last cutoff."""
+    """A backtest of scale 1 from forecasts by cutoff (methods × series × cutoffs × steps)."""
     names = tuple("abcdefgh"[: len(forecasts)])
     ids = tuple(f"s{row}" for row in range(len(actuals)))
     with_present = np.concatenate([forecasts, forecasts[:, :, -1:]], axis=2)
