@@ -1,10 +1,7 @@
-"""The plain baselines of a hazard, which a model must beat: what came in a month among past rows of the same band.
+"""Empirical hazards by band of one column, shrunken: the baseline of a hazard model.
 
-A band's hazard in the first of the coming months, the second, … is the share of the lives seen in that month in which
-the event came, drawn to that of all its months: what cannot have the event any more (``features.labels.time_to_event``) is more of the
-later ones. Where bands count down to a day that is due (``Bands.counts_down``), each month is of the band in which it
-begins: a contract that is due in 40 days is in the month of its term only in the second of the coming months, and past
-it in the third.
+A band's hazard in each coming period is its share of events in that period, shrunken to the band's hazard over all
+periods, and that to the hazard of all (as the posterior mean of a beta prior).
 """
 
 from dataclasses import asdict, dataclass
@@ -15,41 +12,44 @@ import pandas as pd
 from scipy.special import logit
 
 from data.arrays import Floats
-from features.labels.time_to_event import PERIOD_DAYS, PERIODS
-from features.percent import likely
+from data.statistics import rate_interval
+from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
+from features.percent import format_probability
 from features.revenue.dimensions import UNKNOWN
-from models.estimators.calibration import FLOOR, jeffreys, log_losses
-from models.survival.censoring import JUDGED, happened
+from models.evaluation.baseline import best_of
+from models.evaluation.metrics import MIN_PROBABILITY
+from models.survival.censoring import HORIZON_DAYS, PERIOD_ENDS, TEST_PERIODS, event_within
+from models.survival.curves import SurvivalCurve
 
-RECENT_DATES = 3
-PRIOR_MONTHS = 20.0
-"""A band's hazard is drawn to that of all as if this many more months had shown it, and that of one of its months to
-that of them all."""
+N_RECENT_DATES = 3
+PRIOR_PERIODS = 20.0
+"""Weight of the prior: as many observed periods as this, at the hazard that a band (or a period of it) shrinks to."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """How rows are parted: by ``cuts`` of a number, each band with its lower bound, or not at all (no column).
+    """How rows are grouped: by the ``cuts`` of a column (each band with its lower bound), or not at all (``None``).
 
-    ``says`` names the bands for people: "Days since the last order". ``recent``: learnt from the latest dates alone.
-    ``counts_down``: the column counts the days to a day that is due, and is below 0 when that is over.
+    ``label`` names the column for people ("Days since the last order"). ``recent``: only the latest dates count.
+    ``counts_down``: the column holds the days to a due date (negative after it), so a row changes its band with every
+    coming period: due in 40 days, it is due within 30 in the second period, and overdue in the third.
     """
 
     column: str | None = None
     cuts: tuple[float, ...] = ()
-    says: str = ""
+    label: str = ""
     recent: bool = False
     counts_down: bool = False
 
     @property
-    def named(self) -> str:
-        """What people call this baseline."""
+    def name(self) -> str:
+        """The baseline's name for people."""
         if self.column is None:
             return "recent rate of all" if self.recent else "rate of all"
-        return f"rate by {self.says[0].lower()}{self.says[1:]}"
+        return f"rate by {self.label[0].lower()}{self.label[1:]}"
 
-    def of(self, rows: pd.DataFrame, ahead: int = 0) -> "pd.Series[str]":
-        """The band of each row; where they count down, of the row as it stands so many months ahead."""
+    def of_rows(self, rows: pd.DataFrame, ahead: int = 0) -> "pd.Series[str]":
+        """The band of each row in the period that begins ``ahead`` periods after its date."""
         if self.column is None:
             return pd.Series("all", index=rows.index, dtype=object)
         names = [
@@ -57,110 +57,112 @@ class Bands:
             *(f"{low:g} to {high:g}" for low, high in zip((0.0, *self.cuts), self.cuts, strict=False)),
             f"over {self.cuts[-1]:g}",
         ]
-        number = rows[self.column].astype("float64") - (PERIOD_DAYS * ahead if self.counts_down else 0)
-        places = np.searchsorted(np.array([0.0, *self.cuts]), number.fillna(0).to_numpy(), side="right")
-        named = pd.Series([names[place] for place in places], index=rows.index, dtype=object)
-        return named.where(number.notna(), UNKNOWN)
+        values = rows[self.column].astype("float64") - (PERIOD_DAYS * ahead if self.counts_down else 0)
+        indices = np.searchsorted(np.array([0.0, *self.cuts]), values.fillna(0).to_numpy(), side="right")
+        bands = pd.Series([names[index] for index in indices], index=rows.index, dtype=object)
+        return bands.where(values.notna(), UNKNOWN)
 
 
 @dataclass(frozen=True)
-class PlainHazards:
-    """The hazard of all, and the lives that were seen in each band and month ahead, with their events."""
+class BandedHazards:
+    """The hazard of all, and what was observed in each band and period ahead."""
 
     bands: Bands
     hazard: float
-    seen: dict[str, list[list[float]]]
-    """By band: lives and events, for each month ahead."""
+    observed: dict[str, list[list[float]]]
+    """By band: episodes at risk and their events, for each period ahead."""
 
     @classmethod
-    def of(cls, bands: Bands, lives: pd.DataFrame) -> "PlainHazards":
-        """What lives show (the bands' column, ``as_of``, ``periods``, ``event``)."""
+    def fit(cls, bands: Bands, episodes: pd.DataFrame) -> "BandedHazards":
+        """Counted in episodes (the bands' column, ``as_of``, ``periods``, ``event``)."""
         if bands.recent:
-            lives = lives[lives["as_of"].isin(sorted(lives["as_of"].unique())[-RECENT_DATES:])]
-        seen: dict[str, list[list[float]]] = {}
-        for ahead in range(PERIODS):
-            alive = lives[lives["periods"] > ahead]
-            came = (alive["event"] & (alive["periods"] == ahead + 1)).astype(float)
-            for band, events in came.groupby(bands.of(alive, ahead)):
-                months = seen.setdefault(str(band), [[0.0, 0.0] for _ in range(PERIODS)])
-                months[ahead] = [float(len(events)), float(events.sum())]
-        all_lives, all_events = np.array(list(seen.values())).sum(axis=(0, 1))
-        return cls(bands, float(all_events / all_lives), seen)
+            episodes = episodes[episodes["as_of"].isin(sorted(episodes["as_of"].unique())[-N_RECENT_DATES:])]
+        observed: dict[str, list[list[float]]] = {}
+        for ahead in range(N_PERIODS):
+            at_risk = episodes[episodes["periods"] > ahead]
+            events = (at_risk["event"] & (at_risk["periods"] == ahead + 1)).astype(float)
+            for band, in_band in events.groupby(bands.of_rows(at_risk, ahead)):
+                counts = observed.setdefault(str(band), [[0.0, 0.0] for _ in range(N_PERIODS)])
+                counts[ahead] = [float(len(in_band)), float(in_band.sum())]
+        n_at_risk, n_events = np.array(list(observed.values())).sum(axis=(0, 1))
+        return cls(bands, float(n_events / n_at_risk), observed)
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> "PlainHazards":
+    def from_state(cls, state: dict[str, Any]) -> "BandedHazards":
         """What ``state()`` wrote."""
         bands = Bands(**{**state["bands"], "cuts": tuple(state["bands"]["cuts"])})
-        return cls(bands, state["hazard"], state["seen"])
+        return cls(bands, state["hazard"], state["observed"])
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
 
-    def chances(self, rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-        """Rows × periods: the chance that the event comes within so many, its low and its high (80 %)."""
-        months = [self.hazards(rows, ahead) for ahead in range(PERIODS)]
-        value, low, high = (within(np.column_stack([month[side] for month in months])) for side in range(3))
-        return value, low, high
+    def predict(self, rows: pd.DataFrame) -> SurvivalCurve:
+        """The cumulative incidence of each row."""
+        return self.predict_interval(rows)[0]
+
+    def predict_interval(self, rows: pd.DataFrame) -> tuple[SurvivalCurve, SurvivalCurve, SurvivalCurve]:
+        """The cumulative incidence of each row, and its 80 % bounds: expected, low, high."""
+        periods = [self.hazards(rows, ahead) for ahead in range(N_PERIODS)]
+        expected, low, high = (
+            SurvivalCurve.from_hazards(PERIOD_ENDS, np.column_stack([period[side] for period in periods]))
+            for side in range(3)
+        )
+        return expected, low, high
 
     def hazards(self, rows: pd.DataFrame, ahead: int) -> tuple[Floats, Floats, Floats]:
-        """The hazard of the month so many ahead, low and high (80 %); that of all in a band never seen."""
-        bands = self.bands.of(rows, ahead)
-        known = {band: self._hazard(str(band), ahead) for band in pd.unique(bands)}
-        table = np.array([known[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
+        """The hazard of each row in one period ahead, and its 80 % bounds; that of all in a band never observed."""
+        bands = self.bands.of_rows(rows, ahead)
+        hazards = {band: self._hazard(str(band), ahead) for band in pd.unique(bands)}
+        table = np.array([hazards[band] for band in bands], dtype=np.float64).reshape(len(rows), 3)
         return table[:, 0], table[:, 1], table[:, 2]
 
-    def _hazard(self, band: str, ahead: int) -> tuple[float, float, float]:
-        months = np.array(self.seen.get(band, [[0.0, 0.0]] * PERIODS))
-        lives, events = months.sum(axis=0)
-        whole = (events + PRIOR_MONTHS * self.hazard) / (lives + PRIOR_MONTHS)
-        lives, events = months[ahead] + PRIOR_MONTHS * np.array([1.0, whole])
-        low, high = jeffreys(float(events), float(lives))
-        hazard = float(events / lives)
-        return hazard, min(low, hazard), max(high, hazard)
-
     def log_odds(self, rows: pd.DataFrame) -> Floats:
-        """Rows × periods: log-odds of the hazards of the coming months."""
-        hazards = np.column_stack([self.hazards(rows, ahead)[0] for ahead in range(PERIODS)])
-        return np.asarray(logit(np.clip(hazards, FLOOR, 1 - FLOOR)))
+        """Rows × periods: log-odds of the hazards."""
+        hazards = np.column_stack([self.hazards(rows, ahead)[0] for ahead in range(N_PERIODS)])
+        return np.asarray(logit(np.clip(hazards, MIN_PROBABILITY, 1 - MIN_PROBABILITY)))
 
-    def reasons(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
-        """One sentence per row: how frequently the event comes in a month of its band, and of those that it comes to
-        in the judged months. ``outcome``: "left"."""
-        hazards = [self.hazards(rows, ahead)[0] for ahead in range(JUDGED)]
-        often = f"{outcome} within {PERIOD_DAYS} days"
+    def explain(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
+        """One sentence per row: the hazard of its band, and of the bands it comes to within the test horizon.
+
+        ``outcome`` completes "12% of such cases … within 30 days" in the past tense: "left".
+        """
+        hazards = [self.hazards(rows, ahead)[0] for ahead in range(TEST_PERIODS)]
+        event = f"{outcome} within {PERIOD_DAYS} days"
         if self.bands.column is None:
             return [
-                [f"{likely(hazard)} of all {often}; nothing known tells them apart better"] for hazard in hazards[0]
+                [f"{format_probability(hazard)} of all {event}; nothing known tells them apart better"]
+                for hazard in hazards[0]
             ]
-        bands = [self.bands.of(rows, ahead).tolist() for ahead in range(JUDGED)]
-        told = []
+        bands = [self.bands.of_rows(rows, ahead).tolist() for ahead in range(TEST_PERIODS)]
+        sentences = []
         for row in range(len(rows)):
-            sentence = f"{self.bands.says}: {bands[0][row]}; {likely(hazards[0][row])} of such cases {often}"
-            for ahead in range(1, JUDGED):
+            first = format_probability(hazards[0][row])
+            sentence = f"{self.bands.label}: {bands[0][row]}; {first} of such cases {event}"
+            for ahead in range(1, TEST_PERIODS):
                 if bands[ahead][row] != bands[ahead - 1][row]:
-                    sentence += f"; then {bands[ahead][row]}: {likely(hazards[ahead][row])}"
-            told.append([sentence])
-        return told
+                    sentence += f"; then {bands[ahead][row]}: {format_probability(hazards[ahead][row])}"
+            sentences.append([sentence])
+        return sentences
+
+    def _hazard(self, band: str, ahead: int) -> tuple[float, float, float]:
+        counts = np.array(self.observed.get(band, [[0.0, 0.0]] * N_PERIODS))
+        at_risk, events = counts.sum(axis=0)
+        of_band = (events + PRIOR_PERIODS * self.hazard) / (at_risk + PRIOR_PERIODS)
+        at_risk, events = counts[ahead] + PRIOR_PERIODS * np.array([1.0, of_band])
+        low, high = rate_interval(float(events), float(at_risk))
+        hazard = float(events / at_risk)
+        return hazard, min(low, hazard), max(high, hazard)
 
 
-def within(hazards: Floats) -> Floats:
-    """Chances that the event comes within 1, 2, … periods, from the hazards of each (rows × periods)."""
-    return np.asarray(1.0 - np.cumprod(1.0 - hazards, axis=1))
+def best_baseline(bands: Bands, train: pd.DataFrame, test: pd.DataFrame, level: float) -> tuple[Bands, Floats]:
+    """The baseline with the lowest log loss on the test episodes, and its probabilities within the test horizon.
 
-
-def best_plain(bands: Bands, learnt: pd.DataFrame, judged: pd.DataFrame, level: float) -> tuple[Bands, Floats]:
-    """The plain baseline that did best on the judged lives, and what it said for the judged periods.
-
-    Flat rates stand beside the bands, one of them at the ``level`` of the model's own mean: so a model wins by telling
-    cases apart, never because bands are noise or because the rate has moved.
+    The bands compete with flat rates, one of them at ``level``, the mean prediction of the model.
     """
-    came = happened(judged, JUDGED)[0]
     flat = Bands(recent=True)
-    rivals = dict.fromkeys((bands, Bands(), flat))
-    said = {plain: PlainHazards.of(plain, learnt).chances(judged)[0][:, JUDGED - 1] for plain in rivals}
-    level_said = np.full(len(judged), level)
-    if log_losses(level_said, came).mean() < log_losses(said[flat], came).mean():
-        said[flat] = level_said
-    best = min(said, key=lambda plain: float(log_losses(said[plain], came).mean()))
-    return best, said[best]
+    predictions = {
+        rival: BandedHazards.fit(rival, train).predict(test).within(HORIZON_DAYS)
+        for rival in dict.fromkeys((bands, Bands(), flat))
+    }
+    return best_of(predictions, event_within(test, TEST_PERIODS), flat=flat, level=level)

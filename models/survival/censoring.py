@@ -1,89 +1,101 @@
-"""What was known of lives on a day, and which dates judge what is learnt from those before."""
+"""Episodes as known on a date (right-censored), their outcomes within a horizon, and the dates that train and test.
 
-from dataclasses import dataclass
+An episode is one row per case and past date: ``as_of``, features, ``periods`` (how many periods of 30 days it was
+observed) and ``event`` (whether the event occurred in the last of them), as ``features.labels.time_to_event`` gives it.
+"""
+
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data.arrays import Floats
-from features.labels.time_to_event import PERIOD_DAYS
+from data.arrays import Bools, Floats
+from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
+from models.evaluation.time_splits import (
+    MIN_PER_CLASS,
+    MIN_TEST_PER_CLASS,
+    TimeSplit,
+    choose_test_dates,
+    minority_count,
+)
 from models.model import Abstention
 
-JUDGED = 3
-"""Periods within which a challenger is judged."""
-HORIZON_DAYS = JUDGED * PERIOD_DAYS
-
-FEWEST_LIVES = 50
-FEWEST_EVENTS = 20
-"""Fewer past cases with the event (or without it) carry no probability that is worth money."""
-JUDGED_OF_EACH = 10
-MOST_JUDGED = 3
-"""The judged part is one date, or up to three where one holds too few events."""
+PERIOD_ENDS: tuple[int, ...] = tuple(PERIOD_DAYS * number for number in range(1, N_PERIODS + 1))
+"""Days after its date on which the periods of an episode end."""
+TEST_PERIODS = 3
+"""A challenger is tested on whether the event occurs within so many periods."""
+HORIZON_DAYS = TEST_PERIODS * PERIOD_DAYS
+MIN_EPISODES = 50
+MAX_TEST_DATES = 3
+"""One date tests, or up to so many where it has too few events."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Dates that judge, before which is learnt; and earlier ones, latest first, whose judged periods lie apart from
-    those of each other."""
+def censor(episodes: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The episodes as known on a day: periods that end later are cut off, with the events in them.
 
-    judge: tuple[date, ...]
-    apart: tuple[date, ...]
-
-
-def cut(lives: pd.DataFrame, day: date) -> pd.DataFrame:
-    """The lives as far as they were known on a day: later periods are not seen, nor what came in them."""
-    closed = np.array([(day - at).days // PERIOD_DAYS for at in lives["as_of"]], dtype=np.int64)
-    periods = np.minimum(lives["periods"].to_numpy(dtype=np.int64), closed)
-    same = periods == lives["periods"].to_numpy()
-    event = lives["event"].to_numpy(dtype=bool) & same
-    known: pd.DataFrame = lives.assign(periods=periods, event=event)[periods > 0]
-    return known
+    Episodes without a period that ended by then are dropped.
+    """
+    ended = np.array([(day - as_of).days // PERIOD_DAYS for as_of in episodes["as_of"]], dtype=np.int64)
+    observed = episodes["periods"].to_numpy(dtype=np.int64)
+    periods = np.minimum(observed, ended)
+    event = episodes["event"].to_numpy(dtype=bool) & (periods == observed)
+    censored: pd.DataFrame = episodes.assign(periods=periods, event=event)[periods > 0]
+    return censored
 
 
-def happened(lives: pd.DataFrame, periods: int) -> tuple[Floats, "np.ndarray[Any, Any]"]:
-    """Whether the event came within so many periods (0 or 1), and for which lives that is known."""
-    seen = lives["periods"].to_numpy(dtype=np.int64)
-    event = lives["event"].to_numpy(dtype=bool)
-    return (event & (seen <= periods)).astype(np.float64), event | (seen >= periods)
+def event_within(episodes: pd.DataFrame, periods: int) -> Floats:
+    """Whether the event occurred within so many periods: 0 or 1 for each episode."""
+    observed = episodes["periods"].to_numpy(dtype=np.int64)
+    return (episodes["event"].to_numpy(dtype=bool) & (observed <= periods)).astype(np.float64)
 
 
-def closed(lives: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The lives of dates after which so many periods are over: of later dates, only events would be known."""
-    known = pd.Series(happened(lives, periods)[1], index=lives.index).groupby(lives["as_of"]).transform("all")
-    over: pd.DataFrame = lives[known.astype(bool)]
-    return over
+def outcome_known(episodes: pd.DataFrame, periods: int) -> Bools:
+    """Whether it is known of each episode if the event occurs within so many periods."""
+    observed = episodes["periods"].to_numpy(dtype=np.int64)
+    return np.asarray(episodes["event"].to_numpy(dtype=bool) | (observed >= periods))
 
 
-def split(model: str, outcome: str, lives: pd.DataFrame) -> Parts | Abstention:
-    """The dates that judge, or what the lives lack; ``outcome`` completes "past cases that …"."""
-    came = lives["event"].to_numpy(dtype=bool)
-    found = f"found {int(came.sum())} of {len(lives)} past cases at {lives['as_of'].nunique()} dates"
-    needs = f"needs {FEWEST_EVENTS} past cases that {outcome}, and {FEWEST_EVENTS} that did not"
-    if len(lives) < FEWEST_LIVES:
-        return Abstention(model, f"{needs}, in at least {FEWEST_LIVES}; {found}")
-    whole = sorted(closed(lives, JUDGED)["as_of"].unique())
-    for count in range(1, MOST_JUDGED + 1):
-        days = tuple(whole[-count:])
-        if len(days) < count:
-            break
-        learnt = cut(lives, days[0])
-        if of_each(learnt["event"]) >= FEWEST_EVENTS and (
-            of_each(pd.Series(happened(lives_at(lives, days), JUDGED)[0] > 0)) >= JUDGED_OF_EACH
-        ):
-            earlier = [day for day in whole if day + timedelta(days=HORIZON_DAYS) <= days[0]]
-            return Parts(days, tuple(earlier[::-JUDGED]))
-    why = f"before a later date with {JUDGED_OF_EACH} of each to be judged on"
-    return Abstention(model, f"{needs}, {why}; {found}")
+def fully_observed(episodes: pd.DataFrame, periods: int) -> pd.DataFrame:
+    """The episodes of dates on which every outcome within so many periods is known.
+
+    Of later dates only the events would be known, and their share would be too high.
+    """
+    known = pd.Series(outcome_known(episodes, periods), index=episodes.index)
+    observed: pd.DataFrame = episodes[known.groupby(episodes["as_of"]).transform("all").astype(bool)]
+    return observed
 
 
-def lives_at(lives: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
-    """The lives that begin at some dates."""
-    return lives[lives["as_of"].isin(dates)]
+def starting_on(episodes: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
+    """The episodes of some dates."""
+    return episodes[episodes["as_of"].isin(dates)]
 
 
-def of_each(event: "pd.Series[bool]") -> int:
-    """Lives of the rarer kind."""
-    came = int(event.sum())
-    return min(came, len(event) - came)
+def split_episodes(model: str, outcome: str, episodes: pd.DataFrame) -> TimeSplit | Abstention:
+    """The latest dates as test, and before them training dates (whose episodes are censored at the first test date).
+
+    The calibration dates are fully observed before the test, and no two of them share a day of their test horizon.
+    Abstains if the episodes are too few; ``outcome`` completes "past cases that …" ("churned").
+    """
+    events = int(episodes["event"].to_numpy(dtype=bool).sum())
+    found = f"found {events} of {len(episodes)} past cases at {episodes['as_of'].nunique()} dates"
+    needs = f"needs {MIN_PER_CLASS} past cases that {outcome}, and {MIN_PER_CLASS} that did not"
+    if len(episodes) < MIN_EPISODES:
+        return Abstention(model, f"{needs}, in at least {MIN_EPISODES}; {found}")
+    dates = sorted(fully_observed(episodes, TEST_PERIODS)["as_of"].unique())
+
+    def sufficient(test: tuple[date, ...]) -> bool:
+        train = censor(episodes, test[0])
+        outcomes = event_within(starting_on(episodes, test), TEST_PERIODS)
+        return (
+            minority_count(train["event"].to_numpy(dtype=bool)) >= MIN_PER_CLASS
+            and minority_count(outcomes) >= MIN_TEST_PER_CLASS
+        )
+
+    test = choose_test_dates(dates, range(1, MAX_TEST_DATES + 1), sufficient)
+    if test is None:
+        why = f"before a later date with {MIN_TEST_PER_CLASS} of each to test on"
+        return Abstention(model, f"{needs}, {why}; {found}")
+    closed = [day for day in dates if day + timedelta(days=HORIZON_DAYS) <= test[0]]
+    started = sorted(episodes["as_of"].unique())
+    train = tuple(day for day in started if day + timedelta(days=PERIOD_DAYS) <= test[0])
+    return TimeSplit(train=train, calibration=tuple(closed[::-TEST_PERIODS][::-1]), test=test)

@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from models.churn import Churn
+from models.churn import CHURN
 from models.customer_value.lifetime_value import lifetime_scores
-from models.evaluation.cross_validation import Study, judged_fold
-from models.evaluation.time_splits import rolling
+from models.evaluation.cross_validation import Study, evaluate_fold
+from models.evaluation.time_splits import rolling_origin_splits
 from models.expected_revenue import ExpectedRevenue
 from models.model import Abstention, Challenger, Champion, Model
-from models.repeat_order import RepeatOrder
-from models.upsell import Upsell
+from models.repeat_order import REPEAT_ORDER
+from models.upsell import UPSELL
 from models.win import Win
 from tests.models.small_company import AS_OF, company_of, living_company
 
-CUSTOMER_MODELS: tuple[Model, ...] = (Churn(), Upsell(), RepeatOrder(), ExpectedRevenue(), Win())
+CUSTOMER_MODELS: tuple[Model, ...] = (CHURN, UPSELL, REPEAT_ORDER, ExpectedRevenue(), Win())
 ACCOUNTS = 250
 COLUMNS = {"value", "low", "high", "reasons", "horizon_days", "abstained"}
 
@@ -247,11 +247,11 @@ def test_what_comes_to_light_later_changes_no_score(
 def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company) -> None:
     study = ExpectedRevenue().study(company)
     assert isinstance(study, Study)
-    learn, day = rolling(study.dates, study.horizon_days, 1)[0]
-    fold, _ = judged_fold(study, learn, day, {})
+    learn, day = rolling_origin_splits(study.dates, study.horizon_days, 1)[0]
+    fold, _ = evaluate_fold(study, learn, day, {})
     assert fold.metrics["Tweedie deviance"] > 0
     assert fold.metrics["mean absolute error"] > 0
-    few, _ = judged_fold(study, learn, day, {"trees": 1, "learning_rate": 0.01})
+    few, _ = evaluate_fold(study, learn, day, {"trees": 1, "learning_rate": 0.01})
     assert few.metrics["Tweedie deviance"] != fold.metrics["Tweedie deviance"]
     tuned = ExpectedRevenue().with_params({"trees": 40}).train(company)
     assert isinstance(tuned, Challenger)

@@ -44,7 +44,7 @@ def test_the_inactivity_threshold_of_the_companys_date_is_that_of_all_dates(comp
 
 
 def test_an_account_has_episodes_until_it_is_inactive_for_todays_threshold(company: Company) -> None:
-    """In spring the threshold was 90 days, as no longer gap had ended; today it is 170, and so it is in all episodes."""
+    """In spring the threshold was 90 days, since no longer gap had ended; today it is 170, in all episodes."""
     rows = churn_episodes(company).set_index("account_id").loc["silent"]
     inactive = date(2024, 1, 13) + timedelta(days=170)
     assert rows["as_of"].max() == max(at for at in rows["as_of"] if at <= inactive)

@@ -1,43 +1,51 @@
-"""The chance that a contract ends with its term, from the curve of the coming months."""
+"""Ends and expansions of subscriptions: whose event it is, and its probability by the end of the term."""
 
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from models.subscription_events import Kind, SubscriptionEvents, by_period, due_periods
+from models.subscription_events import DAYS_TO_TERM, Event, days_to_period_end, event_by_term, subscription_episodes
+from models.survival.censoring import PERIOD_ENDS
+from models.survival.curves import SurvivalCurve
+from models.survival.hazard_entry import Scored
 from tests.features.company_builder import build_company
 
-CURVE = np.array([[0.01, 0.02, 0.30, 0.31, 0.32, 0.33]])
+INCIDENCE = [0.01, 0.02, 0.30, 0.31, 0.32, 0.33]
 
 
-def test_the_month_of_the_term_counts_whole_since_what_ends_in_it_ends_with_the_term() -> None:
-    days = np.array([0.0, 29.0, 30.0, 60.0, 89.0, 90.0, 179.0])
-    periods = due_periods(days)
-    assert periods.tolist() == [1, 1, 2, 3, 3, 4, 6]
-    curve = np.repeat(CURVE, len(days), axis=0)
-    assert by_period(curve, periods).tolist() == [0.01, 0.01, 0.02, 0.30, 0.30, 0.31, 0.33]
+def scored(days_to_term: list[float]) -> Scored:
+    rows = pd.DataFrame({DAYS_TO_TERM: np.array(days_to_term, dtype=np.float64)})
+    incidence = np.repeat([INCIDENCE], len(rows), axis=0)
+    return Scored(rows, SurvivalCurve.from_incidence(PERIOD_ENDS, incidence), pd.DataFrame(index=rows.index))
 
 
-def test_a_term_beyond_the_curve_or_none_has_no_chance() -> None:
-    periods = due_periods(np.array([np.nan, 180.0, 400.0, -3.0]))
-    assert np.isnan(periods).all()
-    assert np.isnan(by_period(np.repeat(CURVE, 4, axis=0), periods)).all()
-    assert by_period(np.zeros((0, 6)), np.zeros(0)).size == 0
+def test_the_period_of_the_term_counts_as_a_whole() -> None:
+    columns = event_by_term(build_company(date(2024, 9, 1)), scored([0.0, 29.0, 30.0, 60.0, 89.0, 90.0, 179.0]))
+    assert columns["term_days"].tolist() == [30, 30, 60, 90, 90, 120, 180]
+    assert columns["by_term"].tolist() == [0.01, 0.01, 0.02, 0.30, 0.30, 0.31, 0.33]
 
 
-@pytest.mark.parametrize(("kind", "comes_to"), [("ends", {"left"}), ("expands", {"grown"})])
-def test_the_event_comes_to_those_that_leave_or_grow_and_not_to_those_that_are_renewed(
-    kind: Kind, comes_to: set[str]
+def test_an_overdue_or_missing_term_or_one_beyond_the_curve_has_no_probability() -> None:
+    days = [np.nan, 180.0, 400.0, -3.0]
+    assert np.isnan(days_to_period_end(np.array(days))).all()
+    assert np.isnan(event_by_term(build_company(date(2024, 9, 1)), scored(days))["by_term"]).all()
+    assert event_by_term(build_company(date(2024, 9, 1)), scored([]))["by_term"].size == 0
+
+
+@pytest.mark.parametrize(("event", "subscriptions"), [("ends", {"ended"}), ("expands", {"grown"})])
+def test_subscriptions_that_end_or_grow_have_the_event_and_renewed_ones_do_not(
+    event: Event, subscriptions: set[str]
 ) -> None:
-    held = []
-    for name, mrr in (("left", None), ("renewed", 100.0), ("grown", 150.0)):
-        own = {"account_id": name, "subscription_id": name, "product_id": "P", "mrr": 100.0, "started_at": "2023-01-10"}
-        held.append({**own, "ended_at": "2024-03-10"})
-        if mrr:
-            held.append({**own, "subscription_id": f"{name} on", "mrr": mrr, "started_at": "2024-03-10"})
-    names = ("left", "renewed", "grown")
-    company = build_company(date(2024, 9, 1), accounts=[{"account_id": name} for name in names], subscriptions=held)
-    lives = SubscriptionEvents(kind)._lives(company)
-    assert set(lives.loc[lives["event"], "subscription_id"]) == comes_to
-    assert set(lives["subscription_id"]) >= set(names)
+    rows = []
+    for name, next_mrr in (("ended", None), ("renewed", 100.0), ("grown", 150.0)):
+        row = {"account_id": name, "subscription_id": name, "product_id": "P", "mrr": 100.0, "started_at": "2023-01-10"}
+        rows.append({**row, "ended_at": "2024-03-10"})
+        if next_mrr:
+            rows.append({**row, "subscription_id": f"{name} next", "mrr": next_mrr, "started_at": "2024-03-10"})
+    names = ("ended", "renewed", "grown")
+    company = build_company(date(2024, 9, 1), accounts=[{"account_id": name} for name in names], subscriptions=rows)
+    episodes = subscription_episodes(company, event)
+    assert set(episodes.loc[episodes["event"], "subscription_id"]) == subscriptions
+    assert set(episodes["subscription_id"]) >= set(names)
