@@ -21,7 +21,7 @@ from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 15)
 GRAINS = ("month", "week")
-PLACES = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
+ACCOUNTS = (("A1", "north", "small", 500.0), ("A2", "north", "large", 900.0), ("A3", "south", "small", 300.0))
 
 
 def company(
@@ -38,21 +38,21 @@ def company(
     rng = np.random.default_rng(4)
     days = pd.date_range(end=pd.Timestamp(AS_OF), periods=months * 13 // 3, freq="W-WED")
     orders = []
-    for account, _, _, size in (*PLACES, ("A4", "south", "large", 100.0)):
-        mine = days if account != "A4" else days[-13:]
-        years = (mine - days[0]).days / 365.25
+    for account, _, _, size in (*ACCOUNTS, ("A4", "south", "large", 100.0)):
+        ordered = days if account != "A4" else days[-13:]
+        years = (ordered - days[0]).days / 365.25
         season = 1 + 0.2 * np.sin(2 * np.pi * years)
-        amounts = np.round(size * growth**years * season * rng.normal(1, 0.05, len(mine)), 2)
-        orders.append(pd.DataFrame({"account_id": account, "ordered_at": mine, "amount": amounts}))
+        amounts = np.round(size * growth**years * season * rng.normal(1, 0.05, len(ordered)), 2)
+        orders.append(pd.DataFrame({"account_id": account, "ordered_at": ordered, "amount": amounts}))
     lines = pd.concat(orders, ignore_index=True).assign(product_id="P", status="placed", line_id="1")
     lines = lines.assign(order_id=lines.index.astype(str))
     if windfall:
         lucky = {"order_id": "W", "account_id": "A5", "ordered_at": pd.Timestamp(as_of) - pd.Timedelta(days=2)}
         lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
-    places = (*PLACES, ("A4", "south", "large", 0), ("A5", into, "large", 0))
+    places = (*ACCOUNTS, ("A4", "south", "large", 0), ("A5", into, "large", 0))
     accounts = pd.DataFrame([{"account_id": a, "region": r, "segment": s} for a, r, s, _ in places])
-    held = pd.DataFrame([{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}])
-    return company_of({"accounts": accounts, "orders": lines, "subscriptions": held}, as_of)
+    subscriptions = pd.DataFrame([{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}])
+    return company_of({"accounts": accounts, "orders": lines, "subscriptions": subscriptions}, as_of)
 
 
 def champion_of(challenger: Challenger, **other: object) -> Champion:
@@ -75,29 +75,29 @@ def grown() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(grown: Company) -> Challenger:
-    learnt = RevenueForecastModel().train(grown)
-    assert isinstance(learnt, Challenger)
-    return learnt
+    trained = RevenueForecastModel().train(grown)
+    assert isinstance(trained, Challenger)
+    return trained
 
 
-def number_of(known: Company, champion: Champion) -> RevenueForecast:
-    scored = RevenueForecastModel().score(known, champion)
+def forecast_of(company_then: Company, champion: Champion) -> RevenueForecast:
+    scored = RevenueForecastModel().score(company_then, champion)
     assert isinstance(scored, dict)
-    return assemble_forecast(known, scored)
+    return assemble_forecast(company_then, scored)
 
 
 @pytest.fixture(scope="module")
 def forecast(grown: Company, challenger: Challenger) -> pd.DataFrame:
-    return number_of(grown, champion_of(challenger)).forecast
+    return forecast_of(grown, champion_of(challenger)).forecast
 
 
-def test_a_company_that_grows_is_forecast_better_than_by_repeating_the_year_before(challenger: Challenger) -> None:
-    judged = challenger.evaluation
-    assert judged.ships == "model"
-    assert judged.value < 0.8 * judged.baseline_value
-    assert len(judged.losses) == len(judged.baseline_losses)
-    assert np.mean(judged.losses) == pytest.approx(judged.value)
-    assert {"coverage 80", "total WAPE by month", "baseline total WAPE by week"} <= set(judged.metrics)
+def test_a_growing_company_is_forecast_better_than_by_seasonal_naive(challenger: Challenger) -> None:
+    evaluation = challenger.evaluation
+    assert evaluation.ships == "model"
+    assert evaluation.value < 0.8 * evaluation.baseline_value
+    assert len(evaluation.losses) == len(evaluation.baseline_losses)
+    assert np.mean(evaluation.losses) == pytest.approx(evaluation.value)
+    assert {"coverage 80", "total WAPE by month", "baseline total WAPE by week"} <= set(evaluation.metrics)
 
 
 def test_the_next_year_and_the_next_half_year_are_forecast(forecast: pd.DataFrame) -> None:
@@ -112,17 +112,19 @@ def test_the_next_year_and_the_next_half_year_are_forecast(forecast: pd.DataFram
 @pytest.mark.parametrize("grain", ["month", "week"])
 @pytest.mark.parametrize("amount", ["point", "recurring", "expansion", "open_deals", "new_deals", "repeat_orders"])
 def test_every_level_adds_up_to_the_total_to_the_cent(forecast: pd.DataFrame, grain: str, amount: str) -> None:
-    mine = forecast[forecast["grain"] == grain].assign(cents=lambda rows: np.round(rows[amount] * 100))
-    assert np.allclose(mine["cents"], mine[amount] * 100, atol=1e-6)  # whole cents
-    sums = mine.pivot_table(index="period", columns="level", values="cents", aggfunc="sum")
+    by_grain = forecast[forecast["grain"] == grain].assign(cents=lambda rows: np.round(rows[amount] * 100))
+    assert np.allclose(by_grain["cents"], by_grain[amount] * 100, atol=1e-6)  # whole cents
+    sums = by_grain.pivot_table(index="period", columns="level", values="cents", aggfunc="sum")
     assert sums.columns.tolist() == ["region", "segment", "total"]
     assert (sums["segment"] == sums["total"]).all()
     assert (sums["region"] == sums["total"]).all()
-    north = mine[mine["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
-    assert (north == mine[mine["node"] == "region:north"].set_index("period")["cents"]).all()
+    north = by_grain[by_grain["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
+    assert (north == by_grain[by_grain["node"] == "region:north"].set_index("period")["cents"]).all()
 
 
-def test_a_node_of_three_months_is_a_share_of_its_whole_with_wide_bounds_and_says_so(forecast: pd.DataFrame) -> None:
+def test_a_node_of_three_months_is_a_share_of_its_parent_with_wide_intervals_and_says_so(
+    forecast: pd.DataFrame,
+) -> None:
     months = forecast[(forecast["grain"] == "month") & (forecast["period"] > date(2025, 1, 1))]
     young, old = (months[months["node"] == f"segment:south/{name}"] for name in ("large", "small"))
     says = "revenue v3 (share of region=south: 3 periods of history; 12 are needed to estimate a season)"
@@ -133,13 +135,13 @@ def test_a_node_of_three_months_is_a_share_of_its_whole_with_wide_bounds_and_say
     assert spread[0] > 1.5 * spread[1]
 
 
-def test_the_parts_of_every_node_and_period_add_up_to_its_point_to_the_cent(forecast: pd.DataFrame) -> None:
+def test_components_add_up_to_the_point_of_every_node_and_period_to_the_cent(forecast: pd.DataFrame) -> None:
     parts = forecast[["recurring", "expansion", "open_deals", "new_deals", "repeat_orders"]]
     assert (np.round(parts.sum(axis=1) * 100) == np.round(forecast["point"] * 100)).all()
     assert (parts >= 0).to_numpy().all()
 
 
-def test_weeks_and_months_tell_one_story(forecast: pd.DataFrame) -> None:
+def test_weeks_and_months_agree(forecast: pd.DataFrame) -> None:
     months, weeks = (
         forecast[(forecast["grain"] == grain) & (forecast["node"] == "total")].set_index("period")["point"]
         for grain in ("month", "week")
@@ -151,13 +153,13 @@ def test_weeks_and_months_tell_one_story(forecast: pd.DataFrame) -> None:
     assert ahead < whole < ahead + edges
 
 
-def test_the_period_under_way_holds_what_is_earned(grown: Company, forecast: pd.DataFrame) -> None:
+def test_the_period_under_way_includes_recognized_revenue(grown: Company, forecast: pd.DataFrame) -> None:
     cut = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 1, 1))].set_index("node")
     after = forecast[(forecast["grain"] == "month") & (forecast["period"] == date(2025, 2, 1))].set_index("node")
-    came = daily_revenue(grown)
-    known = came.amounts[came.days >= pd.Timestamp("2025-01-01")].sum(axis=0)
-    assert (known > 0).all()
-    for (region, segment), earned in zip(came.dimensions.to_numpy(), known, strict=True):
+    revenue = daily_revenue(grown)
+    recognized = revenue.amounts[revenue.days >= pd.Timestamp("2025-01-01")].sum(axis=0)
+    assert (recognized > 0).all()
+    for (region, segment), earned in zip(revenue.dimensions.to_numpy(), recognized, strict=True):
         node = f"segment:{region}/{segment}"
         assert earned < cut.loc[node, "low_95"] + 0.01
         assert cut.loc[node, "point"] > earned
@@ -166,8 +168,10 @@ def test_the_period_under_way_holds_what_is_earned(grown: Company, forecast: pd.
         assert half < whole
 
 
-def test_a_month_that_went_far_better_than_foreseen_is_forecast_no_lower_than_it_stands(challenger: Challenger) -> None:
-    frame = number_of(company(windfall=50_000.0), champion_of(challenger)).forecast
+def test_a_month_that_exceeded_its_forecast_is_forecast_no_lower_than_its_revenue_so_far(
+    challenger: Challenger,
+) -> None:
+    frame = forecast_of(company(windfall=50_000.0), champion_of(challenger)).forecast
     for grain, first in (("month", date(2025, 1, 1)), ("week", date(2025, 1, 13))):
         rows = frame[(frame["grain"] == grain) & (frame["period"] == first)].set_index("node")
         for node in ("total", "region:north", "segment:north/large"):
@@ -175,8 +179,8 @@ def test_a_month_that_went_far_better_than_foreseen_is_forecast_no_lower_than_it
             assert rows.loc[node, "point"] > rows.loc[node, "low_95"]
 
 
-def test_a_place_that_sold_for_the_first_time_this_month_is_part_of_the_total(challenger: Challenger) -> None:
-    frame = number_of(company(windfall=4_000.0, into="west"), champion_of(challenger)).forecast
+def test_a_region_that_sold_for_the_first_time_this_month_is_part_of_the_total(challenger: Challenger) -> None:
+    frame = forecast_of(company(windfall=4_000.0, into="west"), champion_of(challenger)).forecast
     months = frame.query("grain == 'month'").set_index(["node", "period"])
     west = months.loc["region:west"]
     assert west["point"].iloc[0] > 4_000.0
@@ -186,66 +190,68 @@ def test_a_place_that_sold_for_the_first_time_this_month_is_part_of_the_total(ch
     np.testing.assert_allclose(sums["segment"], sums["total"], atol=1e-6)
 
 
-def test_wider_intervals_hold_narrower_ones_and_none_is_below_nothing(forecast: pd.DataFrame) -> None:
-    told = forecast[forecast["point"].notna()]
+def test_intervals_are_nested_and_never_negative(forecast: pd.DataFrame) -> None:
+    rows = forecast[forecast["point"].notna()]
     order = ["low_95", "low_80", "low_50", "point", "high_50", "high_80", "high_95"]
-    assert (np.diff(told[order].to_numpy(), axis=1) >= 0).all()
-    assert (told["low_95"] >= 0).all()
+    assert (np.diff(rows[order].to_numpy(), axis=1) >= 0).all()
+    assert (rows["low_95"] >= 0).all()
 
 
-def test_what_subscriptions_bring_is_a_part_of_the_point(forecast: pd.DataFrame) -> None:
+def test_subscriptions_are_the_recurring_component(forecast: pd.DataFrame) -> None:
     month = forecast[(forecast["grain"] == "month") & forecast["point"].notna()].set_index("node")["recurring"]
     assert month["total"].to_numpy() == pytest.approx(100.0, abs=0.03)  # none ever ended; pieces are in whole cents
     assert month["segment:north/small"].to_numpy() == pytest.approx(100.0, abs=0.03)
     assert set(month["region:south"]) == {0.0}
 
 
-def test_the_plain_baseline_repeats_the_year_before_when_it_ships(grown: Company, challenger: Challenger) -> None:
-    plain = RevenueForecastModel().score(grown, champion_of(challenger, ships="baseline"))
-    assert isinstance(plain, dict)
-    rows = plain["top_down_forecasts"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
+def test_the_baseline_repeats_the_year_before_when_it_ships(grown: Company, challenger: Challenger) -> None:
+    baseline = RevenueForecastModel().score(grown, champion_of(challenger, ships="baseline"))
+    assert isinstance(baseline, dict)
+    rows = (
+        baseline["top_down_forecasts"].query("grain == 'month' and node == 'segment:north/large'").set_index("period")
+    )
     assert set(rows["method"]) == {"seasonal naive"}
     orders = grown.tables["orders"].execute()
     north = orders[orders["account_id"].eq("A2") & orders["ordered_at"].between("2024-03-01", "2024-03-31 23:59")]
     assert rows.loc["2025-03-01", "point"] == pytest.approx(north["amount"].sum(), rel=0.02)  # and made coherent
 
 
-def test_the_champion_is_judged_only_on_what_it_had_not_learnt(grown: Company, challenger: Challenger) -> None:
+def test_a_champion_is_evaluated_on_periods_after_its_training_only(grown: Company, challenger: Challenger) -> None:
     fresh, old = champion_of(challenger), champion_of(challenger, trained_as_of=date(2024, 10, 15))
-    judged = RevenueForecastModel().evaluate(old, grown)
-    assert not isinstance(judged, Abstention)
-    assert len(judged.losses) == len(challenger.evaluation.losses)
-    assert 0.1 < np.isnan(judged.losses).mean() < 0.9
-    seen = RevenueForecastModel().evaluate(fresh, grown)
-    assert not isinstance(seen, Abstention)
-    assert np.isnan(seen.losses).all()
-    plain = RevenueForecastModel().evaluate(champion_of(challenger, ships="baseline"), grown)
-    assert not isinstance(plain, Abstention)
-    assert plain.losses == challenger.evaluation.baseline_losses
+    evaluation = RevenueForecastModel().evaluate(old, grown)
+    assert not isinstance(evaluation, Abstention)
+    assert len(evaluation.losses) == len(challenger.evaluation.losses)
+    assert 0.1 < np.isnan(evaluation.losses).mean() < 0.9
+    just_trained = RevenueForecastModel().evaluate(fresh, grown)
+    assert not isinstance(just_trained, Abstention)
+    assert np.isnan(just_trained.losses).all()
+    baseline = RevenueForecastModel().evaluate(champion_of(challenger, ships="baseline"), grown)
+    assert not isinstance(baseline, Abstention)
+    assert baseline.losses == challenger.evaluation.baseline_losses
 
 
-def test_a_champion_has_not_learnt_from_the_period_that_was_under_way_when_it_was_trained(
+def test_a_champion_was_not_trained_on_the_period_under_way_at_its_training(
     grown: Company, challenger: Challenger
 ) -> None:
-    told = []
-    for grain in GRAINS:
-        tree = next(tree for tree in revenue_hierarchies(grown) if tree.key == f"{MAIN_HIERARCHY} {grain}")
-        told.append(tree.forecaster(grown))
-        told[-1].read(tree.series, tree.leaves)
+    forecasters = []
+    hierarchies = {hierarchy.key: hierarchy for hierarchy in revenue_hierarchies(grown)}
+    for hierarchy in (hierarchies[f"{MAIN_HIERARCHY} {grain}"] for grain in GRAINS):
+        forecasters.append(hierarchy.forecaster(grown))
+        forecasters[-1].prepare(hierarchy.series, hierarchy.leaves)
     # the last complete month is December, the last complete week that of the 6th of January
     in_december, on_its_first = (
-        seen_in_training(told[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
+        seen_in_training(forecasters[0], (3, 2, 1), 4, day) for day in (date(2024, 12, 15), date(2024, 12, 1))
     )
-    over = [[True, True, False, False], [True, False, False, False], [False] * 4]
-    assert in_december.tolist() == on_its_first.tolist() == over
-    assert seen_in_training(told[1], (6,), 7, date(2024, 12, 15)).tolist() == [
+    complete = [[True, True, False, False], [True, False, False, False], [False] * 4]
+    assert in_december.tolist() == on_its_first.tolist() == complete
+    assert seen_in_training(forecasters[1], (6,), 7, date(2024, 12, 15)).tolist() == [
         [True, False, False, False, False, False, False]
     ]
     month_old = champion_of(challenger, trained_as_of=date(2024, 12, 15))
-    judged = RevenueForecastModel().evaluate(month_old, grown)
-    assert not isinstance(judged, Abstention)
-    assert judged.metrics["total WAPE by month"] > 0  # the December of each origin
-    assert 0 < np.isfinite(judged.losses).sum() < len(judged.losses) / 2
+    evaluation = RevenueForecastModel().evaluate(month_old, grown)
+    assert not isinstance(evaluation, Abstention)
+    assert evaluation.metrics["total WAPE by month"] > 0  # the December of each origin
+    assert 0 < np.isfinite(evaluation.losses).sum() < len(evaluation.losses) / 2
 
 
 def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> None:
@@ -257,7 +263,7 @@ def test_a_company_of_a_year_abstains_and_says_how_much_history_is_needed() -> N
     )
 
 
-def test_there_is_a_picture_of_the_forecast_and_of_the_errors(grown: Company, challenger: Challenger) -> None:
+def test_the_forecast_and_the_errors_have_figures(grown: Company, challenger: Challenger) -> None:
     assert set(challenger.figures) == {"revenue", "errors"}
     drawn = RevenueForecastModel().picture(grown, champion_of(challenger))
     assert not isinstance(drawn, Abstention)

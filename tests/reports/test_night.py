@@ -37,7 +37,7 @@ def orders() -> list[dict[str, Any]]:
 
 
 def night(store: Store, root: Path, as_of: date) -> Step:
-    """The finished report step of a night that said 0.75 of every account's churn, published."""
+    """The finished report step of a night that scored every account's churn 0.75, published."""
     run, lake = f"acme-{as_of}", Lake(root)
     company = build_company(as_of, accounts=[{"account_id": account} for account in ACCOUNTS], orders=orders())
     scores = pd.DataFrame({"account_id": ACCOUNTS, "churn": 0.75, "churn_model": "churn v1", "churn_horizon_days": 90,
@@ -55,15 +55,15 @@ def night(store: Store, root: Path, as_of: date) -> Step:
         for name in sorted({outcome.table for outcome in OUTCOMES} | {"revenue_forecast"}):
             draft.write(name, frames[name])
     earlier = [page(store, "acme", as_of) for page in (scores_before, alerts_before, forecasts_before)]
-    with lake.write_step(run, "told") as draft:
+    with lake.write_step(run, "night_reports") as draft:
         report(NightContext(company, lake.step(run, "features"), lake.step(run, "given"), *earlier), draft)
-    told = lake.step(run, "told")
+    reports = lake.step(run, "night_reports")
     steps = [step for step in write(root, run, frames) if step.name != "report"]
-    publish(store, record(run, as_of=as_of), [*steps, told], datetime(as_of.year, as_of.month, as_of.day, 3))
-    return told
+    publish(store, record(run, as_of=as_of), [*steps, reports], datetime(as_of.year, as_of.month, as_of.day, 3))
+    return reports
 
 
-def test_scores_meet_what_happened_on_the_first_night_that_knows_it(scores_url: str, tmp_path: Path) -> None:
+def test_scores_are_matched_on_the_first_night_that_knows_their_outcome(scores_url: str, tmp_path: Path) -> None:
     with open_store(scores_url) as store:
         first = night(store, tmp_path, FIRST)
         assert {one.name for one in REPORTS} <= set(first.tables)

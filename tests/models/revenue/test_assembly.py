@@ -95,8 +95,8 @@ def test_parts_add_up_to_the_point_and_nothing_is_missing(revenue: RevenueForeca
 
 def test_repairs_of_a_series_are_in_the_notes(revenue: RevenueForecast) -> None:
     notes = revenue.forecast.query("grain == 'month'").groupby("node")["notes"].first()
-    assert "brought back" in notes["segment:west/a"]
-    assert "brought back" in notes["total"]
+    assert "replaced by the local median" in notes["segment:west/a"]
+    assert "replaced by the local median" in notes["total"]
     assert notes["segment:north/a"] is None
 
 

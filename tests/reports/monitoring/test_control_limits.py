@@ -1,4 +1,4 @@
-"""A flow leaves its band when it changes, and not when it is a weekend, a season or chance."""
+"""A volume is outside its limits when it changes, not for a weekend, a season or chance."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ DAYS = 800
 WEEK = np.array([1.2, 1.2, 1.2, 1.2, 1.0, 0.3, 0.1])
 
 
-def flow(kind: str) -> DailyMetric:
+def metric(kind: str) -> DailyMetric:
     return DailyMetric("orders", "orders placed", kind, lambda company, clock: None, "the load of orders")  # type: ignore[arg-type, return-value]
 
 
@@ -28,9 +28,9 @@ def daily(
     dates = pd.date_range("2024-01-01", periods=days, freq="D")
     expected = mean * WEEK[dates.day_of_week] * factor(dates)
     rng = np.random.default_rng(seed)
-    came = rng.poisson(expected).astype(float) if kind == "count" else expected * rng.normal(1, 0.02, days)
-    of = np.ones(days) if kind == "count" else np.full(days, mean)
-    return DailyVolume(flow(kind), dates, came, of, np.zeros(days, dtype=bool), 0)
+    observed = rng.poisson(expected).astype(float) if kind == "count" else expected * rng.normal(1, 0.02, days)
+    exposure = np.ones(days) if kind == "count" else np.full(days, mean)
+    return DailyVolume(metric(kind), dates, observed, exposure, np.zeros(days, dtype=bool), 0)
 
 
 def after(last: int, by: float) -> Callable[[pd.DatetimeIndex], np.ndarray]:
@@ -39,7 +39,7 @@ def after(last: int, by: float) -> Callable[[pd.DatetimeIndex], np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", ["count", "mean"])
-def test_a_quiet_flow_stays_in_its_band(kind: str) -> None:
+def test_a_quiet_volume_stays_within_its_limits(kind: str) -> None:
     outside = [control_limits(daily(25, kind=kind, seed=seed), 100).outside.sum() for seed in range(8)]
     assert sum(outside) == 0
 
@@ -48,20 +48,20 @@ def test_a_quiet_flow_stays_in_its_band(kind: str) -> None:
 def test_a_change_is_seen_on_the_second_working_day(kind: str, by: float) -> None:
     changed = daily(40, after(2, by), kind, seed=2)
     assert changed.days[-1].day_of_week < 5
-    found = control_limits(changed)
-    assert found.outside[-1]
-    assert not found.outside[:-2].any()
-    assert alert_start(found) in (DAYS - 2, DAYS - 1)
-    assert np.sign(furthest_window(found).z) == np.sign(by - 1)  # type: ignore[union-attr]
+    limits = control_limits(changed)
+    assert limits.outside[-1]
+    assert not limits.outside[:-2].any()
+    assert alert_start(limits) in (DAYS - 2, DAYS - 1)
+    assert np.sign(furthest_window(limits).z) == np.sign(by - 1)  # type: ignore[union-attr]
 
 
 def test_a_slow_change_is_seen_over_weeks() -> None:
-    found = control_limits(daily(100, after(28, 0.85), seed=3))
-    assert np.abs(found.z[0, -28:]).max() < MAX_Z, "no day alone shows it"
-    assert found.outside[-1]
+    limits = control_limits(daily(100, after(28, 0.85), seed=3))
+    assert np.abs(limits.z[0, -28:]).max() < MAX_Z, "no day alone shows it"
+    assert limits.outside[-1]
 
 
-def test_a_season_that_came_in_earlier_years_is_usual() -> None:
+def test_a_season_of_earlier_years_is_expected() -> None:
     def seasonal(days: pd.DatetimeIndex) -> np.ndarray:
         return np.where(np.isin(days.month, [7, 8]), 0.75, 1.0)
 
@@ -74,40 +74,40 @@ def test_a_season_that_came_in_earlier_years_is_usual() -> None:
     assert this_year.outside.any()
 
 
-def test_what_came_is_told_beside_what_was_expected_and_its_limits() -> None:
-    found = furthest_window(control_limits(daily(40, after(1, 0.0))))
-    assert found is not None
-    assert (found.since, found.until) == (found.until, pd.Timestamp("2026-03-10").date())
-    assert found.observed == 0
-    assert found.low < found.expected < found.high
-    assert found.expected == pytest.approx(48, rel=0.15)  # a Tuesday of 1.2 times 40
-    assert found.low > 0
+def test_the_furthest_window_has_observed_expected_and_limits() -> None:
+    limits = furthest_window(control_limits(daily(40, after(1, 0.0))))
+    assert limits is not None
+    assert (limits.since, limits.until) == (limits.until, pd.Timestamp("2026-03-10").date())
+    assert limits.observed == 0
+    assert limits.low < limits.expected < limits.high
+    assert limits.expected == pytest.approx(48, rel=0.15)  # a Tuesday of 1.2 times 40
+    assert limits.low > 0
 
 
-def test_a_young_flow_is_not_judged() -> None:
-    found = control_limits(daily(40, after(2, 0.1), days=150))
-    assert not found.outside.any()
-    assert furthest_window(found) is None
+def test_a_short_history_has_no_limits() -> None:
+    limits = control_limits(daily(40, after(2, 0.1), days=150))
+    assert not limits.outside.any()
+    assert furthest_window(limits) is None
 
 
-def test_a_day_is_judged_by_what_came_before_it_alone() -> None:
-    whole = daily(25, after(30, 0.5))
+def test_the_limits_of_a_day_depend_on_earlier_days_only() -> None:
+    full = daily(25, after(30, 0.5))
     for nights_ago in (1, 10, 25):
         known = DAYS - nights_ago
         cut = DailyVolume(
-            whole.metric, whole.days[:known], whole.observed[:known], whole.exposure[:known], whole.holiday[:known], 0
+            full.metric, full.days[:known], full.observed[:known], full.exposure[:known], full.holiday[:known], 0
         )
-        ours, theirs = control_limits(cut), control_limits(whole)
-        np.testing.assert_allclose(ours.z[:, -1], theirs.z[:, known - 1])
+        cut_limits, full_limits = control_limits(cut), control_limits(full)
+        np.testing.assert_allclose(cut_limits.z[:, -1], full_limits.z[:, known - 1])
 
 
-def test_a_public_holiday_is_no_news_and_no_measure() -> None:
+def test_a_public_holiday_is_neither_outside_nor_counted() -> None:
     closed = daily(40, after(1, 0.0))
     closed.holiday[-1] = True
     assert not control_limits(closed).outside[-3:].any()
 
 
-def test_an_alert_is_one_until_the_flow_was_inside_for_two_weeks() -> None:
+def test_an_alert_lasts_until_the_volume_was_inside_for_two_weeks() -> None:
     def spikes(*places: int) -> Callable[[pd.DatetimeIndex], np.ndarray]:
         def factor(days: pd.DatetimeIndex) -> np.ndarray:
             shape = np.ones(len(days))

@@ -1,4 +1,4 @@
-"""Days are counted as they were first known, so that no night ever sees another count of them."""
+"""Days are counted as they were first known, so that every night sees the same counts."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,14 +9,14 @@ from reports.monitoring.daily_volumes import DailyVolume, daily_volumes
 from tests.features.company_builder import build_company
 
 
-def flow(name: str, as_of: date = date(2024, 7, 1), **tables: Any) -> DailyVolume | None:
+def volume(name: str, as_of: date = date(2024, 7, 1), **tables: Any) -> DailyVolume | None:
     found = {daily.metric.name: daily for daily in daily_volumes(build_company(as_of, **tables))}
     return found.get(name)
 
 
 def by_day(daily: DailyVolume | None) -> dict[str, float]:
     assert daily is not None
-    return {f"{day:%m-%d}": came for day, came in zip(daily.days, daily.observed, strict=True)}
+    return {f"{day:%m-%d}": count for day, count in zip(daily.days, daily.observed, strict=True)}
 
 
 def order(key: str, at: str, line: str = "1", **more: Any) -> dict[str, Any]:
@@ -32,25 +32,25 @@ def test_orders_are_counted_once_by_the_companys_days_and_days_without_any_are_z
         order("3", "2024-06-29 09:00", status="cancelled"),
         order("1", "2024-06-29 09:00", "1R", status="returned", amount=-10),
     ]
-    assert by_day(flow("orders", orders=orders)) == {"06-26": 1, "06-27": 1, "06-28": 0, "06-29": 1, "06-30": 0}
-    assert by_day(flow("returns", orders=orders)) == {"06-29": 1, "06-30": 0}
+    assert by_day(volume("orders", orders=orders)) == {"06-26": 1, "06-27": 1, "06-28": 0, "06-29": 1, "06-30": 0}
+    assert by_day(volume("returns", orders=orders)) == {"06-29": 1, "06-30": 0}
 
 
-def test_what_became_known_late_is_not_counted_on_its_day() -> None:
+def test_facts_known_late_are_not_counted_on_their_day() -> None:
     orders = [order(str(n), f"2024-06-{1 + n:02} 10:00") for n in range(29)]
     late = order("late", "2024-06-20 10:00", known_at="2024-06-23 10:00")
-    assert by_day(flow("orders", orders=[*orders, late]))["06-20"] == 1
+    assert by_day(volume("orders", orders=[*orders, late]))["06-20"] == 1
 
 
-def test_a_source_that_is_always_late_is_judged_when_it_is_there() -> None:
+def test_days_of_a_late_source_are_complete_after_its_delay() -> None:
     orders = [order(str(n), f"2024-06-{1 + n:02} 10:00", known_at=f"2024-06-{3 + n:02} 10:00") for n in range(27)]
-    daily = flow("orders", orders=orders)
+    daily = volume("orders", orders=orders)
     assert daily is not None
     assert (daily.delay_days, daily.days[-1].date()) == (2, date(2024, 6, 28))
     assert by_day(daily)["06-27"] == 1
 
 
-def test_a_night_of_the_past_saw_the_same_days() -> None:
+def test_a_past_night_saw_the_same_volumes() -> None:
     rng = np.random.default_rng(5)
     instants = [datetime(2024, 1, 1) + timedelta(hours=int(hour)) for hour in np.sort(rng.integers(0, 180 * 24, 900))]
     orders = [
@@ -77,24 +77,24 @@ def use(account: str, day: date, users: float) -> dict[str, Any]:
             "known_at": f"{day} 20:59:59"}  # fmt: skip
 
 
-def test_use_is_set_against_the_usual_of_the_same_accounts() -> None:
+def test_usage_is_compared_with_the_typical_usage_of_the_same_accounts() -> None:
     days = [date(2024, 6, 1) + timedelta(days=n) for n in range(30)]
     usual = [use(account, day, users) for account, users in (("small", 2), ("large", 200)) for day in days[:-1]]
     last = [use("small", days[-1], 1), use("large", days[-1], 100), use("new", days[-1], 500)]
-    daily = flow("usage", usage=[*usual, *last])
+    daily = volume("usage", usage=[*usual, *last])
     assert daily is not None
     share = daily.observed / np.where(daily.exposure > 0, daily.exposure, np.nan)
     assert share[-2] == 1.0
     assert share[-1] == 0.5, "half as much of both, and the new account has no usual"
 
 
-def test_public_holidays_of_the_companys_country_are_quiet() -> None:
+def test_public_holidays_of_the_companys_country_are_marked() -> None:
     orders = [order(str(n), str(datetime(2024, 4, 1, 10) + timedelta(days=n))) for n in range(40)]
-    daily = flow("orders", date(2024, 5, 20), orders=orders)
+    daily = volume("orders", date(2024, 5, 20), orders=orders)
     assert daily is not None
     quiet = {f"{day:%m-%d}" for day in daily.days[daily.holiday]}
     assert {"04-10", "04-11", "04-12", "04-23", "05-01", "05-19"} == quiet  # the feast of Ramadan, and fixed days
 
 
-def test_a_company_without_facts_has_no_flows() -> None:
+def test_a_company_without_facts_has_no_volumes() -> None:
     assert daily_volumes(build_company()) == []

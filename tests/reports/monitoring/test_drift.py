@@ -1,4 +1,4 @@
-"""Shifts of inputs and scores: told always, drift only where it is beyond doubt."""
+"""Shifts of inputs and scores are always listed, and drift only when large."""
 
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ TODAY = date(2026, 7, 1)
 RNG = np.random.default_rng(3)
 
 
-def test_stability_is_zero_for_the_same_and_known_for_two_halves() -> None:
+def test_the_stability_index_is_zero_for_equal_samples_and_known_for_two_halves() -> None:
     same = pd.Series(np.arange(1000.0))
     assert population_stability(same, same) == pytest.approx(0)
     old, new = pd.Series(["a"] * 5000 + ["b"] * 5000), pd.Series(["a"] * 8000 + ["b"] * 2000)
@@ -22,14 +22,14 @@ def test_stability_is_zero_for_the_same_and_known_for_two_halves() -> None:
     assert population_stability(new, old) == pytest.approx(0.4159, abs=0.01)
 
 
-def test_what_is_missing_is_a_bin_of_its_own() -> None:
+def test_missing_values_are_a_bin_of_their_own() -> None:
     old = pd.Series(np.arange(1000.0))
     new = old.where(old.index % 2 == 0)
     assert population_stability(new, old) > 1
 
 
 @pytest.mark.parametrize(("new", "old"), [(60, 60), (200, 900), (2000, 2000)])
-def test_chance_alone_is_no_shift_and_one_deviation_is(new: int, old: int) -> None:
+def test_chance_is_no_shift_and_one_standard_deviation_is(new: int, old: int) -> None:
     by_chance = [
         population_stability(pd.Series(RNG.normal(size=new)), pd.Series(RNG.normal(size=old))) for _ in range(200)
     ]
@@ -52,7 +52,7 @@ def features(rows: int, as_of: date) -> dict[str, pd.DataFrame]:
     }
 
 
-def test_an_input_that_went_missing_is_drift_and_one_that_moved_is_told() -> None:
+def test_an_input_that_went_missing_is_drift_and_one_that_shifted_is_listed() -> None:
     before, now = features(400, TODAY - timedelta(days=91)), features(400, TODAY)
     lost, moved = ACCOUNT_FEATURES[0].name, ACCOUNT_FEATURES[1].name
     now["accounts"].loc[:200, lost] = np.nan
@@ -68,23 +68,23 @@ def test_an_input_that_went_missing_is_drift_and_one_that_moved_is_told() -> Non
     )
 
 
-def test_too_few_rows_say_nothing() -> None:
+def test_too_few_rows_have_no_drift() -> None:
     assert input_drift(features(49, TODAY), features(400, TODAY)).empty
 
 
-def said(values: np.ndarray, as_of: date, model: str = "churn v1") -> pd.DataFrame:
+def scores_of(values: np.ndarray, as_of: date, model: str = "churn v1") -> pd.DataFrame:
     return pd.DataFrame({"score": "churn", "key": [f"A{n}" for n in range(len(values))], "value": values,
                          "model": model, "as_of": as_of})  # fmt: skip
 
 
-def test_scores_that_moved_wholesale_are_drift_and_who_made_them_is_told() -> None:
+def test_scores_that_shifted_are_drift_and_name_their_versions() -> None:
     values = RNG.beta(2, 8, 600)
-    old = said(values, TODAY - timedelta(days=7))
-    (quiet,) = score_drift(said(values + 0.002, TODAY), old, TODAY).to_dict("records")
+    old = scores_of(values, TODAY - timedelta(days=7))
+    (quiet,) = score_drift(scores_of(values + 0.002, TODAY), old, TODAY).to_dict("records")
     assert not quiet["drifted"]
     assert quiet["reference"] == "the night of 2026-06-24"
-    (moved,) = score_drift(said(values * 2, TODAY, "churn v2"), old, TODAY).to_dict("records")
+    (moved,) = score_drift(scores_of(values * 2, TODAY, "churn v2"), old, TODAY).to_dict("records")
     assert moved["drifted"]
     assert moved["reference"] == "the night of 2026-06-24, by churn v1; this run by churn v2"
-    assert score_drift(said(values * 2, TODAY), said(values, TODAY - timedelta(days=60)), TODAY).empty
-    assert score_drift(said(values, TODAY), old.iloc[:0], TODAY).empty
+    assert score_drift(scores_of(values * 2, TODAY), scores_of(values, TODAY - timedelta(days=60)), TODAY).empty
+    assert score_drift(scores_of(values, TODAY), old.iloc[:0], TODAY).empty

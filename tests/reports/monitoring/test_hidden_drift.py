@@ -1,4 +1,4 @@
-"""A change of regime that is hidden in the demo company is told within two nights; a hundred quiet nights are quiet."""
+"""A regime change in the demo company raises an alert within two nights; a hundred quiet nights raise none."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -30,22 +30,22 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_alert_comes_within_two_nights(changed: Path) -> None:
     night = date(2026, 9, 9)  # the second night that sees a changed day
-    bands = [control_limits(daily) for daily in daily_volumes(company_of(changed, night))]
-    told = raise_alerts(night, bands, volume_drift(bands), NOTHING_MATCHED, NO_ALERTS)
-    assert set(told["subject"]) & {"usage", "tickets", "orders"}
-    assert (told["first_seen"] >= date(2026, 9, 8)).all()
-    assert told["suggestion"].str.len().gt(20).all()
+    limits = [control_limits(daily) for daily in daily_volumes(company_of(changed, night))]
+    alerts = raise_alerts(night, limits, volume_drift(limits), NOTHING_MATCHED, NO_ALERTS)
+    assert set(alerts["subject"]) & {"usage", "tickets", "orders"}
+    assert (alerts["first_seen"] >= date(2026, 9, 8)).all()
+    assert alerts["suggestion"].str.len().gt(20).all()
 
 
 def test_a_hundred_quiet_nights_bring_at_most_one_alert(tmp_path: Path) -> None:
     write_demo(tmp_path, until=UNTIL, seed=SEED)
     nights = 100
-    told = 0
+    n_alerts = 0
     for daily in daily_volumes(company_of(tmp_path, UNTIL.date())):
         found = control_limits(daily, nights)
         outside = np.flatnonzero(found.outside)
-        told += len(outside) and 1 + int((np.diff(outside) > HOLD_NIGHTS).sum())
+        n_alerts += len(outside) and 1 + int((np.diff(outside) > HOLD_NIGHTS).sum())
         assert (alert_start(found) is not None) == bool(
             len(outside) and outside[-1] >= len(daily.days) - 1 - HOLD_NIGHTS
         )
-    assert told <= 1
+    assert n_alerts <= 1
