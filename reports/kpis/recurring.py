@@ -86,7 +86,7 @@ def upsell_rate(inputs: KpiInputs) -> Floats:
 def renewal_rate(inputs: KpiInputs, *, money: bool) -> Floats:
     """Share of the terms that ended in the month that were renewed, by number or by MRR."""
     renewed, ended = (
-        reported_months(inputs.sum_by_slice(inputs.deal_months.terms_ended(renewed=is_renewed, mis_renewedy=mis_renewedy)))
+        reported_months(inputs.sum_by_slice(inputs.deal_months.terms_ended(renewed=is_renewed, money=money)))
         for is_renewed in (True, False)
     )
     return ratio(renewed, ended)

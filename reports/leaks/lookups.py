@@ -1,4 +1,4 @@
-"""What detectors of leaks have in common: whose account it is, and how long ago things happened."""
+"""Shared by leak detectors: owners of accounts, usage since a day, and how long ago facts happened."""
 
 from datetime import date, datetime, timedelta
 
@@ -9,6 +9,10 @@ from features.company import Company
 from features.local_time import Clock
 
 MONTH_DAYS = 365.25 / 12
+SLOW_SHARE = 0.9
+"""A deal or an invoice is slow past this quantile of the durations of its kind."""
+MIN_CASES = 20
+"""Fewest durations from which a quantile is taken."""
 
 
 def with_owner(company: Company, rows: ir.Table) -> ir.Table:

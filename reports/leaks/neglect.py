@@ -1,4 +1,4 @@
-"""What nobody looked after: contractions without an answer, and leads without a touch."""
+"""Leaks of neglect: contractions that nobody responded to, and leads that nobody contacted."""
 
 from datetime import timedelta
 
@@ -10,39 +10,39 @@ from features.company import Company
 from reports.leaks.lookups import ago, with_owner
 
 ANSWER_DAYS, LATELY_DAYS = 30, 90
-"""A contraction is unnoticed when nothing follows in so many days; those of so many days before that are told."""
+"""A contraction is unnoticed if nobody responds within the first; the second is how far back it is reported."""
 SETTLES = timedelta(days=1)
-"""What follows a subscription within a day is its successor."""
+"""A subscription that starts within a day of another's end replaces it."""
 WAITS_DAYS, COLD_DAYS = 14, 180
-"""A lead is without a touch after the first, and given up after the second."""
+"""A lead is reported as untouched from the first to the second number of days after its last arrival."""
 YEAR_DAYS = 365
 INBOUND = ("form_submitted", "replied", "attended")
 
 
 def downgrades_unnoticed(company: Company) -> pd.DataFrame:
-    """Falls of an account's recurring revenue, though not to nothing, after which for ``ANSWER_DAYS`` no owner did
-    anything, no ticket was opened and no deal was begun. One row per account and day; the money is a year of the fall.
+    """Contractions of an account's MRR (not to zero) without an activity, ticket or new deal in ``ANSWER_DAYS``.
 
-    A company that keeps no activities cannot know.
+    One row per account and day; the money is 12 × the fall of MRR. No rows for a company without activities.
     """
-    held = company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at")
-    over = held.filter(
-        held.ended_at >= ibis.literal(ago(company, LATELY_DAYS + ANSWER_DAYS)),
-        held.ended_at < ibis.literal(ago(company, ANSWER_DAYS)),
+    subscriptions = company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at")
+    ended = subscriptions.filter(
+        subscriptions.ended_at >= ibis.literal(ago(company, LATELY_DAYS + ANSWER_DAYS)),
+        subscriptions.ended_at < ibis.literal(ago(company, ANSWER_DAYS)),
     )
-    ends = over.select("account_id", fell_at="ended_at").distinct()
-    both = ends.join(held, "account_id")
-    before = (both.started_at < both.fell_at) & (both.ended_at.isnull() | (both.ended_at >= both.fell_at))
-    settled = both.fell_at + ibis.interval(days=SETTLES.days)
-    after = (both.started_at < settled) & (both.ended_at.isnull() | (both.ended_at > settled))
-    rows = both.group_by("account_id", "fell_at").agg(
-        before=both.mrr.sum(where=before).fill_null(0.0), after=both.mrr.sum(where=after).fill_null(0.0)
+    ends = ended.select("account_id", fell_at="ended_at").distinct()
+    joined = ends.join(subscriptions, "account_id")
+    before = (joined.started_at < joined.fell_at) & (joined.ended_at.isnull() | (joined.ended_at >= joined.fell_at))
+    settled = joined.fell_at + ibis.interval(days=SETTLES.days)
+    after = (joined.started_at < settled) & (joined.ended_at.isnull() | (joined.ended_at > settled))
+    rows = joined.group_by("account_id", "fell_at").agg(
+        before=joined.mrr.sum(where=before).fill_null(0.0), after=joined.mrr.sum(where=after).fill_null(0.0)
     )
     rows = rows.filter(rows.after > 0, rows.after < rows.before - 0.005)
     answers = _answers(company)
-    met = rows.join(answers, "account_id")
-    answered = met.filter(
-        met.answered_at >= met.fell_at, met.answered_at < met.fell_at + ibis.interval(days=ANSWER_DAYS)
+    responses = rows.join(answers, "account_id")
+    answered = responses.filter(
+        responses.answered_at >= responses.fell_at,
+        responses.answered_at < responses.fell_at + ibis.interval(days=ANSWER_DAYS),
     )
     rows = rows.anti_join(answered.select("account_id", "fell_at").distinct(), ["account_id", "fell_at"])
     frame: pd.DataFrame = with_owner(company, rows).order_by("account_id", "fell_at").execute()
@@ -61,60 +61,60 @@ def downgrades_unnoticed(company: Company) -> pd.DataFrame:
 
 
 def _answers(company: Company) -> ir.Table:
-    """One row per thing that shows that somebody looked after an account: ``account_id, answered_at``."""
-    signs = (("activities", "happened_at"), ("tickets", "opened_at"), ("opportunities", "created_at"))
-    parts = [company.tables[table].select("account_id", answered_at=at) for table, at in signs]
-    return ibis.union(*parts).filter(lambda t: t.account_id.notnull())
+    """One row per activity, ticket or new deal of an account: ``account_id, answered_at``."""
+    sources = (("activities", "happened_at"), ("tickets", "opened_at"), ("opportunities", "created_at"))
+    tables = [company.tables[table].select("account_id", answered_at=at) for table, at in sources]
+    return ibis.union(*tables).filter(lambda t: t.account_id.notnull())
 
 
 def leads_untouched(company: Company) -> pd.DataFrame:
-    """Accounts that never bought, came in or wrote ``WAITS_DAYS`` to ``COLD_DAYS`` ago, and since then had no activity
-    of an owner and no deal. One row per account.
+    """Accounts that never bought, arrived ``WAITS_DAYS`` to ``COLD_DAYS`` ago and had no activity or deal since.
 
-    To come in is to be created, or to fill in a form, answer mail or attend something. The money is what an account
-    that comes in brings on average: what new deals won in a year brought, over the accounts created in it. A company
-    that keeps no activities cannot know.
+    One row per account. An account arrives when it is created, or when a contact fills in a form, replies to an e-mail
+    or attends an event. The money is the mean value of a lead: amount of new deals won in a year, ended the accounts
+    created in it. No rows for a company without activities.
     """
     tables = company.tables
     accounts, deals, touches = tables["accounts"], tables["opportunities"], tables["touches"]
     people = tables["contacts"].select("contact_id", "account_id")
-    asked = touches.filter(touches.kind.isin(INBOUND)).select("contact_id", came_at="happened_at")
-    came = ibis.union(
-        accounts.filter(accounts.created_at.notnull()).select("account_id", came_at="created_at"),
-        asked.join(people, "contact_id").filter(lambda t: t.account_id.notnull()).select("account_id", "came_at"),
+    inbound = touches.filter(touches.kind.isin(INBOUND)).select("contact_id", arrived_at="happened_at")
+    arrivals = ibis.union(
+        accounts.filter(accounts.created_at.notnull()).select("account_id", arrived_at="created_at"),
+        inbound.join(people, "contact_id").filter(lambda t: t.account_id.notnull()).select("account_id", "arrived_at"),
     )
-    last = came.group_by("account_id").agg(came_at=came.came_at.max())
+    last = arrivals.group_by("account_id").agg(arrived_at=arrivals.arrived_at.max())
     rows = last.filter(
-        last.came_at < ibis.literal(ago(company, WAITS_DAYS)), last.came_at >= ibis.literal(ago(company, COLD_DAYS))
+        last.arrived_at < ibis.literal(ago(company, WAITS_DAYS)),
+        last.arrived_at >= ibis.literal(ago(company, COLD_DAYS)),
     )
     orders = tables["orders"]
-    taken = deals.filter(deals.closed_at.isnull() | (deals.outcome == "won"), deals.account_id.notnull())
-    for bought in (orders.filter(orders.status == "placed"), tables["subscriptions"], taken):
+    engaged = deals.filter(deals.closed_at.isnull() | (deals.outcome == "won"), deals.account_id.notnull())
+    for bought in (orders.filter(orders.status == "placed"), tables["subscriptions"], engaged):
         rows = rows.anti_join(bought.select("account_id").distinct(), "account_id")
     answers = _answers(company).group_by("account_id").agg(answered_at=lambda t: t.answered_at.max())
     rows = rows.left_join(answers, "account_id").drop("account_id_right")
-    rows = rows.filter(rows.answered_at.isnull() | (rows.answered_at < rows.came_at))
+    rows = rows.filter(rows.answered_at.isnull() | (rows.answered_at < rows.arrived_at))
     frame: pd.DataFrame = with_owner(company, rows).execute()
     if not company.has("activities"):
         frame = frame.iloc[:0]
-    days = (pd.Timestamp(company.as_of_at) - frame["came_at"]).dt.days
-    worth, brought, arrived = _worth_of_a_lead(company)
+    days = (pd.Timestamp(company.as_of_at) - frame["arrived_at"]).dt.days
+    lead_value, won_amount, n_arrived = _lead_value(company)
     return frame.assign(
         key=frame["account_id"],
-        money=worth,
+        money=lead_value,
         evidence=[
-            f"the account came in on {at:%Y-%m-%d}, {waits} days ago, and nobody has touched it since; {arrived:,} that"
-            f" came in within a year brought {brought:,.0f} {company.currency} in new deals"
-            for at, waits in zip(frame["came_at"], days, strict=True)
+            f"the account came in on {at:%Y-%m-%d}, {waits} days ago, and nobody has touched it since; {n_arrived:,}"
+            f" that came in within a year brought {won_amount:,.0f} {company.currency} in new deals"
+            for at, waits in zip(frame["arrived_at"], days, strict=True)
         ],
     )
 
 
-def _worth_of_a_lead(company: Company) -> tuple[float, float, int]:
-    """What an account that comes in brings, what new deals won in a year brought, and how many accounts came in."""
+def _lead_value(company: Company) -> tuple[float, float, int]:
+    """Mean value of a lead, amount of the new deals won in a year, and number of accounts created in it."""
     accounts, deals = company.tables["accounts"], company.tables["opportunities"]
     year = ibis.literal(ago(company, YEAR_DAYS))
     won = deals.filter(deals.outcome == "won", deals.closed_at >= year, deals.kind.fill_null("new") == "new")
-    brought = float(won.amount.sum().fill_null(0.0).execute())
-    arrived = int(accounts.filter(accounts.created_at >= year).count().execute())
-    return brought / max(arrived, 1), brought, arrived
+    won_amount = float(won.amount.sum().fill_null(0.0).execute())
+    n_created = int(accounts.filter(accounts.created_at >= year).count().execute())
+    return won_amount / max(n_created, 1), won_amount, n_created

@@ -1,4 +1,4 @@
-"""Revenue that leaks: what every detector found, with who can mend it and how."""
+"""Revenue leaks: the rows of every detector, with the owner who can act and what to do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,18 @@ import pandas as pd
 from data.outputs.conform import conform
 from data.outputs.report_tables import LEAKS
 from features.company import Company
-from reports.leaks import detectors
+from reports.leaks.deals import deals_stalled
+from reports.leaks.invoices import invoices_overdue, won_never_invoiced
 from reports.leaks.neglect import downgrades_unnoticed, leads_untouched
 from reports.leaks.prices import discounts_beyond_policy, prices_after_promotion
+from reports.leaks.renewals import renewals_past_due
 from reports.leaks.seats import seats_outgrown
+from reports.leaks.usage import used_after_end
 
 
 @dataclass(frozen=True)
 class Detector:
-    """One kind of leak, how its money is counted, and what is suggested where it is found."""
+    """One kind of leak: how its money is counted, and what to do about it."""
 
     name: str
     formula: str
@@ -29,7 +32,7 @@ DETECTORS: tuple[Detector, ...] = (
         "renewal_past_due",
         "mrr × months since the term ended, one at least",
         "open a renewal deal, or correct the term, or end the subscription",
-        detectors.renewals_past_due,
+        renewals_past_due,
     ),
     Detector(
         "seats_outgrown",
@@ -47,13 +50,13 @@ DETECTORS: tuple[Detector, ...] = (
         "won_not_invoiced",
         "amount of the deal",
         "invoice the deal, or correct its outcome",
-        detectors.won_never_invoiced,
+        won_never_invoiced,
     ),
     Detector(
         "invoice_overdue",
         "amount of the invoice",
         "remind the account, or correct the payment record",
-        detectors.invoices_overdue,
+        invoices_overdue,
     ),
     Detector(
         "price_after_promotion",
@@ -71,7 +74,7 @@ DETECTORS: tuple[Detector, ...] = (
         "deal_stalled",
         "amount of the deal",
         "take the next step, or close the deal as lost",
-        detectors.deals_stalled,
+        deals_stalled,
     ),
     Detector(
         "lead_untouched",
@@ -83,20 +86,23 @@ DETECTORS: tuple[Detector, ...] = (
         "used_after_end",
         "last mrr ÷ days of a month × days of use",
         "renew the subscription, or stop the access",
-        detectors.used_after_end,
+        used_after_end,
     ),
 )
 
 
 def find_leaks(company: Company) -> pd.DataFrame:
-    """One row per leak, the most money first: ``data.outputs.report_tables.LEAKS``. ``leak_id`` stays, night after night."""
+    """One row per leak, the most money first: ``data.outputs.report_tables.LEAKS``.
+
+    ``leak_id`` stays the same from run to run.
+    """
     frames = [
         detector.find(company).assign(detector=detector.name, formula=detector.formula, suggestion=detector.suggestion)
         for detector in DETECTORS
     ]
-    found = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
-    found = found.assign(
-        leak_id=found["detector"].astype(str) + ":" + found["key"].astype(str),
-        money=found["money"].astype(float).round(2),
+    leaks = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+    leaks = leaks.assign(
+        leak_id=leaks["detector"].astype(str) + ":" + leaks["key"].astype(str),
+        money=leaks["money"].astype(float).round(2),
     )
-    return conform(found.sort_values(["money", "leak_id"], ascending=[False, True], ignore_index=True), LEAKS)
+    return conform(leaks.sort_values(["money", "leak_id"], ascending=[False, True], ignore_index=True), LEAKS)
