@@ -44,7 +44,7 @@ def mean_gain(losses_a: Floats, losses_b: Floats, clusters: "NDArray[Any] | None
     With ``clusters`` (an account or deal per row) each cluster's mean gain is one observation. With ``correlated``
     that many neighboring rows count as one independent observation in the standard error.
     """
-    gains = np.asarray(losses_a, dtype=np.float64) - np.asarray(losses_b, dtype=np.float64)
+    gains: Floats = np.asarray(losses_a, dtype=np.float64) - np.asarray(losses_b, dtype=np.float64)
     known = ~np.isnan(gains)
     gains = gains[known]
     if clusters is not None:

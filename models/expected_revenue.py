@@ -14,11 +14,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from data.arrays import Floats
+from features.accounts.lifecycle import MIN_INACTIVITY_DAYS, account_status, fix_inactivity_days
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from features.company import Company
 from features.feature import features_hash, form
-from features.labels.churn import SILENCE_DAYS, as_today
-from features.labels.windows import at_risk, revenue_after
+from features.frames import to_frame, to_sorted_frame
+from features.labels.revenue import future_revenue
 from features.spine import account_spine
 from models.customer_value.lifetime_value import WINDOW_DAYS
 from models.customer_value.tweedie_trees import (
@@ -31,23 +32,23 @@ from models.customer_value.tweedie_trees import (
     tweedie_losses,
     what_came,
 )
-from models.estimators.explanations import Voice, as_json, middle, reasons
-from models.estimators.gradient_boosting import PARAMS, TREES, Encoding
-from models.estimators.prediction_intervals import Spreads
-from models.evaluation.bootstrap import importance
-from models.evaluation.cross_validation import Fitted, Params, Range, Study
-from models.evaluation.time_splits import Folds, folds
+from models.estimators.explanations import Explainer, Phrasing, as_json, tree_contributions, typical_values
+from models.estimators.gradient_boosting import N_TREES, PARAMS, Encoding
+from models.estimators.prediction_intervals import RatioIntervals
+from models.evaluation.cross_validation import FittedModel, Params, Range, Study
+from models.evaluation.importance import gain_importance
+from models.evaluation.time_splits import TimeSplit, split_dates
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
-from models.training.rows import account_rows, dated, labels, learning_dates
+from models.training.rows import account_rows, training_dates
 
 HORIZON_DAYS = WINDOW_DAYS
 SPACE: dict[str, Range] = {
-    "num_leaves": Range(4, 31, by_ratio=True, whole=True),
-    "learning_rate": Range(0.01, 0.1, by_ratio=True),
-    "min_data_in_leaf": Range(10, 200, by_ratio=True, whole=True),
-    "lambda_l2": Range(0.1, 50.0, by_ratio=True),
-    "trees": Range(40, 300, by_ratio=True, whole=True),
+    "num_leaves": Range(4, 31, log_scale=True, integer=True),
+    "learning_rate": Range(0.01, 0.1, log_scale=True),
+    "min_data_in_leaf": Range(10, 200, log_scale=True, integer=True),
+    "lambda_l2": Range(0.1, 50.0, log_scale=True),
+    "trees": Range(40, 300, log_scale=True, integer=True),
 }
 """What a tuning may change."""
 
@@ -78,12 +79,12 @@ class ExpectedRevenue:
         parts = _split(rows)
         if isinstance(parts, Abstention):
             return parts
-        judged, seed, tuned = _at(rows, parts.judge), company.seed, dict(self.params)
-        made, plain = Expectation.of(_at(rows, parts.learn), seed, tuned), trailing_mean(_at(rows, parts.learn))
+        judged, seed, tuned = _at(rows, parts.test), company.seed, dict(self.params)
+        made, plain = Expectation.of(_at(rows, parts.train), seed, tuned), trailing_mean(_at(rows, parts.train))
         before = []
-        if parts.first:
-            later = _at(rows, parts.calibrate)
-            before = [(Expectation.of(_at(rows, parts.first), seed, tuned).expect(later), later)]
+        if parts.fit:
+            later = _at(rows, parts.calibration)
+            before = [(Expectation.of(_at(rows, parts.fit), seed, tuned).expect(later), later)]
         outs = [*before, (made.expect(judged), judged)]
         made, final = made.put_right(before), Expectation.of(rows, seed, tuned).put_right(outs)
         state = {
@@ -93,7 +94,7 @@ class ExpectedRevenue:
             "gone": asdict(final.gone),
             "spread": _spreads(outs, final.gone).state(),
             "baseline_spread": _spreads([(plain.expect(judged), judged)], Gone()).state(),
-            "usual": middle(rows, ACCOUNT_FEATURES),
+            "usual": typical_values(rows, ACCOUNT_FEATURES),
         }
         expected = made.expect(judged)
         return Challenger(
@@ -104,7 +105,7 @@ class ExpectedRevenue:
             evaluation=_judgement(judged, expected, plain, _held(expected, judged, before)),
             features_hash=HASH,
             example=final.encoding.encode(rows.head(5)),
-            params={**PARAMS, **PARAMETERS, "trees": TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
+            params={**PARAMS, **PARAMETERS, "trees": N_TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
             figures=LazyFigures({"expected and came": lambda: _picture(expected, what_came(judged), company.currency)}),
             trained_as_of=company.as_of,
             rows=len(rows),
@@ -118,22 +119,22 @@ class ExpectedRevenue:
         if isinstance(parts, Abstention):
             return parts
 
-        def fitted(learnt: pd.DataFrame, params: Params) -> Fitted:
+        def fitted(learnt: pd.DataFrame, params: Params) -> FittedModel:
             made = Expectation.of(learnt, company.seed, params)
-            return Fitted(made.expect, {} if made.booster is None else importance(made.booster))
+            return FittedModel(made.expect, {} if made.booster is None else gain_importance(made.booster))
 
         return Study(
             key="account_id",
             rows=rows,
             horizon_days=HORIZON_DAYS,
-            judged=parts.judge,
+            test_dates=parts.test,
             metric=METRIC,
             fit=fitted,
             losses=lambda said, judged: tweedie_losses(said, what_came(judged)),
             metrics=lambda said, judged: {"mean absolute error": float(np.abs(said - what_came(judged)).mean())},
-            plain=lambda learnt, judged: trailing_mean(learnt).expect(judged),
+            predict_baseline=lambda learnt, judged: trailing_mean(learnt).expect(judged),
             space=SPACE,
-            words={feature.name: feature.says for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)},
+            feature_labels={feature.name: feature.description for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)},
         )
 
     def with_params(self, params: Params) -> "ExpectedRevenue":
@@ -146,9 +147,9 @@ class ExpectedRevenue:
         parts = _split(rows)
         if isinstance(parts, Abstention):
             return parts
-        judged = _at(rows, parts.judge)
+        judged = _at(rows, parts.test)
         seen = (judged["as_of"] < champion.trained_as_of).to_numpy()
-        return _judgement(judged, _champions(champion).expect(judged), trailing_mean(_at(rows, parts.learn)), {}, seen)
+        return _judgement(judged, _champions(champion).expect(judged), trailing_mean(_at(rows, parts.train)), {}, seen)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``expected_revenue``: one row per customer, in the reporting currency."""
@@ -157,7 +158,7 @@ class ExpectedRevenue:
         expected = made.expect(rows)
         plain = champion.ships == "baseline"
         gone = rows["gone"].to_numpy(dtype=bool)
-        low, high = Spreads.restored(state["baseline_spread" if plain else "spread"]).around(expected, gone)
+        low, high = RatioIntervals.from_state(state["baseline_spread" if plain else "spread"]).interval(expected, gone)
         ends = (": expected to go on, nothing known foresees better" if plain else "", "; it has left already")
         begins = [
             f"Brought {now:,.0f} {company.currency} per {HORIZON_DAYS} days lately{ends[int(left)]}"
@@ -173,39 +174,39 @@ def _champions(champion: Champion) -> Expectation:
     champion.check(HASH)
     state = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
-    encoding = Encoding.restored(state["encoding"])
+    encoding = Encoding.from_state(state["encoding"])
     return Expectation(booster, encoding, state["floor"], Gone(**state["gone"]))
 
 
 def _past(company: Company) -> pd.DataFrame:
     """One row per customer and past date: features, the revenue that ``came`` (at least 0), and whether it was
     ``gone`` already."""
-    dates = learning_dates(company, HORIZON_DAYS)
+    dates = training_dates(company, HORIZON_DAYS)
     spine = account_spine(company, dates)
     rows = account_rows(company, dates)
-    money = labels(revenue_after(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
-    risk = labels(at_risk(as_today(company), spine, SILENCE_DAYS), "account_id")
+    money = to_sorted_frame(future_revenue(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
+    risk = to_sorted_frame(account_status(fix_inactivity_days(company), spine, MIN_INACTIVITY_DAYS), "account_id")
     rows = rows.merge(money[["account_id", "as_of", "revenue"]], on=["account_id", "as_of"])
-    rows = rows.merge(risk[["account_id", "as_of", "at_risk"]], on=["account_id", "as_of"])
-    came, gone = rows["revenue"].clip(lower=0.0), ~rows["at_risk"].astype(bool)
-    return rows.assign(came=came, gone=gone).drop(columns=["revenue", "at_risk"])
+    rows = rows.merge(risk[["account_id", "as_of", "active"]], on=["account_id", "as_of"])
+    came, gone = rows["revenue"].clip(lower=0.0), ~rows["active"].astype(bool)
+    return rows.assign(came=came, gone=gone).drop(columns=["revenue", "active"])
 
 
 def _today(company: Company) -> pd.DataFrame:
     """One row per customer: features as of today, and whether it is ``gone``."""
     rows = account_rows(company, (company.as_of,))
-    risk = dated(at_risk(company, account_spine(company, (company.as_of,)), SILENCE_DAYS))
-    return rows.assign(gone=~rows["account_id"].isin(risk.loc[risk["at_risk"].astype(bool), "account_id"]))
+    risk = to_frame(account_status(company, account_spine(company, (company.as_of,)), MIN_INACTIVITY_DAYS))
+    return rows.assign(gone=~rows["account_id"].isin(risk.loc[risk["active"].astype(bool), "account_id"]))
 
 
-def _split(rows: pd.DataFrame) -> Folds | Abstention:
+def _split(rows: pd.DataFrame) -> TimeSplit | Abstention:
     """The parts of the past, or what it lacks."""
     dates = sorted(rows["as_of"].unique())
-    parts = folds(dates, HORIZON_DAYS)
+    parts = split_dates(dates, HORIZON_DAYS)
     if parts is None:
         why = f"needs {2 * HORIZON_DAYS} days of sales to learn on some and be judged on later ones"
         return Abstention(ExpectedRevenue.name, f"{why}; found {len(dates)} past dates")
-    learnt, judged = _at(rows, parts.learn), _at(rows, parts.judge)
+    learnt, judged = _at(rows, parts.train), _at(rows, parts.test)
     paying = min(int((learnt["came"] > 0).sum()), int((judged["came"] > 0).sum()))
     could_leave = int((~learnt["gone"]).sum())
     if could_leave < FEWEST_ROWS or paying < FEWEST_PAYING:
@@ -220,11 +221,11 @@ def _at(rows: pd.DataFrame, dates: tuple[date, ...]) -> pd.DataFrame:
     return rows[rows["as_of"].isin(dates)]
 
 
-def _spreads(outs: Outs, gone: Gone) -> Spreads:
+def _spreads(outs: Outs, gone: Gone) -> RatioIntervals:
     """Of what came around what was expected, once what was expected of accounts that are gone is put right."""
     rows = pd.concat([rows for _, rows in outs], ignore_index=True)
     expected = gone.right(np.concatenate([expected for expected, _ in outs]), rows)
-    return Spreads.of(expected, what_came(rows), rows["gone"].to_numpy(dtype=bool))
+    return RatioIntervals.fit(expected, what_came(rows), rows["gone"].to_numpy(dtype=bool))
 
 
 def _held(expected: Floats, judged: pd.DataFrame, before: Outs) -> dict[str, float]:
@@ -232,7 +233,7 @@ def _held(expected: Floats, judged: pd.DataFrame, before: Outs) -> dict[str, flo
     if not before:
         return {}
     came, gone = what_came(judged), judged["gone"].to_numpy(dtype=bool)
-    low, high = _spreads(before, Gone.of(before)).around(expected, gone)
+    low, high = _spreads(before, Gone.of(before)).interval(expected, gone)
     return {"coverage of 80": float(np.mean((low <= came) & (came <= high)))}
 
 
@@ -268,10 +269,11 @@ def _judgement(
 
 def _moved(champion: Champion, rows: pd.DataFrame, currency: str) -> list[list[str]]:
     """What moves each account's expectation away from what it brought lately."""
-    voice = Voice("raises what is expected", "lowers what is expected", currency)
+    phrasing = Phrasing("raises what is expected", "lowers what is expected", currency)
     features = (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)
-    encoding = Encoding.restored(champion.state["encoding"])
-    return reasons(champion.estimator, encoding, rows, features, champion.state["usual"], voice)
+    encoding = Encoding.from_state(champion.state["encoding"])
+    contributions = tree_contributions(champion.estimator, encoding, rows)
+    return Explainer(features, champion.state["usual"], phrasing).explain(contributions, rows)
 
 
 def _frame(

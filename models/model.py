@@ -1,26 +1,29 @@
-"""What a model is: it learns a challenger from a company's past, and scores the company with a champion.
+"""The protocol of a model: it trains a challenger on a company's past, and scores the company with a champion.
 
-A model is one file. It abstains, with a reason a person can act on, rather than score badly. Native estimators and
-JSON state are all that a challenger holds, so that what is logged loads where this project is unknown.
+Each model is one file. It abstains, with a reason that people can act on, instead of publishing a bad score.
 """
 
 from dataclasses import dataclass, field
 from datetime import date
-from statistics import fmean, stdev
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 
+from data.statistics import mean_gain
 from features.company import Company
 from models.plots.figures import LazyFigures
 
 TOLERANCE = 1e-12
-"""Losses nearer than this are the same number, written by another sum."""
+"""Losses nearer than this are equal but for the order of summation."""
+
+SHIPPING_STANDARD_ERRORS = 1.0
+"""Standard errors by which a model's mean gain over its baseline must exceed 0 (about 84 % sure, one-sided)."""
 
 
 @dataclass(frozen=True)
 class Abstention:
-    """No score, and why, in a sentence that says what would change it."""
+    """No score, and the reason: a sentence that says what would change it."""
 
     model: str
     reason: str
@@ -28,10 +31,10 @@ class Abstention:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How an estimator did out of time, beside the plain baseline on the same rows.
+    """A model's losses out of time beside those of its baseline on the same test rows.
 
-    ``losses`` and ``baseline_losses`` hold one loss per judged row (lower is better), aligned, so that two versions
-    judged on the same rows can be compared in pairs. ``value`` and ``baseline_value`` are what people read.
+    ``losses`` and ``baseline_losses`` hold one loss per test row (lower is better), aligned, so that two versions
+    evaluated on the same rows can be compared in pairs. ``value`` and ``baseline_value`` are what people read.
     ``intervals`` bound some of the ``metrics`` (or ``metric`` itself), at 95 %.
     """
 
@@ -46,14 +49,14 @@ class Evaluation:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What is kept in words of it: ``skill`` is the share of the baseline's loss that what ships saves."""
-        ours, plain = fmean(self.shipped or (0.0,)), fmean(self.baseline_losses or (0.0,))
+        """The evaluation in five values; ``skill``: the fraction of the baseline's loss that is saved by what ships."""
+        loss, baseline_loss = (float(np.mean(losses or (0.0,))) for losses in (self.shipped, self.baseline_losses))
         return {
             "metric": self.metric,
             "value": self.value,
             "baseline": self.baseline,
             "baseline_value": self.baseline_value,
-            "skill": 1 - ours / plain if plain > 0 else 0.0,
+            "skill": 1 - loss / baseline_loss if baseline_loss > 0 else 0.0,
         }
 
     @property
@@ -63,20 +66,16 @@ class Evaluation:
 
     @property
     def ships(self) -> Literal["model", "baseline"]:
-        """The model, where its losses are lower than the baseline's by more than luck; the plain baseline otherwise.
-
-        By more than luck: the mean gain of a row exceeds its standard error (about 84 % sure, one-sided).
-        """
-        gains = [plain - loss for plain, loss in zip(self.baseline_losses, self.losses, strict=True)]
-        error = stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-        return "model" if gains and fmean(gains) > error + TOLERANCE else "baseline"
+        """The model, if its mean gain in loss over the baseline exceeds one standard error; the baseline otherwise."""
+        gain = mean_gain(np.array(self.baseline_losses), np.array(self.losses))
+        return "model" if gain.exceeds(SHIPPING_STANDARD_ERRORS, TOLERANCE) else "baseline"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One judged part of a rolling time split: how many rows were learnt before it, and how that did on it.
+    """One split of a rolling-origin evaluation: the number of training rows, and the metrics on its test dates.
 
-    ``losses`` hold one loss per judged row, as those of a ``Judgement`` do.
+    ``losses`` hold one loss per test row, as those of an ``Evaluation`` do.
     """
 
     name: str
@@ -88,12 +87,12 @@ class Fold:
 
 @dataclass(frozen=True)
 class Challenger:
-    """What a training brings.
+    """The result of a training, which may become the version that scores.
 
-    ``estimator`` is a native LightGBM, scikit-learn or Prophet object (``flavor`` says which), fitted on everything
-    known, that MLflow can log and load without this project. ``state`` is JSON: calibration, interval widths, baseline
-    rates, whatever else scoring needs. ``example`` is a few input rows for the signature. ``folds`` are earlier judged
-    parts, oldest first; ``tuned`` are the parameters that a tuning found and this training used.
+    ``estimator`` is a native LightGBM, scikit-learn or Prophet object (``flavor``) fitted on all rows, which MLflow
+    logs and loads without this project. ``state`` is JSON: calibration, interval widths, baseline rates and whatever
+    else scoring needs. ``example`` is a few input rows for the signature. ``folds`` are earlier splits, oldest first;
+    ``tuned_params`` are the parameters that a tuning found and this training used.
     """
 
     model: str
@@ -113,7 +112,7 @@ class Challenger:
     """Features that were left out because they leak the outcome, with the reason."""
 
     def as_champion(self, version: str) -> "Champion":
-        """What it is once it was logged as a version and scores."""
+        """The champion that the challenger becomes under the version as which it was logged."""
         return Champion(
             model=self.model,
             version=version,
@@ -129,7 +128,7 @@ class Challenger:
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that scores: what was logged, loaded again."""
+    """The version that scores, as loaded from the model store."""
 
     model: str
     version: str
@@ -139,37 +138,37 @@ class Champion:
     features_hash: str
     trained_as_of: date
     evaluation: dict[str, Any] = field(default_factory=dict)
-    """How it was judged when it was logged: ``metric, value, baseline, baseline_value``."""
+    """Its evaluation when it was logged: ``metric, value, baseline, baseline_value, skill``."""
     tuned_params: dict[str, Any] = field(default_factory=dict)
     """Parameters that a tuning found: the next challenger is trained with them too."""
     pinned: bool = False
-    """Whether a person chose it: no challenger takes its place until it is let go."""
+    """Whether a person chose it: no challenger replaces it until it is released."""
 
     @property
     def label(self) -> str:
-        """What is written beside a score: model, version, and whether the plain baseline ships."""
+        """The maker of a score as published: model, version, and whether the baseline ships."""
         return f"{self.model} v{self.version}" + (" (baseline)" if self.ships == "baseline" else "")
 
     def check(self, features_hash: str) -> None:
-        """Raises ``ValueError`` when it was made on other features than today's, which are named by their hash."""
+        """Raises ``ValueError`` if it was trained on other features than those of the hash."""
         if self.features_hash != features_hash:
             raise ValueError(
-                f"{self.model} v{self.version} was made on features {self.features_hash}, "
+                f"{self.model} v{self.version} was trained on features {self.features_hash}, "
                 f"today's are {features_hash}: train it again"
             )
 
 
 class Model(Protocol):
-    """One kind of prediction. Entries of ``models.MODELS``; each is one file."""
+    """One kind of prediction; ``models.registry.MODELS`` lists them."""
 
     @property
     def name(self) -> str:
-        """What its versions and results are called."""
+        """The name of its versions and results."""
         ...
 
     @property
     def question(self) -> str:
-        """What it answers, for people."""
+        """The question that it answers, for people."""
         ...
 
     @property
@@ -184,20 +183,20 @@ class Model(Protocol):
 
     @property
     def rows(self) -> str:
-        """What a row is of: models of the same rows are led together, so that what they read is made once."""
+        """The kind of rows that it reads: models of one kind run in one worker, which makes these rows once."""
         ...
 
     @property
     def features_hash(self) -> str:
-        """Of the features it is fed today; a champion made on others cannot score."""
+        """Hash of the features that it reads today; a champion trained on others cannot score."""
         ...
 
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger fitted on what the company knew, judged out of time beside its plain baseline."""
+        """A challenger fitted on the company's past, evaluated out of time beside its baseline."""
         ...
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
-        """The champion, judged on the very rows and window on which ``learn`` judges a challenger."""
+        """The champion on the test rows and window on which ``train`` evaluates a challenger."""
         ...
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:

@@ -1,4 +1,4 @@
-"""What is learnt: one model a file, listed here."""
+"""Every model of the night, one file each."""
 
 from models.churn import CHURN
 from models.expected_revenue import ExpectedRevenue
@@ -23,4 +23,4 @@ MODELS: tuple[Model, ...] = (
     SendTime(),
     Win(),
 )
-"""Every model. What takes long comes first: two processes that share the work are then done at about the same time."""
+"""The slowest come first, so that the two worker processes that share them finish at about the same time."""

@@ -19,6 +19,10 @@ NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 class BetaGeoModel(BuyTillYouDie):
     """BG/NBD by maximum likelihood. After ``fit``: ``r_``, ``alpha_`` (order rates), ``a_``, ``b_`` (stopping)."""
 
+    r_: float
+    alpha_: float
+    a_: float
+    b_: float
     names = ("r", "alpha", "a", "b")
     time_parameters = ("alpha",)
     initial_logs = ((0.0, 0.0, 0.0, 1.0), (-1.0, -1.0, -1.0, 0.0), (0.0, 0.0, -3.0, 0.0))

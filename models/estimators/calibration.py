@@ -56,7 +56,8 @@ class Calibration:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Calibration":
         """The calibration that ``state()`` wrote."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in state.items()})
+        grid, low, high = (tuple(state[name]) for name in ("log_odds_grid", "low_offsets", "high_offsets"))
+        return cls(state["slope"], state["intercept"], grid, low, high)
 
     def state(self) -> dict[str, Any]:
         """The calibration as JSON."""

@@ -1,84 +1,164 @@
-"""Why a row has its score: the features that moved it most, in words, with their value and what is usual.
-
-The shares are LightGBM's own ``pred_contrib`` (Shapley values of the trees): they add up to the raw score.
-"""
+"""Reasons of a score: the features that moved it most, as sentences with their value and a typical one."""
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats, Ints
 from features.feature import Feature
 from models.estimators.gradient_boosting import Encoding
 
-MOST = 3
-WORTH_TELLING = 0.05
-"""A smaller share of the raw score (log-odds, or log of money) is no reason."""
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
-IN_WORDS = {"season": "The time of the year"}
-"""Units whose numbers mean nothing to people: all features of such a unit are told as one."""
+MAX_REASONS = 3
+MIN_CONTRIBUTION = 0.05
+"""A smaller contribution to the raw score (log-odds, or log of money) is no reason."""
+
+UNIT_SENTENCES = {"season": "The time of the year"}
+"""Units whose numbers mean nothing to people: features of such a unit share one sentence."""
 
 
 @dataclass(frozen=True)
-class Voice:
-    """How a score speaks: "raises the risk of leaving", "lowers …"; and the currency of money."""
+class Phrasing:
+    """How the effect on a score is worded ("raises the risk of leaving", "lowers …"), and the currency of money."""
 
     raises: str
     lowers: str
     currency: str
 
+    def effect(self, contribution: float) -> str:
+        """The wording for a contribution's sign."""
+        return self.raises if contribution > 0 else self.lowers
 
-def reasons(
-    booster: lgb.Booster,
+
+@dataclass(frozen=True)
+class Explainer:
+    """Turns contributions of features into sentences. ``typical``: what ``typical_values`` returned in training."""
+
+    features: tuple[Feature, ...]
+    typical: Mapping[str, Any]
+    phrasing: Phrasing
+
+    def explain(self, contributions: Mapping[str, Floats], rows: pd.DataFrame) -> list[list[str]]:
+        """At most ``MAX_REASONS`` sentences per row, the largest contribution first.
+
+        ``contributions``: by column, to the raw score of each row; columns that are no feature give no reason.
+        Contributions of one family add up, and the family's largest feature in their common direction is named. A
+        value that reads like the typical one, or is unknown, is no reason. A change is given with both its sides.
+        """
+        known = {feature.name: feature for feature in self.features}
+        named = {name: values for name, values in contributions.items() if name in known}
+        columns = [known[name] for name in named]
+        table = np.column_stack(list(named.values())) if named else np.zeros((len(rows), 0))
+        values = rows[list(named)].to_dict("records")
+        order = np.argsort(-np.abs(table), axis=1, kind="stable")
+        return [self._sentences(columns, table[row], order[row], values[row]) for row in range(len(rows))]
+
+    def _sentences(
+        self, columns: Sequence[Feature], contributions: Floats, order: Ints, values: dict[Any, Any]
+    ) -> list[str]:
+        families: dict[str, list[int]] = defaultdict(list)
+        for i in order:
+            unit, family = columns[i].unit, columns[i].family
+            families[unit if unit in UNIT_SENTENCES else family].append(int(i))
+        totals = {name: float(contributions[members].sum()) for name, members in families.items()}
+        sentences: list[str] = []
+        for name in sorted(totals, key=lambda name: -abs(totals[name])):
+            if abs(totals[name]) < MIN_CONTRIBUTION or len(sentences) == MAX_REASONS:
+                break
+            for i in families[name]:
+                small = abs(contributions[i]) < MIN_CONTRIBUTION and name not in UNIT_SENTENCES
+                if contributions[i] * totals[name] <= 0 or small:
+                    continue
+                effect = self.phrasing.effect(totals[name])
+                sentence = self._change(columns[i], values, effect) or self._value(columns[i], values, effect)
+                if sentence is not None:
+                    sentences.append(sentence)
+                    break
+        return sentences
+
+    @cached_property
+    def _changes(self) -> dict[str, Feature]:
+        """The feature that measures the change of another, by the other's name."""
+        return {feature.change.of: feature for feature in self.features if feature.change}
+
+    def _change(self, feature: Feature, values: dict[Any, Any], effect: str) -> str | None:
+        """Both sides of a change, for the change itself and for a value that moved away from its typical one."""
+        measure = feature if feature.change else self._changes.get(feature.name)
+        if measure is None or measure.change is None:
+            return None
+        now, change = values.get(measure.change.of), values.get(measure.name)
+        if now is None or change is None or pd.isna(now) or pd.isna(change):
+            return None
+        if measure is not feature:
+            typical = self.typical.get(feature.name)
+            if typical is None or (now - typical) * change <= 0:
+                return None
+        before, after = (self._number(float(value), feature.unit) for value in (now - change, now))
+        if before == after:
+            return None
+        verb = "fell" if change < 0 else "rose"
+        what = _capitalize(measure.change.what)
+        return f"{what} {verb} from {before} to {after} {measure.change.within}, which {effect}"
+
+    def _value(self, feature: Feature, values: dict[Any, Any], effect: str) -> str | None:
+        """The value beside the typical one; ``None`` if it is unknown, or both read alike."""
+        if feature.unit in UNIT_SENTENCES:
+            return f"{UNIT_SENTENCES[feature.unit]} {effect}"
+        if feature.change:
+            return None
+        value, typical = values[feature.name], self.typical.get(feature.name)
+        description = _capitalize(feature.description)
+        if feature.unit == "category":
+            return f"{description} {value} {effect}" if isinstance(value, str) else None
+        if pd.isna(value):
+            known = feature.absent and typical is not None
+            return f"{_capitalize(str(feature.absent))}, which {effect}" if known else None
+        shown = self._number(float(value), feature.unit)
+        usual = feature.absent if typical is None else self._number(float(typical), feature.unit)
+        if shown == usual:
+            return None
+        return f"{description}: {shown} (usually {usual}) {effect}" if usual else f"{description}: {shown} {effect}"
+
+    def _number(self, value: float, unit: str) -> str:
+        if unit == "money":
+            return f"{value:,.0f} {self.phrasing.currency}"
+        if unit == "share":
+            return f"{value:.0%}"
+        if unit == "ratio":
+            return f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}"
+        return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
+def tree_contributions(
+    booster: "lgb.Booster",
     encoding: Encoding,
     rows: pd.DataFrame,
-    features: Sequence[Feature],
-    usual: dict[str, Any],
-    voice: Voice,
-    same: Mapping[str, str] = MappingProxyType({}),
     scale: float = 1.0,
-    known_before: Mapping[str, "np.ndarray[Any, Any]"] = MappingProxyType({}),
-) -> list[list[str]]:
-    """At most three sentences per row, the weightiest first. ``usual`` is what ``middle`` gave; ``same`` names columns
-    that say in other words what a feature does: their shares are the feature's. Of the trees so much is believed as
-    ``scale`` says; ``known_before`` are shares of features in where the trees began.
+    counted_as: Mapping[str, str] = MappingProxyType({}),
+    offsets: Mapping[str, Floats] = MappingProxyType({}),
+) -> dict[str, Floats]:
+    """Contributions to the raw score by column, one per row: LightGBM's ``pred_contrib`` (Shapley values), times
+    ``scale``.
 
-    Features of one family say nearly the same, so they speak once: their shares add up, and the one of them that moved
-    the row most in their common direction is told. A change is told with both its sides.
-
-    What is encoded and is none of the ``features`` is no reason, nor is a value that is as usual, as people would read
-    it, or of which nothing is known.
+    ``counted_as``: columns whose contributions are added to another's, which they restate. ``offsets``: contributions
+    of columns to the score from which the trees were fitted, added unscaled.
     """
-    known = {feature.name for feature in features}
-    shares = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1] * scale
-    told = {name: share for name, share in zip(encoding.columns, shares.T, strict=True) if name in known}
-    for other, name in same.items():
-        told[name] = told[name] + shares[:, encoding.columns.index(other)]
-    for name, share in known_before.items():
-        told[name] = told[name] + share
-    return sentences(told, rows, features, usual, voice)
-
-
-def sentences(
-    shares: Mapping[str, "np.ndarray[Any, Any]"],
-    rows: pd.DataFrame,
-    features: Sequence[Feature],
-    usual: dict[str, Any],
-    voice: Voice,
-) -> list[list[str]]:
-    """What ``reasons`` says, of shares of a raw score that are known already: one array per feature."""
-    known = {feature.name: feature for feature in features}
-    columns = [known[name] for name in shares]
-    table = np.column_stack(list(shares.values())) if shares else np.zeros((len(rows), 0))
-    values = rows[list(shares)].to_dict("records")
-    order = np.argsort(-np.abs(table), axis=1, kind="stable")
-    return [_sentences(columns, table[row], order[row], values[row], usual, voice) for row in range(len(rows))]
+    shapley = np.asarray(booster.predict(encoding.encode(rows), pred_contrib=True))[:, :-1] * scale
+    contributions = dict(zip(encoding.columns, shapley.T, strict=True))
+    for column, name in counted_as.items():
+        contributions[name] = contributions[name] + shapley[:, encoding.columns.index(column)]
+    for name, offset in offsets.items():
+        contributions[name] = contributions[name] + offset
+    return contributions
 
 
 def as_json(sentences: Sequence[Sequence[str]]) -> list[str]:
@@ -86,10 +166,9 @@ def as_json(sentences: Sequence[Sequence[str]]) -> list[str]:
     return [json.dumps(list(row), ensure_ascii=False) for row in sentences]
 
 
-def middle(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, float | None]:
-    """The usual value of each number: the middle of those known, rounded to four digits; ``None`` where it is usually
-    absent (of most rows, and the feature has words for that) or never known.
-    """
+def typical_values(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, float | None]:
+    """The median of each numeric feature, to four digits; ``None`` if never known, or if most rows lack it and the
+    feature has words for that."""
     numbers = rows[[feature.name for feature in features]]
     medians, missing = numbers.median(), numbers.isna().mean()
     absent = {feature.name for feature in features if feature.absent and missing[feature.name] > 0.5}
@@ -99,91 +178,5 @@ def middle(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, float |
     }
 
 
-def _sentences(
-    columns: Sequence[Feature],
-    shares: "np.ndarray[Any, Any]",
-    order: "np.ndarray[Any, Any]",
-    values: dict[Any, Any],
-    usual: dict[str, Any],
-    voice: Voice,
-) -> list[str]:
-    families: dict[str, list[int]] = defaultdict(list)
-    for place in order:
-        feature = columns[place]
-        families[feature.unit if feature.unit in IN_WORDS else feature.family].append(int(place))
-    totals = {name: float(shares[places].sum()) for name, places in families.items()}
-    changes = {feature.change.of: feature for feature in columns if feature.change}
-    told: list[str] = []
-    for name in sorted(totals, key=lambda name: -abs(totals[name])):
-        if abs(totals[name]) < WORTH_TELLING or len(told) == MOST:
-            break
-        for place in families[name]:
-            feature = columns[place]
-            if shares[place] * totals[name] <= 0 or (abs(shares[place]) < WORTH_TELLING and name not in IN_WORDS):
-                continue
-            said = _moved(feature, changes, values, usual, totals[name], voice)
-            said = said or _sentence(feature, values[feature.name], usual.get(feature.name), totals[name], voice)
-            if said is not None:
-                told.append(said)
-                break
-    return told
-
-
-def _moved(
-    feature: Feature,
-    changes: dict[str, Feature],
-    values: dict[Any, Any],
-    usual: dict[str, Any],
-    share: float,
-    voice: Voice,
-) -> str | None:
-    """Both sides of a change, for the change itself and for a value that moved further from what is usual."""
-    change = feature if feature.change else changes.get(feature.name)
-    if change is None or change.change is None:
-        return None
-    now, moved = values.get(change.change.of), values.get(change.name)
-    if now is None or moved is None or pd.isna(now) or pd.isna(moved):
-        return None
-    if change is not feature:
-        normal = usual.get(feature.name)
-        if normal is None or (now - normal) * moved <= 0:
-            return None
-    before, after = (_number(float(v), feature.unit, voice.currency) for v in (now - moved, now))
-    if before == after:
-        return None
-    verb = "fell" if moved < 0 else "rose"
-    effect = voice.raises if share > 0 else voice.lowers
-    return f"{_capital(change.change.what)} {verb} from {before} to {after} {change.change.within}, which {effect}"
-
-
-def _sentence(feature: Feature, value: Any, usual: Any, share: float, voice: Voice) -> str | None:
-    """What a person would say of the value; ``None`` where nothing is known, or all is as usual."""
-    effect = voice.raises if share > 0 else voice.lowers
-    if feature.unit in IN_WORDS:
-        return f"{IN_WORDS[feature.unit]} {effect}"
-    if feature.change:
-        return None
-    says = _capital(feature.says)
-    if feature.unit == "category":
-        return f"{says} {value} {effect}" if isinstance(value, str) else None
-    if pd.isna(value):
-        return f"{_capital(feature.absent)}, which {effect}" if feature.absent and usual is not None else None
-    shown = _number(float(value), feature.unit, voice.currency)
-    normal = feature.absent if usual is None else _number(float(usual), feature.unit, voice.currency)
-    if shown == normal:
-        return None
-    return f"{says}: {shown} (usually {normal}) {effect}" if normal else f"{says}: {shown} {effect}"
-
-
-def _capital(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _number(value: float, unit: str, currency: str) -> str:
-    if unit == "money":
-        return f"{value:,.0f} {currency}"
-    if unit == "share":
-        return f"{value:.0%}"
-    if unit == "ratio":
-        return f"{value:.2g}" if abs(value) < 100 else f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")

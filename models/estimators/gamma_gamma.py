@@ -21,6 +21,9 @@ class GammaGammaModel(ParametricModel):
     read without a repeat order).
     """
 
+    p_: float
+    q_: float
+    v_: float
     names = ("p", "q", "v")
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:

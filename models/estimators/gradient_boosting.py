@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on features: how rows become numbers, and trees that come out the same twice."""
+"""Gradient-boosted trees (LightGBM) with reproducible parameters, and the encoding of features for them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ import pandas as pd
 from data.arrays import Floats
 from features.feature import Feature
 
-FEWEST_OF_CATEGORY = 30
-"""A category seen in fewer rows is as good as unknown."""
+MIN_CATEGORY_ROWS = 30
+"""A category seen in fewer rows is encoded as unknown."""
 
 PARAMS: dict[str, Any] = {
     "num_leaves": 15,
@@ -28,80 +28,83 @@ PARAMS: dict[str, Any] = {
     "num_threads": 1,
     "verbosity": -1,
 }
-"""Small trees, much of them held back: a few hundred outcomes cannot carry more. The cost of reasons follows leaves
-times trees. One thread each: models learn side by side."""
+"""Small, strongly regularized trees: a few hundred outcomes support no more, and the cost of reasons follows leaves
+times trees. One thread each: models are trained side by side."""
 
-TREES = 75
+N_TREES = 75
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Which columns feed the trees, and the numbers that stand for categories."""
+    """The columns that trees read, in order, and the codes of categories."""
 
     numbers: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
-    more: tuple[str, ...] = ()
-    """Floats behind the categories, which are not features: the period ahead."""
-    due: str | None = None
-    """The number that says in how many days something is due, on which an event may fall (``models.survival.hazard_curve``)."""
+    extra_numbers: tuple[str, ...] = ()
+    """Numeric columns after the categories that are no features: the period ahead."""
+    due_column: str | None = None
+    """The feature that counts the days to a due date, at which the hazard may jump (``models.survival``)."""
 
     @classmethod
-    def of(
+    def fit(
         cls,
         features: tuple[Feature, ...],
         categories: tuple[Feature, ...],
         rows: pd.DataFrame,
         due: str | None = None,
     ) -> "Encoding":
-        """The encoding that rows to learn from give: categories in order of name, rare ones left out."""
-        known = {}
+        """The encoding of training rows: categories in alphabetical order, rare ones left out."""
+        frequent = {}
         for category in categories:
             counts = rows[category.name].value_counts()
-            known[category.name] = tuple(sorted(str(v) for v in counts.index[counts >= FEWEST_OF_CATEGORY]))
-        return cls(tuple(feature.name for feature in features), known, due=due)
+            frequent[category.name] = tuple(sorted(str(v) for v in counts.index[counts >= MIN_CATEGORY_ROWS]))
+        return cls(tuple(feature.name for feature in features), frequent, due_column=due)
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> "Encoding":
-        """What ``state()`` wrote."""
+    def from_state(cls, state: dict[str, Any]) -> "Encoding":
+        """The encoding that ``state()`` wrote."""
         categories = {name: tuple(values) for name, values in state["categories"].items()}
-        return cls(tuple(state["numbers"]), categories, due=state.get("due"))
+        return cls(tuple(state["numbers"]), categories, due_column=state.get("due"))
 
     def state(self) -> dict[str, Any]:
-        """As JSON."""
+        """The encoding as JSON."""
         categories = {name: list(values) for name, values in self.categories.items()}
-        return {"numbers": list(self.numbers), "categories": categories, "due": self.due}
+        return {"numbers": list(self.numbers), "categories": categories, "due": self.due_column}
 
     @property
     def columns(self) -> list[str]:
         """Columns of the encoded rows, in order."""
-        return [*self.numbers, *self.categories, *self.more]
+        return [*self.numbers, *self.categories, *self.extra_numbers]
 
     def encode(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows as float64 columns; unknown is NaN."""
-        encoded = {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (*self.numbers, *self.more)}
+        """The rows as float64 columns; unknown values are NaN."""
+        encoded = {
+            name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            for name in (*self.numbers, *self.extra_numbers)
+        }
         for name, values in self.categories.items():
             codes = {value: float(code) for code, value in enumerate(values)}
             encoded[name] = rows[name].map(codes).to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.DataFrame(encoded, index=rows.index, columns=self.columns)
 
 
-def fit(
+def fit_booster(
     encoding: Encoding,
     rows: pd.DataFrame,
     target: Floats,
     *,
     seed: int,
-    start: Floats | None = None,
+    init_score: Floats | None = None,
     **params: Any,
 ) -> lgb.Booster:
-    """Trees fitted to the target. ``start`` is where each row begins (on the scale of the raw score); ``params``
-    hold at least the ``objective``; ``trees`` among them is how many.
+    """Trees fitted to the target. ``init_score``: raw score per row from which they are fitted; ``params`` hold at least
+    the ``objective``, and may hold ``trees``, their number.
     """
-    trees = int(params.pop("trees", TREES))
+    trees = int(params.pop("trees", N_TREES))
     data = lgb.Dataset(
         encoding.encode(rows),
         target,
-        init_score=start,
+        init_score=init_score,
         categorical_feature=list(encoding.categories),
         params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
     )

@@ -16,6 +16,10 @@ from models.estimators.buy_till_you_die import BuyTillYouDie, purchase_histories
 class ParetoNBDModel(BuyTillYouDie):
     """Pareto/NBD by maximum likelihood. After ``fit``: ``r_``, ``alpha_`` (orders), ``s_``, ``beta_`` (lifetime)."""
 
+    r_: float
+    alpha_: float
+    s_: float
+    beta_: float
     names = ("r", "alpha", "s", "beta")
     time_parameters = ("alpha", "beta")
     initial_logs = ((0.0, 0.0, 0.0, 0.5), (-1.0, -1.0, -1.0, 0.0))

@@ -1,4 +1,4 @@
-"""The scores of a night: every champion scores, and what readers see is put together."""
+"""Scoring: every champion scores, and the frames are assembled into the published tables."""
 
 from collections.abc import Sequence
 
@@ -18,108 +18,121 @@ from data.outputs.score_tables import (
     UPSELL_SCORES,
 )
 from features.company import Company
-from features.revenue.forecast_formula import PREVIOUS_SUFFIX, FORECAST_MODELS
+from features.revenue.forecast_formula import FORECAST_MODELS, PREVIOUS_SUFFIX
 from models.model import Abstention, Model
 from models.registry import MODELS
 from models.revenue.assembly import assemble_forecast
 from models.scoring.score_tables import (
-    Outcome,
+    ScoringResult,
     account_scores,
     contact_scores,
-    labelled,
     opportunity_scores,
     subscription_scores,
     upsell_scores,
+    with_model_label,
 )
 from models.training.tracking import Tracking
 
 
-def score_one(
-    model: Model, company: Company, learnt: Step, tracking: Tracking, draft: Draft, version_before: str | None = None
+def score_model(
+    model: Model, company: Company, training: Step, tracking: Tracking, draft: Draft, version_before: str | None = None
 ) -> None:
-    """Write a model's own frames, and ``outcome``: one row that says who scored (``label``) or why nobody did, and
-    whether what the number is compared with can be told of tonight (``again``).
+    """Write a model's own frames, and ``scoring_result``: one row (``model, label, reason, comparable``).
 
-    Where the number is made of the model's frames and another version made the number that tonight's is compared with
-    (``version_before``), that version's frames too, so that the bridge can tell what the change of model did. None can
-    be told where that version is gone, or none scored then and one does now.
+    ``label`` names the maker of the scores, ``reason`` says why there are none. For the models of the revenue forecast
+    the frames of the version of the previous forecast (``version_before``) are written too, so that the bridge can show
+    the effect of a changed model. ``comparable`` is false if that version can no longer score.
     """
-    result = learnt.frame("result").iloc[0]
-    version = str(result["version"]) if pd.notna(result["version"]) else None
-    label: str | None = None
-    why: str | None = None
-    if pd.notna(result["abstained"]) or version is None:
-        why = str(result["abstained"])
-    else:
-        champion = tracking.load(model.name, version)
-        scored = model.score(company, champion)
-        if isinstance(scored, Abstention):
-            why = scored.reason
-        else:
-            label = champion.label
-            for name, frame in scored.items():
-                draft.write(name, frame)
-    again = model.name not in FORECAST_MODELS or version_before == version
-    if not again and version_before is not None:
-        frames = _as_before(model, company, tracking, version_before)
-        again = bool(frames)
-        for name, frame in frames.items():
+    result = _score_champion(model, company, training, tracking, draft)
+    comparable = model.name not in FORECAST_MODELS or version_before == _version(training)
+    if not comparable and version_before is not None:
+        previous = _score_version(model, company, tracking, version_before)
+        comparable = bool(previous)
+        for name, frame in previous.items():
             draft.write(f"{name}{PREVIOUS_SUFFIX}", frame)
-    told = pd.DataFrame({"model": [model.name], "label": [label], "why": [why]}, dtype="string")
-    draft.write("outcome", told.assign(again=again))
+    row = {"model": [model.name], "label": [result.label], "reason": [result.reason]}
+    draft.write("scoring_result", pd.DataFrame(row, dtype="string").assign(comparable=comparable))
 
 
-def _as_before(model: Model, company: Company, tracking: Tracking, version: str) -> dict[str, pd.DataFrame]:
-    """What an earlier version says of tonight; nothing where it is gone, or was made on other features."""
+def _version(training: Step) -> str | None:
+    """The version that scores; ``None`` if the model abstains."""
+    version = training.frame("result").iloc[0]["version"]
+    return str(version) if pd.notna(version) else None
+
+
+def _score_champion(model: Model, company: Company, training: Step, tracking: Tracking, draft: Draft) -> ScoringResult:
+    """Write the champion's frames, unless the model abstains."""
+    abstained, version = training.frame("result").iloc[0]["abstained"], _version(training)
+    if pd.notna(abstained) or version is None:
+        return ScoringResult(None, str(abstained))
+    champion = tracking.load(model.name, version)
+    scores = model.score(company, champion)
+    if isinstance(scores, Abstention):
+        return ScoringResult(None, scores.reason)
+    for name, frame in scores.items():
+        draft.write(name, frame)
+    return ScoringResult(champion.label, None)
+
+
+def _score_version(model: Model, company: Company, tracking: Tracking, version: str) -> dict[str, pd.DataFrame]:
+    """The frames of an earlier version; empty if it is missing or may not score this date."""
     try:
         earlier = tracking.load(model.name, version)
     except TrackingError:
         return {}
     if earlier.features_hash != model.features_hash or earlier.trained_as_of > company.as_of:
         return {}
-    scored = model.score(company, earlier)
-    return {} if isinstance(scored, Abstention) else scored
+    scores = model.score(company, earlier)
+    return {} if isinstance(scores, Abstention) else scores
 
 
-def gather(company: Company, known: Step, learnt: Sequence[Step], scored: Sequence[Step], draft: Draft) -> None:
-    """Write the scores of accounts, subscriptions, new products, contacts and deals, ``recommendations``,
-    ``revenue_forecast`` and ``model_results``, as ``data.outputs.catalogue`` defines them; and what the number is made of, for
-    its bridge: ``forecast_line_items`` and ``forecast_drivers`` (``models.revenue.assembly``), those of the earlier versions' scores as
-    well where all of these can be told. ``known`` holds today's features, ``learnt`` who scores, ``scored`` what they
-    said, one step per model.
+def assemble_scores(
+    company: Company, features: Step, trained: Sequence[Step], scored: Sequence[Step], draft: Draft
+) -> None:
+    """Write the score tables, ``recommendations``, ``revenue_forecast`` and ``model_results`` (``data.outputs``).
+
+    For the bridge of the revenue forecast also ``forecast_line_items`` and ``forecast_drivers``, and those by the
+    versions of the previous forecast if all of them can score. ``features``: today's; ``trained`` and ``scored``: one
+    step per model.
     """
-    frames = {name: step.frame(name) for step in scored for name in step.tables if name != "outcome"}
-    told = pd.concat([step.frame("outcome") for step in scored], ignore_index=True).set_index("model")
-    told = told.astype(object).where(told.notna(), None)
-    said = {str(name): Outcome(label, why) for name, label, why in told[["label", "why"]].itertuples()}
-    outcomes = {name: said[model.name] for model in MODELS for name in (model.name, *model.tables)}
-    results = pd.concat([step.frame("result") for step in learnt], ignore_index=True)
-    results["abstained"] = results["model"].map(told["why"])
-    written = {
-        ACCOUNT_SCORES: account_scores(company, known.frame("accounts"), frames, outcomes),
-        SUBSCRIPTION_SCORES: subscription_scores(company, frames, outcomes),
-        UPSELL_SCORES: upsell_scores(company, frames, outcomes),
-        CONTACT_SCORES: contact_scores(company, known.frame("contacts"), frames, outcomes),
-        OPPORTUNITY_SCORES: opportunity_scores(company, known.frame("opportunities"), frames, outcomes),
-        RECOMMENDATIONS: labelled(frames.get("recommendations"), outcomes["recommendations"]),
-        REVENUE_FORECAST: _number(company, frames, bool(told["again"].all()), draft),
-        MODEL_RESULTS: results,
+    frames = {name: step.frame(name) for step in scored for name in step.tables if name != "scoring_result"}
+    table = pd.concat([step.frame("scoring_result") for step in scored], ignore_index=True).set_index("model")
+    table = table.astype(object).where(table.notna(), None)
+    by_model = {
+        str(name): ScoringResult(label, reason) for name, label, reason in table[["label", "reason"]].itertuples()
     }
-    for table, rows in written.items():
-        draft.write(table.name, conform(rows, table))
+    results = {name: by_model[model.name] for model in MODELS for name in (model.name, *model.tables)}
+    model_results = pd.concat([step.frame("result") for step in trained], ignore_index=True)
+    model_results["abstained"] = model_results["model"].map(table["reason"])
+    outputs = {
+        ACCOUNT_SCORES: account_scores(company, features.frame("accounts"), frames, results),
+        SUBSCRIPTION_SCORES: subscription_scores(company, frames, results),
+        UPSELL_SCORES: upsell_scores(company, frames, results),
+        CONTACT_SCORES: contact_scores(company, features.frame("contacts"), frames, results),
+        OPPORTUNITY_SCORES: opportunity_scores(company, features.frame("opportunities"), frames, results),
+        RECOMMENDATIONS: with_model_label(frames.get("recommendations"), results["recommendations"]),
+        REVENUE_FORECAST: _revenue_forecast(company, frames, bool(table["comparable"].all()), draft),
+        MODEL_RESULTS: model_results,
+    }
+    for output, rows in outputs.items():
+        draft.write(output.name, conform(rows, output))
 
 
-def _number(company: Company, frames: dict[str, pd.DataFrame], again: bool, draft: Draft) -> pd.DataFrame:
-    """The revenue forecast; what it is made of is written, and by the earlier versions where all can tell it
-    (``again``). No rows where nobody foresees anything."""
+def _revenue_forecast(
+    company: Company, frames: dict[str, pd.DataFrame], comparable: bool, draft: Draft
+) -> pd.DataFrame:
+    """The revenue forecast; its line items and drivers are written, and if ``comparable`` those by the previous
+    versions. Empty without a top-down forecast."""
     if "top_down_forecasts" not in frames:
         return pd.DataFrame()
-    told = assemble_forecast(company, frames)
-    draft.write("forecast_line_items", told.line_items)
-    draft.write("forecast_drivers", told.drivers)
-    earlier = {name.removesuffix(PREVIOUS_SUFFIX): frame for name, frame in frames.items() if name.endswith(PREVIOUS_SUFFIX)}
-    if earlier and again:
-        last = assemble_forecast(company, {**frames, **earlier})
-        draft.write(f"forecast_line_items{PREVIOUS_SUFFIX}", last.line_items)
-        draft.write(f"forecast_drivers{PREVIOUS_SUFFIX}", last.drivers)
-    return told.forecast
+    forecast = assemble_forecast(company, frames)
+    draft.write("forecast_line_items", forecast.line_items)
+    draft.write("forecast_drivers", forecast.drivers)
+    previous = {
+        name.removesuffix(PREVIOUS_SUFFIX): frame for name, frame in frames.items() if name.endswith(PREVIOUS_SUFFIX)
+    }
+    if previous and comparable:
+        earlier = assemble_forecast(company, {**frames, **previous})
+        draft.write(f"forecast_line_items{PREVIOUS_SUFFIX}", earlier.line_items)
+        draft.write(f"forecast_drivers{PREVIOUS_SUFFIX}", earlier.drivers)
+    return forecast.forecast

@@ -8,10 +8,10 @@ import pytest
 from features.accounts.table import ACCOUNT_FEATURES
 from features.feature import Change, Feature
 from features.opportunities.table import OPPORTUNITY_FEATURES
-from models.estimators.explanations import Voice, middle, reasons
+from models.estimators.explanations import Explainer, Phrasing, tree_contributions, typical_values
 from models.estimators.gradient_boosting import PARAMS, Encoding
 
-VOICE = Voice("raises the risk", "lowers the risk", "EUR")
+PHRASING = Phrasing("raises the risk", "lowers the risk", "EUR")
 TERM = Feature("term", "contract", "days until the contract term ends", "days", absent="no contract term ends")
 RATING = Feature("rating", "support", "mean rating", "points")
 DEALS = Feature("deals", "pipeline", "open deals", "deals", "opportunities")
@@ -37,7 +37,7 @@ def rows(count: int = 600) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def trees() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
     past = rows()
-    encoding = Encoding.of(FEATURES, (KIND,), past)
+    encoding = Encoding.fit(FEATURES, (KIND,), past)
     risk = past["term"].isna() + past["rating"].isna() * 1.5 + past["deals"] + (past["amount"] > 1) * 2.0
     risk = risk + past["kind"].isna()
     data = lgb.Dataset(encoding.encode(past), risk, categorical_feature=["kind"])
@@ -49,8 +49,8 @@ def told(trees: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: object) ->
     booster, encoding, past = trees
     usual = {"term": 120.0, "rating": 3.0, "deals": 0.0, "amount": 0.0, "kind": "care"}
     row = pd.DataFrame([usual | values]).astype({"term": float, "rating": float})
-    said = reasons(booster, encoding, row, (*FEATURES, KIND), middle(past, FEATURES), VOICE)[0]
-    return " | ".join(said)
+    explainer = Explainer((*FEATURES, KIND), typical_values(past, FEATURES), PHRASING)
+    return " | ".join(explainer.explain(tree_contributions(booster, encoding, row), row)[0])
 
 
 def test_what_is_missing_is_told_in_its_own_words_or_not_at_all(
@@ -82,10 +82,11 @@ def test_what_most_lack_is_usually_absent_and_lacking_it_is_no_reason(
 ) -> None:
     booster, encoding, _ = trees
     past = pd.DataFrame({"term": [np.nan, np.nan, 90.0], "rating": [np.nan, np.nan, 2.0], "deals": 0.0, "amount": 0.0})
-    usual = middle(past, FEATURES)
+    usual = typical_values(past, FEATURES)
     assert usual == {"term": None, "rating": 2.0, "deals": 0.0, "amount": 0.0}
     pair = pd.DataFrame({"term": [np.nan, 40.0], "rating": 3.0, "deals": 0.0, "amount": 0.0, "kind": "care"})
-    without, with_term = reasons(booster, encoding, pair, (*FEATURES, KIND), usual, VOICE)
+    explainer = Explainer((*FEATURES, KIND), usual, PHRASING)
+    without, with_term = explainer.explain(tree_contributions(booster, encoding, pair), pair)
     assert not any("term" in sentence for sentence in without)
     assert "Days until the contract term ends: 40 (usually no contract term ends) lowers the risk" in with_term
 
@@ -109,7 +110,7 @@ def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
     now, before = rng.integers(0, 9, 800).astype(float), rng.integers(0, 9, 800).astype(float)
     past = pd.DataFrame({"orders_90": now, "moved": now - before, "spent": now * 50, "rating": rng.integers(1, 6, 800)})
     features = (NOW, MOVED, SPENT, RATING)
-    encoding = Encoding.of(features, (), past)
+    encoding = Encoding.fit(features, (), past)
     risk = -0.3 * past["moved"] - 0.2 * past["orders_90"] - past["spent"] / 500 - 0.5 * past["rating"]
     params = {**PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
     return lgb.train(params, lgb.Dataset(encoding.encode(past), risk), num_boost_round=80), encoding, past
@@ -118,9 +119,9 @@ def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
 def of_buyer(buyers: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: float) -> list[str]:
     booster, encoding, past = buyers
     row = pd.DataFrame([{"orders_90": 4.0, "moved": 0.0, "spent": 200.0, "rating": 3.0} | values])
-    return reasons(
-        booster, encoding, row, (NOW, MOVED, SPENT, RATING), middle(past, (NOW, MOVED, SPENT, RATING)), VOICE
-    )[0]
+    features = (NOW, MOVED, SPENT, RATING)
+    explainer = Explainer(features, typical_values(past, features), PHRASING)
+    return explainer.explain(tree_contributions(booster, encoding, row), row)[0]
 
 
 def test_a_change_is_told_with_both_its_sides_and_its_family_speaks_once(

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.scoring.score_tables import Outcome, subscription_scores
+from models.scoring.score_tables import ScoringResult, subscription_scores
 from tests.features.company_builder import build_company
 
-SAID = Outcome("a model v1", None)
+SAID = ScoringResult("a model v1", None)
 HELD = {"account_id": "a", "product_id": "P", "mrr": 100.0, "started_at": "2023-05-01"}
 
 
@@ -48,7 +48,7 @@ def test_where_one_model_abstains_the_other_says_what_it_says() -> None:
         products=[{"product_id": "P"}],
         subscriptions=[{**HELD, "subscription_id": "due"}],
     )
-    outcomes = {"subscription_churn": Outcome(None, "too few ended"), "expansion": SAID}
+    outcomes = {"subscription_churn": ScoringResult(None, "too few ended"), "expansion": SAID}
     rows = subscription_scores(company, {"expansion": frame({"due": (0.2, 0.8, 0.85, 0.8)})}, outcomes)
     assert rows["expansion"].tolist() == [0.8]
     assert rows["churn_abstained"].tolist() == ["too few ended"]
