@@ -20,7 +20,7 @@ from app import check as checks
 from app import night_summary
 from app import published_tables as tables
 from data.errors import GelirError, SettingsError, SourceError
-from data.store.views import published
+from data.store.views import published_run_id
 from flows import settings as told
 
 app = typer.Typer(
@@ -52,22 +52,23 @@ def nightly(
     demo: Annotated[bool, typer.Option("--demo", help="Make the demo company first, once a day.")] = False,
 ) -> None:
     """Run the night: read, check, score, choose, publish."""
-    settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
-    told.prepare(settings)
+    settings = told.load_settings(mapping=mapping, source=source, company=company, scores=scores)
+    told.prepare_environment(settings)
     with ExitStack() as held:
         if demo:
             from app.demo import make
-            from flows.worker_pool import two_lanes
+            from flows.worker_pool import worker_pool
+            from flows.worker_tasks import import_models
 
-            held.enter_context(two_lanes())  # they import what the night needs while the company is made
+            held.enter_context(worker_pool(import_models))  # they import what the night needs while the company is made
             make(console.print, settings, if_missing=True)
         from flows.run import Run
 
         begun = Run.begin(as_of.date() if as_of else None, settings, attempt=attempt)  # what makes no sense stops here
-        before = published(tables.store(settings))
-        from flows.startup import ready
+        before = published_run_id(tables.store(settings))
+        from flows.startup import night_services
 
-        with console.status("starting the night …"), ready():
+        with console.status("starting the night …"), night_services():
             from flows.nightly import nightly as night
 
             run_id = night(begun.dates.as_of, settings, attempt)
@@ -82,11 +83,11 @@ def train(
     company: CompanyOption = None,
 ) -> None:
     """Train a challenger for every model now; a champion changes only when the challenger is better."""
-    settings = told.load(mapping=mapping, source=source, company=company)
-    told.prepare(settings)
-    from flows.startup import ready
+    settings = told.load_settings(mapping=mapping, source=source, company=company)
+    told.prepare_environment(settings)
+    from flows.startup import night_services
 
-    with console.status("starting the training …"), ready():
+    with console.status("starting the training …"), night_services():
         from flows.training import training
 
         run_id = training(as_of.date() if as_of else None, settings)
@@ -106,11 +107,11 @@ def tune(
     """Search for better parameters of a model within a budget; what is found must win its place like any challenger."""
     if minutes is not None and minutes <= 0:
         raise SettingsError(f"{minutes} minutes are none", where="--minutes", remedy="name more than 0")
-    settings = told.load(mapping=mapping, source=source, company=company)
-    told.prepare(settings)
-    from flows.startup import ready
+    settings = told.load_settings(mapping=mapping, source=source, company=company)
+    told.prepare_environment(settings)
+    from flows.startup import night_services
 
-    with console.status("starting the tuning …"), ready():
+    with console.status("starting the tuning …"), night_services():
         from flows.tuning import tuning
         from models.training.tuning import Budget
 
@@ -129,7 +130,7 @@ def compare(
     scores: ScoresOption = None,
 ) -> None:
     """Show two versions of a model side by side."""
-    settings = told.load(mapping=mapping, company=company, scores=scores)
+    settings = told.load_settings(mapping=mapping, company=company, scores=scores)
     from app import model_versions as versions
 
     versions.compare(console, settings, model, first, second)
@@ -145,7 +146,7 @@ def champion(
     scores: ScoresOption = None,
 ) -> None:
     """List a model's versions, or go back to one of them: it is held until released."""
-    settings = told.load(mapping=mapping, company=company, scores=scores)
+    settings = told.load_settings(mapping=mapping, company=company, scores=scores)
     from app import model_versions as versions
 
     if version is not None:
@@ -165,11 +166,11 @@ def replay(
     scores: ScoresOption = None,
 ) -> None:
     """Score a night again with the versions that it used, and compare. Nothing is published."""
-    settings = told.load(mapping=mapping, source=source, company=company, scores=scores)
-    told.prepare(settings)
-    from flows.startup import ready
+    settings = told.load_settings(mapping=mapping, source=source, company=company, scores=scores)
+    told.prepare_environment(settings)
+    from flows.startup import night_services
 
-    with console.status("starting the replay …"), ready():
+    with console.status("starting the replay …"), night_services():
         from flows.replay import replay as again
 
         run_id = again(run, settings)
@@ -189,7 +190,7 @@ def show(
     scores: ScoresOption = None,
 ) -> None:
     """Show what is published: the list of views, or the first rows of one."""
-    settings = told.load(scores=scores)
+    settings = told.load_settings(scores=scores)
     tables.show(console, settings, view, limit, every, part)
 
 
@@ -202,7 +203,7 @@ def scenario(
     scores: ScoresOption = None,
 ) -> None:
     """Show what the published number would be if prices, churn, win rates or hiring were others."""
-    settings = told.load(scores=scores)
+    settings = told.load_settings(scores=scores)
     from app import scenario as scenarios
 
     scenarios.show(console, settings, price=price, churn=churn, win=win, hiring=hiring)
@@ -211,7 +212,7 @@ def scenario(
 @app.command()
 def runs(scores: ScoresOption = None) -> None:
     """List the runs, the latest first; the published one is marked."""
-    tables.runs(console, told.load(scores=scores))
+    tables.runs(console, told.load_settings(scores=scores))
 
 
 @app.command()
@@ -220,14 +221,14 @@ def rollback(
     scores: ScoresOption = None,
 ) -> None:
     """Make an earlier run's rows the ones that readers see, at once."""
-    tables.rollback(console, told.load(scores=scores), run)
+    tables.rollback(console, told.load_settings(scores=scores), run)
 
 
 @app.command()
 def schedule() -> None:
     """Serve the night: once per night at the set time of the company's zone, until stopped."""
-    settings = told.load()
-    told.prepare(settings)
+    settings = told.load_settings()
+    told.prepare_environment(settings)
     from flows.schedule import serve
 
     serve(settings)
@@ -244,7 +245,7 @@ def demo(
     if_missing: Annotated[bool, typer.Option("--if-missing", help="Keep the one that is there.")] = False,
 ) -> None:
     """Make the demo company: a CRM with planted truth and planted trouble."""
-    settings = told.load()
+    settings = told.load_settings()
     from app.demo import make
 
     make(console.print, settings, size=size, seed=seed, folder=folder, until=until, if_missing=if_missing)
@@ -265,17 +266,17 @@ def init() -> None:
 @app.command()
 def prepare() -> None:
     """Make or migrate the databases of Prefect and MLflow, so that no night waits for it. Part of `make install`."""
-    settings = told.load()
-    told.prepare(settings)
-    from flows.startup import make_databases
+    settings = told.load_settings()
+    told.prepare_environment(settings)
+    from flows.startup import create_databases
 
-    make_databases(settings)
+    create_databases(settings)
 
 
 @app.command()
 def check() -> None:
     """Tell whether the settings work: the mapping, the source, the scoring table, MLflow's folder."""
-    if not checks.show(console, told.load()):
+    if not checks.show(console, told.load_settings()):
         raise typer.Exit(SourceError.exit_code)
 
 

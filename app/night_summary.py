@@ -12,7 +12,7 @@ from app.published_tables import cell, store
 from data.lake import Lake
 from data.outputs.catalogue import OUTPUTS
 from data.outputs.score_tables import MODEL_RESULTS
-from data.store.views import Store, published, view
+from data.store.views import Store, published_run_id, view
 from flows.settings import Settings
 
 REASONS_SHOWN = 6
@@ -27,7 +27,7 @@ def show(console: Console, settings: Settings, run_id: str, before: str | None =
     scores = store(settings)
     run = view(scores, "runs", where={"run_id": run_id}).iloc[0]
     if not run["current"]:
-        seen = published(scores)
+        seen = published_run_id(scores)
         console.print(f"{run_id} was published before and nothing was changed; readers see {seen}")
         console.print(f"to show it to them: [bold]{command(f'gelir rollback {run_id}')}[/]", highlight=False)
         return
@@ -61,7 +61,7 @@ def _tell_replaced(console: Console, scores: Store, run: pd.Series, before: str 
 def show_learnt(console: Console, settings: Settings, run_id: str) -> None:
     """What a training brought, model by model."""
     lake = Lake(settings.lake)
-    steps = sorted((lake.root / run_id).glob("learn_*"))
+    steps = sorted((lake.root / run_id).glob("train_*"))
     results = pd.concat([lake.step(run_id, step.name).frame("result") for step in steps], ignore_index=True)
     console.print(_models(results[list(MODEL_RESULTS.by_name)]))
     for row in results.dropna(subset=["verdict"]).itertuples():

@@ -1,1 +1,1 @@
-"""What runs, in what order. Prefect and the environment are known here only."""
+"""What runs, in what order. Prefect and the environment are used here only."""

@@ -1,29 +1,29 @@
-"""The schedule: the night served once per night, in the company's time zone."""
+"""The schedule: one night per day, in the company's time zone."""
 
 import os
 
 from prefect.schedules import Cron, Schedule
 
 from data.mapping.mapping import load_mapping
-from flows.prefect_server import server
+from flows.prefect_server import prefect_server
 from flows.settings import Settings
 
 
 def every_night(settings: Settings) -> Schedule:
-    """The cron schedule of the night in the company's zone.
+    """The cron schedule of the night in the company's time zone.
 
-    A cron in a zone fires once per local day where the clock time exists once; on the night that clocks are set back
-    the second firing finds the night published and changes nothing.
+    It fires once per local day where the clock time exists once; on the day on which clocks are set back the second
+    firing finds the night published and changes nothing.
     """
     timezone = settings.timezone or load_mapping(settings.mapping).timezone
     return Cron(f"{settings.schedule_at.minute} {settings.schedule_at.hour} * * *", timezone=timezone)
 
 
 def serve(settings: Settings, schedule: Schedule | None = None) -> None:
-    """Serve the night until stopped: on the Prefect server that PREFECT_API_URL names, or on one of its own."""
-    with server(services=True) as own:
-        address = own.address()
-        os.environ["PREFECT_API_URL"] = address  # the night runs in processes of its own, which inherit these
+    """Serve the night until stopped, on the Prefect server that PREFECT_API_URL names or on a temporary one."""
+    with prefect_server(services=True) as server:
+        address = server.address()
+        os.environ["PREFECT_API_URL"] = address  # each night runs in a process of its own, which inherits these
         os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "gelir")
         from prefect.settings import PREFECT_API_URL, temporary_settings
 

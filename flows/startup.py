@@ -1,8 +1,4 @@
-"""The seconds before a night: Prefect's own server and the lanes start while the leader imports what it needs.
-
-Each takes some seconds on two cores, and none waits for another. Where ``PREFECT_API_URL`` names a server, none is
-started.
-"""
+"""The seconds before a night: Prefect's server and the workers start while the main process imports what it needs."""
 
 import os
 import subprocess
@@ -11,45 +7,46 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from data.errors import SettingsError
-from flows.prefect_server import server
+from flows.prefect_server import prefect_server
 from flows.settings import Settings
-from flows.worker_pool import two_lanes
+from flows.worker_pool import worker_pool
+from flows.worker_tasks import import_models
 
 
 @contextmanager
-def ready() -> Iterator[None]:
-    """Start what a night begins with, and hold it for the block; what cannot be started raises here.
+def night_services() -> Iterator[None]:
+    """A block with a Prefect server and worker processes. Raises ``SettingsError`` where the server does not start.
 
-    On its own server a flow sends no heartbeats: nobody watches for them, and stopping them takes a second.
+    On the temporary server a flow sends no heartbeats: nothing watches them, and stopping them takes a second.
     """
-    with two_lanes(), server(services=False) as own, ExitStack() as held:
-        _import()
-        if own.ours:
+    with worker_pool(import_models), prefect_server(services=False) as server, ExitStack() as stack:
+        _import_steps()
+        if server.started_here:
             from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-            alone = {PREFECT_API_URL: own.address(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-            held.enter_context(temporary_settings(alone))
+            overrides = {PREFECT_API_URL: server.address(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+            stack.enter_context(temporary_settings(overrides))
         yield
 
 
-def make_databases(settings: Settings) -> None:
-    """Make or migrate the databases of Prefect's own server and of MLflow: the first night need not wait for them."""
+def create_databases(settings: Settings) -> None:
+    """Create or migrate the databases of Prefect's temporary server and of MLflow, so that no night waits for it."""
     upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
-    done = subprocess.run(upgrade, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    finished = subprocess.run(upgrade, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
         raise SettingsError(
-            f"Prefect's database cannot be made: {done.stderr.strip().splitlines()[-1:]}",
+            f"Prefect's database cannot be created: {finished.stderr.strip().splitlines()[-1:]}",
             where=os.environ["PREFECT_HOME"],
             remedy="remove the folder, or set PREFECT_HOME to another one",
         )
     from models.training.tracking import Tracking
 
-    Tracking(settings.path(settings.mlruns), settings.company or "gelir").get_ready()
+    Tracking(settings.path(settings.mlruns), settings.company or "gelir").warm_up()
 
 
-def _import() -> None:
-    """What the leader of a night needs; its lanes import what models need."""
+def _import_steps() -> None:
+    """Import what the main process of a night needs; its workers import models."""
     from data.validation.expectations import import_great_expectations
-    from flows import tasks as steps  # noqa: F401
+    from flows import tasks  # noqa: F401
 
     import_great_expectations()

@@ -1,19 +1,15 @@
-"""The steps of a night as Prefect tasks: each is given handles on finished steps, and returns one.
+"""The steps of a night as Prefect tasks: each takes handles on finished steps and returns one.
 
-Retries and timeouts stand where the outside world is touched (the source, the scoring table) and nowhere else: what
-fails inside fails again. A step that a killed night had finished is not made twice, so resuming is running again.
+Only tasks that touch the outside world (the source, the scoring database) retry and time out: what fails inside fails
+again. A step that a killed night had finished is not repeated, so that resuming is running again.
 """
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, ParamSpec, TypeVar
 
-import pandas as pd
 import psycopg
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
@@ -24,80 +20,73 @@ import data.identity.resolve
 import data.reading.read
 import data.store.publish
 import data.store.replay_diff
-import data.store.views
 import data.validation.validate
 import reports.registry
-from data.errors import StoreError
 from data.lake import Draft, Step
 from data.source.open import open_source
-from data.store.forecast_ledger import forecasts_before, number_before
-from data.store.lock import exclusive
-from data.store.score_ledger import alerts_before, said_before
-from data.store.views import Store, open_store
+from data.store.forecast_ledger import forecasts_before, run_before
+from data.store.score_ledger import alerts_before, scores_before
+from data.store.views import Store, open_store, runs
+from flows import worker_tasks
 from flows.run import Run
-from flows.worker_pool import two_lanes, work
+from flows.run_record import run_record
+from flows.worker_pool import in_worker
 from reports.forecast.bridge import PreviousForecast
 from reports.night import NightContext
 
-if TYPE_CHECKING:  # what models need is imported by the processes that work
-    from flows.worker_tasks import Group
-    from models.training.tuning import Budget
+P = ParamSpec("P")
+R = TypeVar("R")
 
-PAST_NIGHTS_COMPARED = 7
-"""How many earlier nights of the same company tell what volume is normal."""
-
-
-def _outside(_task: object, _run: TaskRun, state: State[object]) -> bool:
-    """Whether a failure came from a network or a database, which may be well again in a moment."""
-    error = state.result(raise_on_failure=False)
-    passing = (OperationalError, psycopg.OperationalError, ConnectionError, TimeoutError)
-    return isinstance(error, passing) or isinstance(getattr(error, "__cause__", None), passing)
+N_PAST_NIGHTS = 7
+"""Earlier nights of the same company that tell which volume of data is normal."""
 
 
-def two_at_once() -> TaskRunner[PrefectFuture[Any]]:
-    """Tasks that are submitted run two at a time: a thread for each process that works (``flows.worker_pool``)."""
+def two_task_threads() -> TaskRunner[PrefectFuture[Any]]:
+    """A task runner with one thread for each process of ``flows.worker_pool``."""
     runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
     return runner
 
 
-@contextmanager
-def guarded(run: Run, store: Store) -> Iterator[None]:
-    """Hold the night's lock, and two processes that work for it; when the night stops, write down that it did and why.
-    Readers keep what they had.
-
-    What was read is forgotten when it was not good enough to go on with: who mends the source and starts again wants
-    it read again. A night that is killed forgets nothing, and is resumed.
-    """
-    with exclusive(store), two_lanes():
-        try:
-            yield
-        except Exception as stop:
-            if run.lake.finished(run.id, "read") is not None and run.lake.finished(run.id, "validate") is None:
-                run.lake.forget(run.id)
-            try:
-                data.store.publish.record_stopped(store, record(run), reason=str(stop))
-            except StoreError as unrecorded:
-                stop.add_note(f"and the stop could not be written down: {unrecorded}")
-            raise
+def _is_transient(_task: object, _run: TaskRun, state: State[object]) -> bool:
+    """Whether a failure came from a network or a database, which may be back in a moment."""
+    error = state.result(raise_on_failure=False)
+    transient = (OperationalError, psycopg.OperationalError, ConnectionError, TimeoutError)
+    return isinstance(error, transient) or isinstance(getattr(error, "__cause__", None), transient)
 
 
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=4 * 3600)
+def _worker_task(function: Callable[P, R], run_name: str | None = None) -> Task[P, R]:
+    """A function of ``flows.worker_tasks`` as a task that runs in a worker process."""
+    return task(cache_policy=NO_CACHE, task_run_name=run_name)(in_worker(function))
+
+
+engineer = _worker_task(worker_tasks.engineer)
+train_group = _worker_task(worker_tasks.train_group, "train {names}")
+tune_model = _worker_task(worker_tasks.tune_model, "tune {name}")
+score_group = _worker_task(worker_tasks.score_group, "score {names}")
+collect_scores = _worker_task(worker_tasks.collect_scores)
+decide = _worker_task(worker_tasks.decide)
+model_groups = in_worker(worker_tasks.model_groups)
+
+
+@task(
+    cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_is_transient, timeout_seconds=4 * 3600
+)
 def read(run: Run) -> Step:
-    """The source as contract tables, as they were known at the date."""
+    """The source as contract tables, as known at the date."""
     source = open_source(run.settings.source_place)
     return run.step("read", lambda draft: data.reading.read.read(source, run.mapping, run.dates, draft))
 
 
 @task(cache_policy=NO_CACHE)
 def validate(run: Run, crm: Step) -> Step:
-    """The rows that keep their promises; the others in quarantine with all their reasons."""
+    """The rows that meet the contract; the others in quarantine with all their reasons."""
     return run.step(
         "validate",
         lambda draft: data.validation.validate.validate(
             crm,
             run.dates,
             draft,
-            tolerate=run.mapping.tolerate,
+            tolerated_shares=run.mapping.tolerated_shares,
             previous=_earlier_reads(run),
             stale_days=run.settings.stale_days,
         ),
@@ -106,143 +95,88 @@ def validate(run: Run, crm: Step) -> Step:
 
 @task(cache_policy=NO_CACHE)
 def resolve(run: Run, clean: Step) -> Step:
-    """One record per person and company, and the ledger of what was merged."""
+    """One record per person and company, and the ledger of merges."""
     return run.step("resolve", lambda draft: data.identity.resolve.resolve(clean, draft))
 
 
-@task(cache_policy=NO_CACHE)
-def engineer(run: Run, golden: Step) -> Step:
-    """Features of every account, contact and open deal as of the date."""
-    done: Step = work("engineer", run, golden)
-    return done
+def prepare_snapshot(run: Run) -> Step:
+    """The golden records of the company as of the run's date: read, validated and resolved."""
+    return resolve(run, validate(run, read(run)))
 
 
-@task(cache_policy=NO_CACHE, task_run_name="learn {names}")
-def learn_some(run: Run, golden: Step, names: "Group", asked: dict[str, Any]) -> list[Step]:
-    """Which versions of some models score, and why."""
-    done: list[Step] = work("learn", run, golden, names, asked)
-    return done
+def train(run: Run, golden: Step, **overrides: Any) -> list[Step]:
+    """For every model the step with the version that scores; groups of models are trained side by side.
 
-
-@task(cache_policy=NO_CACHE, task_run_name="tune {name}")
-def tune_one(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
-    """Which version of a model scores after a search for better parameters, and what was found."""
-    done: Step = work("tune", run, golden, name, budget)
-    return done
-
-
-@task(cache_policy=NO_CACHE, task_run_name="score {names}")
-def score_some(
-    run: Run, golden: Step, names: "Group", learnt: list[Step], before: dict[str, str] | None = None
-) -> list[Step]:
-    """What the champions of some models say; each may abstain. ``before``: the versions behind the earlier number."""
-    done: list[Step] = work("score", run, golden, names, learnt, before or {})
-    return done
-
-
-@task(cache_policy=NO_CACHE)
-def gather(run: Run, golden: Step, known: Step, learnt: list[Step], scored: list[Step]) -> Step:
-    """The scores of all models as readers see them: one row per account, contact and open deal."""
-    done: Step = work("gather", run, golden, known, learnt, scored)
-    return done
-
-
-def learn(run: Run, golden: Step, **asked: Any) -> list[Step]:
-    """For every model the version that scores; groups of models learn side by side. ``asked`` are terms other than the
-    usual ones (``models.training.champion.Terms``).
+    ``overrides`` are fields of ``models.training.champion.Terms`` that differ from those of a night.
     """
-    groups: list[Group] = work("groups", run)
-    started = [learn_some.submit(run, golden, names, asked) for names in groups]
+    started = [train_group.submit(run, golden, names, overrides) for names in model_groups(run)]
     return [step for future in started for step in future.result()]
 
 
-def score(run: Run, golden: Step, known: Step, learnt: list[Step]) -> Step:
-    """The scores of the champions, side by side as they learnt; each may abstain."""
-    groups: list[Group] = work("groups", run)
+def score(run: Run, golden: Step, features: Step, champions: list[Step]) -> Step:
+    """The scores of the champions, one group of models beside another; each may abstain."""
     with open_store(run.settings.scores_url) as store:
-        earlier = earlier_number(run, store)
-    versions = {} if earlier is None else earlier.versions
-    started = [score_some.submit(run, golden, names, learnt, versions) for names in groups]
-    return gather(run, golden, known, learnt, [step for future in started for step in future.result()])
+        previous = previous_forecast(run, store)
+    versions = {} if previous is None else previous.versions
+    started = [score_group.submit(run, golden, names, champions, versions) for names in model_groups(run)]
+    return collect_scores(run, golden, features, champions, [step for future in started for step in future.result()])
 
 
-def earlier_number(run: Run, store: Store) -> PreviousForecast | None:
-    """The number that tonight's is compared with, what it was made of among it; none where there is none any more."""
-    told = number_before(store, run.company, run.dates.as_of)
-    step = None if told is None else run.lake.finished(told.run_id, "score")
-    if told is None or step is None or "number_grounds" not in step.tables:
+def previous_forecast(run: Run, store: Store) -> PreviousForecast | None:
+    """The earlier revenue forecast that this one is compared with; ``None`` where the lake no longer has its inputs."""
+    earlier = run_before(store, run.company, run.dates.as_of)
+    step = None if earlier is None else run.lake.find_step(earlier.run_id, "score")
+    if earlier is None or step is None or "forecast_drivers" not in step.tables:
         return None
-    return PreviousForecast(told.run_id, told.as_of, told.versions, step)
+    return PreviousForecast(earlier.run_id, earlier.as_of, earlier.versions, step)
 
 
 @task(cache_policy=NO_CACHE)
 def compare(run: Run, store: Store, replayed: str, scores: Step) -> Step:
-    """How the scores that were made again differ from those that were published."""
+    """The rows in which replayed scores differ from those that were published."""
     return run.step("compare", lambda draft: data.store.replay_diff.compare(store, replayed, scores, draft))
 
 
 @task(cache_policy=NO_CACHE)
-def decide(run: Run, golden: Step, known: Step, scores: Step) -> Step:
-    """One next best action for each customer, and the targets of campaigns."""
-    done: Step = work("decide", run, golden, known, scores)
-    return done
+def report(run: Run, store: Store, golden: Step, features: Step, scores: Step) -> Step:
+    """KPIs, leaks of revenue, outcomes of past scores, drift and alerts."""
 
-
-@task(cache_policy=NO_CACHE)
-def report(run: Run, store: Store, golden: Step, known: Step, scores: Step) -> Step:
-    """KPIs, leaks of revenue, what became of past scores, drift and alerts."""
-
-    def told(draft: Draft) -> None:
-        earlier = (said_before, alerts_before, forecasts_before)
-        said, alerted, foreseen = (before(store, run.company, run.dates.as_of) for before in earlier)
-        night = NightContext(run.snapshot(golden), known, scores, said, alerted, foreseen, earlier_number(run, store))
+    def write_reports(draft: Draft) -> None:
+        company, as_of = run.company, run.dates.as_of
+        night = NightContext(
+            run.snapshot(golden),
+            features,
+            scores,
+            scores_before(store, company, as_of),
+            alerts_before(store, company, as_of),
+            forecasts_before(store, company, as_of),
+            previous_forecast(run, store),
+        )
         reports.registry.report(night, draft)
 
-    return run.step("report", told)
+    return run.step("report", write_reports)
 
 
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_outside, timeout_seconds=3600)
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_is_transient, timeout_seconds=3600)
 def publish(run: Run, store: Store, steps: list[Step]) -> None:
     """Write the run's rows unseen, audit what was written, and make them the ones that readers see."""
-    data.store.publish.publish(store, record(run), steps, _now(), keep=run.settings.keep_runs)
-    _forget_old(run, store)
-
-
-def record(run: Run) -> data.store.publish.RunRecord:
-    """What the scoring table keeps of a run, as far as its steps got."""
-    crm, clean, scores = (run.lake.finished(run.id, name) for name in ("read", "validate", "score"))
-    told = data.store.publish.RunRecord(run.id, run.company, run.mapping.name, run.dates.as_of, run.started_at)
-    if crm is not None:
-        reading = crm.frame("reading")
-        until = reading["data_until"].max()
-        told = replace(told, rows_read=int(reading["known"].sum()), data_until=None if pd.isna(until) else until)
-    if clean is not None:
-        report = str(clean.folder / "docs" / "index.html")
-        told = replace(told, rows_quarantined=len(clean.frame("quarantine")), validation_report=report)
-    if scores is not None:
-        scored = scores.frame("model_results").dropna(subset=["version"])
-        versions = dict(zip(scored["model"], scored["version"], strict=True))
-        told = replace(told, model_versions=json.dumps(versions))
-    return told
+    published_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    data.store.publish.publish(store, run_record(run), steps, published_at, keep=run.settings.keep_runs)
+    _forget_old_runs(run, store)
 
 
 def _earlier_reads(run: Run) -> list[Step]:
-    """The read steps of earlier nights of this company, latest first; a night that stopped tells no usual volume."""
+    """The read steps of the company's earlier nights, the latest first, without nights that stopped at ``validate``."""
     earlier = (name for name in run.nights() if name < f"{run.company}-{run.dates.as_of}")
-    reads = (run.lake.finished(name, "read") for name in earlier if run.lake.finished(name, "validate") is not None)
-    return [step for step in reads if step is not None][:PAST_NIGHTS_COMPARED]
+    reads = (run.lake.find_step(name, "read") for name in earlier if run.lake.find_step(name, "validate") is not None)
+    return [step for step in reads if step is not None][:N_PAST_NIGHTS]
 
 
-def _forget_old(run: Run, store: Store) -> None:
-    """Remove from the lake the company's nights that nobody can go back to, but for the latest ones, and all but the
-    latest trainings.
-    """
-    seen = data.store.views.runs(store)
-    kept = set(seen.loc[seen["status"] == "published", "run_id"]) | {run.id} | set(run.nights()[:PAST_NIGHTS_COMPARED])
-    for name in [*run.nights(), *run.trainings()[PAST_NIGHTS_COMPARED:]]:
-        if name not in kept:
-            run.lake.forget(name)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+def _forget_old_runs(run: Run, store: Store) -> None:
+    """Remove from the lake the nights that cannot be rolled back to, and all but the latest nights and trainings."""
+    records = runs(store)
+    published = set(records.loc[records["status"] == "published", "run_id"])
+    keep = published | {run.id} | set(run.nights()[:N_PAST_NIGHTS])
+    for name in [*run.nights(), *run.trainings()[N_PAST_NIGHTS:]]:
+        if name not in keep:
+            run.lake.remove_run(name)

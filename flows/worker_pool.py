@@ -1,12 +1,8 @@
-"""Two processes that do what is heavy, side by side, for the one that leads.
+"""Two worker processes in which the heavy work of a night runs side by side.
 
-Python lets one thread of a process run at a time, and what models do between two calls into LightGBM or DuckDB is
-Python: two threads that learn take half as long again as two processes. They are started early, one after the other,
-and import what models need while the leader reads and validates, which so need not import it at all. They end with the
-block that they were started for, and with the leader, however that ends. Without the block all is done in the leader.
-
-It is not a pool of ``concurrent.futures``, loky or Prefect: those cannot end at once what still works or imports when a
-night stops, live on when their leader is killed, and break on a failure that does not unpickle.
+Python runs one thread of a process at a time, and what models do between calls into LightGBM or DuckDB is Python. It is
+no ``concurrent.futures`` or loky pool: those cannot stop a busy worker at once, outlive a main process that is killed,
+and break on an exception that cannot be pickled.
 """
 
 import logging
@@ -14,53 +10,57 @@ import os
 import pickle
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
+from functools import wraps
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
 from traceback import format_exception
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from data.errors import GelirError
 
-COUNT = 2
-WORK = "flows.worker_tasks"
+N_WORKERS = 2
 LOGGER = "gelir"
 STOP_SECONDS = 5
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Initializer = Callable[[], None]
 
-class Lane:
-    """One process that does one thing at a time. It may be asked before it is ready."""
 
-    def __init__(self, number: int, module: str) -> None:
-        spawned = get_context("spawn")  # a fork would copy the locks of threads that it does not copy
-        self._pipe, its_end = spawned.Pipe()
-        self._process = spawned.Process(
-            target=_live, args=(its_end, module, list(warnings.filters)), name=f"gelir-lane-{number}"
+class Worker:
+    """One process that runs one function at a time. Calls may come before it has imported what it needs."""
+
+    def __init__(self, number: int, initializer: Initializer) -> None:
+        spawn = get_context("spawn")  # a fork would copy locks of threads, but not the threads that release them
+        self._pipe, child_pipe = spawn.Pipe()
+        self._process = spawn.Process(
+            target=_worker_main, args=(child_pipe, initializer, list(warnings.filters)), name=f"gelir-worker-{number}"
         )
         self._process.start()
-        its_end.close()
-        self._turn = Lock()
-        self._ready = False
-        self.waiting = 0
+        child_pipe.close()
+        self._lock = Lock()
+        self._started = False
+        self.n_waiting = 0
 
-    def do(self, name: str, *args: Any) -> Any:
-        """What a function of its module returns, or raises; arguments must be such that can be pickled."""
-        with self._turn:
-            self._wait()
-            with self._alive(name):
-                self._pipe.send((name, args))
-            return self._answer(name)
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function returns or raises in the process. It, its arguments and its result must be picklable."""
+        with self._lock:
+            self._await_start()
+            name = getattr(function, "__name__", repr(function))
+            with self._reporting_exit(name):
+                self._pipe.send((function, args, kwargs))
+            return self._receive(name)
 
-    def ready(self) -> None:
-        """Wait until it has imported what it needs."""
-        with self._turn:
-            self._wait()
+    def await_start(self) -> None:
+        """Wait until the process has imported what it needs."""
+        with self._lock:
+            self._await_start()
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """End the process, whatever it is doing."""
         self._process.terminate()
         self._process.join(STOP_SECONDS)
         if self._process.is_alive():
@@ -68,154 +68,160 @@ class Lane:
             self._process.join()
         self._pipe.close()
 
-    def _wait(self) -> None:
-        if not self._ready:
-            self._answer("its start")
-            self._ready = True
+    def _await_start(self) -> None:
+        if not self._started:
+            self._receive("its start")
+            self._started = True
 
-    def _answer(self, what: str) -> Any:
+    def _receive(self, name: str) -> Any:
         while True:
-            with self._alive(what):  # and not around what it failed with: that may be a lost connection too
-                kind, told = self._pipe.recv()
-            if kind == "done":
-                return told
-            if kind == "failed":
-                raise told
-            logging.getLogger(told.name).handle(told)
+            with self._reporting_exit(name):  # not around the raise below: a task may fail with a lost connection too
+                kind, payload = self._pipe.recv()
+            if kind == "result":
+                return payload
+            if kind == "error":
+                raise payload
+            logging.getLogger(payload.name).handle(payload)
 
     @contextmanager
-    def _alive(self, what: str) -> Iterator[None]:
+    def _reporting_exit(self, name: str) -> Iterator[None]:
         try:
             yield
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join(STOP_SECONDS)
             raise GelirError(
-                f"a process that worked for the night ended with exit code {self._process.exitcode}",
-                where=f"process {self._process.pid}, at {what}",
+                f"a worker process of the night ended with exit code {self._process.exitcode}",
+                where=f"process {self._process.pid}, at {name}",
                 remedy="start the night again, it goes on where it stopped; if it was killed, give it more memory",
             ) from None
 
 
-class Lanes:
-    """All lanes: what is asked of them is done by the one for which least waits."""
+class WorkerPool:
+    """The workers; each call goes to the one with the fewest calls waiting."""
 
-    def __init__(self, module: str) -> None:
-        self.module = module
-        self._lanes = [Lane(1, module)]
-        self._choosing = Lock()
+    def __init__(self, initializer: Initializer) -> None:
+        self.initializer = initializer
+        self._workers = [Worker(1, initializer)]
+        self._lock = Lock()
         self._stopped = False
-        self._starting = Thread(target=self._start_others, daemon=True, name="gelir-lanes")
-        self._starting.start()
+        self._starter = Thread(target=self._start_others, daemon=True, name="gelir-worker-starter")
+        self._starter.start()
 
-    def do(self, name: str, *args: Any) -> Any:
-        """What a function of the module returns, or raises."""
-        self._starting.join()
-        with self._choosing:
-            lane = min(self._lanes, key=lambda one: one.waiting)
-            lane.waiting += 1
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function returns or raises in one of the workers."""
+        self._starter.join()
+        with self._lock:
+            worker = min(self._workers, key=lambda candidate: candidate.n_waiting)
+            worker.n_waiting += 1
         try:
-            return lane.do(name, *args)
+            return worker.run(function, args, kwargs)
         finally:
-            with self._choosing:
-                lane.waiting -= 1
+            with self._lock:
+                worker.n_waiting -= 1
 
     def stop(self) -> None:
-        """End all of them."""
-        with self._choosing:
+        """End all workers."""
+        with self._lock:
             self._stopped = True
-            for lane in self._lanes:
-                lane.stop()
+            for worker in self._workers:
+                worker.stop()
 
     def _start_others(self) -> None:
-        """One after the other: together they would take from the leader what it starts with."""
-        for number in range(2, COUNT + 1):
-            with suppress(GelirError, OSError):  # whoever asks that lane is told what became of it
-                self._lanes[-1].ready()
-            with self._choosing:
+        """Start the other workers one after another: together they would slow down the start of the main process."""
+        for number in range(2, N_WORKERS + 1):
+            with suppress(GelirError, OSError):  # the next call of that worker raises it
+                self._workers[-1].await_start()
+            with self._lock:
                 if not self._stopped:
-                    self._lanes.append(Lane(number, self.module))
+                    self._workers.append(Worker(number, self.initializer))
 
 
-_LANES: Lanes | None = None
+_pool: WorkerPool | None = None  # one for all threads of the main process
 
 
 @contextmanager
-def two_lanes(module: str = WORK) -> Iterator[None]:
-    """A block in which ``work`` is done by two other processes. Inside another block of the same module it is that one.
+def worker_pool(initializer: Initializer) -> Iterator[None]:
+    """A block in which ``in_worker`` functions run in two other processes, each of which first calls ``initializer``.
 
-    ``module`` holds what they can be asked for, and ``get_ready``, with which each begins.
+    A block inside another one with the same initializer uses the outer pool. The workers end with the block, and with
+    the main process, however that ends.
     """
-    global _LANES  # all threads of the leader share them
-    outer = _LANES
-    if outer is not None and outer.module == module:
+    global _pool
+    outer = _pool
+    if outer is not None and outer.initializer is initializer:
         yield
         return
-    _LANES = inner = Lanes(module)
+    _pool = inner = WorkerPool(initializer)
     try:
         yield
     finally:
-        _LANES = outer
+        _pool = outer
         inner.stop()
 
 
-def work(name: str, *args: Any) -> Any:
-    """What the function of that name in ``flows.worker_tasks`` returns, done in a lane; here, where there are none.
+def in_worker(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, run in a worker inside a ``worker_pool`` block, and in this process outside of one.
 
-    It is named, not given: the leader need not import what models need.
+    It must stand at the top of a module: it is pickled by its name.
     """
-    if _LANES is not None:
-        return _LANES.do(name, *args)
-    return getattr(import_module(WORK), name)(*args)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _pool is None:
+            return function(*args, **kwargs)
+        result: R = _pool.run(function, args, kwargs)
+        return result
+
+    return run
 
 
-def _live(pipe: Connection, module: str, filters: list[Any]) -> None:
-    """The life of a lane: import what is needed, then do what is asked until the leader is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts a night stops the leader, which ends its lanes
-    Thread(target=_end_with_leader, daemon=True).start()
-    # What the leader forbids is forbidden here. (The type says that filters are only read; at a start they are set so.)
-    warnings.filters[:] = filters  # type: ignore[index]  # typed as read only; at a start they are set so
+def _worker_main(pipe: Connection, initializer: Initializer, filters: list[Any]) -> None:
+    """The main function of a worker: initialize, then run what is sent until the main process is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt stops the main process, which ends its workers
+    Thread(target=_exit_with_main_process, daemon=True).start()
+    # A warning that is an error in the main process is one here.
+    warnings.filters[:] = filters  # type: ignore[index]  # typed as read-only; at a start they are set so
     logger = logging.getLogger(LOGGER)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logger.addHandler(_Told(pipe))
-    known = import_module(module)
-    known.get_ready()
+    logger.addHandler(_PipeHandler(pipe))
+    initializer()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        pipe.send(("done", None))
+        pipe.send(("result", None))
         while True:
-            name, args = pipe.recv()
+            function, args, kwargs = pipe.recv()
             try:
-                told = ("done", getattr(known, name)(*args))
-            except Exception as failure:  # noqa: BLE001  # nothing is lost: the leader raises it where it had asked
-                told = ("failed", _that_travels(failure))
-            pipe.send(told)
+                message = ("result", function(*args, **kwargs))
+            except Exception as failure:  # noqa: BLE001  # the main process raises it
+                message = ("error", _picklable(failure))
+            pipe.send(message)
 
 
-def _that_travels(failure: Exception) -> Exception:
-    """The failure with its traceback as a note; where it cannot be pickled, one that says the same."""
-    trace = f"in process {os.getpid()}, a lane of the night:\n{''.join(format_exception(failure))}"
+def _picklable(failure: Exception) -> Exception:
+    """The exception with its traceback as a note; a ``RuntimeError`` with the same text where it cannot be pickled."""
+    trace = f"in worker process {os.getpid()}:\n{''.join(format_exception(failure))}"
     failure.add_note(trace)
     try:
-        pickle.loads(pickle.dumps(failure))  # some fail only on arrival
-    except Exception:  # noqa: BLE001  # of any kind, by the failure's own class; it is raised below as text
+        pickle.loads(pickle.dumps(failure))  # some fail only when they are loaded
+    except Exception:  # noqa: BLE001  # of any kind, by the class of the exception; its text is raised instead
         return RuntimeError(trace)
     return failure
 
 
-class _Told(logging.Handler):
-    """Sends what is logged to the leader. Only the thread that works logs."""
+class _PipeHandler(logging.Handler):
+    """Sends log records to the main process. Only the thread that runs functions logs."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__()
         self._pipe = pipe
 
     def emit(self, record: logging.LogRecord) -> None:
-        record.msg, record.args = record.getMessage(), None  # arguments need not be known to the leader
+        record.msg, record.args = record.getMessage(), None  # arguments may be of classes that cannot be pickled
         self._pipe.send(("log", record))
 
 
-def _end_with_leader() -> None:
-    leader = parent_process()
-    if leader is not None:
-        leader.join()
+def _exit_with_main_process() -> None:
+    main_process = parent_process()
+    if main_process is not None:
+        main_process.join()
     os._exit(1)

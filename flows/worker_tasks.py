@@ -79,23 +79,23 @@ def score_group(
     ``previous_versions`` are the versions, by model, behind the forecast that this one is compared with.
     """
     from models.registry import MODELS
-    from models.scoring.score import score_one
+    from models.scoring.score import score_model
 
     company, tracking = run.snapshot(golden), _tracking(run)
     champion = {step.name.removeprefix("train_"): step for step in champions}
     steps = []
     for model in (model for model in MODELS if model.name in names):
         previous = previous_versions.get(model.name)
-        write = partial(score_one, model, company, champion[model.name], tracking, version_before=previous)
+        write = partial(score_model, model, company, champion[model.name], tracking, version_before=previous)
         steps.append(run.step(f"score_{model.name}", write))
     return steps
 
 
 def collect_scores(run: Run, golden: Step, features: Step, champions: list[Step], scores: list[Step]) -> Step:
     """The step with the published tables of scores, from those of the single models."""
-    from models.scoring.score import gather
+    from models.scoring.score import assemble_scores
 
-    return run.step("score", lambda draft: gather(run.snapshot(golden), features, champions, scores, draft))
+    return run.step("score", lambda draft: assemble_scores(run.snapshot(golden), features, champions, scores, draft))
 
 
 def decide(run: Run, golden: Step, features: Step, scores: Step) -> Step:

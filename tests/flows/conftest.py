@@ -11,8 +11,9 @@ import pytest
 
 from data.demo import write_demo
 from data.store.views import Store, open_store
-from flows.settings import Settings, load
-from flows.worker_pool import two_lanes
+from flows.settings import Settings, load_settings
+from flows.worker_pool import worker_pool
+from flows.worker_tasks import import_models
 from tests.command_line import Said, gelir
 from tests.flows import small_crm
 from tests.flows.served import Served, serving
@@ -33,7 +34,7 @@ class Night:
     @property
     def settings(self) -> Settings:
         """The settings of the folder."""
-        return load(self.folder)
+        return load_settings(self.folder)
 
     def store(self) -> Store:
         """Its scoring table, to be closed by the caller."""
@@ -50,7 +51,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     imports = Thread(target=import_module, args=["flows.nightly"])
     imports.start()  # beside the server's start: each takes seconds, and neither waits for the other
     with (
-        two_lanes(),  # all nights of this process share them: what they import takes seconds
+        worker_pool(import_models),  # shared by all nights of this process: the imports take seconds
         temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
         prefect_test_harness(server_startup_timeout=90),
     ):

@@ -4,7 +4,7 @@ from datetime import date
 
 from data.lake import Step
 from data.store.views import open_store
-from flows import tasks as steps
+from flows import tasks
 from flows.run import Run
 from flows.settings import Settings
 from models.registry import MODELS
@@ -13,19 +13,20 @@ from models.registry import MODELS
 def plain_night(settings: Settings, as_of: date, *, publishing: bool = True) -> tuple[Run, dict[str, Step]]:
     """The run and its finished steps by name."""
     run = Run.begin(as_of, settings)
-    crm = steps.read.fn(run)
-    clean = steps.validate.fn(run, crm)
-    golden = steps.resolve.fn(run, clean)
-    known = steps.engineer.fn(run, golden)
-    every = tuple(model.name for model in MODELS)
-    learnt = steps.learn_some.fn(run, golden, every, {})
+    crm = tasks.read.fn(run)
+    clean = tasks.validate.fn(run, crm)
+    golden = tasks.resolve.fn(run, clean)
+    features = tasks.engineer.fn(run, golden)
+    names = tuple(model.name for model in MODELS)
+    models = tasks.train_group.fn(run, golden, names, {})
     store = open_store(settings.scores_url)
-    earlier = steps.earlier_number(run, store)
-    before = {} if earlier is None else earlier.versions
-    scores = steps.gather.fn(run, golden, known, learnt, steps.score_some.fn(run, golden, every, learnt, before))
-    chosen = steps.decide.fn(run, golden, known, scores)
-    reports = steps.report.fn(run, store, golden, known, scores)
-    finished = [crm, clean, golden, known, scores, chosen, reports]
+    previous = tasks.previous_forecast(run, store)
+    versions = {} if previous is None else previous.versions
+    single = tasks.score_group.fn(run, golden, names, models, versions)
+    scores = tasks.collect_scores.fn(run, golden, features, models, single)
+    decided = tasks.decide.fn(run, golden, features, scores)
+    reports = tasks.report.fn(run, store, golden, features, scores)
+    finished = [crm, clean, golden, features, scores, decided, reports]
     if publishing:
-        steps.publish.fn(run, store, finished)
+        tasks.publish.fn(run, store, finished)
     return run, {step.name: step for step in finished}

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from data.errors import BrokenPromise, GelirError, MappingError, SettingsError, SourceError, StoreError
-from data.store.views import published, runs, view
+from data.errors import DataQualityError, GelirError, MappingError, SettingsError, SourceError, StoreError
+from data.store.views import published_run_id, runs, view
 from tests.command_line import Said, ended, gelir, spawned
 from tests.flows.conftest import Night
 
@@ -76,7 +76,7 @@ FILES = {
     "a truncated text": Bad(with_a_row_cut_short, SourceError, ("orders.csv", "line 123", "cut short")),
     "a wrong encoding": Bad(in_latin_1, SourceError, ("accounts.csv", "line 4", "0xfc", "iconv -f LATIN1")),
     "a missing column": Bad(without_a_column, MappingError, ("orders.sql", '"amount"', "amont")),
-    "no fact before today": Bad(all_in_the_future, BrokenPromise, ("orders", "dated in the future")),
+    "no fact before today": Bad(all_in_the_future, DataQualityError, ("orders", "dated in the future")),
 }
 
 
@@ -132,7 +132,7 @@ def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_d
         broken.to_sql(name, engine, index=False)
     mapping = str(small_night.folder / "mapping")
     night = ("nightly", "--as-of", str(small_night.as_of), "--source", postgres_database, "--mapping", mapping)
-    one_message(gelir(tmp_path, *night), BrokenPromise)
+    one_message(gelir(tmp_path, *night), DataQualityError)
     frames["orders"].to_sql("orders", engine, index=False, if_exists="replace")
     engine.dispose()
     said = gelir(tmp_path, *night)
@@ -155,14 +155,14 @@ def one_message(said: Said, error: type[GelirError]) -> None:
     """Nothing on standard error but progress and one complaint of the kind."""
     assert said.code == error.exit_code, said.err
     assert "Traceback" not in said.err
-    for words in (error.__name__, "where:", "mend:"):
+    for words in (error.__name__, "where:", "remedy:"):
         assert said.err.count(words) == 1, said.err
 
 
 def still_readable(night: Night) -> None:
     """Readers see what was published before."""
     with night.store() as store:
-        assert published(store) == night.run_id
+        assert published_run_id(store) == night.run_id
         assert set(view(store, "next_best_actions")["run_id"]) == {night.run_id}
 
 

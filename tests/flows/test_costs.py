@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from data.errors import MappingError
-from data.mapping.action_costs import USUAL, Costs
+from data.mapping.action_costs import DEFAULT_COSTS, Costs
 from flows.run import Run
-from flows.settings import load
+from flows.settings import load_settings
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def begin(root: Path, currency: str | None) -> Run:
-    settings = load(root, mapping=str(root / "mine"), source=str(root / "crm"), currency=currency)
+    settings = load_settings(root, mapping=str(root / "mine"), source=str(root / "crm"), currency=currency)
     return Run.begin(date(2024, 7, 1), settings)
 
 
 def test_a_run_has_the_costs_of_its_mapping_unless_it_reports_in_another_currency(root: Path) -> None:
     assert begin(root, None).costs == Costs(hour=900.0, email=5.0, hurdle=40.0)
-    assert begin(root, "USD").costs == USUAL["USD"]
+    assert begin(root, "USD").costs == DEFAULT_COSTS["USD"]
 
 
 def test_a_run_in_a_currency_whose_costs_nobody_knows_does_not_begin(root: Path) -> None:

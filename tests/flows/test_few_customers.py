@@ -2,7 +2,7 @@
 
 import json
 
-from data.store.views import published, view
+from data.store.views import published_run_id, view
 from models.registry import MODELS
 from tests.flows import small_crm
 from tests.flows.conftest import Night
@@ -10,7 +10,7 @@ from tests.flows.conftest import Night
 
 def test_ten_customers_end_published_with_every_model_abstaining_for_a_stated_reason(small_night: Night) -> None:
     with small_night.store() as store:
-        assert published(store) == small_night.run_id
+        assert published_run_id(store) == small_night.run_id
         results = view(store, "model_results").set_index("model")
         scored = view(store, "account_scores")
     assert set(results.index) == {model.name for model in MODELS}

@@ -71,7 +71,7 @@ def test_a_killed_night_started_again_resumes_after_its_last_finished_step_and_p
     assert said.code == 0, said.err
     assert times(run, "read", "validate", "resolve") == interrupted.left
     for step in ("read", "validate", "resolve"):
-        assert re.search(rf"{step} +kept from before", said.err)
+        assert re.search(rf"{step} +reused", said.err)
     assert re.search(r"decide +done in", said.err)
     assert not list(run.glob(".*"))
     assert readers_see(small_night) == [{run.name}] * 2
@@ -98,7 +98,7 @@ def test_a_database_that_is_away_for_a_moment_is_tried_again(
     from prefect import flow
 
     from flows.run import Run
-    from flows.settings import load
+    from flows.settings import load_settings
     from flows.tasks import read
 
     small_crm.small_crm(tmp_path / "crm")
@@ -107,7 +107,7 @@ def test_a_database_that_is_away_for_a_moment_is_tried_again(
         pd.read_csv(file, dtype=str).to_sql(file.stem, engine, index=False)
     engine.dispose()
     mapping = small_crm.mapping(tmp_path / "mine")
-    run = Run.begin(small_crm.AS_OF, load(tmp_path, source=postgres_database, mapping=str(mapping)))
+    run = Run.begin(small_crm.AS_OF, load_settings(tmp_path, source=postgres_database, mapping=str(mapping)))
 
     def allow(connections: str) -> None:
         with psycopg.connect(postgres_url, autocommit=True) as connection:

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from data.outputs.catalogue import OUTPUTS
-from data.store.views import published, runs, view
+from data.store.views import published_run_id, runs, view
 from models.registry import MODELS
 from models.training.tracking import Tracking
 from tests.command_line import gelir
@@ -17,7 +17,7 @@ and all may be as usual."""
 
 def test_the_night_ends_published_and_every_view_is_filled(demo_night: Night) -> None:
     with demo_night.store() as store:
-        assert published(store) == demo_night.run_id
+        assert published_run_id(store) == demo_night.run_id
         (run,) = runs(store).to_dict("records")
         filled = {output.name for output in OUTPUTS if not view(store, output.name, limit=1).empty}
         shown = {name for output in OUTPUTS for name in view(store, output.name)["run_id"].unique()}
@@ -52,7 +52,7 @@ def test_the_same_night_again_changes_nothing(demo_night: Night) -> None:
     again = gelir(demo_night.folder, "nightly", "--as-of", str(demo_night.as_of))
     assert again.code == 0, again.err
     assert everything(demo_night) == before
-    assert "kept from before" in again.err
+    assert "reused" in again.err
 
 
 def everything(night: Night) -> dict[str, object]:

@@ -7,25 +7,26 @@ import duckdb
 import pandas as pd
 
 from data.calendar import first_instant
-from data.contract import CONTRACT, Table
+from data.contract import CONTRACT
 from data.demo import write_demo
 from data.lake import Step
 from data.outputs.catalogue import OUTPUTS
-from flows.settings import load
+from data.schema import Table
+from flows.settings import load_settings
 from tests.flows.plain_night import plain_night
 
 UNTIL = datetime(2026, 3, 15, 14, 0)
 AS_OF = date(2026, 1, 20)
 TIMEZONE = "Europe/Istanbul"
 RETAIL_AS_OF = date(2011, 6, 1)
-TELLS_OF_WHAT_WAS_NOT_KNOWN = {"reading", "quarantine", "quarantined", "promises"}
+TELLS_OF_WHAT_WAS_NOT_KNOWN = {"reading", "quarantine", "quarantined", "constraints"}
 """They count rows that were not known yet, or say that a reference is not known *yet*: for stewards, not for models."""
 
 
 def same_night(full: Path, cut: Path, mapping: str, sources: tuple[Path, Path], as_of: date) -> dict[str, Step]:
     """Two nights of the same date, from two sources: every step's tables are equal. The steps of the first one."""
-    _, ours = plain_night(load(full, mapping=mapping, source=str(sources[0])), as_of)
-    _, theirs = plain_night(load(cut, mapping=mapping, source=str(sources[1])), as_of)
+    _, ours = plain_night(load_settings(full, mapping=mapping, source=str(sources[0])), as_of)
+    _, theirs = plain_night(load_settings(cut, mapping=mapping, source=str(sources[1])), as_of)
     compared = 0
     for name, step in ours.items():
         assert step.tables == theirs[name].tables

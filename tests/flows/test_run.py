@@ -1,12 +1,12 @@
-"""What a run is called: by what changes its outcome, and by nothing else."""
+"""The id of a run follows from what changes its results, and from nothing else."""
 
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 
-from flows.run import CHANGE_NOTHING, Run
-from flows.settings import Settings, load
+from flows.run import IGNORED_SETTINGS, Run
+from flows.settings import Settings, load_settings
 from tests.flows import small_crm
 
 OTHER: dict[str, object] = {
@@ -21,6 +21,7 @@ OTHER: dict[str, object] = {
     "seed": 8,
     "schedule_at": time(4),
     "keep_runs": 3,
+    "locale": "de",
     "var": Path("elsewhere"),
 }
 
@@ -30,15 +31,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("named")
     small_crm.small_crm(folder / "crm")
     small_crm.mapping(folder / "mapping")
-    return load(folder, source="crm", mapping=str(folder / "mapping"))
+    return load_settings(folder, source="crm", mapping=str(folder / "mapping"))
 
 
-def test_every_setting_that_changes_what_comes_out_is_tried_here() -> None:
-    assert set(Settings.model_fields) - CHANGE_NOTHING <= set(OTHER)
+def test_every_setting_that_changes_results_is_covered_here() -> None:
+    assert set(Settings.model_fields) - IGNORED_SETTINGS <= set(OTHER)
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_a_run_is_another_one_where_a_setting_changes_what_comes_out(settings: Settings, name: str) -> None:
+def test_a_setting_changes_the_id_of_a_run_where_it_changes_results(settings: Settings, name: str) -> None:
     other = settings.model_copy(update={name: OTHER[name]})
     same = Run.begin(date(2024, 7, 1), settings).id == Run.begin(date(2024, 7, 1), other).id
-    assert same == (name in CHANGE_NOTHING)
+    assert same == (name in IGNORED_SETTINGS)

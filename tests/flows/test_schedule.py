@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from data.errors import StoreError
-from data.store.views import open_store, published, view
+from data.store.views import open_store, published_run_id, view
 from flows.schedule import every_night
-from flows.settings import load, today
+from flows.settings import load_settings, today
 from tests.command_line import ROOT
 from tests.flows.served import Served, of_session
 
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 300
 def test_the_night_fires_once_per_local_day_across_both_clock_changes(timezone: str, at: str, tmp_path: Path) -> None:
     from prefect.server.schemas.schedules import CronSchedule
 
-    schedule = every_night(load(tmp_path, timezone=timezone, schedule_at=at))
+    schedule = every_night(load_settings(tmp_path, timezone=timezone, schedule_at=at))
     assert schedule.timezone == timezone
     zone = ZoneInfo(timezone)
     first, days = date(2025, 1, 1), 365
@@ -63,12 +63,12 @@ def test_the_deployments_for_workers_name_flows_that_load() -> None:
 
 def run_seen(folder: Path) -> str | None:
     """The run that readers see in a folder's scoring table, once there is one."""
-    settings = load(folder)
+    settings = load_settings(folder)
     if not (folder / "var" / "scores.db").exists():
         return None
     try:
         with open_store(settings.scores_url) as store:
-            run = published(store)
+            run = published_run_id(store)
             assert run is None or set(view(store, "next_best_actions")["run_id"]) == {run}
             return run
     except StoreError:  # it is being made

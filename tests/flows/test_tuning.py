@@ -3,7 +3,7 @@
 import pytest
 
 from data.errors import SettingsError
-from data.store.views import published
+from data.store.views import published_run_id
 from models.training.tracking import Tracking
 from tests.command_line import gelir
 from tests.flows.conftest import Night
@@ -17,7 +17,7 @@ def test_a_tuning_says_what_it_found_and_publishes_nothing(demo_night: Night) ->
     runs = tracking._client.search_runs([tracking._experiment("demo.churn")])
     assert len([run for run in runs if str(run.info.run_name).startswith("trial ")]) == 3
     with demo_night.store() as store:
-        assert published(store) == demo_night.run_id
+        assert published_run_id(store) == demo_night.run_id
 
 
 @pytest.mark.parametrize(

@@ -1,115 +1,145 @@
-"""Lanes: work is done by two other processes, and what becomes of it is told where it was asked for."""
+"""The worker pool: two other processes run functions, and what they return, raise and log comes back."""
 
 import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
+from typing import Any
 
 import psutil
 import pytest
 
-from data.errors import BrokenPromise, GelirError
-from flows.worker_pool import two_lanes, work
+from data.errors import DataQualityError, GelirError
+from flows.worker_pool import in_worker, worker_pool
+from tests.flows import worker_jobs
 
-WORK = "tests.flows.worker_jobs"
-LEADER = f"""
+MAIN = """
 from threading import Thread
 from time import sleep
-from flows.worker_pool import two_lanes, work
+from flows.worker_pool import in_worker, worker_pool
+from tests.flows import worker_jobs
 if __name__ == "__main__":
-    with two_lanes("{WORK}"):
-        first = work("pid")
-        Thread(target=work, args=["wait", 60.0], daemon=True).start()
+    with worker_pool(worker_jobs.initialize):
+        first = in_worker(worker_jobs.pid)()
+        Thread(target=in_worker(worker_jobs.wait), args=[60.0], daemon=True).start()
         sleep(0.5)
-        print(first, work("pid"), flush=True)
+        print(first, in_worker(worker_jobs.pid)(), flush=True)
         sleep(60)
 """
 GONE_SECONDS = 20
 HOME = Path(__file__).parents[2]
 
 
+def run(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns in a worker."""
+    return in_worker(function)(*args)
+
+
 @pytest.fixture
-def lanes() -> Iterator[None]:
-    with two_lanes(WORK):
+def workers() -> Iterator[None]:
+    with worker_pool(worker_jobs.initialize):
         yield
 
 
-def test_what_comes_while_one_works_goes_to_the_other(lanes: None) -> None:
-    first = work("pid")
-    busy = Thread(target=work, args=["wait", 1.0])
+def test_a_call_goes_to_the_idle_worker(workers: None) -> None:
+    first = run(worker_jobs.pid)
+    busy = Thread(target=run, args=[worker_jobs.wait, 1.0])
     busy.start()
     sleep(0.2)
-    second = work("pid")
+    second = run(worker_jobs.pid)
     busy.join()
     assert len({os.getpid(), first, second}) == 3
 
 
-def test_what_fails_there_fails_here_as_it_is(lanes: None) -> None:
-    with pytest.raises(BrokenPromise, match="a key is missing") as stop:
-        work("break_promise")
+def test_arguments_may_be_given_by_keyword(workers: None) -> None:
+    assert in_worker(worker_jobs.divide)(by=4) == 0.25
+
+
+def test_an_inner_block_with_the_same_initializer_uses_the_outer_pool(workers: None) -> None:
+    def pids() -> set[int]:
+        return {run(worker_jobs.pid) for _ in range(4)}
+
+    outer = pids()
+    with worker_pool(worker_jobs.initialize):
+        assert pids() <= outer
+    assert pids() <= outer
+
+
+def test_an_exception_is_raised_in_the_caller_as_it_is(workers: None) -> None:
+    with pytest.raises(DataQualityError, match="a key is missing") as stop:
+        run(worker_jobs.violate_constraint)
     assert stop.value.remedy == "name it"
     with pytest.raises(ZeroDivisionError) as failure:
-        work("divide", 0)
-    assert "lane_work.py" in failure.value.__notes__[0]
-    assert work("divide", 2) == 0.5
+        run(worker_jobs.divide, 0)
+    assert "worker_jobs.py" in failure.value.__notes__[0]
+    assert run(worker_jobs.divide, 2) == 0.5
 
 
-def test_a_connection_that_was_lost_there_is_not_taken_for_a_lane_that_ended(lanes: None) -> None:
+def test_a_lost_connection_in_a_worker_is_not_taken_for_a_worker_that_ended(workers: None) -> None:
     with pytest.raises(ConnectionResetError, match="the database went away"):
-        work("lose_connection")
-    assert work("divide", 2) == 0.5
+        run(worker_jobs.lose_connection)
+    assert run(worker_jobs.divide, 2) == 0.5
 
 
-def test_a_failure_that_cannot_travel_is_told_in_words(lanes: None) -> None:
-    with pytest.raises(RuntimeError, match="Odd: one"):
-        work("be_odd")
+def test_an_exception_that_cannot_be_pickled_is_raised_as_text(workers: None) -> None:
+    with pytest.raises(RuntimeError, match="Unpicklable: first"):
+        run(worker_jobs.raise_unpicklable)
 
 
-def test_what_is_logged_there_is_logged_here(lanes: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_records_of_a_worker_are_logged_in_the_main_process(
+    workers: None, caplog: pytest.LogCaptureFixture
+) -> None:
     logger = logging.getLogger("gelir")
     logger.addHandler(caplog.handler)
     try:
-        work("tell", "this")
+        run(worker_jobs.log_line, "this")
     finally:
         logger.removeHandler(caplog.handler)
-    assert "this is told" in caplog.messages
+    assert "this was logged" in caplog.messages
 
 
-def test_a_killed_lane_is_an_error_that_says_so(lanes: None) -> None:
+def test_a_killed_worker_is_an_error_that_says_so(workers: None) -> None:
     with pytest.raises(GelirError, match="ended with exit code -9") as stop:
-        work("die")
+        run(worker_jobs.die)
     assert "memory" in stop.value.remedy
 
 
-def test_without_lanes_all_is_done_in_the_leader() -> None:
-    alone = "import sys; from flows.worker_pool import work; work('get_ready'); print('skops.io' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", alone], cwd=HOME, capture_output=True, text=True, check=True)
-    assert said.stdout == "True\n", "it imports what models need, into the process that asks"
+def test_without_a_pool_functions_run_in_the_calling_process() -> None:
+    assert run(worker_jobs.pid) == os.getpid()
 
 
-def test_lanes_end_with_a_leader_that_is_killed(tmp_path: Path) -> None:
-    script = tmp_path / "leader.py"
-    script.write_text(LEADER)
-    leader = subprocess.Popen(
+def test_the_main_process_of_a_night_imports_no_model_before_it_runs_one_itself() -> None:
+    script = (
+        "import sys; from flows import worker_tasks; print('lightgbm' in sys.modules, 'mlflow' in sys.modules);"
+        " worker_tasks.import_models(); print('models.registry' in sys.modules, 'skops.io' in sys.modules)"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], cwd=HOME, capture_output=True, text=True, check=True)
+    assert finished.stdout == "False False\nTrue True\n"
+
+
+def test_workers_end_with_a_main_process_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(MAIN)
+    main = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(HOME)}
     )
-    assert leader.stdout is not None
-    with leader, leader.stdout:
-        pids = [int(word) for word in leader.stdout.readline().split()]
+    assert main.stdout is not None
+    with main, main.stdout:
+        pids = [int(word) for word in main.stdout.readline().split()]
         assert len(set(pids)) == 2
-        os.kill(leader.pid, signal.SIGKILL)
+        os.kill(main.pid, signal.SIGKILL)
     deadline = monotonic() + GONE_SECONDS
-    while any(map(_lives, pids)) and monotonic() < deadline:
+    while any(map(_is_running, pids)) and monotonic() < deadline:
         sleep(0.1)
-    assert not any(map(_lives, pids))
+    assert not any(map(_is_running, pids))
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
