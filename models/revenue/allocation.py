@@ -115,9 +115,9 @@ def benchmark_pro_rata(shape: Floats, benchmark: Floats, fallback: Floats, grid:
     Pro-rata benchmarking, the proportional Denton method without carry-over between months (Dagum & Cholette 2006).
     """
     sums = grid.sum_by_month(shape)
-    known = sums > MIN_AMOUNT
-    factor = np.divide(benchmark, sums, out=np.zeros_like(benchmark), where=known)
-    return np.where(grid.from_months(known.astype(np.float64)) > 0, shape * grid.from_months(factor), fallback)
+    has_shape = sums > MIN_AMOUNT
+    factor = np.divide(benchmark, sums, out=np.zeros_like(benchmark), where=has_shape)
+    return np.where(grid.from_months(has_shape.astype(np.float64)) > 0, shape * grid.from_months(factor), fallback)
 
 
 def bottom_up_by_month(inputs: AllocationInputs) -> BottomUp:
@@ -164,14 +164,14 @@ class Margin:
 def _margins(inputs: AllocationInputs, total: Floats) -> list[Margin]:
     """What each hierarchy but the main one forecasts beyond contracts and deals, scaled to the total residual."""
     index, grid = inputs.index, inputs.grid
-    known = grid.sum_by_month(inputs.revenue.bottom_up)
+    line_items = grid.sum_by_month(inputs.revenue.bottom_up)
     margins = []
     for hierarchy, level in index.lowest_level.items():
         if hierarchy == MAIN_HIERARCHY:
             continue
         code, names = pd.factorize(index.nodes[level], sort=True)
         forecasts = _node_forecasts(inputs, hierarchy, "month", tuple(map(str, names))) * inputs.share_ahead
-        beyond = np.maximum(np.nan_to_num(forecasts) - sum_by_code(known, code, len(names)), 0.0)
+        beyond = np.maximum(np.nan_to_num(forecasts) - sum_by_code(line_items, code, len(names)), 0.0)
         sums = beyond.sum(axis=0)
         scale = np.divide(total, sums, out=np.zeros_like(total), where=sums > 0)
         margins.append(Margin(code.astype(np.int64), beyond * scale))

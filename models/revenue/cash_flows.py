@@ -68,8 +68,8 @@ def contract_cash_flows(
     share = np.where(grid.ahead, grid.month_share, 0.0)[None, :]
     potential = items["mrr"].to_numpy(dtype=np.float64)[:, None] * share
     survival = 1 - churn.within_all(middle)
-    grown = potential * survival * expansion.within_all(middle) * uplift
-    return CashFlows(items, potential * survival, grown, np.zeros_like(potential), potential)
+    expanded = potential * survival * expansion.within_all(middle) * uplift
+    return CashFlows(items, potential * survival, expanded, np.zeros_like(potential), potential)
 
 
 def deal_cash_flows(items: pd.DataFrame, won: SurvivalCurve, grid: PeriodGrid) -> CashFlows:

@@ -42,7 +42,7 @@ def combine_forecasts(run_rates: RunRateBacktest, backtest: pd.DataFrame, n_mont
     """
     origins = {ships: _origins(run_rates, backtest, method, n_months)
                for ships, method in (("model", ENSEMBLE), ("baseline", BASELINE))}  # fmt: skip
-    weights = {ships: top_down_weight(known) for ships, known in origins.items()}
+    weights = {ships: top_down_weight(of_method) for ships, of_method in origins.items()}
     return Combination(weights, _accuracy(origins["model"], weights["model"]))
 
 

@@ -14,17 +14,17 @@ from models.revenue.top_down import FREQUENCY, GRAINS
 
 
 def evaluate_errors(tables: list[BacktestErrors], metrics: dict[str, float]) -> Evaluation:
-    """The evaluation of the main hierarchy by month and by week, with ``metrics`` beside its own.
+    """The evaluation of the main hierarchy by month and by week, with ``metrics`` added to its own.
 
     One loss per series, origin and step, every level weighing alike; NaN where the evaluated version was trained on it.
     """
     losses, baseline_losses = [np.zeros(0)], [np.zeros(0)]
     total: dict[str, float] = {}
     for grain, table in zip(GRAINS, tables, strict=False):
-        known = ~np.isnan(table.baseline_errors)
-        weights = level_weights([_level(name) for name in table.unique_ids], known)
-        losses.append((table.errors * weights)[known])
-        baseline_losses.append((table.baseline_errors * weights)[known])
+        evaluated = ~np.isnan(table.baseline_errors)
+        weights = level_weights([_level(name) for name in table.unique_ids], evaluated)
+        losses.append((table.errors * weights)[evaluated])
+        baseline_losses.append((table.baseline_errors * weights)[evaluated])
         revenue = float(np.nansum(np.abs(table.total_actuals)))
         if revenue:
             total[f"total WAPE by {grain}"] = float(np.nansum(table.total_errors)) / revenue

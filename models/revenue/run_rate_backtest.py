@@ -37,10 +37,10 @@ class RunRateBacktest:
         contracts, deals and repeat orders / mean revenue (at least 0). A step never observed has the rate of the last
         one that was; 0 without any."""
         steps = np.arange(self.actuals.shape[1])
-        known = (self.origin[:, None] + steps[None, :] < month) & ~np.isnan(self.actuals)
+        observed = (self.origin[:, None] + steps[None, :] < month) & ~np.isnan(self.actuals)
         beyond = self.actuals - self.bottom_up - self.repeat_orders
-        repeat_rate = _pooled_ratio(self.repeat_orders, self.mean_orders[:, None], known)
-        new_business_rate = np.maximum(_pooled_ratio(beyond, self.mean_revenue[:, None], known), 0.0)
+        repeat_rate = _pooled_ratio(self.repeat_orders, self.mean_orders[:, None], observed)
+        new_business_rate = np.maximum(_pooled_ratio(beyond, self.mean_revenue[:, None], observed), 0.0)
         return _filled(repeat_rate), _filled(new_business_rate)
 
     def forecast_from(self, row: int) -> Floats:
@@ -89,10 +89,10 @@ def cash_flows_by_rates(history: BookingHistory, day: date, rates: BaseRates, gr
     return CashFlows.concat(contracts, deal_cash_flows(deal_items(deals), rates.win_curves(deals), grid))
 
 
-def _pooled_ratio(numerator: Floats, denominator: Floats, known: Bools) -> Floats:
-    """By column: the sum of the numerator / the sum of the denominator, over the rows known; NaN without any."""
-    sums = np.where(known, numerator, 0.0).sum(axis=0)
-    bases = np.where(known, denominator, 0.0).sum(axis=0)
+def _pooled_ratio(numerator: Floats, denominator: Floats, observed: Bools) -> Floats:
+    """By column: the sum of the numerator / the sum of the denominator, over the observed rows; NaN without any."""
+    sums = np.where(observed, numerator, 0.0).sum(axis=0)
+    bases = np.where(observed, denominator, 0.0).sum(axis=0)
     ratios: Floats = np.divide(sums, bases, out=np.full(len(sums), np.nan), where=bases > 0)
     return ratios
 

@@ -104,10 +104,10 @@ def _comparison(window: WindowReading, kind: str) -> str:
     """Observed against expected, and the limits."""
     observed, low, high = window.observed, window.low, window.high
     if kind == "mean":
-        return f"{observed - 1:+.1%} against what was expected; usual is {low - 1:+.1%} to {high - 1:+.1%}"
+        return f"{observed - 1:+.1%} against what was expected; the limits are {low - 1:+.1%} to {high - 1:+.1%}"
     rate = f" ({observed / window.expected - 1:+.0%})" if window.expected > 0 else ""
     expected = f"{_number(observed)} where {_number(window.expected)} were expected{rate}"
-    return f"{expected}; usual is {_number(low)} to {_number(high)}"
+    return f"{expected}; the limits are {_number(low)} to {_number(high)}"
 
 
 def _span(window: WindowReading) -> str:

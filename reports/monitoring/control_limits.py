@@ -1,8 +1,8 @@
-"""Control limits of daily volumes: what the last days should have brought, and how unusual what came is.
+"""Control limits of daily volumes: the expected volume of the last days, and the deviation from it.
 
 Windows of several lengths are compared, day after day, with the eight weeks before them, weekdays weighted as in the
 last year; differences on a variance-stabilizing scale are divided by their robust scale in the year before, so that
-every day is judged by its own past only. The argument is in ``docs/methods.md``.
+every day depends on its own past only. The argument is in ``docs/methods.md``.
 """
 
 from dataclasses import dataclass

@@ -212,6 +212,6 @@ DAILY_METRICS: tuple[DailyMetric, ...] = (
     DailyMetric("activities", "activities of the team", "count", _rows("activities", "happened_at"),
                 "the load of activities, then whether work is written down"),
     DailyMetric("answers", "answers to mail sent", "share", _answers, "whether mail is delivered"),
-    DailyMetric("usage", "use against the usual of the same accounts", "mean", _usage,
+    DailyMetric("usage", "usage against the typical usage of the same accounts", "mean", _usage,
                 "the load of usage, then whether the product works"),
 )  # fmt: skip

@@ -49,7 +49,7 @@ def test_a_mean_is_reported_as_a_share_of_what_was_expected() -> None:
     (alert,) = alerts(limits=[control_limits(daily(40, after(1, 0.75), kind="mean"))])
     assert alert["value"] == pytest.approx(0.75, abs=0.03)
     assert alert["evidence"].startswith("orders placed, 2026-03-10: -2")
-    assert "against what was expected; usual is -" in alert["evidence"]
+    assert "against what was expected; the limits are -" in alert["evidence"]
 
 
 def test_an_alert_that_is_still_up_keeps_its_id_and_one_that_comes_back_gets_a_new_one() -> None:
