@@ -1,7 +1,6 @@
-"""How any table with named columns becomes numbers that both a linear model and trees can read.
+"""Encodes any table with named columns as numbers that both a linear model and trees can read.
 
-Floats and booleans stay as they are; text and categories become the number of the value among those seen often enough
-(rare and new ones are unknown, NaN); gaps stay gaps. Columns that tell nothing are left out, and it is said why.
+Numbers and booleans stay as they are; text and categories become the code of their value, NaN if rare or new.
 """
 
 from collections.abc import Hashable
@@ -18,33 +17,33 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTran
 
 from data.arrays import Floats
 
-FEWEST_OF_VALUE = 10
-"""A value of text seen in fewer rows is as good as unknown."""
+MIN_CATEGORY_ROWS = 10
+"""A text value in fewer rows is encoded as unknown."""
 
-HUGE = 1e100
-"""Floats of a larger size are taken for a fault: squares of theirs are infinite."""
+MAX_MAGNITUDE = 1e100
+"""Larger numbers are refused as faults: their squares are infinite."""
 
-MOST_BENT = 200
-"""With more number columns than this each has a straight effect only: bends would be more than the rows can tell."""
+MAX_SPLINE_COLUMNS = 200
+"""With more numeric columns than this each has a linear effect only: the rows do not support curves."""
 
-FEWEST_TO_BEND = 8
-"""A number with fewer distinct values has one effect per step as well as a slope; with more, a smooth curve."""
+MIN_SPLINE_VALUES = 8
+"""A number with fewer distinct values gets one effect per value and a slope; with more, a smooth curve."""
 
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns are read, in order: numbers first, then categories with the values that have a number."""
+    """The columns that are read, in order: numbers, then categories with the values that have a code."""
 
     numbers: tuple[Hashable, ...]
     categories: dict[Hashable, tuple[str, ...]]
     ignored: dict[Hashable, str]
-    """Columns that are left out, and why."""
+    """Columns that are left out, with the reason."""
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> "Columns":
-        """The reading that rows to learn from give. ValueError names columns that are neither numbers nor text."""
+    def fit(cls, rows: pd.DataFrame) -> "Columns":
+        """The encoding of training rows."""
         numbers: list[Hashable] = []
         categories: dict[Hashable, tuple[str, ...]] = {}
         ignored: dict[Hashable, str] = {}
@@ -58,76 +57,78 @@ class Columns:
                 numbers.append(name)
             else:
                 counts = values.map(str).value_counts()
-                enough = min(FEWEST_OF_VALUE, max(2, len(rows) // 20))
-                if known := tuple(sorted(counts.index[counts >= enough])):
-                    categories[name] = known
+                min_rows = min(MIN_CATEGORY_ROWS, max(2, len(rows) // 20))
+                if frequent := tuple(sorted(counts.index[counts >= min_rows])):
+                    categories[name] = frequent
                 else:
-                    ignored[name] = f"has no value that {enough} rows share"
+                    ignored[name] = f"has no value that {min_rows} rows share"
         return cls(tuple(numbers), categories, ignored)
 
-    def matrix(self, rows: pd.DataFrame) -> Floats:
-        """One line per row: numbers, then the numbers of categories. ValueError names columns that hold no such thing,
-        or infinite or huge numbers.
-        """
-        lines = np.full((len(rows), len(self.numbers) + len(self.categories)), np.nan)
-        bad: list[str] = []
-        for at, name in enumerate(self.numbers):
+    def encode(self, rows: pd.DataFrame) -> Floats:
+        """Rows × columns. Raises ``ValueError`` that names columns with text for numbers, or numbers out of range."""
+        matrix = np.full((len(rows), len(self.numbers) + len(self.categories)), np.nan)
+        faults: list[str] = []
+        for i, name in enumerate(self.numbers):
             if not _is_number(rows[name]) and rows[name].notna().any():
-                bad.append(f"{name!r} holds text where numbers were learnt from")
+                faults.append(f"{name!r} holds text where training rows held numbers")
                 continue
-            lines[:, at] = pd.to_numeric(rows[name]).to_numpy(dtype=np.float64, na_value=np.nan)
-            if (wrong := np.abs(lines[:, at]) > HUGE).any():
-                bad.append(f"{name!r} holds {lines[wrong, at][0]:g} (row {np.argmax(wrong)})")
-        if bad:
-            more = f" and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
-            rule = f"numbers must be finite and within ±{HUGE:g}, so infinity and values too large for them are refused"
-            raise ValueError(f"{'; '.join(bad[:MOST_NAMED])}{more}: {rule}. Leave gaps as missing values")
-        for at, (name, known) in enumerate(self.categories.items(), start=len(self.numbers)):
-            codes = {value: float(code) for code, value in enumerate(known)}
-            lines[:, at] = [codes.get(str(value), np.nan) if value is not None else np.nan for value in rows[name]]
-        return lines
+            matrix[:, i] = pd.to_numeric(rows[name]).to_numpy(dtype=np.float64, na_value=np.nan)
+            if (huge := np.abs(matrix[:, i]) > MAX_MAGNITUDE).any():
+                faults.append(f"{name!r} holds {matrix[huge, i][0]:g} (row {np.argmax(huge)})")
+        if faults:
+            hidden = f" and {len(faults) - MAX_NAMED} more" if len(faults) > MAX_NAMED else ""
+            rule = f"numbers must be finite and within ±{MAX_MAGNITUDE:g}, so infinity and values too large are refused"
+            raise ValueError(f"{'; '.join(faults[:MAX_NAMED])}{hidden}: {rule}. Leave gaps as missing values")
+        for i, (name, values) in enumerate(self.categories.items(), start=len(self.numbers)):
+            codes = {value: float(code) for code, value in enumerate(values)}
+            matrix[:, i] = [codes.get(str(value), np.nan) if value is not None else np.nan for value in rows[name]]
+        return matrix
 
     @property
-    def coded(self) -> list[int]:
-        """Positions of categories in the matrix."""
+    def category_positions(self) -> list[int]:
+        """Positions of the categories in the matrix."""
         return list(range(len(self.numbers), len(self.numbers) + len(self.categories)))
 
 
-def table(X: Any, check: Any) -> pd.DataFrame:
-    """A frame of what was handed in; ``check`` turns what is no frame into an array (scikit-learn's ``check_array``).
+def to_table(X: Any, check: Any) -> pd.DataFrame:
+    """The input as a frame; ``check`` (scikit-learn's ``check_array``) turns anything else into an array first.
 
-    ValueError: dates (say how many days ago instead), complex numbers, no rows or no columns.
+    Raises ``ValueError`` for dates, complex numbers, no rows or no columns.
     """
     rows = X if isinstance(X, pd.DataFrame) else pd.DataFrame(check(X)).infer_objects()
     for count, what in zip(rows.shape, ("sample(s)", "feature(s)"), strict=True):
         if count == 0:
             raise ValueError(f"Found array with 0 {what} (shape={rows.shape}) while a minimum of 1 is required.")
-    dated = [str(name) for name, kind in rows.dtypes.items() if kind.kind in "mM"]
-    if dated:
-        raise ValueError(f"{', '.join(dated[:MOST_NAMED])}: dates are no numbers; give days before a date instead")
+    dates = [str(name) for name, kind in rows.dtypes.items() if kind.kind in "mM"]
+    if dates:
+        raise ValueError(f"{', '.join(dates[:MAX_NAMED])}: dates are no numbers; give days before a date instead")
     if any(is_complex_dtype(kind) for kind in rows.dtypes):
         raise ValueError("Complex data not supported")
     return rows
 
 
-def design(columns: Columns, lines: Floats) -> ColumnTransformer:
-    """What makes a linear model's inputs of matrix lines: smooth curves over ranks, one column a value, and gaps."""
+def design_transformer(columns: Columns, matrix: Floats) -> ColumnTransformer:
+    """The inputs of a linear model from an encoded matrix: splines over ranks, one column a value, missing flags."""
     numbers = range(len(columns.numbers))
-    many = len(columns.numbers) > MOST_BENT
-    steps = [] if many else [at for at in numbers if len(np.unique(lines[:, at])) < FEWEST_TO_BEND]
-    curves = [at for at in numbers if at not in set(steps)]
-    ranks = QuantileTransformer(n_quantiles=min(200, len(lines)), subsample=None)
-    middle = SimpleImputer(strategy="median", keep_empty_features=True)
-    bend = "passthrough" if many else SplineTransformer(n_knots=5, include_bias=False, extrapolation="constant")
-    straight = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    one_each = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    parts = [
-        ("curves", make_pipeline(ranks, middle, FeatureUnion([("bend", bend), ("rank", StandardScaler())])), curves),
-        ("steps", FeatureUnion([("each", one_each), ("slope", straight)]), steps),
-        ("values", OneHotEncoder(handle_unknown="ignore", sparse_output=False), columns.coded),
-        ("gaps", MissingIndicator(features="missing-only", error_on_new=False), curves),
+    many = len(columns.numbers) > MAX_SPLINE_COLUMNS
+    steps = [] if many else [i for i in numbers if len(np.unique(matrix[:, i])) < MIN_SPLINE_VALUES]
+    curves = [i for i in numbers if i not in set(steps)]
+    ranks = QuantileTransformer(n_quantiles=min(200, len(matrix)), subsample=None)
+    median = SimpleImputer(strategy="median", keep_empty_features=True)
+    spline = "passthrough" if many else SplineTransformer(n_knots=5, include_bias=False, extrapolation="constant")
+    linear = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    by_value = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    transformers = [
+        (
+            "curves",
+            make_pipeline(ranks, median, FeatureUnion([("spline", spline), ("rank", StandardScaler())])),
+            curves,
+        ),
+        ("steps", FeatureUnion([("values", by_value), ("slope", linear)]), steps),
+        ("values", OneHotEncoder(handle_unknown="ignore", sparse_output=False), columns.category_positions),
+        ("missing", MissingIndicator(features="missing-only", error_on_new=False), curves),
     ]
-    return ColumnTransformer([part for part in parts if part[2]])
+    return ColumnTransformer([transformer for transformer in transformers if transformer[2]])
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -97,8 +97,8 @@ def fit_booster(
     init_score: Floats | None = None,
     **params: Any,
 ) -> lgb.Booster:
-    """Trees fitted to the target. ``init_score``: raw score per row from which they are fitted; ``params`` hold at least
-    the ``objective``, and may hold ``trees``, their number.
+    """Trees fitted to the target. ``init_score``: raw score per row from which they are fitted; ``params`` hold at
+    least the ``objective``, and may hold ``trees``, their number.
     """
     trees = int(params.pop("trees", N_TREES))
     data = lgb.Dataset(

@@ -1,8 +1,7 @@
-"""The level that the newest outcomes show: what a learnt order still lacks where the world moves under it.
+"""Tracks the intercept of a fitted classifier by the newest outcomes, between one training and the next.
 
-Whoever learns once a month knows the outcomes of every evening none the less. They are too few to learn from anew, but
-not to tell whether more or fewer say yes than was said: one number is added to all log-odds, the one that makes the
-chances of the newest rows meet their outcomes, where a row counts half as much for each so many rows after it.
+One shift of all log-odds, at which the probabilities of the newest rows meet their outcomes; a row's weight halves
+with every ``half_life`` rows after it.
 """
 
 from collections.abc import Sequence
@@ -12,62 +11,65 @@ import numpy as np
 from scipy.special import expit
 
 from data.arrays import Floats, Ints
-from models.estimators.binary_blend import loss
+from models.estimators.binary_blend import MAX_NEWTON_STEP, NEWTON_STEPS, mean_log_loss
 
-MEMORIES = (60.0, 125.0, 250.0, 500.0, 1_000.0, 2_000.0)
-"""Ints after which a row counts half that are tried."""
+HALF_LIVES = (60.0, 125.0, 250.0, 500.0, 1_000.0, 2_000.0)
+"""Half-lives that are tried, in rows."""
 
-USUAL_MEMORY = 250.0
-"""Where there is nothing to choose it on."""
+DEFAULT_HALF_LIFE = 250.0
 
-REMEMBERED = 8
-"""Ints are forgotten after so many half-lives."""
+MAX_HALF_LIVES = 8
+"""Older rows are dropped."""
 
-PRIOR = 1.0
-"""Levels are taken to move by about one (their precision, in log-odds): few rows move them little."""
+PRIOR_PRECISION = 1.0
+"""Of a normal prior of the shift around 0, in log-odds: few rows move it little."""
 
 
 @dataclass(frozen=True)
-class Level:
-    """What is added to log-odds, and the rows that it was found on, oldest first."""
+class InterceptTracker:
+    """The shift of log-odds, and the recent rows that it was estimated on, oldest first."""
 
-    memory: float = USUAL_MEMORY
-    added: float = 0.0
+    half_life: float = DEFAULT_HALF_LIFE
+    shift: float = 0.0
     odds: Floats = field(default_factory=lambda: np.zeros(0))
     outcomes: Floats = field(default_factory=lambda: np.zeros(0))
 
-    def seen(self, odds: Floats, outcomes: Floats) -> "Level":
-        """The level after newer rows: log-odds as said without any level, and what came (0 or 1)."""
-        most = int(REMEMBERED * self.memory)
-        odds = np.concatenate([self.odds, odds])[-most:]
-        outcomes = np.concatenate([self.outcomes, outcomes])[-most:]
-        weights = 0.5 ** (np.arange(len(odds))[::-1] / self.memory)
-        added = self.added
-        for _ in range(12):
-            said = expit(odds + added)
-            slope = weights @ (outcomes - said) - PRIOR * added
-            bend = weights @ (said * (1 - said)) + PRIOR
-            added += float(np.clip(slope / bend, -2, 2))
-        return Level(self.memory, added, odds, outcomes)
+    def updated(self, odds: Floats, outcomes: Floats) -> "InterceptTracker":
+        """The tracker after newer rows: their log-odds without any shift, and outcomes (0 or 1)."""
+        max_rows = int(MAX_HALF_LIVES * self.half_life)
+        odds = np.concatenate([self.odds, odds])[-max_rows:]
+        outcomes = np.concatenate([self.outcomes, outcomes])[-max_rows:]
+        weights = 0.5 ** (np.arange(len(odds))[::-1] / self.half_life)
+        shift = self.shift
+        for _ in range(NEWTON_STEPS):
+            probabilities = expit(odds + shift)
+            gradient = weights @ (outcomes - probabilities) - PRIOR_PRECISION * shift
+            curvature = weights @ (probabilities * (1 - probabilities)) + PRIOR_PRECISION
+            shift += float(np.clip(gradient / curvature, -MAX_NEWTON_STEP, MAX_NEWTON_STEP))
+        return InterceptTracker(self.half_life, shift, odds, outcomes)
 
 
-def best_memory(odds: Sequence[Floats], outcomes: Floats, times: Floats, parts: Sequence[Ints]) -> float:
-    """The memory that would have lost least, had each of ``parts`` been followed from one time to the next. ``odds``:
-    what was said of the rows of each.
+def choose_half_life(odds: Sequence[Floats], outcomes: Floats, times: Floats, folds: Sequence[Ints]) -> float:
+    """The half-life of least loss when each fold is tracked from one time to the next.
+
+    ``odds``: log-odds of the rows of each fold; ``outcomes`` and ``times``: of all rows.
     """
-    if not parts:
-        return USUAL_MEMORY
-    return min(MEMORIES, key=lambda memory: sum(
-        _followed(one, outcomes[rows], times[rows], memory) for one, rows in zip(odds, parts, strict=True)
-    ))  # fmt: skip
+    if not folds:
+        return DEFAULT_HALF_LIFE
+
+    def loss(half_life: float) -> float:
+        pairs = zip(odds, folds, strict=True)
+        return sum(_tracked_loss(log_odds, outcomes[rows], times[rows], half_life) for log_odds, rows in pairs)
+
+    return min(HALF_LIVES, key=loss)
 
 
-def _followed(odds: Floats, outcomes: Floats, times: Floats, memory: float) -> float:
-    """Mean log loss of rows whose level follows the outcomes of the times before theirs."""
+def _tracked_loss(odds: Floats, outcomes: Floats, times: Floats, half_life: float) -> float:
+    """Mean log loss of rows whose shift follows the outcomes of earlier times."""
     order = np.argsort(times, kind="stable")
     starts = np.flatnonzero(np.diff(times[order], prepend=-np.inf))
-    level, said = Level(memory), odds.copy()
+    tracker, shifted = InterceptTracker(half_life), odds.copy()
     for rows in np.split(order, starts[1:]):
-        said[rows] = odds[rows] + level.added
-        level = level.seen(odds[rows], outcomes[rows])
-    return loss(said, outcomes, np.ones(len(odds)))
+        shifted[rows] = odds[rows] + tracker.shift
+        tracker = tracker.updated(odds[rows], outcomes[rows])
+    return mean_log_loss(shifted, outcomes, np.ones(len(odds)))

@@ -14,7 +14,7 @@ BOUNDS = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
-class Spread:
+class RatioInterval:
     """Bounds of what came over what was expected, by the logarithm of what was expected."""
 
     at: tuple[float, ...]
@@ -22,7 +22,7 @@ class Spread:
     high: tuple[float, ...]
 
     @classmethod
-    def of(cls, expected: Floats, came: Floats) -> "Spread":
+    def fit(cls, expected: Floats, came: Floats) -> "RatioInterval":
         """Measured in bins of equal counts."""
         order = np.argsort(expected, kind="stable")
         bins = np.array_split(order, max(1, min(MOST_BINS, len(order) // FEWEST_IN_BIN)))
@@ -31,11 +31,11 @@ class Spread:
         return cls(at, tuple(min(1.0, float(r[0])) for r in ratios), tuple(max(1.0, float(r[1])) for r in ratios))
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> "Spread":
+    def from_state(cls, state: dict[str, Any]) -> "RatioInterval":
         """What ``state()`` wrote."""
         return cls(*(tuple(state[part]) for part in ("at", "low", "high")))
 
-    def around(self, expected: Floats) -> tuple[Floats, Floats]:
+    def interval(self, expected: Floats) -> tuple[Floats, Floats]:
         """Low and high of each expectation; they include it."""
         place = np.log(expected)
         return expected * np.interp(place, self.at, self.low), expected * np.interp(place, self.at, self.high)
@@ -46,31 +46,33 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Spreads:
+class RatioIntervals:
     """The spread of customers, and that of accounts that are gone: most of these bring nothing, few bring much."""
 
-    customers: Spread
-    gone: Spread
+    active: RatioInterval
+    lapsed: RatioInterval
 
     @classmethod
-    def of(cls, expected: Floats, came: Floats, gone: NDArray[np.bool_]) -> "Spreads":
+    def fit(cls, expected: Floats, came: Floats, gone: NDArray[np.bool_]) -> "RatioIntervals":
         """Each measured on its own rows; where those are few, on all."""
         apart = [
-            Spread.of(expected[rows], came[rows]) if rows.sum() >= FEWEST_IN_BIN else Spread.of(expected, came)
+            RatioInterval.fit(expected[rows], came[rows])
+            if rows.sum() >= FEWEST_IN_BIN
+            else RatioInterval.fit(expected, came)
             for rows in (~gone, gone)
         ]
         return cls(*apart)
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> "Spreads":
+    def from_state(cls, state: dict[str, Any]) -> "RatioIntervals":
         """What ``state()`` wrote."""
-        return cls(Spread.restored(state["customers"]), Spread.restored(state["gone"]))
+        return cls(RatioInterval.from_state(state["customers"]), RatioInterval.from_state(state["gone"]))
 
-    def around(self, expected: Floats, gone: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    def interval(self, expected: Floats, gone: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Low and high of each expectation; they include it."""
-        left, stayed = self.gone.around(expected), self.customers.around(expected)
+        left, stayed = self.lapsed.interval(expected), self.active.interval(expected)
         return np.where(gone, left[0], stayed[0]), np.where(gone, left[1], stayed[1])
 
     def state(self) -> dict[str, Any]:
         """As JSON."""
-        return {"customers": self.customers.state(), "gone": self.gone.state()}
+        return {"customers": self.active.state(), "gone": self.lapsed.state()}

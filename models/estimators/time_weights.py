@@ -1,143 +1,155 @@
-"""How fast the past fades: what is asked of rows that come in order of time, where the world changes under them.
-
-A half-life, columns that tell the time rather than the row, and a level that moves: all are settled by what later rows
-lost when they were predicted by earlier ones.
-"""
+"""Weights and columns for rows in order of time, chosen by the loss on later rows of models fitted on earlier ones."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from data.arrays import Floats, Ints
-from models.estimators.binary_blend import Lines, Parts, fit_linear, levels, loss, remembered, too_little
+from data.arrays import Bools, Floats, Ints
+from data.statistics import mean_gain
+from models.estimators.binary_blend import (
+    FoldIndices,
+    TrainingSet,
+    fit_linear,
+    intercept_shifts,
+    mean_log_loss,
+    why_not_fitted,
+)
 from models.estimators.column_encoding import Columns
 
-FADES = (0.5, 0.25)
-"""Half-lives that are tried, as shares of the time that the rows cover; and no fading."""
+HALF_LIFE_FRACTIONS = (0.5, 0.25)
+"""Half-lives that are tried beside none, as fractions of the time that the rows span."""
 
-LATER_PARTS = 4
-TELLS_TIME = 0.6
-"""A column is about the time where its shares in the earlier and the later half of rows lie this far apart (of 1)."""
+MAX_FOLDS = 4
+MAX_KS_DISTANCE = 0.6
+"""Columns whose distributions in the earlier and the later half of rows lie farther apart (of 1) drift with time."""
 
-MOST_TO_CHOOSE = 4_000
-"""Ints that each half-life is tried on, drawn by chance from more."""
+MAX_SEARCH_ROWS = 4_000
+"""Training rows of each fold in the search, sampled from more."""
 
-TRIED_AT = 0.05
-FEW = 100
-SHARE_OF_FEW = 0.02
-MANY_TIMES = 50
-"""With fewer distinct times parts are some of these each; with more, the later half of rows in equal parts."""
+SEARCH_C = 0.05
+MIN_FOLD_ROWS = 100
+MIN_FOLD_FRACTION = 0.02
+MAX_DISTINCT_TIMES = 50
+"""With more distinct times the later half of rows forms folds of equal size; with fewer, times are grouped."""
 
-CARRIED = (0.5, 1.0)
-"""How much of a level that was missed is carried on."""
+CARRIED_FRACTIONS = (0.5, 1.0)
+"""Fractions of an intercept shift that are tried to be carried on."""
+
+MIN_STANDARD_ERRORS = 2.0
+"""By which the mean gain over folds must exceed 0."""
+
+LOSS_IF_NOT_FITTED = 1e3
 
 
-def later_parts(lines: Lines, times: Floats) -> Parts:
-    """Ints before each of the last few parts, and the part; none where too little is known before them. Times that are
-    equal are never parted, and parts hold enough rows to tell skill from chance.
+def later_folds(samples: TrainingSet, times: Floats) -> FoldIndices:
+    """Up to ``MAX_FOLDS`` latest periods as test rows, each with all rows before it; fewer if too few precede.
+
+    Equal times share a period, and periods hold enough rows to show skill beyond noise.
     """
-    known, counts = np.unique(times, return_counts=True)
-    fewest = max(FEW, len(times) * (SHARE_OF_FEW if len(known) <= MANY_TIMES else 0.5 / LATER_PARTS))
+    distinct, counts = np.unique(times, return_counts=True)
+    fraction = MIN_FOLD_FRACTION if len(distinct) <= MAX_DISTINCT_TIMES else 0.5 / MAX_FOLDS
+    min_rows = max(MIN_FOLD_ROWS, len(times) * fraction)
     starts: list[float] = []
-    held = 0.0
-    for time, count in zip(known[:0:-1], counts[:0:-1], strict=True):
-        held += count
-        if held >= fewest and len(starts) < LATER_PARTS:
-            starts, held = [float(time), *starts], 0.0
-    parts = []
+    rows = 0.0
+    for time, count in zip(distinct[:0:-1], counts[:0:-1], strict=True):
+        rows += count
+        if rows >= min_rows and len(starts) < MAX_FOLDS:
+            starts, rows = [float(time), *starts], 0.0
+    folds = []
     for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
-        before, part = np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end))
-        if too_little(lines.at(before)) is None:
-            parts.append((before, part))
-    return parts
+        train, test = np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end))
+        if why_not_fitted(samples.take(train)) is None:
+            folds.append((train, test))
+    return folds
 
 
-def choose_memory(lines: Lines, times: Floats, parts: Parts) -> tuple[Lines, float | None]:
-    """The rows with the columns and the fading weights that lose least on later parts, and the half-life.
+def choose_time_weights(samples: TrainingSet, times: Floats, folds: FoldIndices) -> tuple[TrainingSet, float | None]:
+    """The rows with the columns and exponential weights of least loss on later folds, and their half-life.
 
-    The whole past and all columns, unless something else loses less by more than parts differ.
+    All columns and equal weights (``None``), unless another choice loses clearly less.
     """
     span = float(np.ptp(times))
-    plain = _losses(lines, parts)
-    best: tuple[float, Lines, float | None] = 0.0, lines, None
-    for read in [lines, *_timeless(lines, times)]:
-        for half_life in [None, *(share * span for share in FADES if span > 0)]:
-            if read is lines and half_life is None:
+    age = times.max() - times
+    half_lives = [None, *(fraction * span for fraction in HALF_LIFE_FRACTIONS if span > 0)]
+    losses = _fold_losses(samples, folds)
+    best_gain, best, best_half_life = 0.0, samples, None
+    for candidate in [samples, *_without_drifting_columns(samples, times)]:
+        for half_life in half_lives:
+            if candidate is samples and half_life is None:
                 continue
-            faded = read
+            weighted = candidate
             if half_life is not None:
-                faded = replace(read, weights=read.weights * 0.5 ** ((times.max() - times) / half_life))
-            gains = plain - _losses(faded, parts)
-            if _clear(gains) and gains.mean() > best[0]:
-                best = float(gains.mean()), faded, half_life
-    return best[1], best[2]
+                weighted = replace(candidate, weights=candidate.weights * 0.5 ** (age / half_life))
+            gain = mean_gain(losses, _fold_losses(weighted, folds))
+            if gain.exceeds(MIN_STANDARD_ERRORS) and gain.mean > best_gain:
+                best_gain, best, best_half_life = gain.mean, weighted, half_life
+    return best, best_half_life
 
 
-def level_to_add(odds: Floats, lines: Lines, parts: list[Ints]) -> float:
-    """What to add to log-odds of what comes next: all, half or nothing of what the latest parts needed, whichever would
-    have lost least on each part after those before it; nothing unless that is clear. ``odds``: of all ``parts``.
+def choose_intercept_shift(log_odds: Floats, samples: TrainingSet, folds: list[Ints]) -> float:
+    """The shift of log-odds for rows to come: a fraction of the recent folds' shifts, by the loss that carrying it on
+    would have saved on each fold after those before; 0 without a clear gain. ``log_odds``: of all ``folds``.
     """
-    ends = np.cumsum([len(rows) for rows in parts])
-    needed = [
-        float(levels(one, lines.outcomes[rows], np.ones(len(rows)), np.zeros(len(rows), dtype=np.intp))[0])
-        for one, rows in zip(np.split(odds, ends[:-1]), parts, strict=True)
-    ]
+    by_fold = np.split(log_odds, np.cumsum([len(rows) for rows in folds])[:-1])
+    outcomes = [samples.outcomes[rows] for rows in folds]
+    weights = [np.ones(len(rows)) for rows in folds]
+    one_group = [np.zeros(len(rows), dtype=np.intp) for rows in folds]
+    shifts = [float(intercept_shifts(*fold)[0]) for fold in zip(by_fold, outcomes, weights, one_group, strict=True)]
 
-    def carried(count: int) -> float:
-        return float(np.average(needed[:count], weights=0.5 ** np.arange(count)[::-1]))
+    def recent_shift(n_folds: int) -> float:
+        return float(np.average(shifts[:n_folds], weights=0.5 ** np.arange(n_folds)[::-1]))
 
-    best, most = 0.0, 0.0
-    for share in CARRIED:
-        gains = []
-        for at, (one, rows) in enumerate(zip(np.split(odds, ends[:-1]), parts, strict=True)):
-            if at:
-                outcomes, alike = lines.outcomes[rows], np.ones(len(rows))
-                gains.append(loss(one, outcomes, alike) - loss(one + share * carried(at), outcomes, alike))
-        if _clear(np.array(gains)) and np.mean(gains) > most:
-            best, most = share, float(np.mean(gains))
-    return best * carried(len(parts)) if best else 0.0
-
-
-def _clear(gains: Floats) -> bool:
-    """Whether gains on parts exceed what chance makes of them: their mean is over twice its standard error."""
-    return len(gains) > 1 and bool(gains.mean() > 2 * gains.std(ddof=1) / np.sqrt(len(gains)))
+    later = range(1, len(folds))
+    losses = np.array([mean_log_loss(by_fold[i], outcomes[i], weights[i]) for i in later])
+    best_gain, best_fraction = 0.0, 0.0
+    for fraction in CARRIED_FRACTIONS:
+        shifted = [mean_log_loss(by_fold[i] + fraction * recent_shift(i), outcomes[i], weights[i]) for i in later]
+        gain = mean_gain(losses, np.array(shifted))
+        if gain.exceeds(MIN_STANDARD_ERRORS) and gain.mean > best_gain:
+            best_gain, best_fraction = gain.mean, fraction
+    return best_fraction * recent_shift(len(folds)) if best_fraction else 0.0
 
 
-def _timeless(lines: Lines, times: Floats) -> list[Lines]:
-    """The rows without the columns that tell the time; nothing where there are none, or no others."""
+def _without_drifting_columns(samples: TrainingSet, times: Floats) -> list[TrainingSet]:
+    """The rows without columns that drift with time; empty if no column drifts, or all do."""
     early = times <= np.median(times)
-    tell = [_apart(column[early], column[~early]) >= TELLS_TIME for column in lines.matrix.T] if (~early).any() else []
-    if not any(tell) or all(tell):
+    drifts = _drifts(samples.matrix, early) if (~early).any() else np.zeros(samples.matrix.shape[1], dtype=np.bool_)
+    if not drifts.any() or drifts.all():
         return []
-    names = [*lines.columns.numbers, *lines.columns.categories]
-    why = {name: "tells the time more than the row" for name, tells in zip(names, tell, strict=True) if tells}
+    names = [*samples.columns.numbers, *samples.columns.categories]
+    ignored = {name: "drifts with time" for name, drifting in zip(names, drifts, strict=True) if drifting}
     columns = Columns(
-        tuple(name for name in lines.columns.numbers if name not in why),
-        {name: values for name, values in lines.columns.categories.items() if name not in why},
-        why,
+        tuple(name for name in samples.columns.numbers if name not in ignored),
+        {name: values for name, values in samples.columns.categories.items() if name not in ignored},
+        ignored,
     )
-    return [replace(lines, columns=columns, matrix=lines.matrix[:, ~np.array(tell)])]
+    return [replace(samples, columns=columns, matrix=samples.matrix[:, ~drifts])]
 
 
-def _apart(early: Floats, late: Floats) -> float:
-    """How far apart the shares of values are that lie below any bound: Kolmogorov and Smirnov's distance."""
-    early, late = (np.sort(np.nan_to_num(part, nan=-np.inf)) for part in (early, late))
-    bounds = np.unique(np.concatenate([early, late]))
-    shares = [np.searchsorted(part, bounds, side="right") / len(part) for part in (early, late)]
-    return float(np.abs(shares[0] - shares[1]).max())
+def _drifts(matrix: Floats, early: Bools) -> Bools:
+    """Whether each column's early and late values differ in distribution."""
+    return np.array([_ks_distance(column[early], column[~early]) >= MAX_KS_DISTANCE for column in matrix.T], np.bool_)
 
 
-def _losses(lines: Lines, parts: Parts) -> Floats:
-    """Mean log loss of a linear model on each part, learnt from the rows before it; infinite where too few count."""
-    draw = np.random.default_rng(lines.seed)
-    lost: list[float] = []
-    for train, test in parts:
-        known = remembered(lines.at(train))
-        if len(known.outcomes) > MOST_TO_CHOOSE:
-            known = known.at(np.sort(draw.choice(len(known.outcomes), MOST_TO_CHOOSE, replace=False)))
-        if too_little(known) is not None:
-            lost.append(1e3)
+def _ks_distance(first: Floats, second: Floats) -> float:
+    """Kolmogorov and Smirnov's distance of two samples; a missing value is the lowest."""
+    first, second = (np.sort(np.nan_to_num(values, nan=-np.inf)) for values in (first, second))
+    bounds = np.unique(np.concatenate([first, second]))
+    cumulative = [np.searchsorted(values, bounds, side="right") / len(values) for values in (first, second)]
+    return float(np.abs(cumulative[0] - cumulative[1]).max())
+
+
+def _fold_losses(samples: TrainingSet, folds: FoldIndices) -> Floats:
+    """Mean log loss of a linear model on each fold, fitted on the rows before it."""
+    draw = np.random.default_rng(samples.seed)
+    losses: list[float] = []
+    for train, test in folds:
+        earlier = samples.take(train).weighted()
+        if len(earlier.outcomes) > MAX_SEARCH_ROWS:
+            earlier = earlier.take(np.sort(draw.choice(len(earlier.outcomes), MAX_SEARCH_ROWS, replace=False)))
+        if why_not_fitted(earlier) is not None:
+            losses.append(LOSS_IF_NOT_FITTED)
             continue
-        said = fit_linear(known, TRIED_AT).decision_function(lines.matrix[test])
-        lost.append(loss(said, lines.outcomes[test], np.ones(len(test))))
-    return np.array(lost)
+        log_odds = fit_linear(earlier, SEARCH_C).decision_function(samples.matrix[test])
+        losses.append(mean_log_loss(log_odds, samples.outcomes[test], np.ones(len(test))))
+    return np.array(losses)
