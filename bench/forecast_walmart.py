@@ -72,9 +72,9 @@ def _with_naive(train: pd.DataFrame, test: pd.DataFrame, leaves: pd.DataFrame) -
     parents = test.merge(leaves, on="unique_id", how="left")
     for part, level in enumerate(("store", "department")):
         node = level + "=" + parents[level].fillna(parents["unique_id"].str.split("/").str[part])
-        actuals.append(parents.assign(unique_id=node).groupby(["unique_id", "ds"], as_index=False)["y"].sum())
-    actuals.append(test.groupby("ds", as_index=False)["y"].sum().assign(unique_id="total"))
-    nodes = pd.concat(actuals)
+        actuals.append(parents.assign(unique_id=node).groupby(["unique_id", "ds"], as_index=False)[["y"]].sum())
+    actuals.append(test.groupby("ds", as_index=False)[["y"]].sum().assign(unique_id="total"))
+    nodes = pd.concat(actuals, ignore_index=True)
     history = pd.concat([hierarchy.aggregate(train), test[columns]]).groupby(["unique_id", "ds"])["y"].sum()
     year_before = nodes[["unique_id", "ds"]].assign(ds=nodes["ds"] - pd.Timedelta(weeks=SEASON_LENGTH))
     nodes["naive"] = history.reindex(pd.MultiIndex.from_frame(year_before)).fillna(0.0).to_numpy()

@@ -1,7 +1,7 @@
 """The fitted ensemble: everything that is estimated from a backtest, and how it turns forecasts of methods into one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -63,19 +63,12 @@ class FittedEnsemble:
     def baseline_only(self) -> "FittedEnsemble":
         """The same ensemble, forecasting every series by the baseline."""
         n_series = len(self.unique_ids)
-        return FittedEnsemble(
-            unique_ids=self.unique_ids,
+        return replace(
+            self,
             methods=(BASELINE,),
             selected=(BASELINE,),
             weights=np.ones((n_series, 1)),
-            rule=self.rule,
-            blend=0.0,
-            power=0.0,
             baseline_wins=np.ones(n_series, dtype=bool),
-            untested=self.untested,
-            intervals=self.intervals,
-            reconciliation=self.reconciliation,
-            excluded=self.excluded,
         )
 
     def weights_of(self, unique_ids: Sequence[str], methods: Sequence[str]) -> Floats:
@@ -114,30 +107,36 @@ class FittedEnsemble:
         wins = self.baseline_wins_of(backtest.unique_ids)[:, None]
         return np.where(wins | np.isnan(combined), backtest.baseline[:, origin], combined)
 
-    def reconcile(self, panel: Panel, forecasts: Floats, cutoff: int = 0) -> Floats:
-        """Forecasts (series × steps) from a cutoff, young series as shares of their parents, coherent in a hierarchy.
+    def reconcile(self, panel: Panel, forecasts: Floats) -> Floats:
+        """Present forecasts (series × steps), young series as shares of their parents, coherent in a hierarchy.
 
         An ensemble fitted without a hierarchy reconciles by structural weights.
         """
         if panel.hierarchy is None:
             return forecasts
         reconciliation = self.reconciliation or Reconciliation(WITHOUT_RESIDUALS)
-        shared = share_of_parent(panel, forecasts, cutoff)
+        shared = share_of_parent(panel, forecasts, 0)
         return reconcile_series(panel, panel.hierarchy, shared, reconciliation)
 
     def describe(self, unique_ids: Sequence[str], methods: Sequence[str]) -> list[str]:
         """The text that names the model of each series: the baseline, or the methods with the largest weights."""
         wins = self.baseline_wins_of(unique_ids)
-        texts = []
-        for weights, baseline in zip(self.used_weights(unique_ids, methods), wins, strict=True):
-            if baseline:
-                texts.append(BASELINE)
-                continue
-            largest = [i for i in np.argsort(-weights, kind="stable")[:N_METHODS_NAMED] if weights[i] > 0]
-            parts = ", ".join(f"{methods[i]} {100 * weights[i]:.0f} %" for i in largest)
-            count = int((weights > 0).sum())
-            texts.append(f"{RULE_TEXTS[self.rule]} of {count} models: {parts}" if count > 1 else methods[largest[0]])
-        return texts
+        used = self.used_weights(unique_ids, methods)
+        return [
+            BASELINE if baseline else self._describe_weights(weights, methods)
+            for weights, baseline in zip(used, wins, strict=True)
+        ]
+
+    def _describe_weights(self, weights: Floats, methods: Sequence[str]) -> str:
+        weighted = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
+        if len(methods) == 1:
+            return methods[0]
+        if not weighted:  # no method that has a forecast has a weight: they count equally
+            return f"{RULE_TEXTS[self.rule]} of {len(methods)} models, equally weighted"
+        if len(weighted) == 1:
+            return methods[weighted[0]]
+        parts = ", ".join(f"{methods[i]} {100 * weights[i]:.0f} %" for i in weighted[:N_METHODS_NAMED])
+        return f"{RULE_TEXTS[self.rule]} of {len(weighted)} models: {parts}"
 
     def _rows(self, unique_ids: Sequence[str]) -> list[int]:
         """The row of each series; that after the last for an unknown one."""
