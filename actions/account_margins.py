@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.order_lines import is_net, is_placed
 
 DEFAULT_MARGIN_RATE = 0.5
 """Margin rate of a product without one: an assumption."""
@@ -70,8 +71,8 @@ def _orders(company: Company) -> ir.Table:
     """One row per account that ever ordered."""
     lines = with_margin_rate(company, company.tables["orders"])
     margin = lines.amount * lines.margin_rate
-    placed = lines.status == "placed"
-    recent = (lines.status != "cancelled") & (lines.ordered_at >= ibis.literal(company.as_of_at - YEAR))
+    placed = is_placed(lines)
+    recent = is_net(lines) & (lines.ordered_at >= ibis.literal(company.as_of_at - YEAR))
     return lines.group_by("account_id").agg(
         orders_margin=margin.sum(where=recent),
         order_margin=margin.sum(where=placed) / lines.order_id.nunique(where=placed).nullif(0),

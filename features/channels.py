@@ -1,21 +1,21 @@
-"""How CRMs spell the channels that we act by: the one place that knows."""
+"""How CRMs spell the channels that actions use."""
 
 import ibis.expr.types as ir
 
-MAIL = ("email", "e-mail", "mail")
+EMAIL = ("email", "e-mail", "mail")
 PHONE = ("phone", "call", "telephone")
 
 
 def is_email(channel: ir.StringValue) -> ir.BooleanValue:
     """Whether a channel is e-mail; NULL where it is not given."""
-    return _word(channel).isin(MAIL)
+    return normalize_spelling(channel).isin(EMAIL)
 
 
 def is_phone(channel: ir.StringValue) -> ir.BooleanValue:
     """Whether a channel is the telephone; NULL where it is not given."""
-    return _word(channel).isin(PHONE)
+    return normalize_spelling(channel).isin(PHONE)
 
 
-def _word(text: ir.StringValue) -> ir.StringValue:
-    """Lower case without the blanks around it."""
+def normalize_spelling(text: ir.StringValue) -> ir.StringValue:
+    """The text in lower case, without blanks around it."""
     return text.strip().lower()

@@ -1,4 +1,4 @@
-"""Facts as they were known at the dates of a spine: the one door through which features see the past."""
+"""Facts as known at the dates of a spine: the only way in which features read the company's tables."""
 
 from datetime import datetime
 
@@ -14,15 +14,15 @@ DAY = 86400.0
 
 
 def spine_keys(spine: ir.Table, by: str) -> ir.Table:
-    """One row per distinct ``by`` and date of a spine: what facts are joined to."""
+    """One row per distinct ``by`` and date of a spine: ``by, as_of, as_of_at``."""
     return spine.select(by, "as_of", "as_of_at").distinct()
 
 
 def facts_as_of(company: Company, spine: ir.Table, table: str, by: str = "account_id") -> ir.Table:
-    """The rows of a contract table that each spine row knew, later columns emptied, with their ``age`` in days.
+    """The rows of a contract table that were known before each date of the spine, with their ``age`` in days.
 
-    One row per spine key and known fact. The age is measured from the fact's instant to ``as_of_at`` and is NULL for
-    tables whose rows have no date.
+    One row per spine key and known fact; columns that were filled in later are NULL. The age is measured
+    from the fact's instant to ``as_of_at``, and NULL for tables whose rows have no date.
     """
     contract = TABLES[table]
     joined = spine_keys(spine, by).join(company.tables[table], by)
@@ -45,21 +45,21 @@ def age_days(rows: ir.Table, column: str) -> ir.FloatingValue:
 
 
 def days_between(earlier: ir.Value, later: ir.Value) -> ir.FloatingValue:
-    """Days from one instant to another, with fractions; negative where the order is turned."""
+    """Days from one instant to another, with fractions; negative where the second is earlier."""
     seconds = later.cast("timestamp").epoch_seconds() - earlier.cast("timestamp").epoch_seconds()
     return seconds / DAY
 
 
-def ratio(part: ir.Value, whole: ir.Value) -> ir.FloatingValue:
+def ratio(part: ir.Value, total: ir.Value) -> ir.FloatingValue:
     """A quotient that is NULL where the divisor is not positive."""
-    return ibis.ifelse(whole > 0, part / whole, ibis.null("float64")).cast("float64")
+    return ibis.ifelse(total > 0, part / total, ibis.null("float64")).cast("float64")
 
 
 def first_known_at(company: Company, table: str) -> datetime | None:
     """The instant at which the company first knew a row of a table; ``None`` when it never did.
 
-    Before it, no row does not mean nothing happened: it means that nobody wrote it down. It may be asked for once for
-    all dates of a spine: a date lies after it exactly when a row was known before that date.
+    Before it, the absence of rows means that nothing was recorded, not that nothing happened. One value serves all
+    dates of a spine: a date lies after it exactly when a row was known before that date.
     """
     return earliest(company.tables[table].known_at)
 

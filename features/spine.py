@@ -11,10 +11,11 @@ from data.calendar import first_instant, local_day
 from data.contract import CONTACTS, OPPORTUNITIES
 from data.point_in_time import cut_as_of
 from features.company import Company
+from features.order_lines import placed_order_lines
 from features.point_in_time import first_known_at
 
 MIN_HISTORY_DAYS = 90
-"""A past date is worth learning from once the company has this much history before it."""
+"""A past date is used for training once the company has this much history before it."""
 
 
 def account_spine(company: Company, dates: Sequence[date]) -> ir.Table:
@@ -27,7 +28,7 @@ def account_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
     first_sale = (
         ibis.union(
-            orders.filter(orders.status == "placed").select("account_id", "known_at"),
+            placed_order_lines(orders).select("account_id", "known_at"),
             subscriptions.select("account_id", "known_at"),
         )
         .group_by("account_id")
@@ -65,7 +66,7 @@ def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 
 
 def past_dates(company: Company, horizon_days: int, every_days: int = 30, max_dates: int = 12) -> tuple[date, ...]:
-    """Past dates to learn from, oldest first: their windows of ``horizon_days`` had closed by the company's date.
+    """Past dates to train on, oldest first: their windows of ``horizon_days`` have closed by the company's date.
 
     The latest lies exactly one horizon back, the others ``every_days`` apart before it, at most ``most``, none in the
     company's first ``HISTORY_DAYS``. Empty when the company is too young.
@@ -94,7 +95,7 @@ def spine_days(company: Company, dates: Sequence[date]) -> ir.Table:
     later = sorted(day for day in set(dates) if day > company.as_of)
     if later:
         raise ValueError(
-            f"the company is known as of {company.as_of}; nothing can be said as of {_some(later)}:"
+            f"the company is known as of {company.as_of}; features as of {_listed(later)} would need later data:"
             " ask for earlier dates, or run with a later as_of"
         )
     days = sorted(set(dates))
@@ -108,6 +109,6 @@ def spine_days(company: Company, dates: Sequence[date]) -> ir.Table:
     )
 
 
-def _some(days: Sequence[date], most: int = 5) -> str:
-    """A few of many days, for a message."""
+def _listed(days: Sequence[date], most: int = 5) -> str:
+    """The first days, and how many more there are, for a message."""
     return ", ".join(map(str, days[:most])) + (f" and {len(days) - most} more" if len(days) > most else "")

@@ -1,6 +1,6 @@
-"""What was sent to whom at which of their own hours, and whether a person answered. Machine opens never count."""
+"""E-mail sends by the local hour of the contact, and whether a person responded."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -10,66 +10,46 @@ from features.company import Company
 from features.contacts.timezones import contact_timezones
 from features.local_time import zone_offsets
 from features.point_in_time import earliest
+from features.responses import EMAIL_RESPONSES, is_human_response
 from features.spine import contact_spine
 
-ANSWERS = ("opened", "clicked", "replied")
-ANSWER_HOURS = 72
-"""An answer counts for the last send of the same campaign to the person, at most this many hours before."""
-
-
-def human_responses(company: Company, *, since: datetime | None = None, until: datetime | None = None) -> ir.Table:
-    """One row per contact and hour of the week of sends: ``contact_id, hour_of_week, sends, responses``.
-
-    ``hour_of_week`` is 0 for Monday midnight to 167, in the contact's own time zone, clock changes right. Only sends
-    from ``since`` until before ``until`` count, and only when their ``ANSWER_HOURS`` have passed by the company's date.
-    """
-    rows = email_sends(company)
-    if since is not None:
-        rows = rows.filter(rows.sent_at >= ibis.literal(since))
-    if until is not None:
-        rows = rows.filter(rows.sent_at < ibis.literal(until))
-    return (
-        rows.group_by("contact_id", "hour_of_week")
-        .agg(sends=rows.count(), responses=rows.responded.sum())
-        .order_by("contact_id", "hour_of_week")
-    )
+RESPONSE_HOURS = 72
+"""A response counts for the last send of the same campaign to the contact, at most this many hours before it."""
 
 
 def email_sends(company: Company) -> ir.Table:
-    """One row per e-mail sent whose time to be answered has passed:
-    ``touch_id, contact_id, campaign_id, sent_at, timezone, hour_of_week, responded, response_hour_of_week,
-    propensity``.
+    """One row per e-mail sent at least ``RESPONSE_HOURS`` before the company's date: ``touch_id, contact_id,
+    campaign_id, sent_at, timezone, hour_of_week, responded, response_hour_of_week, propensity``.
 
-    ``responded`` is whether a person opened, clicked or replied within ``ANSWER_HOURS``, before the next send of the
-    same campaign; ``response_hour_of_week`` is the local hour of the first answer. Bounced sends are left out.
+    ``hour_of_week`` is 0 for Monday midnight to 167, by the contact's own clock. ``responded`` is whether a person
+    responded (``EMAIL_RESPONSES``) within ``RESPONSE_HOURS`` and before the next send of the same campaign;
+    ``response_hour_of_week`` is the local hour of the first response. Bounced sends are left out.
     """
     touches = company.tables["touches"]
-    matured = company.as_of_at - timedelta(hours=ANSWER_HOURS)
-    mails = touches.filter(is_email(touches.channel)).mutate(
-        campaign=lambda t: t.campaign_id.fill_null(""), machine=lambda t: t.machine.fill_null(False)
-    )
+    matured = company.as_of_at - timedelta(hours=RESPONSE_HOURS)
+    mails = touches.filter(is_email(touches.channel)).mutate(campaign=lambda t: t.campaign_id.fill_null(""))
     sent = mails.filter(mails.kind == "sent").select(
         "touch_id", "contact_id", "campaign", "propensity", sent_at="happened_at"
     )
     following = sent.sent_at.lead().over(
         ibis.window(group_by=["contact_id", "campaign"], order_by=["sent_at", "touch_id"])
     )
-    last = sent.sent_at + ibis.interval(hours=ANSWER_HOURS)
-    sent = sent.mutate(answer_until=ibis.least(following.fill_null(last), last))
-    bounced = mails.filter(mails.kind == "bounced").select("contact_id", "campaign", answered_at="happened_at")
-    answers = mails.filter(mails.kind.isin(ANSWERS), ~mails.machine).select(
-        "contact_id", "campaign", answered_at="happened_at"
+    last = sent.sent_at + ibis.interval(hours=RESPONSE_HOURS)
+    sent = sent.mutate(respond_until=ibis.least(following.fill_null(last), last))
+    bounced = mails.filter(mails.kind == "bounced").select("contact_id", "campaign", responded_at="happened_at")
+    responses = mails.filter(is_human_response(mails, EMAIL_RESPONSES)).select(
+        "contact_id", "campaign", responded_at="happened_at"
     )
     sent = _first_after(sent, bounced, "bounced_at")
     sent = sent.filter(sent.bounced_at.isnull(), sent.sent_at < ibis.literal(matured))
-    rows = _first_after(sent, answers, "answered_at")
+    rows = _first_after(sent, responses, "responded_at")
     zones = contact_timezones(company, contact_spine(company, [company.as_of]))
     known = rows.join(zones.select("contact_id", "timezone"), "contact_id").select(*rows.columns, "timezone").cache()
     since = earliest(known.sent_at) or company.as_of_at
     names = known.select("timezone").distinct().execute().timezone
     changes = zone_offsets(names, since, company.as_of_at + timedelta(days=1))
     local = _hour_of_week(known, changes, "sent_at", "hour_of_week")
-    local = _hour_of_week(local, changes.view(), "answered_at", "response_hour_of_week")
+    local = _hour_of_week(local, changes.view(), "responded_at", "response_hour_of_week")
     return local.select(
         "touch_id",
         "contact_id",
@@ -79,17 +59,17 @@ def email_sends(company: Company) -> ir.Table:
         "response_hour_of_week",
         "propensity",
         campaign_id=local.campaign.nullif(""),
-        responded=local.answered_at.notnull(),
+        responded=local.responded_at.notnull(),
     ).order_by("sent_at", "touch_id")
 
 
-def _first_after(sent: ir.Table, answers: ir.Table, name: str) -> ir.Table:
-    """The sends, with the instant of the first of the answers that belong to them, or NULL."""
-    joined = sent.select("touch_id", "contact_id", "campaign", "sent_at", "answer_until").join(
-        answers, ["contact_id", "campaign"]
+def _first_after(sent: ir.Table, responses: ir.Table, name: str) -> ir.Table:
+    """The sends, with the instant of their first response in the column ``name``; NULL without one."""
+    joined = sent.select("touch_id", "contact_id", "campaign", "sent_at", "respond_until").join(
+        responses, ["contact_id", "campaign"]
     )
-    within = joined.filter(joined.answered_at >= joined.sent_at, joined.answered_at < joined.answer_until)
-    first = within.group_by("touch_id").agg(**{name: within.answered_at.min()})
+    within = joined.filter(joined.responded_at >= joined.sent_at, joined.responded_at < joined.respond_until)
+    first = within.group_by("touch_id").agg(**{name: within.responded_at.min()})
     return sent.left_join(first, "touch_id").drop("touch_id_right")
 
 

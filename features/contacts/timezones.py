@@ -1,4 +1,4 @@
-"""The time zone of each person, and where it is known from."""
+"""The time zone of each contact, and what it is known from."""
 
 from functools import cache
 from zoneinfo import available_timezones
@@ -7,6 +7,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from features.channels import normalize_spelling
 from features.company import Company
 from features.point_in_time import facts_as_of
 
@@ -97,19 +98,23 @@ def contact_timezones(company: Company, spine: ir.Table) -> ir.Table:
     """One row per row of a ``contact_spine``: ``contact_id, as_of, timezone, timezone_source``.
 
     The source is *given* (a zone that exists, on the contact), *country* (the contact's), *account* (the account's
-    country), or *company* (our own zone, where nothing is known). A CRM keeps no history of them: they are as last
-    known.
+    country), or *company* (its own zone, where nothing is known).
+
+    Notes:
+        A CRM keeps no history of countries and time zones: they are as last known.
     """
     contacts = facts_as_of(company, spine, "contacts", by="contact_id")
     accounts = facts_as_of(company, spine.filter(spine.account_id.notnull()), "accounts")
-    people = contacts.select("contact_id", "account_id", "as_of", "timezone", country=_word(contacts.country))
-    homes = accounts.select("account_id", "as_of", account_country=_word(accounts.country))
-    places = _countries()
-    account_places = places.select(account_country="country", account_zone="zone")
-    rows = people.left_join(homes, ["account_id", "as_of"], rname="{name}_1")
+    rows = contacts.select(
+        "contact_id", "account_id", "as_of", "timezone", country=normalize_spelling(contacts.country)
+    )
+    account_rows = accounts.select("account_id", "as_of", account_country=normalize_spelling(accounts.country))
+    countries = _countries()
+    account_countries = countries.select(account_country="country", account_zone="zone")
+    rows = rows.left_join(account_rows, ["account_id", "as_of"], rname="{name}_1")
     rows = rows.left_join(_real_zones(), "timezone", rname="{name}_2")
-    rows = rows.left_join(places, "country", rname="{name}_3")
-    rows = rows.left_join(account_places, "account_country", rname="{name}_4")
+    rows = rows.left_join(countries, "country", rname="{name}_3")
+    rows = rows.left_join(account_countries, "account_country", rname="{name}_4")
     return rows.select(
         "contact_id",
         "as_of",
@@ -123,15 +128,10 @@ def contact_timezones(company: Company, spine: ir.Table) -> ir.Table:
     )
 
 
-def _word(text: ir.StringValue) -> ir.StringValue:
-    """Lower case without the blanks around it."""
-    return text.strip().lower()
-
-
 def _countries() -> ir.Table:
-    """One row per way to write a country: ``country, zone``."""
-    ways = {name: zone for code, zone, names in COUNTRY_ZONES for name in (code.lower(), *names)}
-    return ibis.memtable(pa.table({"country": list(ways), "zone": list(ways.values())}))
+    """One row per spelling of a country: ``country, zone``."""
+    zones = {name: zone for code, zone, names in COUNTRY_ZONES for name in (code.lower(), *names)}
+    return ibis.memtable(pa.table({"country": list(zones), "zone": list(zones.values())}))
 
 
 @cache

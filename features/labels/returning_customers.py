@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.order_lines import placed_order_lines
 from features.point_in_time import days_between
 
 RETURN_DAYS = 90
@@ -43,7 +44,7 @@ def _past_dates(company: Company) -> ir.Table:
 def _sales(company: Company, dates: ir.Table) -> ir.Table:
     """One row per account with any sale, and date: ``last_at`` before it, and whether it ``returned`` after it."""
     orders, subscriptions = company.tables["orders"], company.tables["subscriptions"]
-    placed = orders.filter(orders.status == "placed").select("account_id", sold_at="ordered_at")
+    placed = placed_order_lines(orders).select("account_id", sold_at="ordered_at")
     sales = ibis.union(placed, subscriptions.select("account_id", sold_at="started_at")).cross_join(dates)
     after = (sales.sold_at >= sales["date"]) & (sales.sold_at < sales["date"] + ibis.interval(days=RETURN_DAYS))
     return sales.group_by("account_id", "date").agg(

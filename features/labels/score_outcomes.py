@@ -1,7 +1,4 @@
-"""Which score is matched with what: for each score that is published, what came of what it spoke of.
-
-The one place where scores and labels meet: a new score is matched once it has a line in ``OUTCOMES``.
-"""
+"""Which label each published score is compared with: a new score has outcomes once it is listed here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,165 +20,154 @@ from features.labels.subscriptions import subscription_churned, subscription_exp
 from features.subscriptions.succession import MAX_GAP_DAYS
 
 Label = Callable[[Company, ir.Table, int, datetime], ir.Table]
+"""(company, spine, horizon in days, covered until) → key, ``as_of`` and the label's column."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a scoring table has one row for: its key, and the contract table that must still hold the key.
+
+    A merged or deleted entity has no outcome.
+    """
+
+    scores: str
+    key: str
+    contract: str
+
+
+ACCOUNT = Entity("account_scores", "account_id", "accounts")
+SUBSCRIPTION = Entity("subscription_scores", "subscription_id", "subscriptions")
+OPPORTUNITY = Entity("opportunity_scores", "opportunity_id", "opportunities")
 
 
 @dataclass(frozen=True)
 class ScoreOutcome:
-    """One score: the table that publishes it, what it says, and the label that tells what happened.
+    """One score, and the label that it is compared with.
 
-    ``label`` takes (company, spine, horizon in days, covered until) and returns the key, ``as_of`` and its ``column``.
-    ``said`` is the column of the table, where it is not called as the score is. ``model_of`` names the columns
-    ``<model_of>_model`` and ``<model_of>_horizon_days``, where they are another score's; ``horizon_days`` is what the
-    score looks ahead where no column says so.
+    ``value_column`` of the scoring table holds the score, ``model_column`` the model version that made it;
+    ``horizon_days`` is what it looks ahead, or the name of the column that says so.
     """
 
     score: str
-    table: str
-    key: str
+    entity: Entity
     kind: Literal["chance", "money"]
     label: Label
-    column: str
-    of: str
-    """The contract table in which the key must still be: a merged or deleted entity has no outcome."""
-    model_of: str | None = None
-    horizon_days: int | None = None
-    horizon_in: str | None = None
-    """The column that says what it looks ahead, where that is not its model's."""
-    said: str | None = None
+    label_column: str
+    value_column: str
+    model_column: str
+    horizon_days: int | str
 
     @property
-    def shown(self) -> str:
-        """The column that publishes it."""
-        return self.said or self.score
+    def table(self) -> str:
+        """The scoring table that publishes it."""
+        return self.entity.scores
 
     @property
-    def maker(self) -> str:
-        """What the columns of its model and horizon are named by."""
-        return self.model_of or self.shown
-
-    @property
-    def horizon_column(self) -> str:
-        """The column that says what it looks ahead, where ``horizon_days`` does not."""
-        return self.horizon_in or f"{self.maker}_horizon_days"
+    def key(self) -> str:
+        """The key of the entity."""
+        return self.entity.key
 
 
-def _curve(outcome: ScoreOutcome) -> tuple[ScoreOutcome, ...]:
-    """A chance within 90 days, and the same one within 30 and 180."""
+def _by_day(score: str, entity: Entity, label: Label, label_column: str, column: str = "") -> tuple[ScoreOutcome, ...]:
+    """A probability within its model's horizon, and the same one within 30 and 180 days."""
+    column = column or score
+    model, horizon = f"{column}_model", f"{column}_horizon_days"
+    main = ScoreOutcome(score, entity, "chance", label, label_column, column, model, horizon)
     others = [
-        replace(
-            outcome,
-            score=f"{outcome.score}_{days}",
-            said=f"{outcome.shown}_{days}",
-            model_of=outcome.maker,
-            horizon_days=days,
-        )
-        for days in (30, 180)
+        replace(main, score=f"{score}_{days}", value_column=f"{column}_{days}", horizon_days=days) for days in (30, 180)
     ]
-    return outcome, *others
+    return main, *others
 
+
+TERM_HORIZON = "term_horizon_days"
+"""The column that says how far ahead a subscription's scores by the end of its term look."""
 
 SETTLEMENT_DAYS = MAX_GAP_DAYS
-"""A contract that takes another's place may begin so long after: before that is over, nobody knows what came."""
+"""Outcomes are final so many days after the horizon: a successor of a subscription may begin until then."""
 
 OUTCOMES: tuple[ScoreOutcome, ...] = (
-    *_curve(ScoreOutcome("churn", "account_scores", "account_id", "chance", account_churned, "churned", "accounts")),
-    *_curve(ScoreOutcome("upsell", "account_scores", "account_id", "chance", bought_new_product, "bought", "accounts")),
-    *_curve(ScoreOutcome("repeat", "account_scores", "account_id", "chance", ordered_again, "ordered", "accounts")),
-    ScoreOutcome("expected_revenue", "account_scores", "account_id", "money", future_revenue, "revenue", "accounts"),
-    *_curve(
-        ScoreOutcome(
-            "subscription_churn",
-            "subscription_scores",
-            "subscription_id",
-            "chance",
-            subscription_churned,
-            "ended",
-            "subscriptions",
-            said="churn",
-        )
+    *_by_day("churn", ACCOUNT, account_churned, "churned"),
+    *_by_day("upsell", ACCOUNT, bought_new_product, "bought"),
+    *_by_day("repeat", ACCOUNT, ordered_again, "ordered"),
+    ScoreOutcome(
+        "expected_revenue",
+        ACCOUNT,
+        "money",
+        future_revenue,
+        "revenue",
+        value_column="expected_revenue",
+        model_column="expected_revenue_model",
+        horizon_days="expected_revenue_horizon_days",
     ),
-    *_curve(
-        ScoreOutcome(
-            "expansion",
-            "subscription_scores",
-            "subscription_id",
-            "chance",
-            subscription_expanded,
-            "grew",
-            "subscriptions",
-        )
-    ),
+    *_by_day("subscription_churn", SUBSCRIPTION, subscription_churned, "ended", column="churn"),
+    *_by_day("expansion", SUBSCRIPTION, subscription_expanded, "grew"),
     ScoreOutcome(
         "renewal",
-        "subscription_scores",
-        "subscription_id",
+        SUBSCRIPTION,
         "chance",
         subscription_renewed,
         "renewed",
-        "subscriptions",
-        model_of="churn",
-        horizon_in="term_horizon_days",
+        value_column="renewal",
+        model_column="churn_model",
+        horizon_days=TERM_HORIZON,
     ),
     ScoreOutcome(
         "expansion_by_term",
-        "subscription_scores",
-        "subscription_id",
+        SUBSCRIPTION,
         "chance",
         subscription_expanded,
         "grew",
-        "subscriptions",
-        model_of="expansion",
-        horizon_in="term_horizon_days",
+        value_column="expansion_by_term",
+        model_column="expansion_model",
+        horizon_days=TERM_HORIZON,
     ),
-    ScoreOutcome("win", "opportunity_scores", "opportunity_id", "chance", deal_won, "won", "opportunities"),
+    ScoreOutcome("win", OPPORTUNITY, "chance", deal_won, "won", "win", "win_model", "win_horizon_days"),
 )
 
 SCORE_COLUMNS = ["score", "key", "value", "low", "high", "model", "horizon_days", "closes_on"]
 
 
 def published_scores(frames: dict[str, pd.DataFrame], as_of: date) -> pd.DataFrame:
-    """One row per score that was given tonight, abstentions left out: ``SCORED``. ``frames`` holds scoring tables."""
-    told = [_told(outcome, frames[outcome.table], as_of) for outcome in OUTCOMES if outcome.table in frames]
-    return pd.concat(told, ignore_index=True)[SCORE_COLUMNS]
+    """One row per published score, abstentions left out: ``SCORE_COLUMNS``. ``frames`` are scoring tables by name."""
+    scores = [_scores(outcome, frames[outcome.table], as_of) for outcome in OUTCOMES if outcome.table in frames]
+    return pd.concat(scores, ignore_index=True)[SCORE_COLUMNS]
 
 
-def _told(outcome: ScoreOutcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    maker, said = outcome.maker, outcome.shown
-    rows = rows[rows[said].notna()].reset_index(drop=True)
-    nothing = pd.Series(float("nan"), index=rows.index)
-    horizons = rows[outcome.horizon_column] if outcome.horizon_days is None else outcome.horizon_days
-    told = pd.DataFrame(
+def _scores(outcome: ScoreOutcome, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """The rows of one scoring table that hold the score, with ``SCORE_COLUMNS``; its window closes on ``closes_on``."""
+    column, horizon = outcome.value_column, outcome.horizon_days
+    rows = rows[rows[column].notna()].reset_index(drop=True)
+    no_interval = pd.Series(float("nan"), index=rows.index)
+    scores = pd.DataFrame(
         {
             "key": rows[outcome.key].astype("str"),
-            "value": rows[said].astype("float64"),
-            "low": rows.get(f"{said}_low", nothing).astype("float64"),
-            "high": rows.get(f"{said}_high", nothing).astype("float64"),
-            "model": rows[f"{maker}_model"].astype("str"),
+            "value": rows[column].astype("float64"),
+            "low": rows.get(f"{column}_low", no_interval).astype("float64"),
+            "high": rows.get(f"{column}_high", no_interval).astype("float64"),
+            "model": rows[outcome.model_column].astype("str"),
         }
-    ).assign(score=outcome.score, horizon_days=horizons)
-    told["horizon_days"] = told["horizon_days"].astype("int64")
-    told["closes_on"] = [as_of + timedelta(days=days) for days in told["horizon_days"].tolist()]
-    return told
+    ).assign(score=outcome.score, horizon_days=rows[horizon] if isinstance(horizon, str) else horizon)
+    scores["horizon_days"] = scores["horizon_days"].astype("int64")
+    scores["closes_on"] = [as_of + timedelta(days=days) for days in scores["horizon_days"].tolist()]
+    return scores
 
 
-def score_outcomes(company: Company, score: str, horizon_days: int, told: pd.DataFrame) -> pd.DataFrame:
-    """What came of scores of one kind and horizon: one row per row of ``told`` (``key, as_of``): ``outcome`` added.
+def score_outcomes(company: Company, score: str, horizon_days: int, scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of one kind and horizon (``key, as_of``) with their ``outcome``: 0, 1 or an amount.
 
-    The outcome is NaN where there is none to be had: the entity is there no more, or could not do what was foretold.
-    Raises ``ValueError`` for windows that the company's date does not cover.
+    NaN where there is none: the entity no longer exists, or could not have the event. Raises ``ValueError`` for windows
+    that the company's date does not cover.
     """
-    outcome = next(one for one in OUTCOMES if one.score == score)
-    days = told["as_of"].drop_duplicates()
-    instants = {day: first_instant(day, company.timezone) for day in days}
+    spec = next(outcome for outcome in OUTCOMES if outcome.score == score)
+    instants = {day: first_instant(day, company.timezone) for day in scores["as_of"].drop_duplicates()}
     columns = {
-        outcome.key: pa.array(told["key"], pa.string()),
-        "as_of": pa.array(told["as_of"], pa.date32()),
-        "as_of_at": pa.array([instants[day] for day in told["as_of"]], pa.timestamp("us")),
+        spec.key: pa.array(scores["key"], pa.string()),
+        "as_of": pa.array(scores["as_of"], pa.date32()),
+        "as_of_at": pa.array([instants[day] for day in scores["as_of"]], pa.timestamp("us")),
     }
-    spine = ibis.memtable(pa.table(columns))
-    there = company.tables[outcome.of].select(outcome.key).distinct()
-    spine = spine.semi_join(there, outcome.key).cache()
-    label = outcome.label(company, spine, horizon_days, company.as_of_at)
-    came = label.select(key=outcome.key, as_of="as_of", outcome=label[outcome.column].cast("float64")).execute()
-    came["as_of"] = pd.to_datetime(came["as_of"]).dt.date
-    return told.merge(came, on=["key", "as_of"], how="left", validate="one_to_one")
+    existing = company.tables[spec.entity.contract].select(spec.key).distinct()
+    spine = ibis.memtable(pa.table(columns)).semi_join(existing, spec.key).cache()
+    label = spec.label(company, spine, horizon_days, company.as_of_at)
+    outcomes = label.select(key=spec.key, as_of="as_of", outcome=label[spec.label_column].cast("float64")).execute()
+    outcomes["as_of"] = pd.to_datetime(outcomes["as_of"]).dt.date
+    return scores.merge(outcomes, on=["key", "as_of"], how="left", validate="one_to_one")

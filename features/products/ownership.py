@@ -1,14 +1,15 @@
-"""What an account has: products it subscribes to, or bought to keep; and what keeps it from being offered more."""
+"""Products that an account owns, and what keeps it from being offered more: open deals, open escalations."""
 
 import ibis
 import ibis.expr.types as ir
 
 from features.company import Company
 from features.opportunities.late_columns import columns_filled_at_close
+from features.order_lines import is_placed, net_order_lines, placed_order_lines
 from features.point_in_time import days_between, facts_as_of, with_product
 
 OWNERSHIP_DAYS = 365
-"""How long something that was ordered, not subscribed to, counts as had."""
+"""How long a product that was ordered, not subscribed to, counts as owned."""
 MIN_CONSUMED_SHARE = 0.25
 """A product is consumed, and never owned by ordering it, when this share of its buyers bought it again."""
 PRIOR_BUYERS = 20
@@ -16,25 +17,25 @@ PRIOR_BUYERS = 20
 
 
 def owned_products(company: Company, spine: ir.Table) -> ir.Table:
-    """One row per account, date and product ever had:
-    ``account_id, as_of, product_id, family, tier, since, active, how``.
+    """One row per account, date and product that it ever owned: ``account_id, as_of, product_id, family, tier, since,
+    active, how``.
 
-    ``active`` says whether the account has it at that date: an active subscription; or an order within ``KEPT_DAYS``,
-    not all of it returned, of a product that is recurring or that buyers do not usually buy again (``consumed``).
-    ``since`` is when it was first had; ``how`` is *subscription* where any was known, else *order*.
+    ``active`` says whether the account has it at that date: an active subscription; or an order within
+    ``OWNERSHIP_DAYS``, not all of it returned, of a product that is not ``consumed``. ``since`` is when it was first
+    bought; ``how`` is *subscription* where any was known, else *order*.
     """
-    held = facts_as_of(company, spine, "subscriptions")
-    held = held.filter(held.product_id.notnull())
-    subscribed = held.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
-        since=held.started_at.min(), active=held.ended_at.isnull().any(), subscribed=True
+    subscriptions = facts_as_of(company, spine, "subscriptions")
+    subscriptions = subscriptions.filter(subscriptions.product_id.notnull())
+    subscribed = subscriptions.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
+        since=subscriptions.started_at.min(), active=subscriptions.ended_at.isnull().any(), subscribed=True
     )
     lines = facts_as_of(company, spine, "orders")
-    lines = lines.filter(lines.status != "cancelled")
+    lines = net_order_lines(lines)
     recent = lines.age <= OWNERSHIP_DAYS
     bought = lines.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
-        since=lines.ordered_at.min(where=lines.status == "placed"),
+        since=lines.ordered_at.min(where=is_placed(lines)),
         units=lines.quantity.fill_null(1.0).sum(where=recent).fill_null(0.0),
-        placed=((lines.status == "placed") & recent).any(),
+        placed=(is_placed(lines) & recent).any(),
     )
     bought = bought.filter(bought.since.notnull())
     rules = repeat_purchase_shares(company, spine).select("as_of", "product_id", "consumed")
@@ -48,9 +49,9 @@ def owned_products(company: Company, spine: ir.Table) -> ir.Table:
         active=bought.placed & (bought.units > 0) & ~bought.consumed.fill_null(False),
         subscribed=False,
     )
-    either = ibis.union(subscribed, bought)
-    rows = either.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
-        since=either.since.min(), active=either.active.any(), subscribed=either.subscribed.any()
+    owned = ibis.union(subscribed, bought)
+    rows = owned.group_by("account_id", "as_of", "as_of_at", "product_id").agg(
+        since=owned.since.min(), active=owned.active.any(), subscribed=owned.subscribed.any()
     )
     joined = with_product(company, rows, "family", "tier")
     return joined.select(
@@ -68,32 +69,32 @@ def owned_products(company: Company, spine: ir.Table) -> ir.Table:
 def repeat_purchase_shares(company: Company, spine: ir.Table) -> ir.Table:
     """One row per date and product ordered before it: ``as_of, product_id, buyers, repeat_share, consumed``.
 
-    ``repeat_share`` is the share of its buyers (first order more than ``KEPT_DAYS`` ago, so that they had the time)
-    who bought it again within ``KEPT_DAYS`` on another day, drawn towards the company's own share. A recurring product
+    ``repeat_share`` is the share of its buyers (first order more than ``OWNERSHIP_DAYS`` ago, so that they had as long)
+    who bought it again within ``OWNERSHIP_DAYS`` on another day, shrunk to the company's own share. A recurring product
     is never consumed.
     """
     dates = spine.select("as_of", "as_of_at").distinct()
     orders = company.tables["orders"]
     days = (
-        orders.filter(orders.status == "placed")
+        placed_order_lines(orders)
         .select("account_id", "product_id", "known_at", day=lambda t: t.ordered_at.truncate("D"))
         .group_by("account_id", "product_id", "day")
         .agg(known_at=lambda t: t.known_at.min())
     )
-    dated = days.cross_join(dates).filter(lambda t: t.known_at < t.as_of_at)
-    firsts = _first_two(dated)
+    known_days = days.cross_join(dates).filter(lambda t: t.known_at < t.as_of_at)
+    firsts = _first_two(known_days)
     old = days_between(firsts.first_day, firsts.as_of_at) > OWNERSHIP_DAYS
     again = (days_between(firsts.first_day, firsts.second_day) <= OWNERSHIP_DAYS).fill_null(False)
     counts = firsts.group_by("as_of", "as_of_at", "product_id").agg(buyers=old.sum(), again=(old & again).sum())
-    whole = counts.group_by("as_of").agg(all_buyers=counts.buyers.sum(), all_again=counts.again.sum())
-    joined = counts.join(whole, "as_of")
-    usual = (joined.all_again / joined.all_buyers.nullif(0)).fill_null(0.0)
+    totals = counts.group_by("as_of").agg(all_buyers=counts.buyers.sum(), all_again=counts.again.sum())
+    joined = counts.join(totals, "as_of")
+    overall = (joined.all_again / joined.all_buyers.nullif(0)).fill_null(0.0)
     shares = joined.select(
         "as_of",
         "as_of_at",
         "product_id",
         "buyers",
-        repeat_share=(joined.again + PRIOR_BUYERS * usual) / (joined.buyers + PRIOR_BUYERS),
+        repeat_share=(joined.again + PRIOR_BUYERS * overall) / (joined.buyers + PRIOR_BUYERS),
     )
     rows = with_product(company, shares, "recurring")
     return rows.select(
@@ -105,13 +106,13 @@ def repeat_purchase_shares(company: Company, spine: ir.Table) -> ir.Table:
     )
 
 
-def _first_two(dated: ir.Table) -> ir.Table:
+def _first_two(known_days: ir.Table) -> ir.Table:
     """One row per date, account and product: the first two days on which it was ordered."""
-    ranked = dated.mutate(
-        place=ibis.row_number().over(ibis.window(group_by=["as_of", "account_id", "product_id"], order_by="day"))
+    ranked = known_days.mutate(
+        rank=ibis.row_number().over(ibis.window(group_by=["as_of", "account_id", "product_id"], order_by="day"))
     )
     return ranked.group_by("as_of", "as_of_at", "account_id", "product_id").agg(
-        first_day=ranked.day.min(), second_day=ranked.day.min(where=ranked.place == 1)
+        first_day=ranked.day.min(), second_day=ranked.day.min(where=ranked.rank == 1)
     )
 
 

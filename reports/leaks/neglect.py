@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.order_lines import placed_order_lines
 from reports.leaks.lookups import ago, with_owner
 
 ANSWER_DAYS, LATELY_DAYS = 30, 90
@@ -89,7 +90,7 @@ def leads_untouched(company: Company) -> pd.DataFrame:
     )
     orders = tables["orders"]
     engaged = deals.filter(deals.closed_at.isnull() | (deals.outcome == "won"), deals.account_id.notnull())
-    for bought in (orders.filter(orders.status == "placed"), tables["subscriptions"], engaged):
+    for bought in (placed_order_lines(orders), tables["subscriptions"], engaged):
         rows = rows.anti_join(bought.select("account_id").distinct(), "account_id")
     answers = _answers(company).group_by("account_id").agg(answered_at=lambda t: t.answered_at.max())
     rows = rows.left_join(answers, "account_id").drop("account_id_right")

@@ -5,6 +5,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.company import Company
+from features.order_lines import placed_order_lines
 from features.point_in_time import days_between
 from reports.leaks.lookups import MONTH_DAYS, with_owner
 
@@ -30,7 +31,7 @@ def discounts_beyond_policy(company: Company) -> pd.DataFrame:
     full price: the company's own (``Company.largest_discount``), or what was usual, by segment.
     """
     orders, products = company.tables["orders"], company.tables["products"]
-    lines = orders.filter(orders.status == "placed", orders.quantity > 0, orders.amount >= 0)
+    lines = placed_order_lines(orders).filter(lambda t: t.quantity > 0, lambda t: t.amount >= 0)
     lines = lines.mutate(
         unit=lines.amount / lines.quantity,
         back=days_between(lines.ordered_at, ibis.literal(company.as_of_at)),

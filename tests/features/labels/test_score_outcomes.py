@@ -27,8 +27,8 @@ def said(*keys: str, as_of: date = AS_OF) -> pd.DataFrame:
 def test_every_score_names_columns_that_its_table_has() -> None:
     tables = {table.name: table for table in OUTPUTS}
     for outcome in OUTCOMES:
-        wanted = {outcome.key, outcome.shown, f"{outcome.maker}_model"}
-        wanted |= {outcome.horizon_column} if outcome.horizon_days is None else set()
+        wanted = {outcome.key, outcome.value_column, outcome.model_column}
+        wanted |= {outcome.horizon_days} if isinstance(outcome.horizon_days, str) else set()
         assert wanted <= set(tables[outcome.table].by_name), outcome.score
     assert len({outcome.score for outcome in OUTCOMES}) == len(OUTCOMES)
 
@@ -36,7 +36,7 @@ def test_every_score_names_columns_that_its_table_has() -> None:
 @pytest.mark.parametrize("table", [ACCOUNT_SCORES, SUBSCRIPTION_SCORES, OPPORTUNITY_SCORES], ids=lambda t: t.name)
 def test_every_chance_with_a_horizon_is_matched_with_what_happens(table: Table) -> None:
     """A column of 30, 90 or 180 days (all that have a model of their own), or by the end of a term, has its line."""
-    matched = {outcome.shown for outcome in OUTCOMES if outcome.table == table.name}
+    matched = {outcome.value_column for outcome in OUTCOMES if outcome.table == table.name}
     owned = {name.removesuffix("_model") for name in table.by_name if name.endswith("_model")} - {"lifetime_value"}
     asked = {name for name in table.by_name if name.endswith(("_30", "_180", "_by_term")) or name == "renewal"}
     assert owned | asked == matched

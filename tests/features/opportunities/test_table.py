@@ -8,12 +8,8 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from features.opportunities.table import (
-    OPPORTUNITY_CATEGORIES,
-    OPPORTUNITY_FEATURES,
-    deal_values,
-    opportunity_features,
-)
+from features.opportunities.history import deal_values
+from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES, opportunity_features
 from features.spine import opportunity_spine
 
 DAY = date(2024, 4, 1)
