@@ -27,7 +27,7 @@ class Combination:
 
 
 @dataclass(frozen=True)
-class _Origin:
+class OriginForecasts:
     """Forecasts and actuals of the total by months ahead, from one past origin."""
 
     top_down: Floats
@@ -46,7 +46,7 @@ def combine_forecasts(run_rates: RunRateBacktest, backtest: pd.DataFrame, n_mont
     return Combination(weights, _accuracy(origins["model"], weights["model"]))
 
 
-def top_down_weight(origins: list[_Origin]) -> float:
+def top_down_weight(origins: list[OriginForecasts]) -> float:
     """argmin over w of Σ (w · top-down + (1 − w) · bottom-up − actual)², shrunk by ``PRIOR_ORIGINS``."""
     difference = sum(float(np.square(at.top_down - at.bottom_up).sum()) for at in origins)
     covariance = sum(float(((at.top_down - at.bottom_up) * (at.actuals - at.bottom_up)).sum()) for at in origins)
@@ -54,7 +54,7 @@ def top_down_weight(origins: list[_Origin]) -> float:
     return (best * len(origins) + PRIOR_WEIGHT * PRIOR_ORIGINS) / (len(origins) + PRIOR_ORIGINS)
 
 
-def _origins(run_rates: RunRateBacktest, backtest: pd.DataFrame, method: str, n_months: int) -> list[_Origin]:
+def _origins(run_rates: RunRateBacktest, backtest: pd.DataFrame, method: str, n_months: int) -> list[OriginForecasts]:
     """The origins of the backtest at which the run rates were known too."""
     row_of = {int(origin): row for row, origin in enumerate(run_rates.origin)}
     origins = []
@@ -63,11 +63,11 @@ def _origins(run_rates: RunRateBacktest, backtest: pd.DataFrame, method: str, n_
         if row is not None and row >= MIN_EARLIER_ORIGINS:
             steps = rows["step"].to_numpy(dtype=np.int64) - 1
             top_down, actuals = (rows[name].to_numpy(dtype=np.float64) for name in (method, "y"))
-            origins.append(_Origin(top_down, run_rates.forecast_from(row)[steps], actuals))
+            origins.append(OriginForecasts(top_down, run_rates.forecast_from(row)[steps], actuals))
     return origins
 
 
-def _accuracy(origins: list[_Origin], weight: float) -> dict[str, float]:
+def _accuracy(origins: list[OriginForecasts], weight: float) -> dict[str, float]:
     """WAPE of the total, of each forecast and of the two combined."""
     revenue = sum(float(np.abs(at.actuals).sum()) for at in origins)
     if not revenue:

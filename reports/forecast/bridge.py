@@ -143,12 +143,13 @@ class _Forecast:
 
     @classmethod
     def of(cls, basis: ForecastBasis, index: pd.MultiIndex) -> "_Forecast":
-        names = ("recognized_orders", "top_down", "repeat_orders", "new_business", "point")
         drivers = basis.drivers.set_index(["leaf", "month"]).reindex(index)
         items = basis.line_items.groupby(["leaf", "month"])[AMOUNTS].sum().reindex(index).fillna(0.0)
+        names = ("recognized_orders", "top_down", "repeat_orders", "new_business", "point")
         return cls(
-            *(drivers[name].fillna(0.0).to_numpy(dtype=np.float64) for name in names),
-            *(items[name].to_numpy(dtype=np.float64) for name in AMOUNTS),
+            **{name: drivers[name].fillna(0.0).to_numpy(dtype=np.float64) for name in names},
+            recognized_items=items["recognized"].to_numpy(dtype=np.float64),
+            expected_items=items["expected"].to_numpy(dtype=np.float64),
             top_down_weight=float(basis.drivers["top_down_weight"].iloc[0]),
         )
 

@@ -131,7 +131,7 @@ class _WindowLimits:
 
 
 @dataclass(frozen=True)
-class _Expectation:
+class Expectation:
     """By day: what is expected, the deviation of what was observed from it on the transformed scale, and the robust
     standard deviation of these in the year before."""
 
@@ -150,10 +150,10 @@ def _window_limits(history: _History, days: int, n_nights: int) -> _WindowLimits
     if days == 1:
         unknown |= volume.holiday
 
-    def expectation(expected: Floats) -> _Expectation:
+    def expectation(expected: Floats) -> Expectation:
         deviation = _transformed(volume, observed, expected) - _transformed(volume, expected, expected)
         deviation = np.where(unknown, np.nan, deviation)
-        return _Expectation(expected, deviation, robust_sigma(deviation, MIN_SIGMA[volume.metric.kind], n_nights))
+        return Expectation(expected, deviation, robust_sigma(deviation, MIN_SIGMA[volume.metric.kind], n_nights))
 
     flat = history.expected_from_level(first, exposure)
     chosen = choose_seasonal(expectation(flat), expectation(flat * _seasonal_factor(history, days)))
@@ -161,13 +161,13 @@ def _window_limits(history: _History, days: int, n_nights: int) -> _WindowLimits
     return _WindowLimits(observed, chosen.expected, low, high, chosen.deviation / chosen.robust_sigma)
 
 
-def choose_seasonal(flat: _Expectation, seasonal: _Expectation) -> _Expectation:
+def choose_seasonal(flat: Expectation, seasonal: Expectation) -> Expectation:
     """By day, the seasonal expectation where it was clearly nearer in the year before (``MAX_SEASONAL_RATIO``), else
     the flat one."""
     sigmas = [np.nan_to_num(each.robust_sigma, nan=np.inf) for each in (flat, seasonal)]
     nearer = sigmas[1] < MAX_SEASONAL_RATIO * sigmas[0]
     names = ("expected", "deviation", "robust_sigma")
-    return _Expectation(*(np.where(nearer, getattr(seasonal, name), getattr(flat, name)) for name in names))
+    return Expectation(*(np.where(nearer, getattr(seasonal, name), getattr(flat, name)) for name in names))
 
 
 def _seasonal_factor(history: _History, days: int) -> Floats:

@@ -36,8 +36,10 @@ class ScoredRows:
     def of(cls, rows: pd.DataFrame, kind: str, seed: int) -> "ScoredRows":
         """From rows with ``value, outcome, low, high, key``; ``kind`` is *chance* or *money*."""
         resamples = ClusterBootstrap.draw(rows["key"], [seed, SEED_OFFSET], N_RESAMPLES)
-        names = ("value", "outcome", "low", "high")
-        return cls(*(rows[name].to_numpy(np.float64) for name in names), rows["key"], resamples, kind)
+        predicted, observed, low, high = (
+            rows[name].to_numpy(np.float64) for name in ("value", "outcome", "low", "high")
+        )
+        return cls(predicted, observed, low, high, rows["key"], resamples, kind)
 
     @property
     def decile(self) -> Ints:

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.monitoring.control_limits import HOLD_NIGHTS, MAX_Z, alert_start, control_limits, furthest_window
+from reports.monitoring.control_limits import (
+    HOLD_NIGHTS,
+    MAX_Z,
+    Expectation,
+    alert_start,
+    choose_seasonal,
+    control_limits,
+    furthest_window,
+    robust_sigma,
+)
 from reports.monitoring.daily_volumes import DailyMetric, DailyVolume
 
 DAYS = 800
@@ -122,3 +131,23 @@ def test_an_alert_lasts_until_the_volume_was_inside_for_two_weeks() -> None:
     assert alert_start(over) == DAYS - 2
     assert alert_start(control_limits(daily(60, spikes(-45)))) is None
     assert HOLD_NIGHTS < 20
+
+
+def test_the_seasonal_expectation_is_chosen_where_it_was_clearly_nearer() -> None:
+    nan = np.full(4, np.nan)
+    flat = Expectation(np.full(4, 10.0), np.full(4, 1.0), np.array([1.0, 1.0, 1.0, np.nan]))
+    seasonal = Expectation(np.full(4, 7.0), np.full(4, 2.0), np.array([0.5, 0.95, np.nan, np.nan]))
+    chosen = choose_seasonal(flat, seasonal)
+    assert chosen.expected.tolist() == [7.0, 10.0, 10.0, 10.0]
+    assert chosen.deviation.tolist() == [2.0, 1.0, 1.0, 1.0]
+    assert choose_seasonal(Expectation(nan, nan, nan), seasonal).expected[0] == 7.0
+
+
+def test_the_robust_scale_of_normal_deviations_is_about_their_standard_deviation() -> None:
+    deviations = np.random.default_rng(4).normal(0, 2.0, 900)
+    sigma = robust_sigma(deviations, 0.0, 10)
+    assert np.isnan(sigma[:-10]).all()
+    assert sigma[-10:] == pytest.approx(np.full(10, 2.0), rel=0.2)
+    assert robust_sigma(deviations, 5.0, 10)[-1] == 5.0
+    changed = np.where(np.arange(900) >= 880, 50.0, deviations)
+    assert robust_sigma(changed, 0.0, 10)[-1] == pytest.approx(sigma[-1], rel=0.05), "the latest days do not count"
