@@ -44,11 +44,12 @@ def mean_gain(losses_a: Floats, losses_b: Floats, clusters: "NDArray[Any] | None
     With ``clusters`` (an account or deal per row) each cluster's mean gain is one observation. With ``correlated``
     that many neighboring rows count as one independent observation in the standard error.
     """
-    gains: Floats = np.asarray(losses_a, dtype=np.float64) - np.asarray(losses_b, dtype=np.float64)
-    known = ~np.isnan(gains)
-    gains = gains[known]
+    all_gains = np.asarray(losses_a, dtype=np.float64) - np.asarray(losses_b, dtype=np.float64)
+    known = ~np.isnan(all_gains)
+    gains: Floats = all_gains[known]
     if clusters is not None:
-        gains = pd.Series(gains).groupby(np.asarray(clusters)[known]).mean().to_numpy(dtype=np.float64)
+        by_cluster = pd.Series(gains).groupby(np.asarray(clusters)[known]).mean()
+        gains = np.asarray(by_cluster, dtype=np.float64)
     n = len(gains)
     if n < 2:
         return Gain(float(gains.mean()) if n else float("nan"), float("nan"), n)

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from data.arrays import Floats
 from data.calendar import first_instant
 from features.company import Company
-from features.contacts.sends import ANSWER_HOURS, sends
-from features.contacts.timezones import contact_zones
+from features.contacts.sends import RESPONSE_HOURS, email_sends
+from features.contacts.timezones import contact_timezones
 from features.spine import contact_spine
-from models.estimators.calibration import auc, log_losses
-from models.estimators.hour_of_week import GRID, INPUTS, WEEK, Hours, Personal, design
-from models.evaluation.bootstrap import chance_evidence, intervals
-from models.evaluation.cross_validation import Fitted, Params, Range, Study
+from models.estimators.hour_of_week import PERSONAL_EFFECTS, FEATURES, HOURS_PER_WEEK, HourOfWeekModel, PersonalEffect, design_matrix
+from models.evaluation.bootstrap import metric_intervals
+from models.evaluation.cross_validation import FittedModel, Params, Range, Study
+from models.evaluation.metrics import auc, log_losses
+from models.evaluation.report import probability_figures
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
 
@@ -48,7 +49,7 @@ MONTH_DAYS = 28
 """The shortest month. Sends of one month are judged together, by what was known of earlier ones before it began."""
 
 OTHER_DAYS = 0.5
-SPACE: dict[str, Range] = {"reach": Range(0.5, 6.0), "prior": Range(0.5, 40.0, by_ratio=True)}
+SPACE: dict[str, Range] = {"reach": Range(0.5, 6.0), "prior": Range(0.5, 40.0, log_scale=True)}
 """What a tuning may change: how persons differ (``hours.Personal``)."""
 
 
@@ -62,7 +63,7 @@ class SendTime:
     needs: tuple[tuple[str, ...], ...] = (("contacts",), ("touches",))
     tables: tuple[str, ...] = ("send_times",)
     rows = "hours"
-    features_hash = hashlib.sha256(f"{INPUTS} 1".encode()).hexdigest()[:16]
+    features_hash = hashlib.sha256(f"{FEATURES} 1".encode()).hexdigest()[:16]
 
     def train(self, company: Company) -> Challenger | Abstention:
         """A challenger: crowd and persons learnt on the first sends, chosen on the next, judged on the last."""
@@ -74,24 +75,24 @@ class SendTime:
         early, middle = every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]
         before, judged = every[every["sent_at"] < last], every[every["sent_at"] >= last]
         personal = _personal(early, middle, company.seed, self.params)
-        said = Hours.fit(before, personal, company.seed)
-        chance = said.chance(before, judged)
-        flat = said.flat_chance(said.aptness(before, judged["contact_id"].to_numpy()))
+        said = HourOfWeekModel.fit(before, personal, company.seed)
+        chance = said.predict(before, judged)
+        flat = said.flat_probability(said.propensity(before, judged["contact_id"].to_numpy()))
         gain, error = _gain(judged, chance, flat)
         answered = judged["responded"].to_numpy(dtype=np.float64)
         usual = float(log_losses(flat, answered).mean())
         material = gain > SURE * error and gain >= MATERIAL * usual
         judgement = _judgement(company, judged, chance if material else flat, flat)
-        crowd = replace(said, personal=None).chance(before, judged)
-        final = Hours.fit(every, personal, company.seed)
+        crowd = replace(said, personal_effect=None).predict(before, judged)
+        final = HourOfWeekModel.fit(every, personal, company.seed)
         return Challenger(
             model=self.name,
             flavor="sklearn",
-            estimator=final.crowd,
+            estimator=final.population,
             state={**final.state(), "material": material},
             evaluation=replace(
                 judgement,
-                intervals=intervals(chance, answered, company.seed, groups=judged["contact_id"].to_numpy()),
+                intervals=metric_intervals(chance, answered, company.seed, clusters=judged["contact_id"].to_numpy()),
                 metrics={
                     "auc": auc(chance, answered),
                     "brier": float(np.mean((chance - answered) ** 2)),
@@ -102,16 +103,16 @@ class SendTime:
                 },
             ),
             features_hash=self.features_hash,
-            example=design(np.arange(5, dtype=np.int64) + 9, np.zeros(5)),
+            example=design_matrix(np.arange(5, dtype=np.int64) + 9, np.zeros(5)),
             params={
                 "personal": "no" if personal is None else "yes",
-                **({} if personal is None else {"reach": personal.reach, "prior": personal.prior}),
+                **({} if personal is None else {"reach": personal.bandwidth_hours, "prior": personal.prior_strength}),
                 "sends": len(every),
                 "judged from": str(last),
                 "material": material,
             },
             figures=LazyFigures({"hours": lambda: _picture(final)})
-            | chance_evidence(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
+            | probability_figures(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
             trained_as_of=company.as_of,
             rows=len(every),
             tuned_params=dict(self.params),
@@ -123,33 +124,33 @@ class SendTime:
         cuts = _cuts(every)
         if isinstance(cuts, Abstention):
             return cuts
-        known = every["sent_at"] + pd.Timedelta(hours=ANSWER_HOURS)  # what is answered in the next month is of the next
+        known = every["sent_at"] + pd.Timedelta(hours=RESPONSE_HOURS)  # what is answered in the next month is of the next
         rows = every.assign(as_of=[day.replace(day=1) for day in known.dt.date])
         months = sorted(rows["as_of"].unique())
         judged = tuple(day for day in months if day >= cuts[1].date()) or (months[-1],)
 
-        def fitted(learnt: pd.DataFrame, params: Params) -> Fitted:
+        def fitted(learnt: pd.DataFrame, params: Params) -> FittedModel:
             at = int(len(learnt) * CHOOSING)
             personal = _personal(learnt.iloc[:at], learnt.iloc[at:], company.seed, params)
-            hours = Hours.fit(learnt, personal, company.seed)
-            return Fitted(lambda asked: hours.chance(learnt, asked), {})
+            hours = HourOfWeekModel.fit(learnt, personal, company.seed)
+            return FittedModel(lambda asked: hours.predict(learnt, asked), {})
 
         def plain(learnt: pd.DataFrame, asked: pd.DataFrame) -> Floats:
-            hours = Hours.fit(learnt, None, company.seed)
-            return hours.flat_chance(hours.aptness(learnt, asked["contact_id"].to_numpy()))
+            hours = HourOfWeekModel.fit(learnt, None, company.seed)
+            return hours.flat_probability(hours.propensity(learnt, asked["contact_id"].to_numpy()))
 
         return Study(
             key="contact_id",
             rows=rows,
             horizon_days=MONTH_DAYS,
-            judged=judged,
+            test_dates=judged,
             metric="log loss",
             fit=fitted,
             losses=lambda said, asked: log_losses(said, asked["responded"].to_numpy(dtype=np.float64)),
             metrics=lambda said, asked: {"auc": auc(said, asked["responded"].to_numpy(dtype=np.float64))},
-            plain=plain,
+            predict_baseline=plain,
             space=SPACE,
-            words={},
+            feature_labels={},
         )
 
     def with_params(self, params: Params) -> "SendTime":
@@ -163,9 +164,9 @@ class SendTime:
         if isinstance(cuts, Abstention):
             return cuts
         before, judged = every[every["sent_at"] < cuts[1]], every[every["sent_at"] >= cuts[1]]
-        hours = Hours.of(champion.estimator, champion.state)
-        flat = hours.flat_chance(hours.aptness(before, judged["contact_id"].to_numpy()))
-        chance = hours.chance(before, judged) if champion.ships == "model" else flat
+        hours = HourOfWeekModel.from_state(champion.estimator, champion.state)
+        flat = hours.flat_probability(hours.propensity(before, judged["contact_id"].to_numpy()))
+        chance = hours.predict(before, judged) if champion.ships == "model" else flat
         return _judgement(company, judged, chance, flat, learnt=champion.trained_as_of)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
@@ -173,7 +174,7 @@ class SendTime:
 
         No windows where hours make no material difference: ``abstained`` says so.
         """
-        zones = contact_zones(company, contact_spine(company, [company.as_of])).order_by("contact_id").execute()
+        zones = contact_timezones(company, contact_spine(company, [company.as_of])).order_by("contact_id").execute()
         people = zones[["contact_id", "timezone", "timezone_source"]].rename(
             columns=lambda name: name.replace("timezone", "send_timezone")
         )
@@ -181,13 +182,13 @@ class SendTime:
             empty = dict.fromkeys(("send_windows", "send_at", "send_local"))
             return {"send_times": people.assign(**empty, abstained=NO_EFFECT)[_COLUMNS]}
         every = _sends(company)
-        hours = Hours.of(champion.estimator, champion.state)
-        tried = np.bincount(every["hour_of_week"], minlength=WEEK) >= FEWEST_TRIED
+        hours = HourOfWeekModel.from_state(champion.estimator, champion.state)
+        tried = np.bincount(every["hour_of_week"], minlength=HOURS_PER_WEEK) >= FEWEST_TRIED
         parts = []
         for at in range(0, len(people), CHUNK):
             part = people.iloc[at : at + CHUNK]
             ids = part["contact_id"].to_numpy()
-            week = hours.crowd_week(hours.aptness(every, ids)) * hours.factors(every, ids)
+            week = hours.population_week(hours.propensity(every, ids)) * hours.factors(every, ids)
             best = best_windows(np.where(tried, week, -1.0))
             parts.append(_timed(part, best, company.as_of_at))
         whole = pd.concat(parts, ignore_index=True) if parts else people.assign(abstained=None)
@@ -199,7 +200,7 @@ _COLUMNS = ["contact_id", "send_windows", "send_at", "send_local", "send_timezon
 
 def best_windows(week: Floats) -> NDArray[np.int64]:
     """Contacts × 3: the best hours of the week, best first, on one day more than two hours apart."""
-    hour, day = np.arange(WEEK) % 24, np.arange(WEEK) // 24
+    hour, day = np.arange(HOURS_PER_WEEK) % 24, np.arange(HOURS_PER_WEEK) // 24
     near = (day[:, None] == day[None, :]) & (np.abs(hour[:, None] - hour[None, :]) <= APART_HOURS)
     left, best = week.copy(), np.zeros((len(week), WINDOWS), dtype=np.int64)
     for place in range(WINDOWS):
@@ -233,7 +234,7 @@ def _timed(people: pd.DataFrame, best: NDArray[np.int64], after: datetime) -> pd
         (hour, zone): instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
         for (hour, zone), instant in instants.items()
     }
-    named = [f"{DAYS[hour // 24]} {hour % 24:02d}:00" for hour in range(WEEK)]
+    named = [f"{DAYS[hour // 24]} {hour % 24:02d}:00" for hour in range(HOURS_PER_WEEK)]
     return people.assign(
         send_windows=[json.dumps([named[hour] for hour in hours]) for hours in best],
         send_at=pd.Series([instants[key] for key in first], index=people.index, dtype="datetime64[us]"),
@@ -244,7 +245,7 @@ def _timed(people: pd.DataFrame, best: NDArray[np.int64], after: datetime) -> pd
 
 def _sends(company: Company) -> pd.DataFrame:
     """One row per send whose time to be answered is over, oldest first."""
-    frame = sends(company).select("touch_id", "contact_id", "sent_at", "hour_of_week", "responded").execute()
+    frame = email_sends(company).select("touch_id", "contact_id", "sent_at", "hour_of_week", "responded").execute()
     ordered: pd.DataFrame = frame.dropna(subset=["hour_of_week"]).sort_values(
         ["sent_at", "touch_id"], ignore_index=True
     )
@@ -272,18 +273,18 @@ def _cuts(every: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | Abstention
     return first, last
 
 
-def _personal(early: pd.DataFrame, later: pd.DataFrame, seed: int, params: Params) -> Personal | None:
+def _personal(early: pd.DataFrame, later: pd.DataFrame, seed: int, params: Params) -> PersonalEffect | None:
     """How persons differ: as a tuning found, or as later sends choose."""
     if params:
-        return Personal(float(params["reach"]), OTHER_DAYS, float(params["prior"]))
-    return _choose(Hours.fit(early, None, seed), early, later)
+        return PersonalEffect(float(params["reach"]), OTHER_DAYS, float(params["prior"]))
+    return _choose(HourOfWeekModel.fit(early, None, seed), early, later)
 
 
-def _choose(hours: Hours, early: pd.DataFrame, later: pd.DataFrame) -> Personal | None:
+def _choose(hours: HourOfWeekModel, early: pd.DataFrame, later: pd.DataFrame) -> PersonalEffect | None:
     """How persons differ, by the likelihood of later sends; ``None`` where the crowd's hours told as much."""
     answered = later["responded"].to_numpy(dtype=np.float64)
-    ways = (None, *GRID)
-    losses = [float(log_losses(chance, answered).mean()) for chance in hours.chances(early, later, ways)]
+    ways = (None, *PERSONAL_EFFECTS)
+    losses = [float(log_losses(chance, answered).mean()) for chance in hours.predict_each(early, later, ways)]
     return ways[int(np.argmin(losses))]
 
 
@@ -318,9 +319,9 @@ def _judgement(
     )
 
 
-def _picture(hours: Hours) -> Figure:
+def _picture(hours: HourOfWeekModel) -> Figure:
     """The chance of an answer at every hour of the week, of a usual person."""
-    week = hours.crowd_week(hours.aptness(pd.DataFrame({"contact_id": [], "responded": []}), np.array(["any"])))
+    week = hours.population_week(hours.propensity(pd.DataFrame({"contact_id": [], "responded": []}), np.array(["any"])))
     figure = Figure(figsize=(9, 3), layout="constrained", dpi=120)
     axes = figure.add_subplot()
     shown = axes.imshow(week.reshape(7, 24) * 100, aspect="auto", cmap="BuGn", vmin=0)

@@ -1,78 +1,77 @@
-"""How far what came lay from what was expected: bounds of amounts of money, measured out of time."""
+"""Prediction intervals of amounts of money, from the ratio of actual to expected amounts out of time."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats
 
-MOST_BINS = 8
-FEWEST_IN_BIN = 50
-BOUNDS = (0.1, 0.9)
+MAX_BINS = 8
+MIN_BIN_ROWS = 50
+QUANTILES = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
 class RatioInterval:
-    """Bounds of what came over what was expected, by the logarithm of what was expected."""
+    """Quantiles of actual over expected amounts, on a grid of log expected amounts."""
 
-    at: tuple[float, ...]
+    log_expected_grid: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, expected: Floats, came: Floats) -> "RatioInterval":
-        """Measured in bins of equal counts."""
+    def fit(cls, expected: Floats, actual: Floats) -> "RatioInterval":
+        """Quantiles in bins of equal counts, ordered by the expected amount; the interval includes it."""
         order = np.argsort(expected, kind="stable")
-        bins = np.array_split(order, max(1, min(MOST_BINS, len(order) // FEWEST_IN_BIN)))
-        ratios = [np.quantile(came[rows] / expected[rows], BOUNDS) for rows in bins]
-        at = tuple(float(np.log(expected[rows]).mean()) for rows in bins)
-        return cls(at, tuple(min(1.0, float(r[0])) for r in ratios), tuple(max(1.0, float(r[1])) for r in ratios))
+        bins = np.array_split(order, max(1, min(MAX_BINS, len(order) // MIN_BIN_ROWS)))
+        ratios = [np.quantile(actual[rows] / expected[rows], QUANTILES) for rows in bins]
+        grid = tuple(float(np.log(expected[rows]).mean()) for rows in bins)
+        return cls(grid, tuple(min(1.0, float(r[0])) for r in ratios), tuple(max(1.0, float(r[1])) for r in ratios))
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "RatioInterval":
-        """What ``state()`` wrote."""
-        return cls(*(tuple(state[part]) for part in ("at", "low", "high")))
+        """The interval that ``state()`` wrote."""
+        return cls(*(tuple(state[name]) for name in ("log_expected_grid", "low", "high")))
 
     def interval(self, expected: Floats) -> tuple[Floats, Floats]:
-        """Low and high of each expectation; they include it."""
-        place = np.log(expected)
-        return expected * np.interp(place, self.at, self.low), expected * np.interp(place, self.at, self.high)
+        """Bounds of the actual amount around each expected one."""
+        position = np.log(expected)
+        low, high = (np.interp(position, self.log_expected_grid, ratios) for ratios in (self.low, self.high))
+        return expected * low, expected * high
 
     def state(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"at": list(self.at), "low": list(self.low), "high": list(self.high)}
+        """The interval as JSON."""
+        return {"log_expected_grid": list(self.log_expected_grid), "low": list(self.low), "high": list(self.high)}
 
 
 @dataclass(frozen=True)
 class RatioIntervals:
-    """The spread of customers, and that of accounts that are gone: most of these bring nothing, few bring much."""
+    """The intervals of active and of lapsed accounts: most lapsed ones bring nothing, few bring much."""
 
     active: RatioInterval
     lapsed: RatioInterval
 
     @classmethod
-    def fit(cls, expected: Floats, came: Floats, gone: NDArray[np.bool_]) -> "RatioIntervals":
-        """Each measured on its own rows; where those are few, on all."""
-        apart = [
-            RatioInterval.fit(expected[rows], came[rows])
-            if rows.sum() >= FEWEST_IN_BIN
-            else RatioInterval.fit(expected, came)
-            for rows in (~gone, gone)
-        ]
-        return cls(*apart)
+    def fit(cls, expected: Floats, actual: Floats, lapsed: Bools) -> "RatioIntervals":
+        """Each fitted on its own rows, or on all where these are few."""
+        return cls(*(_fit_on(expected, actual, rows) for rows in (~lapsed, lapsed)))
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "RatioIntervals":
-        """What ``state()`` wrote."""
-        return cls(RatioInterval.from_state(state["customers"]), RatioInterval.from_state(state["gone"]))
+        """The intervals that ``state()`` wrote."""
+        return cls(RatioInterval.from_state(state["active"]), RatioInterval.from_state(state["lapsed"]))
 
-    def interval(self, expected: Floats, gone: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Low and high of each expectation; they include it."""
-        left, stayed = self.lapsed.interval(expected), self.active.interval(expected)
-        return np.where(gone, left[0], stayed[0]), np.where(gone, left[1], stayed[1])
+    def interval(self, expected: Floats, lapsed: Bools) -> tuple[Floats, Floats]:
+        """Bounds of the actual amount around each expected one."""
+        of_lapsed, of_active = self.lapsed.interval(expected), self.active.interval(expected)
+        return np.where(lapsed, of_lapsed[0], of_active[0]), np.where(lapsed, of_lapsed[1], of_active[1])
 
     def state(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"customers": self.active.state(), "gone": self.lapsed.state()}
+        """The intervals as JSON."""
+        return {"active": self.active.state(), "lapsed": self.lapsed.state()}
+
+
+def _fit_on(expected: Floats, actual: Floats, rows: Bools) -> RatioInterval:
+    enough = rows.sum() >= MIN_BIN_ROWS
+    return RatioInterval.fit(expected[rows], actual[rows]) if enough else RatioInterval.fit(expected, actual)

@@ -1,7 +1,6 @@
-"""How a model does over time and with more to learn from: rolling folds, their importance, and the learning curve.
+"""Cross-validation of a model by rolling origins, the stability of its importance, and its learning curve.
 
-A model that can be studied says, in a ``Study``, how it is learnt and judged on any rows; everything here is made from
-that alone. Each fold learns from dates whose label windows had closed before the one date that judges it.
+A model that can be cross-validated and tuned defines, in a ``Study``, how it is fitted and evaluated on any rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,16 +21,16 @@ from models.model import Abstention, Challenger, Fold, Model
 from models.plots.diagnostics import plot_learning_curve, plot_metric_by_fold
 from models.plots.figures import LazyFigures
 
-MOST_FOLDS = 5
-SHARES = (0.125, 0.25, 0.5, 1.0)
-"""Of what can be learnt from, taken by whole cases: the points of the learning curve."""
+MAX_FOLDS = 5
+LEARNING_CURVE_FRACTIONS = (0.125, 0.25, 0.5, 1.0)
+"""Fractions of the cases with training rows: the points of the learning curve."""
 
 Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values that a parameter may take: between two bounds, evenly or by ratio; whole numbers where they are whole."""
+    """The values that a parameter may take in tuning: an interval, searched evenly or on a log scale."""
 
     low: float
     high: float
@@ -41,7 +40,7 @@ class Range:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """What was learnt: what it says of rows, and each feature's share of importance."""
+    """A fitted model's prediction function, and each feature's fraction of importance."""
 
     predict: Callable[[pd.DataFrame], Floats]
     importance: Mapping[str, float]
@@ -49,11 +48,11 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class Study:
-    """How a model is learnt and judged on any rows.
+    """How a model is fitted and evaluated on any rows.
 
-    ``rows`` hold one row per case and past date (``as_of``, and whose case it is in ``key``). ``judged`` are the dates
-    that judge a challenger: nothing is tuned on them, nor on rows whose windows reach into theirs. ``fit`` learns from
-    rows with parameters beside the usual ones; ``losses`` are of what was said of rows, lower is better.
+    ``rows``: one row per case and past date (``as_of``; the case's key is in column ``key``). ``test_dates`` test
+    challengers: nothing is tuned on them, nor on rows whose label windows overlap theirs. ``fit`` takes rows and
+    parameters that replace default ones; ``losses`` and ``metrics`` take predictions and their rows.
     """
 
     key: str
@@ -65,11 +64,11 @@ class Study:
     losses: Callable[[Floats, pd.DataFrame], Floats]
     metrics: Callable[[Floats, pd.DataFrame], dict[str, float]]
     predict_baseline: Callable[[pd.DataFrame, pd.DataFrame], Floats]
-    """What the flat baseline, learnt from the first rows, says of the second."""
+    """Predictions of the flat baseline, fitted on the first rows, for the second."""
     space: Mapping[str, Range]
-    """Parameters that may be tuned, and their values."""
+    """Parameters that may be tuned."""
     feature_labels: Mapping[str, str]
-    """Features as people say them, by their names."""
+    """Plain-English labels of features by name."""
 
     @property
     def dates(self) -> tuple[date, ...]:
@@ -83,70 +82,68 @@ class Study:
 
 @runtime_checkable
 class Tunable(Protocol):
-    """A model that can be studied and tuned."""
+    """A model that can be cross-validated and tuned."""
 
     def study(self, company: Company) -> Study | Abstention:
-        """How it is learnt and judged on the company's past, or why that is too thin."""
+        """How challengers are fitted and evaluated on the company's past, or why it is too short."""
         ...
 
     def with_params(self, params: Params) -> Model:
-        """The same model, whose challengers are trained with parameters beside the usual ones."""
+        """The same model with parameters that replace default ones in training."""
         ...
 
 
 def cross_validate(study: Study, challenger: Challenger, seed: int) -> Challenger:
-    """The challenger, with the folds of the rolling split, how stable its importance is, and its learning curve."""
-    made = [evaluate_fold(study, learn, day, challenger.tuned_params) for learn, day in _parts(study)]
-    metrics, pictures = importance_figures([fitted.importance for _, fitted in made], study.feature_labels)
+    """The challenger with the folds of rolling origins, the stability of its importance, and its learning curve."""
+    results = [evaluate_fold(study, train, test, challenger.tuned_params) for train, test in _splits(study)]
+    metrics, figures = importance_figures([fitted.importance for _, fitted in results], study.feature_labels)
     folds = tuple(
-        replace(fold, metrics=fold.metrics | loss_interval_metrics(study.metric, fold.losses, seed)) for fold, _ in made
+        replace(fold, metrics=fold.metrics | loss_interval_metrics(study.metric, fold.losses, seed))
+        for fold, _ in results
     )
     curve = learning_curve(study, challenger.tuned_params, seed)
-    pictures |= LazyFigures({"folds": lambda: _by_date(study, folds, seed), "learning curve": lambda: curve})
-    judgement = replace(challenger.evaluation, metrics={**challenger.evaluation.metrics, **metrics})
-    return replace(challenger, folds=folds, evaluation=judgement, figures=challenger.figures | pictures)
+    figures |= LazyFigures({"folds": lambda: _figure_by_fold(study, folds, seed), "learning curve": lambda: curve})
+    evaluation = replace(challenger.evaluation, metrics={**challenger.evaluation.metrics, **metrics})
+    return replace(challenger, folds=folds, evaluation=evaluation, figures=challenger.figures | figures)
 
 
-def evaluate_fold(study: Study, learn: tuple[date, ...], day: date, params: Params) -> tuple[Fold, FittedModel]:
-    """What is learnt from some dates, and how it did on a later one."""
-    learnt, judged = study.at(learn), study.at((day,))
-    fitted = study.fit(learnt, params)
-    said = fitted.predict(judged)
-    losses = study.losses(said, judged)
-    metrics = {study.metric: float(losses.mean()), **study.metrics(said, judged)}
-    return Fold(str(day), (day,), len(learnt), metrics, tuple(losses.tolist())), fitted
+def evaluate_fold(
+    study: Study, train_dates: tuple[date, ...], test_date: date, params: Params
+) -> tuple[Fold, FittedModel]:
+    """The metrics on one date of a model fitted on earlier ones, and that model."""
+    train, test = study.at(train_dates), study.at((test_date,))
+    fitted = study.fit(train, params)
+    predictions = fitted.predict(test)
+    losses = study.losses(predictions, test)
+    metrics = {study.metric: float(losses.mean()), **study.metrics(predictions, test)}
+    return Fold(str(test_date), (test_date,), len(train), metrics, tuple(losses.tolist())), fitted
 
 
 def learning_curve(study: Study, params: Params, seed: int) -> Figure:
-    """The loss on judged rows and on rows learnt from, by how many were learnt from: shares of all cases, drawn once.
-
-    All dates are learnt from whose windows had closed before the judged ones.
-    """
-    learnt, judged = (
-        study.at(closed_before(study.dates, study.test_dates, study.horizon_days)),
-        study.at(study.test_dates),
-    )
-    cases = np.sort(learnt[study.key].unique())
-    order = pd.Series(np.random.default_rng(seed).permutation(len(cases)) / len(cases), index=cases)
-    place = learnt[study.key].map(order)
-    counts, within, outside = [], [], []
-    for share in SHARES:
-        part = learnt[place < share]
-        if part.empty:
+    """Training and test loss by the number of training rows: growing random subsets of cases, on all training dates."""
+    train = study.at(closed_before(study.dates, study.test_dates, study.horizon_days))
+    test = study.at(study.test_dates)
+    cases = np.sort(train[study.key].unique())
+    rank = pd.Series(np.random.default_rng(seed).permutation(len(cases)) / len(cases), index=cases)
+    case_rank = train[study.key].map(rank)
+    counts, train_losses, test_losses = [], [], []
+    for fraction in LEARNING_CURVE_FRACTIONS:
+        subset = train[case_rank < fraction]
+        if subset.empty:
             continue
-        fitted = study.fit(part, params)
-        counts.append(len(part))
-        within.append(float(study.losses(fitted.predict(part), part).mean()))
-        outside.append(float(study.losses(fitted.predict(judged), judged).mean()))
-    flat = float(study.losses(study.predict_baseline(learnt, judged), judged).mean())
-    return plot_learning_curve(study.metric, counts, within, outside, flat)
+        fitted = study.fit(subset, params)
+        counts.append(len(subset))
+        train_losses.append(float(study.losses(fitted.predict(subset), subset).mean()))
+        test_losses.append(float(study.losses(fitted.predict(test), test).mean()))
+    baseline_loss = float(study.losses(study.predict_baseline(train, test), test).mean())
+    return plot_learning_curve(study.metric, counts, train_losses, test_losses, baseline_loss)
 
 
-def _parts(study: Study) -> list[tuple[tuple[date, ...], date]]:
-    return rolling_origin_splits(study.dates, study.horizon_days, MOST_FOLDS)
+def _splits(study: Study) -> list[tuple[tuple[date, ...], date]]:
+    return rolling_origin_splits(study.dates, study.horizon_days, MAX_FOLDS)
 
 
-def _by_date(study: Study, folds: tuple[Fold, ...], seed: int) -> Figure:
+def _figure_by_fold(study: Study, folds: tuple[Fold, ...], seed: int) -> Figure:
     values = [fold.metrics[study.metric] for fold in folds]
     bounds = [mean_interval(fold.losses, seed) or (value, value) for fold, value in zip(folds, values, strict=True)]
     return plot_metric_by_fold(study.metric, [fold.name for fold in folds], values, bounds)

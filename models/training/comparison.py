@@ -1,4 +1,4 @@
-"""Two versions of a model side by side: what differs in what they are made of, and which one is better."""
+"""Compares two versions of a model: parameters, features, metrics, and losses on the same rows."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,19 +13,19 @@ from models.training.promotion import PairedComparison, compare_losses
 from models.training.tracking import Tracking
 from models.training.versions import Version, VersionDetails
 
-ALIKE = "the same date and data judged both"
+SAME_TEST = "evaluated on the same date and data"
 SCORED = ("published", "retired")
-"""Statuses of runs whose scores readers saw."""
+"""Statuses of runs whose scores were visible to readers."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two versions, each frame with a column for each of them.
+    """Two versions side by side.
 
     ``metrics``: one row per metric, ``first, first_low, first_high, second, second_low, second_high``, bounds at 95 %.
     ``params``: one row per parameter that differs. ``added`` and ``removed`` features are those of the second.
-    ``nights``: dates that each scored, by the number of the version. ``duel`` is missing where no rows judged both;
-    ``judged`` says which did, or why none.
+    ``nights``: dates that each scored, by version number. ``paired`` is ``None`` if no test rows are common;
+    ``compared_on`` names the common rows, or the reason why there are none.
     """
 
     first: Version
@@ -40,56 +40,55 @@ class Comparison:
 
 
 def compare(tracking: Tracking, runs: pd.DataFrame, model: str, first: str | None, second: str | None) -> Comparison:
-    """The comparison of two versions; of the champion and the latest other one, where none are named.
+    """The comparison of two versions; of the champion and the latest other one if none is named.
 
-    ``runs`` are those of the scoring table. Raises ``TrackingError`` for a version that there is not, or where there
-    are no two.
+    ``runs`` are those of the scoring database. Raises ``TrackingError`` for a missing version, or fewer than two.
     """
     pair = _pair(tracking, model, first, second)
-    one, two = (tracking.details(model, number) for number in pair)
-    found, judged = _duel(one, two)
+    details, other = (tracking.details(model, number) for number in pair)
+    paired, compared_on = _compare_losses(details, other)
     return Comparison(
-        first=one.version,
-        second=two.version,
-        metrics=_metrics(one.metrics, two.metrics),
-        params=_differing(one.params, two.params),
-        added=tuple(name for name in two.features if name not in one.features),
-        removed=tuple(name for name in one.features if name not in two.features),
+        first=details.version,
+        second=other.version,
+        metrics=_metrics(details.metrics, other.metrics),
+        params=_differing(details.params, other.params),
+        added=tuple(name for name in other.features if name not in details.features),
+        removed=tuple(name for name in details.features if name not in other.features),
         nights={number: nights(runs, tracking.company, model, number) for number in pair},
-        paired=found,
-        compared_on=judged,
+        paired=paired,
+        compared_on=compared_on,
     )
 
 
 def nights(runs: pd.DataFrame, company: str, model: str, number: str) -> list[date]:
-    """Dates that a version scored, and readers saw, oldest first; kept for ever, whatever became of the rows."""
-    seen = runs[(runs["company"] == company) & runs["status"].isin(SCORED) & runs["model_versions"].notna()]
-    told = zip(seen["as_of"], seen["model_versions"], strict=True)
-    return sorted({day for day, versions in told if json.loads(versions).get(model) == number})
+    """Dates that a version scored in published runs, oldest first; recorded even where the rows were deleted since."""
+    visible = runs[(runs["company"] == company) & runs["status"].isin(SCORED) & runs["model_versions"].notna()]
+    dates = zip(visible["as_of"], visible["model_versions"], strict=True)
+    return sorted({day for day, versions in dates if json.loads(versions).get(model) == number})
 
 
 def _pair(tracking: Tracking, model: str, first: str | None, second: str | None) -> tuple[str, str]:
-    there = tracking.versions(model)
+    versions = tracking.versions(model)
     if first is not None and second is not None:
         numbers = (_number(first), _number(second))
         return tracking.version(model, numbers[0]).number, tracking.version(model, numbers[1]).number
-    if len(there) < 2:
+    if len(versions) < 2:
         raise TrackingError(
-            f"{model} has {len(there)} version{'s' if len(there) != 1 else ''}; two are needed to compare",
+            f"{model} has {len(versions)} version{'s' if len(versions) != 1 else ''}; two are needed to compare",
             where=f"{tracking.name(model)} in {tracking.uri}",
             remedy="train a challenger: gelir train",
         )
     if first is not None:
         named = tracking.version(model, _number(first)).number
     else:
-        named = next((version.number for version in there if version.champion), there[1].number)
-    other = next(version.number for version in there if version.number != named)
+        named = next((version.number for version in versions if version.champion), versions[1].number)
+    other = next(version.number for version in versions if version.number != named)
     return (named, other) if first is not None or int(named) < int(other) else (other, named)
 
 
-def _number(said: str) -> str:
-    """The number of a version as people write it: 3 or v3."""
-    return said.removeprefix("v")
+def _number(version: str) -> str:
+    """The number of a version that is written as 3 or v3."""
+    return version.removeprefix("v")
 
 
 def _metrics(first: Mapping[str, float], second: Mapping[str, float]) -> pd.DataFrame:
@@ -97,15 +96,15 @@ def _metrics(first: Mapping[str, float], second: Mapping[str, float]) -> pd.Data
     rows = []
     for name in sorted(names):
         row: dict[str, object] = {"metric": name}
-        for place, metrics in (("first", first), ("second", second)):
-            row[place] = metrics.get(name)
-            row |= {f"{place}_{side}": metrics.get(f"{name} {side}") for side in ("low", "high")}
+        for column, metrics in (("first", first), ("second", second)):
+            row[column] = metrics.get(name)
+            row |= {f"{column}_{side}": metrics.get(f"{name} {side}") for side in ("low", "high")}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _is_bound(name: str, every: Iterable[str]) -> bool:
-    return any(name == f"{metric} {side}" for metric in every for side in ("low", "high"))
+def _is_bound(name: str, metrics: Iterable[str]) -> bool:
+    return any(name == f"{metric} {side}" for metric in metrics for side in ("low", "high"))
 
 
 def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> pd.DataFrame:
@@ -114,23 +113,26 @@ def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> pd.DataFr
     return pd.DataFrame(rows, columns=["parameter", "first", "second"])
 
 
-def _duel(one: VersionDetails, two: VersionDetails) -> tuple[PairedComparison | None, str]:
-    """The paired difference on rows that judged both, and which these are."""
-    before, after = f"v{one.version.number}", f"v{two.version.number}"
-    if _same_window(one, two):
-        pair, judged = (one.losses["challenger"], two.losses["challenger"]), ALIKE
-    elif before in two.losses:
-        pair, judged = (two.losses[before], two.losses["challenger"]), f"the rows that judged {after} when it was made"
-    elif after in one.losses:
-        pair, judged = (one.losses["challenger"], one.losses[after]), f"the rows that judged {before} when it was made"
+def _compare_losses(first: VersionDetails, second: VersionDetails) -> tuple[PairedComparison | None, str]:
+    """The paired comparison on common test rows, and which these are; ``None`` and the reason without such rows."""
+    first_name, second_name = f"v{first.version.number}", f"v{second.version.number}"
+    if _same_test_rows(first, second):
+        pair, rows = (first.losses["challenger"], second.losses["challenger"]), SAME_TEST
+    elif first_name in second.losses:
+        pair, rows = (second.losses[first_name], second.losses["challenger"]), f"the test rows of {second_name}"
+    elif second_name in first.losses:
+        pair, rows = (first.losses["challenger"], first.losses[second_name]), f"the test rows of {first_name}"
     else:
-        return None, "they were never judged on the same rows: gelir train judges champions beside a challenger"
-    losses = [np.asarray(each, dtype=np.float64) for each in pair]
+        return None, "they were never evaluated on the same rows: gelir train evaluates champions beside a challenger"
+    losses = [np.asarray(values, dtype=np.float64) for values in pair]
     if np.isnan(losses[0] + losses[1]).all():
-        return None, "one of them has learnt from every row on which both were judged"
-    return compare_losses(losses[0], losses[1]), judged
+        return None, "one of them was trained on every row on which both were evaluated"
+    return compare_losses(losses[0], losses[1]), rows
 
 
-def _same_window(one: VersionDetails, two: VersionDetails) -> bool:
-    made = [(each.version.trained_as_of, each.version.provenance.data_hash, len(each.losses)) for each in (one, two)]
-    return made[0] == made[1] and bool(made[0][1]) and bool(made[0][2])
+def _same_test_rows(first: VersionDetails, second: VersionDetails) -> bool:
+    date_and_data = [
+        (details.version.trained_as_of, details.version.provenance.data_hash, len(details.losses))
+        for details in (first, second)
+    ]
+    return date_and_data[0] == date_and_data[1] and bool(date_and_data[0][1]) and bool(date_and_data[0][2])

@@ -1,4 +1,4 @@
-"""What is known of a version without loading it: how it was made and judged, and whether it was ever champion."""
+"""Records of model versions as logged: provenance, evaluation, and whether a version was ever champion."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,9 +9,9 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a training was made of: the run, the hash of the data that it knew, the code's digest and its commit.
+    """The run of a training, the hash of its data, the digest of the code and its commit.
 
-    ``commit`` is empty where there is no version control, and ends in ``+`` where files differ from it.
+    ``commit`` is empty without version control, and ends in ``+`` if files differ from it.
     """
 
     run_id: str
@@ -24,9 +24,8 @@ class Provenance:
 class Version:
     """A registered version, by its tags.
 
-    ``judged`` is how it was judged when it was logged: ``metric, value, baseline, baseline_value, skill``, the last
-    being the share of the baseline's loss that it saved. ``champion_by`` is the run that made it champion, or ``hand``;
-    empty if it never was.
+    ``evaluation``: ``metric, value, baseline, baseline_value, skill`` when it was logged; ``skill`` is the fraction of
+    the baseline's loss that it saved. ``champion_by`` is the run that promoted it, or ``hand``; empty if none did.
     """
 
     model: str
@@ -44,14 +43,15 @@ class Version:
 
     @property
     def skill(self) -> float:
-        """The share of the baseline's loss that what it ships saved; nothing where that was not recorded."""
-        return float(self.evaluation.get("skill", 0.0))
+        """The fraction of the baseline's loss that what it ships saved."""
+        return float(self.evaluation["skill"])
 
 
 @dataclass(frozen=True)
 class VersionDetails:
-    """What lies beside a version: parameters, metrics (bounds end in `` low`` and `` high``), the columns that it is
-    fed, and a loss per judged row in ``losses``: ``challenger``, ``baseline``, and of each rival under its name (v3).
+    """Parameters, metrics (bounds end in `` low`` and `` high``), input columns and losses logged with a version.
+
+    ``losses``: one row per test row, with ``challenger``, ``baseline``, and each rival under its name (v3).
     """
 
     version: Version

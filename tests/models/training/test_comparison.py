@@ -12,7 +12,7 @@ import pytest
 from data.errors import TrackingError
 from models.model import Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
-from models.training.comparison import ALIKE, compare, nights
+from models.training.comparison import SAME_TEST, compare, nights
 from models.training.promotion import Rival
 from models.training.tracking import Tracking
 from models.training.versions import Provenance
@@ -78,7 +78,7 @@ def runs() -> pd.DataFrame:
 
 def test_versions_of_the_same_date_and_data_are_compared_row_by_row(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "1", "v2")
-    assert (found.first.number, found.second.number, found.compared_on) == ("1", "2", ALIKE)
+    assert (found.first.number, found.second.number, found.compared_on) == ("1", "2", SAME_TEST)
     assert found.paired is not None
     assert (found.paired.rows, found.paired.gain, found.paired.win_share) == (ROWS, pytest.approx(0.1), 1.0)
 
@@ -90,13 +90,13 @@ def test_a_champion_that_was_judged_beside_a_challenger_is_compared_on_those_row
         found = compare(tracking, runs, "churn", *pair)
         assert found.paired is not None
         assert (found.paired.rows, found.paired.gain) == (100, pytest.approx(gain))
-        assert "the rows that judged v3" in found.compared_on
+        assert "the test rows of v3" in found.compared_on
 
 
 def test_versions_that_no_rows_judged_together_have_no_difference(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "2", "3")
     assert found.paired is None
-    assert "never judged on the same rows" in found.compared_on
+    assert "never evaluated on the same rows" in found.compared_on
 
 
 def test_what_they_are_made_of_differs_as_it_was_logged(tracking: Tracking, runs: pd.DataFrame) -> None:
