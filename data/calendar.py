@@ -1,4 +1,4 @@
-"""Days of a company and instants of the world."""
+"""Days of a company, instants in UTC, and the dates of a run."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,13 +14,13 @@ def first_instant(day: date, timezone: str) -> datetime:
 
 
 def local_day(instant: datetime, timezone: str) -> date:
-    """The company's day in which a naive UTC instant falls."""
+    """The company's day of a naive UTC instant."""
     return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
 
 
 @dataclass(frozen=True)
 class RunDates:
-    """When a run speaks: ``as_of`` decides what counts; ``today`` is the day the night runs on."""
+    """The dates of a run: only facts known before ``as_of`` count; ``today`` is the day on which it runs."""
 
     as_of: date
     today: date
@@ -28,10 +28,10 @@ class RunDates:
 
     @property
     def as_of_at(self) -> datetime:
-        """Everything known before this instant counts."""
+        """The first instant of ``as_of``: facts known before it count."""
         return first_instant(self.as_of, self.timezone)
 
     @property
     def tomorrow_at(self) -> datetime:
-        """A fact that happened from here on is dated in the future."""
+        """The first instant after today: facts dated at or after it are in the future."""
         return first_instant(self.today + timedelta(days=1), self.timezone)

@@ -1,75 +1,10 @@
-"""The contract: the tables, columns, keys and promises that a CRM meets once it is mapped.
-The one definition: reading, validation, the as-of cut, the demo company, the docs and the tests derive from it.
-Instants are naive UTC timestamps; days are dates in the company's time zone. Money is in the one reporting currency.
-A row of a fact table happened at ``Table.happened_at`` and became known at ``known_at`` (never earlier; equal where the
-source cannot say). A column that is filled later than its row names the instant that reveals it (``revealed_by``):
-before that instant the column is empty to everybody.
+"""The contract: the tables, columns, keys and constraints that a CRM meets once it is mapped.
+
+Reading, validation, the as-of cut, the demo company, the docs and the tests derive from it. Money is in the one
+reporting currency. Methods and reasons: docs/methods.md.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
-
-Kind = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
-
-DUCKDB_TYPES: dict[Kind, str] = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column and its promises. ``references`` names the table whose key this column holds."""
-
-    name: str
-    kind: Kind = "text"
-    required: bool = False
-    one_of: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    references: str | None = None
-    revealed_by: str | None = None
-    after: str | None = None
-    """The column of the same row that this instant may not precede."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the contract: its grain, key and columns. ``known_at`` is added to every table."""
-
-    name: str
-    grain: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    happened_at: str | None = None
-    """The column that dates a row: an instant, or a day (a day is known when it is over)."""
-
-    by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
-
-    def __getitem__(self, column: str) -> Column:
-        return self.by_name[column]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every column name, ``known_at`` last."""
-        return (*self.by_name, "known_at")
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The columns that a row cannot do without (the key included)."""
-        return tuple(column.name for column in self.columns if column.required)
-
-    def types(self) -> dict[str, str]:
-        """DuckDB type of every column, ``known_at`` included."""
-        return {**{c.name: DUCKDB_TYPES[c.kind] for c in self.columns}, "known_at": "TIMESTAMP"}
-
+from data.schema import Column, Table
 
 ACCOUNTS = Table(
     "accounts",

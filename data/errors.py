@@ -1,32 +1,33 @@
-"""What can go wrong that a person can mend.
+"""Errors that a person can resolve.
 
 GelirError
 ├── SettingsError      a setting is missing or makes no sense
 ├── SourceError        a file or database cannot be read
 ├── MappingError       the mapping does not fit the source or the contract
-├── BrokenPromise      the data broke a promise that the night depends on; nothing was published
+├── DataQualityError   the data fails a check that the night depends on; nothing was published
 ├── NightRunning       another night holds the lock
-├── StoreError         the scoring table cannot be reached, or has no such run
+├── StoreError         the scoring database cannot be reached, or has no such run
 └── TrackingError      the model store has no such version, or its files cannot be read
 """
 
 
 class GelirError(Exception):
-    """What happened, where, and how to mend it. The command line prints the three and leaves with ``exit_code``."""
+    """What happened, where, and what to do. The command line prints the three and exits with ``exit_code``."""
 
     exit_code = 1
 
     def __init__(self, what: str, *, where: str, remedy: str) -> None:
-        super().__init__(f"{what}\n  where: {where}\n  mend:  {remedy}")
+        super().__init__(f"{what}\n  where:  {where}\n  remedy: {remedy}")
         self.what = what
         self.where = where
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_again, (type(self), self.what, self.where, self.remedy))
+        return (_rebuild, (type(self), self.what, self.where, self.remedy))
 
 
-def _again(kind: type[GelirError], what: str, where: str, remedy: str) -> GelirError:
+def _rebuild(kind: type[GelirError], what: str, where: str, remedy: str) -> GelirError:
+    """An unpickled error: pickle itself cannot pass keyword arguments."""
     return kind(what, where=where, remedy=remedy)
 
 
@@ -48,8 +49,8 @@ class MappingError(GelirError):
     exit_code = 12
 
 
-class BrokenPromise(GelirError):
-    """The data broke a promise that the night depends on; nothing was published."""
+class DataQualityError(GelirError):
+    """The data fails a check that the night depends on; nothing was published."""
 
     exit_code = 13
 
@@ -61,7 +62,7 @@ class NightRunning(GelirError):
 
 
 class StoreError(GelirError):
-    """The scoring table cannot be reached, or has no such run."""
+    """The scoring database cannot be reached, or has no such run."""
 
     exit_code = 15
 

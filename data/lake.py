@@ -1,7 +1,7 @@
 """The lake: one folder of Parquet tables for each finished step of a run.
 
-A step writes its tables into a folder of a temporary name, which takes its own name when the step is done. So a folder
-that is there is whole, a killed run leaves no half step behind, and nothing is changed after it is written.
+A step writes into a folder with a temporary name, which is renamed when the step is complete. So every step folder is
+complete, a killed run leaves no partial step, and no file changes after it was written.
 """
 
 import os
@@ -21,7 +21,7 @@ from ibis.backends.duckdb import Backend
 
 @dataclass(frozen=True)
 class Step:
-    """A handle on one finished step of a run: all that passes between steps."""
+    """A handle on one finished step of a run. Only handles pass between steps."""
 
     run_id: str
     name: str
@@ -33,7 +33,7 @@ class Step:
         return tuple(sorted(path.stem for path in self.folder.glob("*.parquet")))
 
     def path(self, table: str) -> Path:
-        """The Parquet file of a table. Raises ``FileNotFoundError`` that names what is there instead."""
+        """The Parquet file of a table. Raises ``FileNotFoundError`` that lists the tables of the step."""
         path = self.folder / f"{table}.parquet"
         if not path.exists():
             raise FileNotFoundError(
@@ -42,23 +42,27 @@ class Step:
         return path
 
     def rows(self, table: str) -> int:
-        """How many rows a table holds, by the file's own account."""
+        """Number of rows of a table, from the file's metadata."""
         return int(pq.read_metadata(self.path(table)).num_rows)
 
     def frame(self, table: str) -> pd.DataFrame:
-        """A table as a frame: for small outputs."""
+        """A table as a frame, for small tables."""
         return pd.read_parquet(self.path(table))
 
 
 class Draft:
-    """A step that is being written. ``folder`` may also hold files that are not tables (a report, a picture)."""
+    """A step that is being written. ``folder`` may also hold files that are not tables (a report, a figure)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def path(self, table: str) -> Path:
+        """The Parquet file of a table, whether it exists or not."""
+        return self.folder / f"{table}.parquet"
+
     def write(self, table: str, rows: pd.DataFrame | ir.Table) -> None:
         """Write a table, from a frame or an Ibis expression on DuckDB."""
-        path = self.folder / f"{table}.parquet"
+        path = self.path(table)
         if isinstance(rows, pd.DataFrame):
             rows.to_parquet(path, index=False)
         else:
@@ -66,26 +70,26 @@ class Draft:
 
 
 class Lake:
-    """All steps of all runs below one folder."""
+    """All steps of all runs, below one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def finished(self, run_id: str, name: str) -> Step | None:
-        """The step, when it was finished before; ``None`` otherwise."""
+    def find_step(self, run_id: str, name: str) -> Step | None:
+        """The step if it is finished, otherwise ``None``."""
         folder = self.root / run_id / name
         return Step(run_id, name, folder) if folder.is_dir() else None
 
     def step(self, run_id: str, name: str) -> Step:
-        """A finished step. Raises ``FileNotFoundError`` when it is not."""
-        finished = self.finished(run_id, name)
+        """The step. Raises ``FileNotFoundError`` if it is not finished."""
+        finished = self.find_step(run_id, name)
         if finished is None:
             raise FileNotFoundError(f"run {run_id} has not finished its step '{name}' (looked in {self.root / run_id})")
         return finished
 
     @contextmanager
-    def writing(self, run_id: str, name: str) -> Iterator[Draft]:
-        """A draft that becomes the step when the block ends well, and is thrown away when it does not."""
+    def write_step(self, run_id: str, name: str) -> Iterator[Draft]:
+        """A draft that becomes the step if the block succeeds, and is deleted if it raises."""
         folder = self.root / run_id / name
         if folder.exists():
             raise FileExistsError(
@@ -101,13 +105,21 @@ class Lake:
             raise
         os.replace(draft, folder)
 
-    def forget(self, run_id: str) -> None:
-        """Remove a run with all its steps."""
+    def remove_run(self, run_id: str) -> None:
+        """Delete a run with all its steps."""
         shutil.rmtree(self.root / run_id)
 
 
+def hard_link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` the same file as ``source`` where the file system can. Finished steps never change."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def connect(*, threads: int | None = None, memory_limit: str | None = None) -> Backend:
-    """A new in-memory DuckDB, spoken to through Ibis: never a shared database file, hence never a lock."""
+    """A new in-memory DuckDB behind Ibis. Never a database file, so that no process waits for a lock."""
     backend = ibis.duckdb.connect()
     raw: duckdb.DuckDBPyConnection = backend.con
     raw.execute("SET enable_progress_bar = false")
@@ -119,5 +131,5 @@ def connect(*, threads: int | None = None, memory_limit: str | None = None) -> B
 
 
 def scan(backend: Backend, step: Step) -> dict[str, ir.Table]:
-    """Every table of a step as an Ibis table on the given DuckDB, read where it lies."""
+    """Table name → Ibis table on the DuckDB, for every table of a step. Reads the Parquet files lazily."""
     return {table: backend.read_parquet(step.path(table), table_name=f"{step.name}_{table}") for table in step.tables}

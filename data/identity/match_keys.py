@@ -1,6 +1,6 @@
-"""When two records are the same beyond doubt, as DuckDB SQL: keys that only records of one person or company share.
+"""Match keys, as DuckDB SQL: texts that are equal only for records of one person or company.
 
-A key is NULL where a record says too little to be the same as another. Letters are compared without case or accents.
+A key is NULL for a record that says too little to be matched. Letters are compared without case or accents.
 """
 
 SHARED_DOMAINS = """
@@ -10,16 +10,16 @@ SHARED_DOMAINS = """
     hey.com fastmail.com orange.fr free.fr laposte.net wanadoo.fr libero.it comcast.net att.net verizon.net
     btinternet.com mynet.com facebook.com instagram.com linkedin.com
 """
-"""Domains of many companies: where their people write from, or where their page is."""
+"""Domains of many companies: e-mail providers, and sites that host pages of companies."""
 
-ROLES = """
+ROLE_MAILBOXES = """
     info sales office admin contact support billing hello mail email team accounts accounting finance invoices invoice
     orders order purchasing procurement marketing hr jobs help service reception post noreply no-reply donotreply
     none unknown test na
 """
-"""What stands before the @ of an address that several people read, or that stands for nobody."""
+"""Local parts of addresses that several people read, or that are placeholders."""
 
-FORMS = {
+LEGAL_FORM_ABBREVIATIONS = {
     "limited": "ltd",
     "incorporated": "inc",
     "corporation": "corp",
@@ -28,61 +28,62 @@ FORMS = {
     "limited sirketi": "ltd sti",
     "sirketi": "sti",
 }
-"""Legal forms that have a shorter spelling."""
 
-SHORT_FORMS = """
+LEGAL_FORMS = """
     inc ltd llc llp lp plc corp co gmbh ag kg ohg ug se sa sas sarl srl spa bv nv ab as aps oy oyj pty pte kk sti bhd
 """
 
-
-def email(value: str) -> str:
-    """The address without case and blanks; NULL where it is no address."""
-    plain = rf"regexp_replace(regexp_replace(lower({value}), '\s', '', 'g'), '^mailto:', '')"
-    return rf"CASE WHEN regexp_full_match({plain}, '[^@<>,;]+@[^@<>,;]+\.[^@<>,;.]+') THEN {plain} END"
-
-
-def person(address: str, first_name: str, last_name: str) -> str:
-    """The key of a person: the address, and the name with it where several people read the address."""
-    roles = ", ".join(f"'{role}'" for role in ROLES.split())
-    name = f"{letters(first_name)} || ' ' || {letters(last_name)}"
-    normal = email(address)
-    return f"{normal} || CASE WHEN split_part({normal}, '@', 1) IN ({roles}) THEN ' ' || {name} ELSE '' END"
+NAME_AND_FORM = (
+    rf"^(.+?)((?: and co| ve tic| san ve tic| san| tic|{'|'.join(' ' + form for form in LEGAL_FORMS.split())})*)$"
+)
+"""Pattern with two groups: the words of a company's name (not empty), and the legal forms at its end."""
 
 
-def domain(value: str) -> str:
-    """The bare domain of an address of the web; NULL where there is none, or many companies share it."""
-    bare = rf"regexp_replace(trim(lower({value})), '^([a-z]+://)?([^/@]*@)?(www\d*\.)?', '')"
-    bare = rf"regexp_replace({bare}, '\.?([:/?#].*)?$', '')"
+def email_key(value: str) -> str:
+    """An e-mail address in lower case without spaces; NULL if it is no address."""
+    address = rf"regexp_replace(regexp_replace(lower({value}), '\s', '', 'g'), '^mailto:', '')"
+    return rf"CASE WHEN regexp_full_match({address}, '[^@<>,;]+@[^@<>,;]+\.[^@<>,;.]+') THEN {address} END"
+
+
+def person_key(email: str, first_name: str, last_name: str) -> str:
+    """The key of a person: the address, followed by the name if several people read the address."""
+    roles = ", ".join(f"'{role}'" for role in ROLE_MAILBOXES.split())
+    name = f"{normalized_words(first_name)} || ' ' || {normalized_words(last_name)}"
+    address = email_key(email)
+    return f"{address} || CASE WHEN split_part({address}, '@', 1) IN ({roles}) THEN ' ' || {name} ELSE '' END"
+
+
+def domain_key(value: str) -> str:
+    """The domain of a web address without protocol, ``www`` and path; NULL if none, or one that companies share."""
+    domain = rf"regexp_replace(trim(lower({value})), '^([a-z]+://)?([^/@]*@)?(www\d*\.)?', '')"
+    domain = rf"regexp_replace({domain}, '\.?([:/?#].*)?$', '')"
     shared = ", ".join(f"'{name}'" for name in SHARED_DOMAINS.split())
-    return rf"CASE WHEN regexp_full_match({bare}, '[^\s@.]+(\.[^\s@.]+)+') AND {bare} NOT IN ({shared}) THEN {bare} END"
-
-
-def letters(value: str) -> str:
-    """Lower-case letters and digits, in words with one blank between; empty where there are none."""
-    plain = f"replace(lower(strip_accents(coalesce({value}, ''))), 'ı', 'i')"
-    plain = rf"regexp_replace(replace({plain}, '&', ' and '), '[.''’`]', '', 'g')"
-    return rf"trim(regexp_replace({plain}, '[^\pL\pN]+', ' ', 'g'))"
-
-
-def company(name: str) -> str:
-    """The words of a company's name without its legal form; NULL where there are none."""
-    return rf"nullif(regexp_extract({_formed(name)}, '{_pattern()}', 1), '')"
-
-
-def form(name: str) -> str:
-    """The legal form that ends a company's name, in its short spelling; NULL where it has none."""
-    return rf"nullif(trim(regexp_extract({_formed(name)}, '{_pattern()}', 2)), '')"
-
-
-def _formed(name: str) -> str:
-    words = f"' ' || {letters(name)} || ' '"
-    for long in sorted(FORMS, key=len, reverse=True):
-        words = f"replace({words}, ' {long} ', ' {FORMS[long]} ')"
-    return f"trim({words})"
-
-
-def _pattern() -> str:
-    """A name, which is not empty, and the forms at its end."""
     return (
-        rf"^(.+?)((?: and co| ve tic| san ve tic| san| tic|{'|'.join(' ' + short for short in SHORT_FORMS.split())})*)$"
+        rf"CASE WHEN regexp_full_match({domain}, '[^\s@.]+(\.[^\s@.]+)+') AND {domain} NOT IN ({shared}) "
+        f"THEN {domain} END"
     )
+
+
+def company_key(name: str) -> str:
+    """The words of a company's name without its legal form; NULL if there are none."""
+    return rf"nullif(regexp_extract({_with_short_forms(name)}, '{NAME_AND_FORM}', 1), '')"
+
+
+def legal_form(name: str) -> str:
+    """The legal form at the end of a company's name, abbreviated; NULL if there is none."""
+    return rf"nullif(trim(regexp_extract({_with_short_forms(name)}, '{NAME_AND_FORM}', 2)), '')"
+
+
+def normalized_words(value: str) -> str:
+    """The letters and digits of a text in lower case, words separated by one space; empty if there are none."""
+    plain_letters = f"replace(lower(strip_accents(coalesce({value}, ''))), 'ı', 'i')"
+    without_marks = rf"regexp_replace(replace({plain_letters}, '&', ' and '), '[.''’`]', '', 'g')"
+    return rf"trim(regexp_replace({without_marks}, '[^\pL\pN]+', ' ', 'g'))"
+
+
+def _with_short_forms(name: str) -> str:
+    """The normalized words of a company's name, long legal forms abbreviated."""
+    words = f"' ' || {normalized_words(name)} || ' '"
+    for long_form in sorted(LEGAL_FORM_ABBREVIATIONS, key=len, reverse=True):
+        words = f"replace({words}, ' {long_form} ', ' {LEGAL_FORM_ABBREVIATIONS[long_form]} ')"
+    return f"trim({words})"

@@ -1,13 +1,8 @@
-"""A mapping: a folder that turns one kind of CRM into the contract.
+"""A mapping: a folder of SQL that turns one kind of CRM into the contract. How to write one: docs/methods.md.
 
-``<contract table>.sql``   one DuckDB SELECT per table, over the source's tables and columns in snake_case. The result
-                           has the contract's columns (a column left out is empty) and, where the source knows it,
-                           ``known_at``. A table without a file is empty. Values are left as they are wherever no
-                           arithmetic needs them: reading casts them, and names the ones that it cannot.
-``mapping.toml``           the company's time zone and currency, tolerances, and how loaders land the source's tables.
-                           ``[costs]``: what an ``hour`` of an owner and an ``email`` cost in that currency, and the
-                           ``hurdle`` below which nobody is bothered; ``data.mapping.action_costs`` has the usual of some currencies.
-``repairs.csv``            optional: ``table,column,from,to,reason``: stated repairs of values, applied and counted.
+``<contract table>.sql``  one DuckDB SELECT over the source's tables and columns in snake_case.
+``mapping.toml``          time zone, currency, costs, tolerated shares, and other names of the source's tables.
+``repairs.csv``           optional: ``table,column,from,to,reason``, values to replace.
 """
 
 import csv
@@ -21,14 +16,16 @@ from zoneinfo import available_timezones
 
 from data.contract import TABLES
 from data.errors import MappingError
-from data.mapping.action_costs import USUAL, Costs, stated_costs, usual_costs
+from data.mapping.action_costs import DEFAULT_COSTS, Costs, default_costs, parse_costs
 
 SHIPPED = Path(__file__).parents[1] / "mappings"
+SECTIONS = {"description", "company", "costs", "tolerate", "source"}
+REPAIR_COLUMNS = ("table", "column", "from", "to", "reason")
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One value of one column that is known to be wrong, what it should be, and why."""
+    """One value of one column that is known to be wrong, its replacement, and the reason."""
 
     table: str
     column: str
@@ -38,21 +35,22 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Landed:
-    """How one table of the source may land: under which other names, and what of it may be missing."""
+class SourceTable:
+    """Other names of one table of the source, and what of it may be missing."""
 
     also: tuple[str, ...] = ()
+    """Other names of the table."""
     optional: bool = False
-    """Whether the source may lack the table; it then counts as empty, with the columns of ``columns``."""
+    """Whether the source may lack the table; it is then empty, with the columns of ``columns``."""
     columns: tuple[str, ...] = ()
-    """Columns that the source may lack (loaders leave out what was never filled); they then count as empty."""
+    """Columns that the source may lack (loaders omit columns that were never filled); they are then NULL."""
     other_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Other names under which a column may land."""
+    """Column → other names of it."""
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping that makes sense by itself; whether it fits a source shows when it reads."""
+    """A mapping that is valid by itself; whether it fits a source is checked by ``data.mapping.binding``."""
 
     name: str
     folder: Path
@@ -60,72 +58,60 @@ class Mapping:
     timezone: str
     currency: str
     costs: Costs
-    """What acting costs, in ``currency``."""
-    tolerate: dict[str, float]
-    """Largest share of a table's rows that may be quarantined, where it differs from the usual."""
+    """Costs of actions in ``currency``."""
+    tolerated_shares: dict[str, float]
+    """Table → largest share of its rows that may be rejected, where it differs from the default."""
     sql: dict[str, str]
     repairs: tuple[Repair, ...]
-    landed: dict[str, Landed]
-    strip: tuple[str, ...]
-    """Prefixes that loaders put before the names of columns."""
+    source_tables: dict[str, SourceTable]
+    column_prefixes: tuple[str, ...]
+    """Prefixes of column names that loaders add, to be removed."""
     fingerprint: str
     """Changes when any file of the mapping does."""
 
-    def file(self, table: str) -> Path:
-        """Where a table's SQL stands."""
+    def sql_file(self, table: str) -> Path:
+        """The file with a table's SQL."""
         return self.folder / f"{table}.sql"
 
     def costs_in(self, currency: str) -> Costs:
-        """What acting costs in a reporting currency: what is stated holds for the mapping's own, the usual for another.
+        """Costs of actions in a reporting currency: as stated for the mapping's own, otherwise the defaults.
 
-        Raises ``MappingError`` for another one of which no usual costs are known.
+        Raises ``MappingError`` for another currency without defaults.
         """
-        return self.costs if currency == self.currency else usual_costs(currency)
+        return self.costs if currency == self.currency else default_costs(currency)
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_mappings() -> tuple[str, ...]:
     """Names of the mappings that come with the product."""
     return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/mapping.toml")))
 
 
 def load_mapping(name_or_folder: str | Path) -> Mapping:
-    """The mapping of a shipped name, or in a folder of one's own. Raises ``MappingError`` that lists every offender."""
+    """The shipped mapping of a name, or the mapping in a folder. Raises ``MappingError`` that lists every problem."""
     folder = _folder(name_or_folder)
     if not (folder / "mapping.toml").is_file():
         raise MappingError(
             "the folder is no mapping: it has no mapping.toml",
             where=str(folder),
-            remedy=f"write one; the shipped ones in {SHIPPED} show how",
+            remedy=f"write one; the shipped mappings in {SHIPPED} are examples",
         )
-    problems: list[str] = []
-    settings = _settings(folder / "mapping.toml")
-    unknown = sorted(set(settings) - {"description", "company", "costs", "tolerate", "source"})
-    problems += [f"mapping.toml: unknown section '{key}'" for key in unknown]
-
+    settings = _read_toml(folder / "mapping.toml")
+    problems = [f"mapping.toml: unknown section '{key}'" for key in sorted(set(settings) - SECTIONS)]
     company = settings.get("company", {})
-    timezone, currency = company.get("timezone"), company.get("currency")
-    if timezone not in available_timezones():
-        problems.append(f"mapping.toml: [company] timezone is {timezone!r}: name one of the IANA database")
-    if not (isinstance(currency, str) and len(currency) == 3 and currency.isupper()):
-        problems.append(f"mapping.toml: [company] currency is {currency!r}: give a code such as 'EUR'")
-        currency = next(iter(USUAL))  # so that its own costs are judged too
-    costs, offending = stated_costs(settings.get("costs", {}), currency)
-    problems += offending
-
-    tolerate = settings.get("tolerate", {})
-    for table, share in tolerate.items():
-        problems += _unknown_table("mapping.toml: [tolerate]", table)
-        if not isinstance(share, int | float) or not 0 <= share <= 1:
-            problems.append(f"mapping.toml: [tolerate] {table} is {share!r}: give a share from 0 to 1")
-
+    problems += _check_company(company)
+    currency = company.get("currency") if _is_currency(company.get("currency")) else next(iter(DEFAULT_COSTS))
+    costs, cost_problems = parse_costs(settings.get("costs", {}), currency)
+    problems += cost_problems
+    tolerated = settings.get("tolerate", {})
+    problems += _check_shares(tolerated)
     sql = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
     for table in sql:
         problems += _unknown_table(f"{table}.sql", table)
     if not sql:
-        problems.append("no <contract table>.sql file at all")
-    repairs = _repairs(folder / "repairs.csv", problems)
+        problems.append("it has no <contract table>.sql file")
+    repairs = _read_repairs(folder / "repairs.csv", problems)
     source = settings.get("source", {})
-    landed = _landed(source.get("tables", {}), problems)
+    source_tables = _source_tables(source.get("tables", {}), problems)
     if problems or costs is None:
         raise MappingError(
             "the mapping makes no sense: " + "; ".join(problems), where=str(folder), remedy="correct the named files"
@@ -134,34 +120,34 @@ def load_mapping(name_or_folder: str | Path) -> Mapping:
         name=folder.name,
         folder=folder,
         description=settings.get("description", "").strip(),
-        timezone=timezone,
+        timezone=company["timezone"],
         currency=currency,
         costs=costs,
-        tolerate={table: float(share) for table, share in tolerate.items()},
+        tolerated_shares={table: float(share) for table, share in tolerated.items()},
         sql=sql,
         repairs=repairs,
-        landed=landed,
-        strip=tuple(source.get("strip", ())),
+        source_tables=source_tables,
+        column_prefixes=tuple(source.get("strip", ())),
         fingerprint=_fingerprint(folder),
     )
 
 
 def _folder(name_or_folder: str | Path) -> Path:
     name = str(name_or_folder)
-    if name in shipped():
+    if name in shipped_mappings():
         return SHIPPED / name
     folder = Path(name_or_folder)
     if folder.is_dir():
         return folder.resolve()
-    close = difflib.get_close_matches(name, shipped(), 1)
+    close = difflib.get_close_matches(name, shipped_mappings(), 1)
     raise MappingError(
         f"there is no mapping '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""),
-        where=f"the shipped mappings ({', '.join(shipped())}), and the folder {folder.resolve()}",
+        where=f"the shipped mappings ({', '.join(shipped_mappings())}), and the folder {folder.resolve()}",
         remedy="name a shipped mapping, or give the path of a folder with mapping.toml and <contract table>.sql files",
     )
 
 
-def _settings(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -170,20 +156,47 @@ def _settings(file: Path) -> dict[str, Any]:
         ) from None
 
 
+def _check_company(company: dict[str, Any]) -> list[str]:
+    """Problems of the section [company]."""
+    problems = []
+    timezone, currency = company.get("timezone"), company.get("currency")
+    if timezone not in available_timezones():
+        problems.append(f"mapping.toml: [company] timezone is {timezone!r}: name one of the IANA database")
+    if not _is_currency(currency):
+        problems.append(f"mapping.toml: [company] currency is {currency!r}: give a code such as 'EUR'")
+    return problems
+
+
+def _is_currency(code: object) -> bool:
+    return isinstance(code, str) and len(code) == 3 and code.isupper()
+
+
+def _check_shares(tolerated: dict[str, Any]) -> list[str]:
+    """Problems of the section [tolerate]."""
+    problems = []
+    for table, share in tolerated.items():
+        problems += _unknown_table("mapping.toml: [tolerate]", table)
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            problems.append(f"mapping.toml: [tolerate] {table} is {share!r}: give a share from 0 to 1")
+    return problems
+
+
 def _unknown_table(where: str, table: str) -> list[str]:
+    """The problem of a table name that the contract lacks; empty if it has it."""
     if table in TABLES:
         return []
     close = difflib.get_close_matches(table, TABLES, 1)
     return [f"{where}: the contract has no table '{table}'" + (f"; did you mean '{close[0]}'?" if close else "")]
 
 
-def _repairs(file: Path, problems: list[str]) -> tuple[Repair, ...]:
+def _read_repairs(file: Path, problems: list[str]) -> tuple[Repair, ...]:
+    """The repairs of ``repairs.csv``, in its order; what is wrong with it is added to ``problems``."""
     if not file.exists():
         return ()
     with file.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
-        if rows.fieldnames is None or set(rows.fieldnames) != {"table", "column", "from", "to", "reason"}:
-            problems.append(f"repairs.csv: its columns are {rows.fieldnames}; they must be table,column,from,to,reason")
+        if rows.fieldnames is None or set(rows.fieldnames) != set(REPAIR_COLUMNS):
+            problems.append(f"repairs.csv: its columns are {rows.fieldnames}; they must be {','.join(REPAIR_COLUMNS)}")
             return ()
         repairs = []
         seen = set()
@@ -202,21 +215,22 @@ def _repairs(file: Path, problems: list[str]) -> tuple[Repair, ...]:
     return tuple(repairs)
 
 
-def _landed(tables: dict[str, dict[str, Any]], problems: list[str]) -> dict[str, Landed]:
+def _source_tables(tables: dict[str, dict[str, Any]], problems: list[str]) -> dict[str, SourceTable]:
+    """Table → its section [source.tables.<table>]; unknown keys are added to ``problems``."""
     allowed = {"also", "optional", "columns", "other_names"}
-    landed = {}
-    for name, given in tables.items():
-        unknown = sorted(set(given) - allowed)
+    source_tables = {}
+    for name, section in tables.items():
+        unknown = sorted(set(section) - allowed)
         if unknown:
-            problems.append(f"mapping.toml: [source.tables.{name}] knows no {', '.join(unknown)}")
+            problems.append(f"mapping.toml: [source.tables.{name}] has unknown keys: {', '.join(unknown)}")
             continue
-        landed[name] = Landed(
-            tuple(given.get("also", ())),
-            bool(given.get("optional", False)),
-            tuple(given.get("columns", ())),
-            {column: tuple(others) for column, others in given.get("other_names", {}).items()},
+        source_tables[name] = SourceTable(
+            tuple(section.get("also", ())),
+            bool(section.get("optional", False)),
+            tuple(section.get("columns", ())),
+            {column: tuple(others) for column, others in section.get("other_names", {}).items()},
         )
-    return landed
+    return source_tables
 
 
 def _fingerprint(folder: Path) -> str:

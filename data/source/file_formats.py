@@ -1,4 +1,4 @@
-"""The formats of files that can be read: what stands for one file in a query, and what is wrong with a broken one."""
+"""The file formats that can be read: the FROM item of one file, and what is wrong with a broken one."""
 
 import codecs
 import csv
@@ -12,123 +12,119 @@ import pandas as pd
 from ibis.backends.duckdb import Backend
 
 from data.errors import SourceError
-from data.source.source import quoted
+from data.sql import quote_identifier, quote_literal, scan_parquet
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet", ".xlsx")
 DELIMITERS = ",;\t|"
-CHUNK = 1 << 22
+CHUNK_BYTES = 1 << 22
 
 
 def suffix_of(path: Path) -> str | None:
-    """The suffix of a file that can be read; ``None`` for other files, hidden ones and the locks of Excel."""
+    """The suffix of a file that can be read; ``None`` for other files, hidden ones and lock files of Excel."""
     if path.name.startswith((".", "~$")):
         return None
     return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
 
 
 def open_file(backend: Backend, path: Path) -> tuple[str, list[str]]:
-    """What stands for a file in a FROM, and its columns. Raises ``SourceError`` that names what is wrong with it."""
+    """A DuckDB FROM item for a file, and its column names. Raises ``SourceError`` that says what is wrong with it."""
     if path.stat().st_size == 0:
-        raise broken(path, "the file is empty (0 bytes)", "export it again")
+        raise file_error(path, "the file is empty (0 bytes)", "export it again")
     suffix = suffix_of(path)
     if suffix == ".parquet":
-        return _parquet(backend, path)
+        return _open_parquet(backend, path)
     if suffix == ".xlsx":
-        return _excel(backend, path)
-    return _text(path)
+        return _open_excel(backend, path)
+    return _open_text(path)
 
 
-def broken(path: Path, what: str, mend: str) -> SourceError:
+def file_error(path: Path, what: str, remedy: str) -> SourceError:
     """The error that names a file."""
-    return SourceError(f"{path.name}: {what}", where=str(path.resolve()), remedy=mend)
+    return SourceError(f"{path.name}: {what}", where=str(path.resolve()), remedy=remedy)
 
 
-def _parquet(backend: Backend, path: Path) -> tuple[str, list[str]]:
-    relation = f"read_parquet({_literal(str(path))})"
-    raw: duckdb.DuckDBPyConnection = backend.con
+def _open_parquet(backend: Backend, path: Path) -> tuple[str, list[str]]:
+    relation = scan_parquet(path)
+    connection: duckdb.DuckDBPyConnection = backend.con
     try:
-        return relation, [row[0] for row in raw.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
+        return relation, [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
     except duckdb.Error as error:
-        raise broken(
+        raise file_error(
             path,
             f"the file is not a whole Parquet file ({str(error).splitlines()[0]})",
-            "export it again: it was cut short, or it is another kind of file with the wrong ending",
+            "export it again: it was cut short, or it is another kind of file with the wrong suffix",
         ) from None
 
 
-def _text(path: Path) -> tuple[str, list[str]]:
+def _open_text(path: Path) -> tuple[str, list[str]]:
     """Every value is text. The dialect follows from the header alone, so that no odd line can change it."""
-    _judge_encoding(path)
-    with _lines(path) as lines:
+    _check_encoding(path)
+    with _text_lines(path) as lines:
         first = lines.readline()
         lines.seek(0)
         delimiter = "\t" if path.suffix == ".tsv" else max(DELIMITERS, key=first.count)
         header = next(csv.reader(lines, delimiter=delimiter), [])
     if not header or all(not name.strip() for name in header):
-        raise broken(path, "the first line holds no column names", "export it again with a header line")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise broken(path, f"columns that appear twice: {', '.join(twice)}", "give every column a name of its own")
-    types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in header)
+        raise file_error(path, "the first line has no column names", "export it again with a header line")
+    duplicates = sorted({name for name in header if header.count(name) > 1})
+    if duplicates:
+        raise file_error(path, f"columns that appear twice: {', '.join(duplicates)}", "give each column its own name")
+    types = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in header)
     return (
-        f"read_csv({_literal(str(path))}, auto_detect = false, header = true, delim = {_literal(delimiter)}, "
+        f"read_csv({quote_literal(path)}, auto_detect = false, header = true, delim = {quote_literal(delimiter)}, "
         f"quote = '\"', escape = '\"', strict_mode = true, columns = {{{types}}})"
     ), header
 
 
-def _judge_encoding(path: Path) -> None:
-    """Raises for a file that is not UTF-8 throughout: a query that met the byte later could not name the file."""
+def _check_encoding(path: Path) -> None:
+    """Raise for a file that is not UTF-8 throughout: a query that met the byte later could not name the file."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     try:
-        with _bytes(path) as content:
-            while chunk := content.read(CHUNK):
+        with _binary(path) as content:
+            while chunk := content.read(CHUNK_BYTES):
                 if b"\0" in chunk:
-                    raise broken(
+                    raise file_error(
                         path,
-                        "the file is not UTF-8 text (it holds zero bytes: UTF-16, or no text at all)",
+                        "the file is not UTF-8 text (it contains zero bytes: UTF-16, or no text at all)",
                         "save it as UTF-8 CSV",
                     )
                 line += decoder.decode(chunk).count("\n")
             decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
-        raise broken(
+        raise file_error(
             path,
-            f"the file is not UTF-8 text: line {line} holds the byte 0x{error.object[error.start]:02x}",
+            f"the file is not UTF-8 text: line {line} contains the byte 0x{error.object[error.start]:02x}",
             f"save it as UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8 '{path.name}'",
         ) from None
     except (EOFError, gzip.BadGzipFile) as error:
-        raise broken(path, f"the file is not a whole gzip file ({error})", "compress it again") from None
+        raise file_error(path, f"the file is not a whole gzip file ({error})", "compress it again") from None
 
 
-def _excel(backend: Backend, path: Path) -> tuple[str, list[str]]:
-    """The first sheet, values as they stand in the cells; a column of mixed kinds becomes text."""
+def _open_excel(backend: Backend, path: Path) -> tuple[str, list[str]]:
+    """The first sheet, with the values of its cells; a column of mixed types becomes text."""
     try:
         frame = pd.read_excel(path, dtype=object)
     except (ValueError, zipfile.BadZipFile, KeyError, OSError) as error:
-        raise broken(path, f"the file is not a whole Excel workbook ({error})", "save it again") from None
+        raise file_error(path, f"the file is not a whole Excel workbook ({error})", "save it again") from None
     frame.columns = [str(name) for name in frame.columns]
     for column in frame.columns:
-        kinds = {type(value) for value in frame[column].dropna()}
-        if len(kinds) > 1 or kinds <= {str}:
+        types = {type(value) for value in frame[column].dropna()}
+        if len(types) > 1 or types <= {str}:
             frame[column] = frame[column].map(lambda value: None if pd.isna(value) else str(value)).astype("string")
         else:
             frame[column] = frame[column].infer_objects()
     relation = f"excel {path.name}"
     backend.create_table(relation, frame, temp=True)
-    return quoted(relation), list(frame.columns)
+    return quote_identifier(relation), list(frame.columns)
 
 
-def _bytes(path: Path) -> IO[bytes]:
+def _binary(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
-def _lines(path: Path) -> IO[str]:
+def _text_lines(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,6 +1,6 @@
-"""What each row of a contract table promises, derived from the contract, once: as DuckDB SQL and as an expectation.
+"""The constraints on rows of a contract table, derived from the contract: each as DuckDB SQL and as an expectation.
 
-The SQL finds the rows that break a promise (fast for millions of rows); Great Expectations judges what is left.
+The SQL finds the violating rows, fast for millions of them; Great Expectations confirms the rows that remain.
 """
 
 from collections.abc import Collection
@@ -10,275 +10,280 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from data.calendar import RunDates
-from data.contract import TABLES, Column, Table
+from data.contract import TABLES
+from data.schema import Column, Table
+from data.sql import quote_literal
+
+MAX_VALUE_LENGTH = 60
+"""Characters of a text that a message shows."""
 
 
 @dataclass(frozen=True)
-class Promise:
-    """One promise of every row of a table.
+class Constraint:
+    """One constraint on every row of a table.
 
-    ``broken`` is a DuckDB condition over a row ``r``; ``told`` is DuckDB text that says to a steward what is wrong with
-    the row; ``says`` is the same for all rows, without values. A broken promise keeps the row out, unless ``empties``
-    names the column whose value is dropped instead. Conditions read the keys of the clean rows of another table as
-    ``clean_<table>``.
-
-    ``expectation`` and ``terms`` are the name and arguments of the Great Expectations class; ``where`` are the only
-    rows that it looks at (a column with a value, or with any); ``derived`` names and defines a boolean DuckDB column
-    that it needs beside the table's own.
+    SQL conditions are over a row ``r`` and may read the keys of the valid rows of another table as ``clean_<table>``.
     """
 
     table: str
-    promise: str
-    says: str
-    broken: str
-    told: str
+    name: str
+    """The constraint in words: what holds for every valid row."""
+    summary: str
+    """The violation in words, without values."""
+    violated: str
+    """DuckDB condition for a row that violates it."""
+    message: str
+    """DuckDB expression for the violation in words, with the row's values."""
     expectation: str
-    terms: dict[str, Any] = field(default_factory=dict)
-    empties: str | None = None
-    derived: tuple[str, str] | None = None
-    refers_to: str | None = None
-    where: tuple[str, str | None] | None = None
+    """Name of the Great Expectations class."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Arguments of the expectation."""
+    nulled_column: str | None = None
+    """The column whose value is removed on a violation; ``None`` if the row is rejected."""
+    derived_column: tuple[str, str] | None = None
+    """Name and DuckDB definition of a boolean column that the expectation needs beside the table's own."""
+    references: tuple[str, str] | None = None
+    """Column and referenced table, of a constraint on a reference."""
+    row_filter: tuple[str, str | None] | None = None
+    """Column and value of the only rows that the expectation checks; ``None`` stands for any value."""
 
 
-def promises(
-    table: Table, moment: RunDates, *, empty: Collection[str] = (), later: Collection[str] = ()
-) -> tuple[Promise, ...]:
-    """Every promise of a table's rows but the uniqueness of its key, in the order of the columns.
+def constraints_of(
+    table: Table, dates: RunDates, *, empty: Collection[str] = (), later: Collection[str] = ()
+) -> tuple[Constraint, ...]:
+    """Every constraint on rows of a table but the uniqueness of its key, in the order of the columns.
 
-    A reference that may be missing is not judged where the CRM has no row at all (``empty``) of what it refers to.
-    Where more rows of that become known ``later``, what is told of a dangling reference says so.
+    ``empty`` are tables without any row: optional references to them are not checked. ``later`` are tables of which
+    more rows become known after ``as_of``: messages about missing references to them say so.
     """
-    found: list[Promise] = []
+    constraints: list[Constraint] = []
     for column in table.columns:
         if column.required:
-            found.append(_given(table, column))
+            constraints.append(_required(table, column))
         if column.one_of:
-            found.append(_one_of(table, column))
+            constraints.append(_one_of(table, column))
         if column.minimum is not None or column.maximum is not None:
-            found.append(_between(table, column))
+            constraints.append(_between(table, column))
         if column.after is not None:
-            found.append(_after(table, column, column.after))
+            constraints.append(_not_before(table, column, column.after))
         if column.references is not None and (column.required or column.references not in empty):
-            found.append(_refers(table, column, column.references, moment if column.references in later else None))
+            known_before = dates if column.references in later else None
+            constraints.append(_reference(table, column, column.references, known_before))
             if column.references == table.name:
-                found.append(_another(table, column))
+                constraints.append(_other_row(table, column))
     if table.happened_at is not None:
-        found.append(_past(table, table[table.happened_at], moment))
-    return (*found, *BUSINESS.get(table.name, ()))
+        constraints.append(_not_in_future(table, table[table.happened_at], dates))
+    return (*constraints, *BUSINESS_CONSTRAINTS.get(table.name, ()))
 
 
-def unique(table: Table) -> Promise:
-    """The promise that a key is there once. Of several rows of a key, the one known last keeps it."""
+def unique_key(table: Table) -> Constraint:
+    """The uniqueness of a table's key. Of several rows with one key, the row known last is valid.
+
+    Its SQL needs two more columns of ``r``: the ``position`` of a row among the ``n_rows`` with its key.
+    """
     key = ", ".join(table.key)
-    terms: dict[str, Any] = {"column_list": list(table.key)}
-    expectation = "ExpectCompoundColumnsToBeUnique"
-    if len(table.key) == 1:
-        expectation, terms = "ExpectColumnValuesToBeUnique", {"column": key}
-    values = " || ', ' || ".join(f"'{name} ' || {shown(table[name])}" for name in table.key)
-    return Promise(
+    values = " || ', ' || ".join(f"'{name} ' || {show_value(table[name])}" for name in table.key)
+    arguments: dict[str, Any] = {"column_list": list(table.key)} if len(table.key) > 1 else {"column": key}
+    return Constraint(
         table.name,
-        f"{key} is there once",
-        f"{key} is there more than once",
-        "r.place > 1",
-        f"{values} || ' is there ' || r.times || ' times; the row known last is kept'",
-        expectation,
-        terms,
+        f"{key} is unique",
+        f"{key} occurs more than once",
+        "r.position > 1",
+        f"{values} || ' occurs ' || r.n_rows || ' times; the row known last is kept'",
+        "ExpectCompoundColumnsToBeUnique" if len(table.key) > 1 else "ExpectColumnValuesToBeUnique",
+        arguments,
     )
 
 
-def shown(column: Column) -> str:
-    """DuckDB text for a value as people write it: text in quotes (long text cut), numbers and instants bare."""
+def show_value(column: Column) -> str:
+    """DuckDB text for a value of ``r`` as people write it: text in quotes (cut if long), numbers and instants bare."""
     value = f"r.{column.name}"
     if column.kind == "text":
-        return f"'''' || left({value}, 60) || ''''"
+        return f"'''' || left({value}, {MAX_VALUE_LENGTH}) || ''''"
     if column.kind == "number":  # 5 and not 5.0
         return f"format('{{:.10g}}', {value})"
     return f"CAST({value} AS VARCHAR)"
 
 
-def _given(table: Table, column: Column) -> Promise:
-    says = f"{column.name} is missing"
-    return Promise(
+def _required(table: Table, column: Column) -> Constraint:
+    summary = f"{column.name} is missing"
+    return Constraint(
         table.name,
         f"{column.name} is given",
-        says,
+        summary,
         f"r.{column.name} IS NULL",
-        f"'{says}'",
+        quote_literal(summary),
         "ExpectColumnValuesToNotBeNull",
         {"column": column.name},
     )
 
 
-def _one_of(table: Table, column: Column) -> Promise:
+def _one_of(table: Table, column: Column) -> Constraint:
     options = ", ".join(column.one_of)
-    quoted = ", ".join(f"'{option}'" for option in column.one_of)
-    return Promise(
+    literals = ", ".join(quote_literal(option) for option in column.one_of)
+    return Constraint(
         table.name,
         f"{column.name} is one of {options}",
-        f"{column.name} is none of {options}",
-        f"r.{column.name} NOT IN ({quoted})",
-        f"'{column.name} ' || {shown(column)} || ' is none of {options}'",
+        f"{column.name} is not one of {options}",
+        f"r.{column.name} NOT IN ({literals})",
+        f"'{column.name} ' || {show_value(column)} || ' is not one of {options}'",
         "ExpectColumnValuesToBeInSet",
         {"column": column.name, "value_set": list(column.one_of)},
     )
 
 
-def _between(table: Table, column: Column) -> Promise:
+def _between(table: Table, column: Column) -> Constraint:
     low, high, name = column.minimum, column.maximum, column.name
     if high is None:
-        promise, rule, broken = f"{name} is at least {low:g}", f"is below {low:g}", f"r.{name} < {low:g}"
+        limit, violation, violated = f"at least {low:g}", f"is below {low:g}", f"r.{name} < {low:g}"
     elif low is None:
-        promise, rule, broken = f"{name} is at most {high:g}", f"is above {high:g}", f"r.{name} > {high:g}"
+        limit, violation, violated = f"at most {high:g}", f"is above {high:g}", f"r.{name} > {high:g}"
     else:
-        promise, rule = f"{name} is between {low:g} and {high:g}", f"is not between {low:g} and {high:g}"
-        broken = f"r.{name} NOT BETWEEN {low:g} AND {high:g}"
-    return Promise(
+        limit, violation = f"between {low:g} and {high:g}", f"is not between {low:g} and {high:g}"
+        violated = f"r.{name} NOT BETWEEN {low:g} AND {high:g}"
+    return Constraint(
         table.name,
-        promise,
-        f"{name} {rule}",
-        broken,
-        f"'{name} ' || {shown(column)} || ' {rule}'",
+        f"{name} is {limit}",
+        f"{name} {violation}",
+        violated,
+        f"'{name} ' || {show_value(column)} || ' {violation}'",
         "ExpectColumnValuesToBeBetween",
         {"column": name, "min_value": low, "max_value": high},
     )
 
 
-def _after(table: Table, column: Column, earlier: str) -> Promise:
+def _not_before(table: Table, column: Column, earlier: str) -> Constraint:
     name = column.name
-    return Promise(
+    return Constraint(
         table.name,
         f"{name} is not before {earlier}",
         f"{name} is before {earlier}",
         f"r.{name} < r.{earlier}",
-        f"'{name} ' || {shown(column)} || ' is before {earlier} ' || {shown(table[earlier])}",
+        f"'{name} ' || {show_value(column)} || ' is before {earlier} ' || {show_value(table[earlier])}",
         "ExpectColumnPairValuesAToBeGreaterThanB",
         {"column_A": name, "column_B": earlier, "or_equal": True, "ignore_row_if": "either_value_is_missing"},
     )
 
 
-def _refers(table: Table, column: Column, target: str, known_before: RunDates | None) -> Promise:
-    """A reference to nothing keeps the row out; where the row means as much without it, only the value is dropped.
+def _reference(table: Table, column: Column, target: str, known_before: RunDates | None) -> Constraint:
+    """The existence of the row that a column refers to.
 
-    That holds for who owns it, which person it was about, and which row of the same table it belongs to.
+    A violation rejects the row; an optional owner, contact or row of the same table is removed instead, because the
+    row has the same meaning without it.
     """
     name, key = column.name, TABLES[target].key[0]
     keys = f"(SELECT {key} FROM clean_{target})"
-    promise = f"{name} is in {target}"
-    rule = f"is in no {target}" + (f" known before {known_before.as_of}" if known_before else "")
-    return Promise(
+    constraint = f"{name} exists in {target}"
+    violation = f"does not exist in {target}" + (f" as known before {known_before.as_of}" if known_before else "")
+    return Constraint(
         table.name,
-        promise,
-        f"{name} {rule}",
+        constraint,
+        f"{name} {violation}",
         f"r.{name} IS NOT NULL AND r.{name} NOT IN {keys}",
-        f"'{name} ' || {shown(column)} || ' {rule}'",
+        f"'{name} ' || {show_value(column)} || ' {violation}'",
         "ExpectColumnValuesToBeInSet",
-        {"column": promise, "value_set": [True]},
-        empties=name if not column.required and target in ("owners", "contacts", table.name) else None,
-        derived=(promise, f"r.{name} IS NULL OR r.{name} IN {keys}"),
-        refers_to=target,
+        {"column": constraint, "value_set": [True]},
+        nulled_column=name if not column.required and target in ("owners", "contacts", table.name) else None,
+        derived_column=(constraint, f"r.{name} IS NULL OR r.{name} IN {keys}"),
+        references=(name, target),
     )
 
 
-def _another(table: Table, column: Column) -> Promise:
-    """A row of a table that belongs to another row of it does not belong to itself."""
+def _other_row(table: Table, column: Column) -> Constraint:
+    """A reference to a row of the same table is not to the row itself; such a value is removed."""
     name, key = column.name, table.key[0]
-    promise, says = f"{name} is another row", f"{name} is the row itself"
-    return Promise(
+    constraint, violation = f"{name} is another row", "refers to the row itself"
+    return Constraint(
         table.name,
-        promise,
-        says,
+        constraint,
+        f"{name} {violation}",
         f"r.{name} = r.{key}",
-        f"'{name} ' || {shown(column)} || ' is the row itself'",
+        f"'{name} ' || {show_value(column)} || ' {violation}'",
         "ExpectColumnValuesToBeInSet",
-        {"column": promise, "value_set": [True]},
-        empties=name,
-        derived=(promise, f"r.{name} IS NULL OR r.{name} <> r.{key}"),
+        {"column": constraint, "value_set": [True]},
+        nulled_column=name,
+        derived_column=(constraint, f"r.{name} IS NULL OR r.{name} <> r.{key}"),
     )
 
 
-def _past(table: Table, column: Column, moment: RunDates) -> Promise:
-    """Dated by the end of today at the latest. What today or later reveals is the as-of cut's business."""
+def _not_in_future(table: Table, column: Column, dates: RunDates) -> Constraint:
+    """A fact is dated today at the latest. (Facts between ``as_of`` and today are removed by the as-of cut.)"""
     name = column.name
-    end: datetime = moment.tomorrow_at
+    tomorrow: datetime = dates.tomorrow_at
     if column.kind == "date":
-        broken, limit, strict = (
-            f"r.{name} > DATE '{moment.today}'",
-            datetime.combine(moment.today, end.min.time()),
-            False,
-        )
+        violated = f"r.{name} > DATE '{dates.today}'"
+        maximum, strict = datetime.combine(dates.today, datetime.min.time()), False
     else:
-        broken, limit, strict = f"r.{name} >= TIMESTAMP '{end}'", end, True
-    return Promise(
+        violated = f"r.{name} >= TIMESTAMP '{tomorrow}'"
+        maximum, strict = tomorrow, True
+    return Constraint(
         table.name,
         f"{name} is not in the future",
         f"{name} is dated in the future",
-        broken,
-        f"'{name} ' || {shown(column)} || ' is dated in the future'",
+        violated,
+        f"'{name} ' || {show_value(column)} || ' is dated in the future'",
         "ExpectColumnValuesToBeBetween",
-        {"column": name, "max_value": limit, "strict_max": strict},
+        {"column": name, "max_value": maximum, "strict_max": strict},
     )
 
 
-def _when(
-    table: str, status: str, column: str, says: str, *, least: float | None = None, most: float | None = None
-) -> Promise:
-    """A range that holds for the rows of one status only."""
-    sign, bound, limit = ("<", least, "at least") if least is not None else (">", most, "at most")
-    return Promise(
-        table,
-        f"{column} is {limit} {bound:g} where status is {status}",
-        says,
-        f"r.status = '{status}' AND r.{column} {sign} {bound:g}",
-        f"'{column} ' || {shown(TABLES[table][column])} || ': {says}'",
+def _sign_of_order_line(status: str, column: str) -> Constraint:
+    """Quantities and amounts are at least 0 on placed order lines, at most 0 on returned ones."""
+    minimum, maximum = (0.0, None) if status == "placed" else (None, 0.0)
+    operator, limit, wrong_sign = ("<", "at least", "negative") if status == "placed" else (">", "at most", "positive")
+    summary = f"a {status} line has a {wrong_sign} {column}"
+    return Constraint(
+        "orders",
+        f"{column} is {limit} 0 where status is {status}",
+        summary,
+        f"r.status = '{status}' AND r.{column} {operator} 0",
+        f"'{column} ' || {show_value(TABLES['orders'][column])} || ': {summary}'",
         "ExpectColumnValuesToBeBetween",
-        {"column": column, "min_value": least, "max_value": most},
-        where=("status", status),
+        {"column": column, "min_value": minimum, "max_value": maximum},
+        row_filter=("status", status),
     )
 
 
-def _together(table: str, column: str, other: str, says: str) -> Promise:
-    """A column that is given wherever another is."""
-    return Promise(
+def _given_with(table: str, column: str, other: str, summary: str) -> Constraint:
+    """A column is given wherever another one is."""
+    return Constraint(
         table,
         f"{column} is given where {other} is",
-        says,
+        summary,
         f"r.{other} IS NOT NULL AND r.{column} IS NULL",
-        f"'{says}'",
+        quote_literal(summary),
         "ExpectColumnValuesToNotBeNull",
         {"column": column},
-        where=(other, None),
+        row_filter=(other, None),
     )
 
 
-def _zone(table: str) -> Promise:
-    """A time zone that clocks know by this name; a row means as much without it, so another is dropped."""
-    names = ", ".join(f"'{name}'" for name in sorted(available_timezones() - {"localtime"}))
-    promise, says = "timezone is a time zone", "timezone is no time zone"
-    return Promise(
+def _time_zone(table: str) -> Constraint:
+    """A time zone is one of the IANA database; another value is removed."""
+    zones = ", ".join(quote_literal(zone) for zone in sorted(available_timezones() - {"localtime"}))
+    constraint, violation = "timezone is an IANA time zone", "is not an IANA time zone"
+    return Constraint(
         table,
-        promise,
-        says,
-        f"r.timezone NOT IN ({names})",
-        f"'timezone ' || {shown(TABLES[table]['timezone'])} || ' is no time zone'",
+        constraint,
+        f"timezone {violation}",
+        f"r.timezone NOT IN ({zones})",
+        f"'timezone ' || {show_value(TABLES[table]['timezone'])} || ' {violation}'",
         "ExpectColumnValuesToBeInSet",
-        {"column": promise, "value_set": [True]},
-        empties="timezone",
-        derived=(promise, f"r.timezone IS NULL OR r.timezone IN ({names})"),
+        {"column": constraint, "value_set": [True]},
+        nulled_column="timezone",
+        derived_column=(constraint, f"r.timezone IS NULL OR r.timezone IN ({zones})"),
     )
 
 
-BUSINESS: dict[str, tuple[Promise, ...]] = {
-    "orders": (
-        _when("orders", "placed", "quantity", "a placed line has a negative quantity", least=0),
-        _when("orders", "placed", "amount", "a placed line has a negative amount", least=0),
-        _when("orders", "returned", "quantity", "a returned line has a positive quantity", most=0),
-        _when("orders", "returned", "amount", "a returned line has a positive amount", most=0),
+BUSINESS_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
+    "orders": tuple(
+        _sign_of_order_line(status, column) for status in ("placed", "returned") for column in ("quantity", "amount")
     ),
-    "contacts": (_zone("contacts"),),
-    "owners": (_zone("owners"),),
+    "contacts": (_time_zone("contacts"),),
+    "owners": (_time_zone("owners"),),
     "opportunities": (
-        _together("opportunities", "closed_at", "outcome", "a won or lost deal has no closed_at"),
-        _together("opportunities", "outcome", "closed_at", "a closed deal is neither won nor lost"),
+        _given_with("opportunities", "closed_at", "outcome", "a won or lost deal has no closed_at"),
+        _given_with("opportunities", "outcome", "closed_at", "a closed deal is neither won nor lost"),
     ),
 }
-"""What the business knows beyond the contract's columns."""
+"""Constraints beyond those that the contract's columns state."""

@@ -1,4 +1,4 @@
-"""Great Expectations judges the clean tables and the night's vitals, and writes what it saw as pages (Data Docs)."""
+"""Run Great Expectations on the valid rows and the health checks, and write its pages (Data Docs)."""
 
 import os
 from collections.abc import Sequence
@@ -11,51 +11,55 @@ import duckdb
 import pandas as pd
 
 from data.calendar import RunDates
-from data.contract import TABLES, Table
+from data.contract import TABLES
 from data.lake import Draft
-from data.validation.constraints import Promise
-from data.validation.data_docs import readable
-from data.validation.health_checks import Vital
-from data.validation.quarantine import REFERRED, Sorted
+from data.schema import Table
+from data.sql import quote_identifier, scan_parquet
+from data.validation.constraints import Constraint
+from data.validation.data_docs import make_self_contained
+from data.validation.health_checks import HealthCheck
+from data.validation.quarantine import REFERENCED_TABLES, SplitResult
 
-JUDGED_ROWS = 50_000
-"""Of a larger table, Great Expectations judges a seeded sample of about this size, and counts over all rows."""
+MAX_SAMPLE_ROWS = 50_000
+"""Of a larger table, Great Expectations checks a seeded sample of about this size, and DuckDB counts over all rows."""
 
-SEED = 7
+SAMPLE_SEED = 7
 NIGHT = "night"
+"""Name of the suite with the health checks."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How one promise was judged. ``crashed`` says why it could not be judged at all: then it is not kept either."""
+class ExpectationResult:
+    """The result of one expectation on valid rows, or of one health check."""
 
     table: str
-    promise: str
-    ok: bool
+    constraint: str
+    passed: bool
     observed: str
-    crashed: str | None = None
-    vital: Vital | None = None
+    crash: str | None = None
+    """The exception, if the expectation could not be evaluated; it has not passed then."""
+    health_check: HealthCheck | None = None
 
 
-def judge(
-    results: Sequence[Sorted], vitals: Sequence[Vital], run_id: str, moment: RunDates, draft: Draft
-) -> list[Verdict]:
-    """One verdict per promise of the tables that hold rows, and per vital. Writes ``docs`` when all promises are kept.
+def run_expectations(
+    results: Sequence[SplitResult], checks: Sequence[HealthCheck], run_id: str, dates: RunDates, draft: Draft
+) -> list[ExpectationResult]:
+    """One result per health check, and per constraint of the tables with valid rows. Writes ``docs`` if all passed.
 
-    The clean tables are read from where the draft wrote them, so that what is judged is what the night goes on with.
+    The tables are read back from the draft, so that the checked rows are those that the night goes on with.
     """
-    duck = _opened(draft)
-    judged = [result for result in results if result.read > result.kept_out]
-    counted = [_count(duck, result) for result in judged if result.read - result.kept_out > JUDGED_ROWS]
-    gx = _Judge(run_id, moment, draft.folder / "docs")
-    verdicts = gx.vitals([*vitals, *counted])
-    for result in judged:
-        frame = _frame(duck, result)
-        verdicts += gx.table(TABLES[result.table], result.promises, frame, result.read - result.kept_out)
+    duck = _connect(draft)
+    with_rows = [result for result in results if result.n_valid]
+    counts = [_count_violations(duck, result) for result in with_rows if result.n_valid > MAX_SAMPLE_ROWS]
+    gx = _GreatExpectations(run_id, dates, draft.folder / "docs")
+    outcomes = gx.run_health_checks([*checks, *counts])
+    for result in with_rows:
+        frame = _sample(duck, result)
+        outcomes += gx.run_constraints(TABLES[result.table], result.constraints, frame, result.n_valid)
     duck.close()
-    if all(verdict.ok for verdict in verdicts):  # a night that stops leaves no pages behind
+    if all(outcome.passed for outcome in outcomes):  # a night that stops leaves no pages behind
         gx.write_pages()
-    return verdicts
+    return outcomes
 
 
 def import_great_expectations() -> Any:
@@ -65,10 +69,10 @@ def import_great_expectations() -> Any:
     return great_expectations
 
 
-class _Judge:
-    """One ephemeral Great Expectations context: nothing of it stays but the pages."""
+class _GreatExpectations:
+    """One ephemeral context of Great Expectations; only its pages stay."""
 
-    def __init__(self, run_id: str, moment: RunDates, pages: Path) -> None:
+    def __init__(self, run_id: str, dates: RunDates, pages: Path) -> None:
         gx = import_great_expectations()
         from great_expectations.core.run_identifier import RunIdentifier
         from great_expectations.data_context.types.base import (
@@ -76,13 +80,13 @@ class _Judge:
             InMemoryStoreBackendDefaults,
             ProgressBarsConfig,
         )
-        from great_expectations.expectations.row_conditions import Column
+        from great_expectations.expectations.row_conditions import Column as ConditionColumn
 
         self.gx: Any = gx
-        self.column: Any = Column
+        self.condition_column: Any = ConditionColumn
         self.pages = pages
         # the run's date, not the clock: the same night makes the same pages
-        self.run = RunIdentifier(run_name=run_id, run_time=moment.as_of_at.replace(tzinfo=UTC))
+        self.run = RunIdentifier(run_name=run_id, run_time=dates.as_of_at.replace(tzinfo=UTC))
         config = DataContextConfig(
             store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
             data_docs_sites={"docs": _site(pages)},
@@ -91,68 +95,68 @@ class _Judge:
         self.context: Any = gx.get_context(project_config=config, mode="ephemeral")
         self.source: Any = self.context.data_sources.add_pandas("clean")
 
-    def table(self, table: Table, promises: Sequence[Promise], frame: pd.DataFrame, rows: int) -> list[Verdict]:
-        """Verdicts on a clean table's rows."""
-        shape = Promise(
-            table.name,
-            "columns are the contract's",
-            "",
-            "",
-            "",
-            "ExpectTableColumnsToMatchOrderedList",
-            {"column_list": list(frame.columns)},
+    def run_constraints(
+        self, table: Table, constraints: Sequence[Constraint], frame: pd.DataFrame, n_rows: int
+    ) -> list[ExpectationResult]:
+        """One result per constraint on a sample of a table's ``n_rows`` valid rows, after that of its columns."""
+        names = ["columns are the contract's", *(constraint.name for constraint in constraints)]
+        columns = self.gx.expectations.ExpectTableColumnsToMatchOrderedList(
+            column_list=list(frame.columns), description=names[0]
         )
-        every = [shape, *promises]
-        found = self._judged(table.name, [self._expectation(p) for p in every], frame)
-        of = f"{len(frame):,} of {rows:,} rows" if len(frame) < rows else f"{rows:,} rows"
+        outcomes = self._run(table.name, [columns, *(self._expectation(c) for c in constraints)], frame)
+        rows = f"{len(frame):,} of {n_rows:,} rows" if len(frame) < n_rows else f"{n_rows:,} rows"
         return [
-            Verdict(
-                table.name, p.promise, bool(result.success), f"{_broken_rows(result)} of {of} broke it", _crash(result)
+            ExpectationResult(
+                table.name,
+                name,
+                bool(outcome.success),
+                f"{_n_violations(outcome)} of {rows} violate it",
+                _crash(outcome),
             )
-            for p, result in zip(every, found, strict=True)
+            for name, outcome in zip(names, outcomes, strict=True)
         ]
 
-    def vitals(self, vitals: Sequence[Vital]) -> list[Verdict]:
-        """Verdicts on the night's vitals: a table of one row, one measurement a column."""
-        frame = pd.DataFrame({vital.name: [vital.observed] for vital in vitals}, dtype="float64")
+    def run_health_checks(self, checks: Sequence[HealthCheck]) -> list[ExpectationResult]:
+        """One result per health check: to Great Expectations, a table of one row with one measurement per column."""
+        frame = pd.DataFrame({check.name: [check.observed] for check in checks}, dtype="float64")
         expectations = [
-            self.gx.expectations.ExpectColumnValuesToNotBeNull(column=vital.name, description=vital.promise)
-            if vital.observed is None
+            self.gx.expectations.ExpectColumnValuesToNotBeNull(column=check.name, description=check.description)
+            if check.observed is None
             else self.gx.expectations.ExpectColumnValuesToBeBetween(
-                column=vital.name, min_value=vital.least, max_value=vital.most, description=vital.promise
+                column=check.name, min_value=check.minimum, max_value=check.maximum, description=check.description
             )
-            for vital in vitals
+            for check in checks
         ]
-        found = self._judged(NIGHT, expectations, frame)
+        outcomes = self._run(NIGHT, expectations, frame)
         return [
-            Verdict(
-                vital.table,
-                vital.promise,
-                bool(result.success),
-                _shown(vital.observed),
-                _crash(result),
-                vital,
+            ExpectationResult(
+                check.table,
+                check.description,
+                bool(outcome.success),
+                _format_measurement(check.observed),
+                _crash(outcome),
+                check,
             )
-            for vital, result in zip(vitals, found, strict=True)
+            for check, outcome in zip(checks, outcomes, strict=True)
         ]
 
     def write_pages(self) -> None:
-        """The pages of every suite that was judged, readable without the internet."""
+        """Write a page per suite that was run, readable without the internet."""
         self.context.build_data_docs(build_index=False)
-        readable(self.pages, f"Validation of {self.run.run_name}")
+        make_self_contained(self.pages, f"Validation of {self.run.run_name}")
 
-    def _expectation(self, promise: Promise) -> Any:
-        terms = {**promise.terms, "description": promise.promise}
-        if promise.where is not None:
-            column, value = promise.where
-            rows = self.column(column)
-            terms["row_condition"] = rows.is_not_null() if value is None else rows == value
-        return getattr(self.gx.expectations, promise.expectation)(**terms)
+    def _expectation(self, constraint: Constraint) -> Any:
+        arguments = {**constraint.arguments, "description": constraint.name}
+        if constraint.row_filter is not None:
+            name, value = constraint.row_filter
+            column = self.condition_column(name)
+            arguments["row_condition"] = column.is_not_null() if value is None else column == value
+        return getattr(self.gx.expectations, constraint.expectation)(**arguments)
 
-    def _judged(self, name: str, expectations: Sequence[Any], frame: pd.DataFrame) -> list[Any]:
-        """Great Expectations' results, in the order of the expectations."""
-        for place, expectation in enumerate(expectations):
-            expectation.meta = {"place": place}
+    def _run(self, name: str, expectations: Sequence[Any], frame: pd.DataFrame) -> list[Any]:
+        """Great Expectations' results, in the order of the expectations (its own order differs)."""
+        for position, expectation in enumerate(expectations):
+            expectation.meta = {"position": position}
         suite = self.context.suites.add(self.gx.ExpectationSuite(name, expectations=list(expectations)))
         batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
         definition = self.context.validation_definitions.add(
@@ -161,68 +165,66 @@ class _Judge:
         outcome = definition.run(
             batch_parameters={"dataframe": frame}, run_id=self.run, result_format={"result_format": "BASIC"}
         )
-        return sorted(outcome.results, key=lambda result: result.expectation_config.meta["place"])
+        return sorted(outcome.results, key=lambda result: result.expectation_config.meta["position"])
 
 
-def _opened(draft: Draft) -> duckdb.DuckDBPyConnection:
-    """A DuckDB that knows the keys of the clean tables as ``clean_<table>``, as they were written."""
+def _connect(draft: Draft) -> duckdb.DuckDBPyConnection:
+    """A DuckDB with the draft's tables as ``rows_<table>`` and the keys of referenced ones as ``clean_<table>``."""
     duck = duckdb.connect()
     duck.execute("SET enable_progress_bar = false")
-    for name in sorted(REFERRED):
-        duck.execute(f"CREATE VIEW clean_{name} AS SELECT {TABLES[name].key[0]} FROM {_written(draft, name)}")
-    for name in TABLES:
-        duck.execute(f"CREATE VIEW rows_{name} AS SELECT *, file_row_number AS n FROM {_written(draft, name)}")
+    for name, table in TABLES.items():
+        rows = scan_parquet(draft.path(name), row_numbers=True)
+        duck.execute(f"CREATE VIEW rows_{name} AS SELECT *, file_row_number AS n FROM {rows}")
+        if name in REFERENCED_TABLES:
+            duck.execute(f"CREATE VIEW clean_{name} AS SELECT {table.key[0]} FROM {rows}")
     return duck
 
 
-def _written(draft: Draft, table: str) -> str:
-    path = str(draft.folder / f"{table}.parquet").replace("'", "''")
-    return f"read_parquet('{path}', file_row_number = true)"
-
-
-def _frame(duck: duckdb.DuckDBPyConnection, result: Sorted) -> pd.DataFrame:
-    """The table's rows, or a seeded sample of them, with the columns that promises need beside its own."""
+def _sample(duck: duckdb.DuckDBPyConnection, result: SplitResult) -> pd.DataFrame:
+    """The table's rows, or a seeded sample of them, with the columns that expectations need beside its own."""
     columns = [f"r.{name}" for name in TABLES[result.table].names]
-    columns += [f'({p.derived[1]}) AS "{p.derived[0]}"' for p in result.promises if p.derived]
-    rows = result.read - result.kept_out
-    sample = f"WHERE hash(n, {SEED}) % {rows} < {JUDGED_ROWS}" if rows > JUDGED_ROWS else ""
+    derived = [constraint.derived_column for constraint in result.constraints if constraint.derived_column]
+    columns += [f"({definition}) AS {quote_identifier(name)}" for name, definition in derived]
+    n_rows = result.n_valid
+    sample = f"WHERE hash(n, {SAMPLE_SEED}) % {n_rows} < {MAX_SAMPLE_ROWS}" if n_rows > MAX_SAMPLE_ROWS else ""
     return duck.execute(f"SELECT {', '.join(columns)} FROM (FROM rows_{result.table} {sample}) r").df()
 
 
-def _count(duck: duckdb.DuckDBPyConnection, result: Sorted) -> Vital:
-    """How many rows of a large table still break a promise: none, or the quarantine is at fault."""
-    key = ", ".join(TABLES[result.table].key)
-    rules = [f"({p.broken})" for p in result.promises[:-1]]
-    again = (
-        f"SELECT coalesce(sum(times - 1), 0) FROM (SELECT count(*) AS times FROM rows_{result.table} GROUP BY {key})"
-    )
-    broken = duck.execute(
-        f"SELECT ({again}) + (SELECT count(*) FROM rows_{result.table} r WHERE {' OR '.join(rules)})"
-    ).fetchall()[0][0]
-    return Vital(
-        result.table,
-        f"usable rows of {result.table} that break a promise",
-        float(broken),
-        f"{broken:,} rows of {result.table} break a promise and were not kept out",
+def _count_violations(duck: duckdb.DuckDBPyConnection, result: SplitResult) -> HealthCheck:
+    """Violations left among all valid rows of a large table; more than none is a fault of the quarantine."""
+    table = result.table
+    key = ", ".join(TABLES[table].key)
+    # the last constraint is the uniqueness of the key
+    conditions = " OR ".join(f"({constraint.violated})" for constraint in result.constraints[:-1])
+    groups = f"SELECT count(*) AS n_rows FROM rows_{table} GROUP BY {key}"
+    (count,) = duck.execute(
+        f"SELECT (SELECT coalesce(sum(n_rows - 1), 0) FROM ({groups})) "
+        f"+ (SELECT count(*) FROM rows_{table} r WHERE {conditions})"
+    ).fetchall()[0]
+    return HealthCheck(
+        table,
+        f"valid rows of {table} that violate a constraint",
+        float(count),
+        f"{count:,} rows of {table} violate a constraint and were not rejected",
         "this is a fault of the program: please report it",
-        most=0,
+        maximum=0,
     )
 
 
-def _broken_rows(result: Any) -> str:
-    count = (result.result or {}).get("unexpected_count")
-    return f"{count:,}" if count is not None else ("0" if result.success else "some")
+def _n_violations(outcome: Any) -> str:
+    count = (outcome.result or {}).get("unexpected_count")
+    return f"{count:,}" if count is not None else ("0" if outcome.success else "some")
 
 
-def _shown(observed: float | None) -> str:
+def _format_measurement(observed: float | None) -> str:
     if observed is None:
         return "nothing"
     return f"{observed:,.0f}" if float(observed).is_integer() else f"{observed:.4g}"
 
 
-def _crash(result: Any) -> str | None:
-    """A crashed check also says that it failed; what tells it apart is the exception that it carries."""
-    info = result.exception_info or {}
+def _crash(outcome: Any) -> str | None:
+    """The message of an exception in the check; Great Expectations reports such a check as failed."""
+    info = outcome.exception_info or {}
     for part in [info, *(value for value in info.values() if isinstance(value, dict))]:
         if part.get("raised_exception"):
             return str(part.get("exception_message") or "no message")

@@ -1,4 +1,4 @@
-"""The validate step: rows that keep their promises go on, the others are kept out; broken vitals stop the night."""
+"""The validate step: valid rows go on, violating rows go to quarantine; a failed health check stops the night."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,88 +6,95 @@ import duckdb
 import pandas as pd
 
 from data.calendar import RunDates
-from data.errors import BrokenPromise
+from data.errors import DataQualityError
 from data.lake import Draft, Step
-from data.validation.data_docs import write_index
-from data.validation.expectations import Verdict, judge
-from data.validation.health_checks import vitals
-from data.validation.quarantine import Sorted, quarantine
+from data.validation.data_docs import ReasonSummary, TableSummary, write_index
+from data.validation.expectations import ExpectationResult, run_expectations
+from data.validation.health_checks import measure_health
+from data.validation.quarantine import SplitResult, quarantine
 
 STALE_DAYS = 7
+REPORT_BUG = "this is a fault of the program: please report it"
 
 
 def validate(
     crm: Step,
-    moment: RunDates,
+    dates: RunDates,
     draft: Draft,
     *,
-    tolerate: Mapping[str, float],
+    tolerated_shares: Mapping[str, float],
     previous: Sequence[Step] = (),
     stale_days: int = STALE_DAYS,
 ) -> None:
-    """Write the contract's tables without the rows that broke a promise, what was kept out and why, and the verdicts.
+    """Write the valid rows of every contract table, the rejected rows with their reasons, and the results of checks.
 
     ``quarantine``, ``quarantined``  see ``data.validation.quarantine.quarantine``.
-    ``promises``                     one row per table and promise: how Great Expectations judged it on what is left.
+    ``constraints``                  one row per table and constraint: its result on the valid rows.
     ``docs/index.html``              the same as pages.
 
-    ``tolerate`` is the largest share of a table's rows that may be kept out, where it differs from the usual.
-    ``previous`` are ``read`` steps of earlier nights: a table that shrank to less than half was not loaded whole.
-    Raises ``BrokenPromise``, which lists every broken promise that the night depends on.
+    ``tolerated_shares`` is the largest share of a table's rows that may be rejected, where it differs from the default.
+    ``previous`` are ``read`` steps of earlier nights, with which the number of rows is compared.
+    Raises ``DataQualityError`` that lists every failed check.
     """
     duck = duckdb.connect()
     duck.execute("SET enable_progress_bar = false")
-    results = quarantine(duck, crm, moment, draft)
-    measured = vitals(duck, results, moment, draft, tolerate=tolerate, previous=previous, stale_days=stale_days)
+    splits = quarantine(duck, crm, dates, draft)
+    checks = measure_health(
+        duck,
+        splits,
+        dates,
+        draft,
+        tolerated_shares=tolerated_shares,
+        previous=previous,
+        stale_days=stale_days,
+    )
     duck.close()
-    verdicts = judge(results, measured, crm.run_id, moment, draft)
+    results = run_expectations(splits, checks, crm.run_id, dates, draft)
     draft.write(
-        "promises",
+        "constraints",
         pd.DataFrame(
             {
-                "table_name": [verdict.table for verdict in verdicts],
-                "promise": [verdict.promise for verdict in verdicts],
-                "ok": [verdict.ok for verdict in verdicts],
-                "observed": [verdict.observed for verdict in verdicts],
+                "table_name": [result.table for result in results],
+                "constraint_name": [result.constraint for result in results],
+                "passed": [result.passed for result in results],
+                "observed": [result.observed for result in results],
             }
         ),
     )
-    _stop(crm, [verdict for verdict in verdicts if not verdict.ok])
-    _write_index(crm, results, verdicts, draft)
+    failed = [result for result in results if not result.passed]
+    if failed:
+        raise _data_quality_error(crm, failed)
+    _write_index(crm, splits, results, draft)
 
 
-def _write_index(crm: Step, results: Sequence[Sorted], verdicts: Sequence[Verdict], draft: Draft) -> None:
+def _write_index(crm: Step, splits: Sequence[SplitResult], results: Sequence[ExpectationResult], draft: Draft) -> None:
     tables = []
-    for result in results:
-        mine = [verdict.ok for verdict in verdicts if verdict.table == result.table and verdict.vital is None]
-        if result.read:
-            share = f"{result.kept_out / result.read:.1%}"
-            tables.append((result.table, result.read, result.kept_out, share, f"{sum(mine)} of {len(mine)}"))
-    reasons = pd.read_parquet(draft.folder / "quarantined.parquet").itertuples(index=False)
-    vitals = [(verdict.promise, verdict.observed, verdict.ok) for verdict in verdicts if verdict.vital is not None]
-    write_index(draft.folder / "docs", f"Validation of {crm.run_id}", tables, (tuple(row) for row in reasons), vitals)
+    for split in splits:
+        passed = [result.passed for result in results if result.table == split.table and result.health_check is None]
+        if split.n_read:
+            tables.append(TableSummary(split.table, split.n_read, split.n_rejected, len(passed), sum(passed)))
+    quarantined = pd.read_parquet(draft.path("quarantined"))
+    reasons = [ReasonSummary(*row) for row in quarantined.itertuples(index=False)]
+    checks = [result for result in results if result.health_check is not None]
+    write_index(draft.folder / "docs", f"Validation of {crm.run_id}", tables, reasons, checks)
 
 
-def _stop(crm: Step, broken: Sequence[Verdict]) -> None:
-    """Raise, when anything is broken, one error that says all of it."""
-    if not broken:
-        return
-    told, mend = [], []
-    for verdict in broken:
-        if verdict.crashed is not None:
-            told.append(f"{verdict.table}: '{verdict.promise}' could not be judged: {verdict.crashed}")
-            mend.append("a promise that cannot be judged is a fault of the program: please report it")
-        elif verdict.vital is not None:
-            told.append(verdict.vital.told)
-            mend.append(verdict.vital.mend)
+def _data_quality_error(crm: Step, failed: Sequence[ExpectationResult]) -> DataQualityError:
+    """One error with the message and the remedy of every failed check."""
+    messages, remedies = [], []
+    for result in failed:
+        if result.crash is not None:
+            messages.append(f"{result.table}: '{result.constraint}' could not be evaluated: {result.crash}")
+            remedies.append(REPORT_BUG)
+        elif result.health_check is not None:
+            messages.append(result.health_check.message)
+            remedies.append(result.health_check.remedy)
         else:
-            told.append(
-                f"{verdict.table}: '{verdict.promise}' is still broken after the quarantine: {verdict.observed}"
-            )
-            mend.append("rows that break a promise and are not kept out are a fault of the program: please report it")
-    many = f"{len(told)} promises that the night depends on are broken" if len(told) > 1 else "a promise is broken"
-    raise BrokenPromise(
-        f"{many}; nothing was published\n    " + "\n    ".join(told),
+            messages.append(f"{result.table}: valid rows violate '{result.constraint}': {result.observed}")
+            remedies.append(REPORT_BUG)
+    summary = f"{len(messages)} checks of the data failed" if len(messages) > 1 else "a check of the data failed"
+    return DataQualityError(
+        f"{summary}; nothing was published\n    " + "\n    ".join(messages),
         where=f"run {crm.run_id}, tables as read in {crm.folder}",
-        remedy="; ".join(dict.fromkeys(mend)),
+        remedy="; ".join(dict.fromkeys(remedies)),
     )

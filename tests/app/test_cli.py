@@ -9,8 +9,8 @@ from app.cli import app
 from data.errors import SettingsError, SourceError, StoreError
 from data.outputs.catalogue import OUTPUTS
 from data.store.publish import publish, record_stopped
-from data.store.views import open_store, published
-from flows.settings import EXAMPLE, load
+from data.store.views import open_store, published_run_id
+from flows.settings import EXAMPLE, load_settings
 from tests.command_line import ended, gelir, spawned
 from tests.data.store.scored import outputs, record, write
 from tests.flows import small_crm
@@ -19,7 +19,7 @@ from tests.flows import small_crm
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder in which the runs "old" and "new" were published, and a third one stopped."""
-    with open_store(load(tmp_path).scores_url) as store:
+    with open_store(load_settings(tmp_path).scores_url) as store:
         for day, (name, churn) in enumerate([("old", 0.25), ("new", 0.5)], 3):
             steps = write(tmp_path / "lake", name, outputs(churn=churn))
             started = datetime(2026, 3, day, 1, 30)
@@ -43,7 +43,7 @@ def test_check_tells_what_works_and_what_is_broken(tmp_path: Path) -> None:
     assert broken.code == SourceError.exit_code
     assert broken.out.count("works  ") == 4
     assert "broken source: the source folder does not exist" in broken.out
-    assert "mend:" in broken.out
+    assert "remedy:" in broken.out
     small_crm.small_crm(tmp_path / "crm")
     small_crm.mapping(tmp_path / "mapping")
     (tmp_path / "gelir.toml").write_text('source = "crm"\nmapping = "mapping"\n')
@@ -102,7 +102,7 @@ def test_show_marks_who_is_held_out(tmp_path: Path) -> None:
     frames = outputs()
     frames["next_best_actions"]["holdout"] = [False, True, False]
     frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
-    with open_store(load(tmp_path).scores_url) as store:
+    with open_store(load_settings(tmp_path).scores_url) as store:
         publish(store, record("held"), write(tmp_path / "lake", "held", frames), datetime(2026, 3, 2, 2))
     said = gelir(tmp_path, "show", "next_best_actions")
     assert "holdout" in said.out
@@ -135,8 +135,8 @@ def test_rollback_goes_back_and_forth_at_once(folder: Path) -> None:
         said = gelir(folder, "rollback", run)
         assert said.code == 0
         assert f"readers now see run {run}" in said.out
-        with open_store(load(folder).scores_url) as store:
-            assert published(store) == run
+        with open_store(load_settings(folder).scores_url) as store:
+            assert published_run_id(store) == run
 
 
 @pytest.mark.parametrize("run", ["nonsense", "broken"])
@@ -145,8 +145,8 @@ def test_rollback_to_a_run_without_published_rows_names_those_there_are(run: str
     assert said.code == StoreError.exit_code
     assert f"there are no published rows of a run '{run}'" in " ".join(said.err.split())
     assert "name one of new, old" in " ".join(said.err.split())
-    with open_store(load(folder).scores_url) as store:
-        assert published(store) == "new"
+    with open_store(load_settings(folder).scores_url) as store:
+        assert published_run_id(store) == "new"
 
 
 def test_demo_makes_a_company_once_where_it_is_missing(tmp_path: Path) -> None:

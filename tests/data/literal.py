@@ -1,4 +1,4 @@
-"""Literal CRMs: steps of a lake that hold exactly the rows that a test names."""
+"""Literal CRMs: steps of a lake with exactly the rows that a test names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from data.contract import CONTRACT, TABLES
 from data.lake import Lake, Step
 from data.validation.validate import validate
 
-MOMENT = RunDates(date(2024, 7, 1), date(2024, 7, 3), "UTC")
+DATES = RunDates(date(2024, 7, 1), date(2024, 7, 3), "UTC")
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 ABOUT = {
@@ -29,14 +29,14 @@ ABOUT = {
 
 
 def step(root: Path, name: str, rows: Rows, run_id: str = "run") -> Step:
-    """A finished step that holds every contract table, with the given rows; a row lacks what it does not name.
+    """A finished step with every contract table and the given rows; columns that a row does not name are NULL.
 
-    ``known_at`` is the instant of the row where it is not given, as the read step leaves it.
+    ``known_at`` is by default the instant of the row, as the read step leaves it.
     """
     duck = duckdb.connect()
     lake = Lake(root)
     types = {table.name: table.types() for table in CONTRACT} | {k: v for k, v in ABOUT.items() if k in rows}
-    with lake.writing(run_id, name) as draft:
+    with lake.write_step(run_id, name) as draft:
         for table, columns in types.items():
             given = [dict(row) for row in rows.get(table, ())]
             happened_at = TABLES[table].happened_at if table in TABLES else None
@@ -54,26 +54,27 @@ def step(root: Path, name: str, rows: Rows, run_id: str = "run") -> Step:
     return lake.step(run_id, name)
 
 
-def validated(root: Path, rows: Rows, **terms: Any) -> Step:
-    """The finished ``validate`` step of a literal CRM. ``tolerate`` is everything, unless the test says otherwise."""
+def validated(root: Path, rows: Rows, **options: Any) -> Step:
+    """The finished ``validate`` step of a literal CRM. Any rejected share is tolerated by default."""
     crm = step(root, "read", rows)
-    terms = {"tolerate": dict.fromkeys(TABLES, 1.0), "stale_days": 3660, **terms}
+    options = {"tolerated_shares": dict.fromkeys(TABLES, 1.0), "stale_days": 3660, **options}
     lake = Lake(root)
-    with lake.writing("run", "validate") as draft:
-        validate(crm, terms.pop("moment", MOMENT), draft, **terms)
+    with lake.write_step("run", "validate") as draft:
+        validate(crm, options.pop("dates", DATES), draft, **options)
     return lake.step("run", "validate")
 
 
 def rows(step: Step, table: str, *columns: str) -> list[Any]:
-    """A table's rows as tuples of some columns (bare values of one), in the order they lie."""
-    found = duckdb.sql(f"SELECT {', '.join(columns)} FROM read_parquet('{step.path(table)}')").fetchall()
-    return [row[0] for row in found] if len(columns) == 1 else found
+    """A table's rows as tuples of some columns (of one column: its values), in the order of the file."""
+    selected = duckdb.sql(f"SELECT {', '.join(columns)} FROM read_parquet('{step.path(table)}')").fetchall()
+    return [row[0] for row in selected] if len(columns) == 1 else selected
 
 
 def reasons(step: Step) -> dict[tuple[str, str], list[str]]:
-    """What is told of each row in quarantine, by table and key."""
+    """(Table, key) → reasons of every rejected row."""
     return {
-        (table, key): json.loads(told) for table, key, told in rows(step, "quarantine", "table_name", "key", "reasons")
+        (table, key): json.loads(reasons)
+        for table, key, reasons in rows(step, "quarantine", "table_name", "key", "reasons")
     }
 
 
@@ -82,7 +83,7 @@ ROSE = {"product_id": "P", "name": "Rose"}
 
 
 def order(order_id: str, **given: Any) -> dict[str, Any]:
-    """One good line of an order of the account A and the product P, but for what is given."""
+    """One valid order line of the account A and the product P, with the given values."""
     line = {"order_id": order_id, "line_id": "1", "account_id": "A", "product_id": "P", "quantity": 2, "amount": 10}
     return {**line, "ordered_at": "2024-06-30 12:00:00", "status": "placed", **given}
 
@@ -92,11 +93,11 @@ GOOD: dict[str, list[dict[str, Any]]] = {"accounts": [ACME], "products": [ROSE],
 
 
 def crm(**tables: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The smallest CRM, with more rows (a table named ``only_…`` has these rows only)."""
-    found = {name: list(held) for name, held in GOOD.items()}
-    for name, held in tables.items():
+    """The smallest CRM with more rows; a table given as ``only_<table>`` has only the given rows."""
+    result = {name: list(rows) for name, rows in GOOD.items()}
+    for name, rows in tables.items():
         if name.startswith("only_"):
-            found[name.removeprefix("only_")] = held
+            result[name.removeprefix("only_")] = rows
         else:
-            found[name] = [*found.get(name, []), *held]
-    return found
+            result[name] = [*result.get(name, []), *rows]
+    return result

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from data.contract import CONTRACT, TABLES
-from data.identity.match_keys import company, domain, email, form, person
+from data.identity.match_keys import company_key, domain_key, email_key, legal_form, person_key
 from data.identity.resolve import resolve
 from data.lake import Lake, Step
 from tests.data.literal import ROSE, Rows, order, rows, step
@@ -16,7 +16,7 @@ from tests.data.literal import ROSE, Rows, order, rows, step
 def resolved(root: Path, held: Rows) -> Step:
     """The finished ``resolve`` step of a literal clean CRM."""
     clean = step(root, "validate", held)
-    with Lake(root).writing("run", "resolve") as draft:
+    with Lake(root).write_step("run", "resolve") as draft:
         resolve(clean, draft)
     return Lake(root).step("run", "resolve")
 
@@ -220,7 +220,7 @@ def said(expression: str, *values: str | None) -> object:
 def test_a_companys_name_is_its_words_and_its_legal_form(
     name: str | None, words: str | None, legal: str | None
 ) -> None:
-    assert (said(company("a"), name), said(form("a"), name)) == (words, legal)
+    assert (said(company_key("a"), name), said(legal_form("a"), name)) == (words, legal)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_companys_name_is_its_words_and_its_legal_form(
     ],
 )
 def test_a_domain_is_bare_and_of_one_company(given: str | None, bare: str | None) -> None:
-    assert said(domain("a"), given) == bare
+    assert said(domain_key("a"), given) == bare
 
 
 @pytest.mark.parametrize(
@@ -253,10 +253,10 @@ def test_a_domain_is_bare_and_of_one_company(given: str | None, bare: str | None
     ],
 )
 def test_an_address_is_plain_or_none(given: str | None, plain: str | None) -> None:
-    assert said(email("a"), given) == plain
+    assert said(email_key("a"), given) == plain
 
 
 def test_a_mailbox_that_several_people_read_is_a_person_with_a_name_only() -> None:
-    key = person("a", "b", "c")
+    key = person_key("a", "b", "c")
     assert said(key, "INFO@x.com", "Ann", "Lée") == said(key, "info@x.com", "ann", "Lee") == "info@x.com ann lee"
     assert said(key, "ann@x.com", "Ann", "Lee") == said(key, "ann@x.com", None, None) == "ann@x.com"

@@ -18,7 +18,7 @@ def resolved(root: Path, **columns: dict[str, int]) -> Step:
         for n in range(count)
     ]
     clean = step(root, "validate", {"accounts": accounts})
-    with Lake(root).writing("run", "resolve") as draft:
+    with Lake(root).write_step("run", "resolve") as draft:
         resolve(clean, draft)
     return Lake(root).step("run", "resolve")
 
@@ -35,15 +35,15 @@ def test_spellings_become_the_most_frequent_one_and_every_change_is_written_down
         industry={"Retail": 40, "Reatil": 1, "Retai": 1, "retail": 1},
     )  # fmt: skip
     assert ledger(golden) == [
-        ("region", "D-A-CH", "DACH", 4, "spelt like DACH"),
+        ("region", "D-A-CH", "DACH", 4, "spelled like DACH"),
         ("region", "Golf", "Gulf", 2, "one letter from Gulf"),
         ("region", "N. America", "North America", 1, "an abbreviation of North America"),
-        ("region", "Turkiye", "Türkiye", 2, "spelt like Türkiye"),
-        ("region", "TÜRKİYE ", "Türkiye", 1, "spelt like Türkiye"),
-        ("region", "UK and Ireland", "UK & Ireland", 1, "spelt like UK & Ireland"),
+        ("region", "Turkiye", "Türkiye", 2, "spelled like Türkiye"),
+        ("region", "TÜRKİYE ", "Türkiye", 1, "spelled like Türkiye"),
+        ("region", "UK and Ireland", "UK & Ireland", 1, "spelled like UK & Ireland"),
         ("industry", "Reatil", "Retail", 1, "one letter from Retail"),
         ("industry", "Retai", "Retail", 1, "one letter from Retail"),
-        ("industry", "retail", "Retail", 1, "spelt like Retail"),
+        ("industry", "retail", "Retail", 1, "spelled like Retail"),
     ]
     found = set(rows(golden, "accounts", "region")) | set(rows(golden, "accounts", "industry"))
     assert found == {None, "Türkiye", "DACH", "UK & Ireland", "Gulf", "North America", "Retail"}

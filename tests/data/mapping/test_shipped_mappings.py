@@ -35,7 +35,7 @@ def reading(tmp_path: Path) -> Reading:
     def run(source: Path | str, mapping: str, as_of: date, name: str = "night") -> Step:
         lake = Lake(tmp_path / "lake")
         shipped = load_mapping(mapping)
-        with lake.writing(name, "read") as draft:
+        with lake.write_step(name, "read") as draft:
             read(open_source(source), shipped, RunDates(as_of, LONG_AFTER, shipped.timezone), draft)
         return lake.step(name, "read")
 

@@ -38,7 +38,7 @@ def night(tmp_path: Path) -> Night:
             (mapping / "repairs.csv").write_text("table,column,from,to,reason\n" + repairs, encoding="utf-8")
         moment = RunDates(date.fromisoformat(as_of), date.fromisoformat(today or as_of), timezone)
         lake = Lake(tmp_path / "lake")
-        with lake.writing("night", "read") as draft:
+        with lake.write_step("night", "read") as draft:
             read(open_source(crm), load_mapping(mapping), moment, draft)
         return lake.step("night", "read")
 
@@ -243,7 +243,7 @@ def test_ids_that_passed_through_a_float_column_are_whole_again(tmp_path: Path) 
     pd.DataFrame({"account_id": [17850.0, None, 2.5]}).to_parquet(crm / "accounts.parquet")
     (mapping / "mapping.toml").write_text('[company]\ntimezone = "UTC"\ncurrency = "EUR"\n')
     (mapping / "accounts.sql").write_text("SELECT account_id FROM accounts")
-    with Lake(tmp_path / "lake").writing("night", "read") as draft:
+    with Lake(tmp_path / "lake").write_step("night", "read") as draft:
         read(open_source(crm), load_mapping(mapping), RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
     step = Lake(tmp_path / "lake").step("night", "read")
     assert sorted(column(step, "accounts", "account_id"), key=str) == ["17850", "2.5", None]
@@ -254,7 +254,7 @@ def test_reading_twice_gives_the_same_bytes(night: Night, tmp_path: Path) -> Non
         accounts="account_id,created_at\nb,2024-01-01\na,2024-01-01", costs="month,team,amount\n2024-01-31,x,1"
     )
     again = Lake(tmp_path / "lake")
-    with again.writing("second", "read") as draft:
+    with again.write_step("second", "read") as draft:
         moment = RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC")
         read(open_source(tmp_path / "crm"), load_mapping(tmp_path / "mine"), moment, draft)
     other = again.step("second", "read")

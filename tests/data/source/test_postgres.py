@@ -11,7 +11,7 @@ from data.errors import MappingError, SourceError
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
-from data.source.source import fingerprint, open_source
+from data.source.open import open_source
 
 
 def night(tmp_path: Path, url: str, sql: str) -> Step:
@@ -20,7 +20,7 @@ def night(tmp_path: Path, url: str, sql: str) -> Step:
     (mapping / "mapping.toml").write_text('[company]\ntimezone = "UTC"\ncurrency = "EUR"\n')
     (mapping / "accounts.sql").write_text(sql)
     lake = Lake(tmp_path / "lake")
-    with lake.writing("night", "read") as draft:
+    with lake.write_step("night", "read") as draft:
         read(open_source(url), load_mapping(mapping), RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC"), draft)
     return lake.step("night", "read")
 
@@ -99,6 +99,6 @@ def test_a_table_that_the_user_may_not_read_is_named(tmp_path: Path, customers: 
 
 
 def test_the_fingerprint_of_a_database_is_its_url_without_the_password(customers: str) -> None:
-    assert fingerprint(open_source(customers.replace("gelir@", "gelir:x@"))) == customers.replace(
+    assert open_source(customers.replace("gelir@", "gelir:x@")).fingerprint() == customers.replace(
         "gelir@", "gelir:***@"
     )

@@ -13,7 +13,8 @@ from data.errors import SourceError
 from data.lake import Lake, Step
 from data.mapping.mapping import load_mapping
 from data.reading.read import read
-from data.source.source import fingerprint, open_source, plain_name, plain_names, without_password
+from data.source.names import mask_password, snake_case, snake_case_names
+from data.source.open import open_source
 
 MOMENT = RunDates(date(2024, 4, 1), date(2024, 4, 1), "UTC")
 TOML = '[company]\ntimezone = "UTC"\ncurrency = "EUR"\n'
@@ -32,7 +33,7 @@ def accounts_from(tmp_path: Path) -> Callable[..., Step]:
         (mapping / "mapping.toml").write_text(TOML)
         (mapping / "accounts.sql").write_text("SELECT customer_no AS account_id, name FROM customers")
         lake = Lake(tmp_path / "lake")
-        with lake.writing("night", "read") as draft:
+        with lake.write_step("night", "read") as draft:
             read(open_source(crm), load_mapping(mapping), MOMENT, draft)
         return lake.step("night", "read")
 
@@ -45,12 +46,12 @@ def names(step: Step) -> list[str]:
 
 def test_names_are_plain_however_a_loader_wrote_them() -> None:
     assert (
-        plain_name("OpportunityFieldHistory") == plain_name("opportunity field history") == "opportunity_field_history"
+        snake_case("OpportunityFieldHistory") == snake_case("opportunity field history") == "opportunity_field_history"
     )
-    assert plain_name("Customer ID") == plain_name("CustomerID") == "customer_id"
-    assert plain_name("Product2Id") == "product2_id"
-    assert plain_name("Müşteri Adı") == "müşteri_adı"
-    assert plain_names(["Total", "total", "%"]) == {"total": "Total", "total_2": "total", "column": "%"}
+    assert snake_case("Customer ID") == snake_case("CustomerID") == "customer_id"
+    assert snake_case("Product2Id") == "product2_id"
+    assert snake_case("Müşteri Adı") == "müşteri_adı"
+    assert snake_case_names(["Total", "total", "%"]) == {"total": "Total", "total_2": "total", "column": "%"}
 
 
 @pytest.mark.parametrize(
@@ -86,8 +87,8 @@ def test_excel_files_are_read_as_their_cells_stand(tmp_path: Path, accounts_from
     ("file", "content", "says"),
     [
         ("customers__csv", b"", "customers.csv: the file is empty"),
-        ("customers__csv", b"\n\n", "the first line holds no column names"),
-        ("customers__csv", b"customer_no,name\n1,Zo\n2,Zo\xeb\n", "line 3 holds the byte 0xeb"),
+        ("customers__csv", b"\n\n", "the first line has no column names"),
+        ("customers__csv", b"customer_no,name\n1,Zo\n2,Zo\xeb\n", "line 3 contains the byte 0xeb"),
         ("customers__csv", "customer_no,name\n1,Zo".encode("utf-16"), "not UTF-8 text"),
         ("customers__csv", b"customer_no,name,city\n1,Zo,Ulm\n2,B", "line 3 does not fit the header"),
         ("customers__csv", b'customer_no,name\n1,Zo\n2,"B', "line 3 does not fit the header"),
@@ -127,7 +128,7 @@ def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist") as caught:
         open_source(tmp_path / "crmm")
     assert "crm" in caught.value.remedy
-    with pytest.raises(SourceError, match=r"holds no \.csv"):
+    with pytest.raises(SourceError, match=r"has no \.csv"):
         open_source(tmp_path / "crm")
     (tmp_path / "crm" / "x.csv").write_text("a\n1\n")
     with pytest.raises(SourceError, match="is a file"):
@@ -145,14 +146,14 @@ def test_other_kinds_of_sources_are_refused_without_showing_the_password() -> No
     with pytest.raises(SourceError, match="mysql://") as caught:
         open_source("mysql://me:secret@host/crm")
     assert "secret" not in str(caught.value)
-    assert without_password("postgresql://me:s3cret@host/crm?password=x") == "postgresql://me:***@host/crm?password=***"
+    assert mask_password("postgresql://me:s3cret@host/crm?password=x") == "postgresql://me:***@host/crm?password=***"
 
 
 def test_the_fingerprint_changes_with_the_content_and_with_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("a\n1\n")
-    first = fingerprint(open_source(tmp_path))
+    first = open_source(tmp_path).fingerprint()
     file.touch()
-    assert fingerprint(open_source(tmp_path)) == first
+    assert open_source(tmp_path).fingerprint() == first
     file.write_text("a\n2\n")
-    assert fingerprint(open_source(tmp_path)) != first
+    assert open_source(tmp_path).fingerprint() != first
