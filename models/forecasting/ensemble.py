@@ -128,7 +128,7 @@ class FittedEnsemble:
         ]
 
     def _describe_weights(self, weights: Floats, methods: Sequence[str]) -> str:
-        weighted = [i for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
+        weighted = [int(i) for i in np.argsort(-weights, kind="stable") if weights[i] > 0]
         if len(methods) == 1:
             return methods[0]
         if not weighted:  # no method that has a forecast has a weight: they count equally

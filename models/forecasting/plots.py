@@ -36,7 +36,7 @@ def plot_fan_chart(history: pd.Series, forecast: pd.DataFrame, currency: str) ->
         axes.fill_between(periods, low, high, color=shade, linewidth=0, label=label, zorder=1)
     now = [shown.index[-1]] * 2
     axes.plot(now, [0, 1], color=GREY, linewidth=0.8, transform=axes.get_xaxis_transform())
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * axes.get_ylim()[1])  # room for the legend
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.legend(loc="upper left", frameon=False, ncols=2, fontsize=9)
     style_axes(axes, "Revenue by month: actual and predicted", ylabel=currency, size=13)
