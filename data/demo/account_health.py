@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.deal_stages import sigmoid
-from data.demo.population import World
+from data.demo.population import Population
 
 MONTHLY_BASE = -4.6
 HEALTH, USE_TREND, TICKETS, SATISFACTION, SILENCE = -0.40, -2.60, 0.24, -0.50, 0.18
@@ -25,12 +25,12 @@ BUYS_BASE, BUYS_HEALTH, BUYS_GROWTH = -3.75, 0.50, 1.40
 
 
 @dataclass(frozen=True)
-class Lives:
+class AccountHealth:
     """Account × month, and the intervals in which an account was a customer."""
 
     active: Bools
     health: Floats
-    use: Floats
+    usage_ratio: Floats
     """Use of the software against the account's usual."""
     orders: Ints
     tickets: Ints
@@ -39,14 +39,14 @@ class Lives:
     called: Bools
     churn_hazard: Floats
     """Of this month, the terms of the contract regarded; NaN for an account that is no customer."""
-    pressure: Floats
+    free_churn_hazard: Floats
     """The hazard of leaving this month of an account that is free to."""
     purchase_hazard: Floats
     """Of buying something new without a deal."""
     growth: Floats
     annual: Bools
     auto_renew: Bools
-    fullness: Floats
+    seat_utilization: Floats
     """Share of its seats that an account uses when all is usual."""
     order_rate: Floats
     account: Ints
@@ -61,7 +61,7 @@ class Lives:
     called_at: tuple[Ints, Ints]
     """Account and instant of the calls before a renewal."""
 
-    def leaves(self, account: Ints, at: Ints) -> Ints:
+    def churn_times(self, account: Ints, at: Ints) -> Ints:
         """When each account leaves that is a customer at an instant (``NEVER``: not yet); the instant itself if not."""
         ends = at.copy()
         order = np.lexsort((self.started, self.account))
@@ -74,8 +74,8 @@ class Lives:
         return ends
 
 
-def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Lives:
-    """The lives of all accounts, given when each first became a customer (``NEVER``: not yet)."""
+def simulate_health(world: Population, joined: Ints, mailed: Bools, span: History, seed: int) -> AccountHealth:
+    """The health of all accounts, given when each first became a customer (``NEVER``: not yet)."""
     rng = np.random.default_rng([seed, 3])
     n, months = world.count, len(span.months)
     annual = world.subscribes & (rng.random(n) < np.array([0.3, 0.5, 0.8])[world.segment])
@@ -173,22 +173,22 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
         mood = np.where(month_tickets > 0, 0.5 * mood + 0.5 * month_mood, mood)
         silence = np.where(bought > 0, 0, silence + active)
 
-    return Lives(
+    return AccountHealth(
         active=flags["active"],
         health=out["health"],
-        use=out["use"],
+        usage_ratio=out["use"],
         orders=orders,
         tickets=tickets,
         satisfaction=out["satisfaction"],
         mailed=mailed,
         called=flags["called"],
         churn_hazard=out["churn"],
-        pressure=out["pressure"],
+        free_churn_hazard=out["pressure"],
         purchase_hazard=out["buys"],
         growth=out["growth"],
         annual=annual,
         auto_renew=auto_renew,
-        fullness=fullness,
+        seat_utilization=fullness,
         order_rate=order_rate,
         account=np.concatenate([who for who, _, _, _ in intervals]),
         started=np.concatenate([at for _, at, _, _ in intervals]),
@@ -199,13 +199,13 @@ def live(world: World, joined: Ints, mailed: Bools, span: Span, seed: int) -> Li
     )
 
 
-def _into_month(at: Ints, month: Ints, span: Span) -> Ints:
+def _into_month(at: Ints, month: Ints, span: History) -> Ints:
     starts = span.month_starts[np.clip(month, 0, len(span.months) - 1)]
     return np.asarray(np.clip(at - starts, 0, 27 * DAY), dtype=np.int64)
 
 
 def _purchase_hazard(
-    world: World, health: Floats, growth: Floats, fullness: Floats, mailed: Bools, level: float
+    world: Population, health: Floats, growth: Floats, fullness: Floats, mailed: Bools, level: float
 ) -> Floats:
     odds = (
         BUYS_BASE

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.account_health import AccountHealth
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.catalogue import LADDERS, NAMES, PLATFORM, RECURRING, WEIGHTS, sold_from, sold_until
 from data.demo.deal_stages import sigmoid
 from data.demo.deals import Deals
-from data.demo.population import World
+from data.demo.population import Population
 
 AFFINITY = 1.3
 """How sharply affinities decide the order of products; chance does the rest."""
@@ -34,7 +34,9 @@ class Adoptions:
     ranking: Ints
 
 
-def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tuple[Adoptions, Deals]:
+def simulate_adoption(
+    world: Population, health: AccountHealth, deals: Deals, span: History, seed: int
+) -> tuple[Adoptions, Deals]:
     """The adoptions, and the expansion deals with the product that each is about.
 
     A deal about what could not be sold (withdrawn, or the highest tier was reached meanwhile) is lost.
@@ -44,12 +46,12 @@ def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tu
     first_tier = np.minimum(rng.binomial(2, np.array([0.12, 0.35, 0.6])[world.segment]), 2)
     j = deals.journeys
     upgrade = world.subscribes[deals.account] & (rng.random(len(deals.account)) < UPGRADE_SHARE)
-    happens = j.won & (j.closed < span.until) & (lives.leaves(deals.account, j.closed) > j.closed)
+    happens = j.won & (j.closed < span.until) & (health.churn_times(deals.account, j.closed) > j.closed)
 
-    first = np.unique(lives.account, return_index=True)
+    first = np.unique(health.account, return_index=True)
     k0 = 1 + rng.poisson(np.where(world.subscribes[first[0]], 1.3, 2.2))
-    start_account, start_at = np.repeat(first[0], k0), np.repeat(lives.started[first[1]], k0)
-    own_account, own_at = _of_own_accord(lives, lives.purchase_hazard, span, rng)
+    start_account, start_at = np.repeat(first[0], k0), np.repeat(health.started[first[1]], k0)
+    own_account, own_at = _of_own_accord(health, health.purchase_hazard, span, rng)
     by_deal = np.flatnonzero(~upgrade)
     account = np.concatenate([start_account, own_account, deals.account[by_deal]])
     at = np.concatenate([start_at, own_at, np.where(happens[by_deal], j.closed[by_deal], j.created[by_deal])])
@@ -70,12 +72,12 @@ def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tu
 
     odds = (
         UPGRADE_BASE
-        + 0.35 * lives.health
-        + 1.0 * np.clip(lives.growth, -0.6, 0.6)
-        + 2.0 * (lives.fullness[:, None] - 0.62)
+        + 0.35 * health.health
+        + 1.0 * np.clip(health.growth, -0.6, 0.6)
+        + 2.0 * (health.seat_utilization[:, None] - 0.62)
     )
     hazard = np.where(world.subscribes[:, None], sigmoid(odds + 0.5 * world.appetite[:, None]), 0)
-    up_account, up_at = _of_own_accord(lives, hazard, span, rng)
+    up_account, up_at = _of_own_accord(health, hazard, span, rng)
     upgrades = np.flatnonzero(upgrade)
     won = upgrades[happens[upgrades]]
     up_account = np.concatenate([up_account, deals.account[won]])
@@ -94,7 +96,7 @@ def adopt(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> tu
     return Adoptions(adopted, first_tier, up_account, up_at, ranking), replace(deals, product=about, journeys=journeys)
 
 
-def _rankings(world: World, rng: np.random.Generator) -> Ints:
+def _rankings(world: Population, rng: np.random.Generator) -> Ints:
     """Account × rank: indices of products."""
     score = AFFINITY * world.affinity + rng.gumbel(size=world.affinity.shape)
     score[:, :PLATFORM] = -np.inf
@@ -112,10 +114,10 @@ def _rankings(world: World, rng: np.random.Generator) -> Ints:
     return np.argsort(-score, axis=1, kind="stable")[:, :wanted]
 
 
-def _of_own_accord(lives: Lives, hazard: Floats, span: Span, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    account, month = np.nonzero(rng.random(hazard.shape) < np.where(lives.active, hazard, 0))
+def _of_own_accord(health: AccountHealth, hazard: Floats, span: History, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    account, month = np.nonzero(rng.random(hazard.shape) < np.where(health.active, hazard, 0))
     at = span.within(month, rng)
-    keep = (at < span.until) & (lives.leaves(account, at) > at)
+    keep = (at < span.until) & (health.churn_times(account, at) > at)
     return account[keep], at[keep]
 
 
@@ -138,6 +140,6 @@ def _before(account: Ints, at: Ints, of: Ints, until: Ints) -> Ints:
     return result
 
 
-def _at(span: Span, sold: object) -> Ints:
+def _at(span: History, sold: object) -> Ints:
     days = sold(span.days[0], span.days[-1])  # type: ignore[operator]
     return np.array([NEVER if d is None else span.start + (d - span.days[0]).days * DAY for d in days], dtype=np.int64)

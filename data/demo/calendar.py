@@ -49,7 +49,7 @@ def holidays(first: date, last: date) -> dict[date, str]:
 
 
 @dataclass(frozen=True)
-class Span:
+class History:
     """The history that is simulated: whole months of the company's zone, cut at ``until``."""
 
     timezone: str
@@ -65,7 +65,7 @@ class Span:
     break_month: int
 
     @classmethod
-    def ending(cls, until: datetime, years: int, timezone: str) -> "Span":
+    def ending(cls, until: datetime, years: int, timezone: str) -> "History":
         """The ``years`` years that end with the month of ``until`` (naive UTC), which itself is cut."""
         today = local_day(until, timezone)
         ordinal = today.year * 12 + today.month - 1

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Span, local_to_utc
+from data.demo.account_health import AccountHealth
+from data.demo.calendar import DAY, NEVER, History, local_to_utc
 from data.demo.catalogue import NAMES, PLATFORM
-from data.demo.column_makers import chosen, ids, instants
+from data.demo.column_makers import category_column, id_column, timestamp_column
 from data.demo.deal_stages import sigmoid
-from data.demo.population import ARCHETYPES, ZONES, World
+from data.demo.population import ARCHETYPES, ZONES, Population
 
 PER_MONTH = 3
 REACH = (0.42, 0.36, 0.30)
@@ -41,7 +41,7 @@ class Campaigns:
     targets: Bools
 
 
-def plan(world: World, span: Span, seed: int) -> Campaigns:
+def plan_campaigns(world: Population, span: History, seed: int) -> Campaigns:
     """The marketing campaigns of every month, and the accounts that the lot put into each."""
     rng = np.random.default_rng([seed, 13])
     month = np.repeat(np.arange(len(span.months)), PER_MONTH)
@@ -54,7 +54,7 @@ def plan(world: World, span: Span, seed: int) -> Campaigns:
     return Campaigns(month, started, product, propensity, targets)
 
 
-def mailed(world: World, campaigns: Campaigns, may: Bools, months: int) -> Bools:
+def simulate_mailings(world: Population, campaigns: Campaigns, may: Bools, months: int) -> Bools:
     """Account × month: whether a campaign reached a person there."""
     reachable = np.zeros(world.count, dtype=bool)
     reachable[world.contact_account[may]] = True
@@ -83,7 +83,7 @@ def hours(archetype: str) -> Floats:
     return np.asarray(-0.9 + 2.1 * (peak + lunch) * best * np.where(works, 1.0, 0.25))
 
 
-def consents_table(world: World, span: Span, seed: int) -> tuple[pd.DataFrame, Ints, Ints]:
+def consents_table(world: Population, span: History, seed: int) -> tuple[pd.DataFrame, Ints, Ints]:
     """Decisions on marketing e-mail; when each contact granted it, and when they withdrew it (``NEVER``: not)."""
     rng = np.random.default_rng([seed, 14])
     count = len(world.contact_account)
@@ -105,12 +105,12 @@ def consents_table(world: World, span: Span, seed: int) -> tuple[pd.DataFrame, I
         frames.append(
             pd.DataFrame(
                 {
-                    "contact_id": ids("C", np.flatnonzero(keep), 6),
+                    "contact_id": id_column("C", np.flatnonzero(keep), 6),
                     "channel": "email",
                     "purpose": "marketing",
-                    "recorded_at": instants(at[keep]),
+                    "recorded_at": timestamp_column(at[keep]),
                     "status": status,
-                    "source": chosen(SOURCES, where[keep]),
+                    "source": category_column(SOURCES, where[keep]),
                 }
             )
         )
@@ -121,35 +121,35 @@ def consents_table(world: World, span: Span, seed: int) -> tuple[pd.DataFrame, I
     )
 
 
-def campaigns_table(campaigns: Campaigns, span: Span, seed: int) -> pd.DataFrame:
+def campaigns_table(campaigns: Campaigns, span: History, seed: int) -> pd.DataFrame:
     """One row per campaign, as the contract has it."""
     rng = np.random.default_rng([seed, 15])
     count = len(campaigns.month)
     return pd.DataFrame(
         {
-            "campaign_id": ids("K", np.arange(count), 4),
+            "campaign_id": id_column("K", np.arange(count), 4),
             "name": [
                 f"{NAMES[p].title()} {span.months[m]:%b %Y}"
                 for p, m in zip(campaigns.product, campaigns.month, strict=True)
             ],
             "channel": "email",
             "purpose": "marketing",
-            "product_id": chosen(NAMES, campaigns.product),
+            "product_id": category_column(NAMES, campaigns.product),
             "cost": np.round(rng.uniform(200, 900, count), 2),
-            "started_at": instants(campaigns.started),
-            "ended_at": instants(campaigns.started + 14 * DAY),
+            "started_at": timestamp_column(campaigns.started),
+            "ended_at": timestamp_column(campaigns.started + 14 * DAY),
         }
     )
 
 
 def touches_table(
-    world: World,
-    lives: Lives,
+    world: Population,
+    health: AccountHealth,
     campaigns: Campaigns,
     granted: Ints,
     withdrawn: Ints,
     reachable: Bools,
-    span: Span,
+    span: History,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Ints]:
     """One row per touch; one row per consent that an unsubscription withdrew; touches of machines that go unmarked."""
@@ -169,7 +169,7 @@ def touches_table(
     account = world.contact_account[contact]
     month = np.clip(span.month_of(sent), 0, len(span.months) - 1)
     bounced = rng.random(len(sent)) < BOUNCES
-    liking = OPENS + world.liking[contact] + 0.3 * lives.health[account, month]
+    liking = OPENS + world.liking[contact] + 0.3 * health.health[account, month]
     opened = ~bounced & (rng.random(len(sent)) < sigmoid(liking + _preference(world, contact, local)))
     clicked = opened & (rng.random(len(sent)) < sigmoid(CLICKS + 0.4 * world.liking[contact]))
     replied = clicked & (rng.random(len(sent)) < REPLIES)
@@ -199,13 +199,13 @@ def touches_table(
     propensity = campaigns.propensity[campaign[nth], world.segment[account[nth]]]
     frame = pd.DataFrame(
         {
-            "touch_id": ids("M", np.arange(len(nth))),
-            "contact_id": ids("C", contact[nth], 6),
-            "campaign_id": ids("K", campaign[nth], 4),
+            "touch_id": id_column("M", np.arange(len(nth))),
+            "contact_id": id_column("C", contact[nth], 6),
+            "campaign_id": id_column("K", campaign[nth], 4),
             "channel": "email",
-            "kind": chosen(KINDS, kind),
+            "kind": category_column(KINDS, kind),
             "machine": marked,
-            "happened_at": instants(at),
+            "happened_at": timestamp_column(at),
             "propensity": np.where(kind == SENT, np.round(propensity, 4), np.nan),
         }
     )
@@ -214,10 +214,10 @@ def touches_table(
     noted = np.where((rng.random(len(gone)) < 0.8) & (noted < span.until), noted, NEVER)
     consent = pd.DataFrame(
         {
-            "contact_id": ids("C", contact[nth][gone], 6),
+            "contact_id": id_column("C", contact[nth][gone], 6),
             "channel": "email",
             "purpose": "marketing",
-            "recorded_at": instants(noted),
+            "recorded_at": timestamp_column(noted),
             "status": "withdrawn",
             "source": "unsubscribe link",
         }
@@ -225,7 +225,7 @@ def touches_table(
     return frame, consent[noted < NEVER], np.flatnonzero(by_machine & ~marked)
 
 
-def _recipients(world: World, campaigns: Campaigns, reachable: Bools) -> tuple[Ints, Ints]:
+def _recipients(world: Population, campaigns: Campaigns, reachable: Bools) -> tuple[Ints, Ints]:
     people = np.flatnonzero(reachable)
     pairs = [np.flatnonzero(row[world.contact_account[people]]) for row in campaigns.targets]
     campaign = np.repeat(np.arange(len(pairs)), [len(pair) for pair in pairs])
@@ -240,7 +240,7 @@ def _hours_of_sending(count: int, rng: np.random.Generator) -> Ints:
     return hour * 3600 + rng.integers(0, 3600, count)
 
 
-def _preference(world: World, contact: Ints, local: Ints) -> Floats:
+def _preference(world: Population, contact: Ints, local: Ints) -> Floats:
     """What the hour of sending adds to the log odds of an answer. The first of January 1970 was a Thursday."""
     hour = ((local // 3600) + 3 * 24) % 168
     curves = np.array([hours(name) for name in ARCHETYPES])

@@ -9,7 +9,7 @@ from data.arrays import Bools, Ints
 from data.demo.calendar import DAY, NEVER
 
 
-def ids(prefix: str, numbers: Ints, width: int = 7, missing: Bools | None = None) -> pd.Series:
+def id_column(prefix: str, numbers: Ints, width: int = 7, missing: Bools | None = None) -> pd.Series:
     """Identifiers such as ``A0000012``, one per number; NULL where ``missing``."""
     text = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width, "0")
     text = pc.binary_join_element_wise(prefix, text, "")
@@ -23,12 +23,12 @@ def numbers_of(named: pd.Series) -> Ints:
     return np.asarray(named.str[1:].astype("int64").to_numpy(), dtype=np.int64)
 
 
-def chosen(values: tuple[str | None, ...], index: Ints) -> pd.Series:
+def category_column(values: tuple[str | None, ...], index: Ints) -> pd.Series:
     """Text picked from a few values by index."""
     return pd.Series(pd.array(pa.array(values, pa.string()).take(pa.array(index)), dtype="str"))
 
 
-def instants(seconds: Ints) -> pd.Series:
+def timestamp_column(seconds: Ints) -> pd.Series:
     """Timestamps of UTC seconds; NaT for ``NEVER``."""
     stamps = pd.Series(seconds.astype("datetime64[s]").astype("datetime64[us]"))
     return stamps.mask(pd.Series(seconds >= NEVER))

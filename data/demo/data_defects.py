@@ -33,7 +33,7 @@ TYPOS = {"Türkiye": "Turkiye", "DACH": "D-A-CH", "UK & Ireland": "UK and Irelan
 Plant = Callable[[dict[str, pd.DataFrame], pd.Timestamp, Notes, np.random.Generator], None]
 
 
-def plant_trouble(tables: dict[str, pd.DataFrame], until: pd.Timestamp, seed: int) -> Notes:
+def plant_defects(tables: dict[str, pd.DataFrame], until: pd.Timestamp, seed: int) -> Notes:
     """Hurts the tables in place, and returns what was done. Nothing that became known at ``until`` or later stays."""
     notes = Notes()
     for n, plant in enumerate(PLANTS):

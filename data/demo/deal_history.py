@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats, Ints
-from data.demo.calendar import DAY, NEVER, Span
-from data.demo.column_makers import chosen, ids, instants
+from data.demo.calendar import DAY, NEVER, History
+from data.demo.column_makers import category_column, id_column, timestamp_column
 from data.demo.deal_stages import STAGES
 from data.demo.deals import KINDS, SOURCES, Deals
-from data.demo.population import World
+from data.demo.population import Population
 
 LOST_REASONS = ("price", "competitor", "no decision", "missing feature", "timing")
 
 
 def deal_tables(
-    world: World, deals: Deals, names: tuple[str, ...], span: Span, seed: int
+    world: Population, deals: Deals, names: tuple[str, ...], span: History, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``opportunities`` in their last known state and ``opportunity_changes``, as they stand at ``span.until``."""
     rng = np.random.default_rng([seed, 6])
@@ -32,25 +32,27 @@ def deal_tables(
     for stage in range(len(STAGES)):
         at = j.entered[:, stage]
         now = (at < j.closed) & (at < span.until)
-        old = none if stage == 0 else chosen(stages, last).mask(pd.Series(first_stage >= stage))
-        changes.append((np.where(now, at, NEVER), number, "stage", old, chosen(stages, np.full(count, stage))))
+        old = none if stage == 0 else category_column(stages, last).mask(pd.Series(first_stage >= stage))
+        changes.append((np.where(now, at, NEVER), number, "stage", old, category_column(stages, np.full(count, stage))))
         last = np.where(now, stage, last)
     ends = len(STAGES) + (~j.won)
-    changes.append((np.where(over, j.closed, NEVER), number, "stage", chosen(stages, last), chosen(stages, ends)))
-    # money: told at creation, revised with the proposal, and rewritten once all is over
+    changes.append(
+        (np.where(over, j.closed, NEVER), number, "stage", category_column(stages, last), category_column(stages, ends))
+    )
+    # amounts: set at creation, revised with the proposal, and rewritten at closing
     amount: Floats = np.round(deals.amount, 2)
     changes.append((j.created, number, "amount", none, _money(amount)))
     revised: Floats = np.asarray(np.round(amount * np.exp(rng.normal(0, 0.2, count)), 2), dtype=np.float64)
     at = np.where((rng.random(count) < 0.5) & (j.entered[:, 2] > j.created), j.entered[:, 2] + DAY, NEVER)
     at = np.where((at < j.closed) & (at < span.until), at, NEVER)
     changes.append((at, number, "amount", _money(amount), _money(revised)))
-    told = np.where(at < NEVER, revised, amount)
-    kept = np.where(rng.random(count) < 0.3, 0.0, told)
+    open_amount = np.where(at < NEVER, revised, amount)
+    lost_amount = np.where(rng.random(count) < 0.3, 0.0, open_amount)
     final: Floats = np.asarray(
-        np.round(np.where(j.won, told * rng.uniform(0.85, 1.0, count), kept), 2), dtype=np.float64
+        np.round(np.where(j.won, open_amount * rng.uniform(0.85, 1.0, count), lost_amount), 2), dtype=np.float64
     )
-    changes.append((np.where(over, j.closed, NEVER), number, "amount", _money(told), _money(final)))
-    amount = np.where(over, final, told)
+    changes.append((np.where(over, j.closed, NEVER), number, "amount", _money(open_amount), _money(final)))
+    amount = np.where(over, final, open_amount)
     # the expected day: pushed out when it is near and the deal is not, and set to the day it closed
     changes.append((j.created, number, "expected_close_at", none, _stamps(expected)))
     for _ in range(3):
@@ -63,23 +65,23 @@ def deal_tables(
         (np.where(over, j.closed + 1, NEVER), number, "expected_close_at", _stamps(expected), _stamps(j.closed))
     )
     expected = np.where(over, j.closed, expected)
-    reason = chosen(
+    reason = category_column(
         (*LOST_REASONS, None), np.where(over & ~j.won, rng.integers(0, len(LOST_REASONS), count), len(LOST_REASONS))
     )
     opportunities = pd.DataFrame(
         {
-            "opportunity_id": ids("D", number),
-            "account_id": ids("A", deals.account, 6),
-            "owner_id": ids("O", world.owner[deals.account], 4),
-            "product_id": chosen((*names, None), np.where(deals.product < 0, len(names), deals.product)),
-            "kind": chosen(KINDS, deals.kind),
-            "source": chosen((*SOURCES, "contract"), np.where(deals.kind == 2, len(SOURCES), deals.source)),
-            "stage": chosen(stages, np.where(over, ends, reached)),
+            "opportunity_id": id_column("D", number),
+            "account_id": id_column("A", deals.account, 6),
+            "owner_id": id_column("O", world.owner[deals.account], 4),
+            "product_id": category_column((*names, None), np.where(deals.product < 0, len(names), deals.product)),
+            "kind": category_column(KINDS, deals.kind),
+            "source": category_column((*SOURCES, "contract"), np.where(deals.kind == 2, len(SOURCES), deals.source)),
+            "stage": category_column(stages, np.where(over, ends, reached)),
             "amount": amount,
-            "created_at": instants(j.created),
-            "expected_close_at": instants(expected),
-            "closed_at": instants(np.where(over, j.closed, NEVER)),
-            "outcome": chosen(("won", "lost", None), np.where(over, 1 - j.won, 2)),
+            "created_at": timestamp_column(j.created),
+            "expected_close_at": timestamp_column(expected),
+            "closed_at": timestamp_column(np.where(over, j.closed, NEVER)),
+            "outcome": category_column(("won", "lost", None), np.where(over, 1 - j.won, 2)),
             "lost_reason": reason,
         }
     )
@@ -101,8 +103,8 @@ def _changes(parts: list[tuple[Ints, Ints, str, pd.Series, pd.Series]]) -> pd.Da
         frames.append(
             pd.DataFrame(
                 {
-                    "opportunity_id": ids("D", number[keep]),
-                    "changed_at": instants(at[keep]),
+                    "opportunity_id": id_column("D", number[keep]),
+                    "changed_at": timestamp_column(at[keep]),
                     "field": field,
                     "old_value": old[keep].to_numpy(),
                     "new_value": new[keep].to_numpy(),

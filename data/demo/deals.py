@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.account_health import AccountHealth
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.deal_stages import STAGES, Journeys, cut_short, travel
-from data.demo.population import World
+from data.demo.population import Population
 
 ATTEMPTS = 4
 """Deals of new business that are tried with one account at most."""
@@ -32,7 +32,7 @@ class Deals:
     """Index of the product, -1 where none is named."""
 
 
-def new_business(world: World, span: Span, seed: int) -> tuple[Deals, Ints]:
+def new_business_deals(world: Population, span: History, seed: int) -> tuple[Deals, Ints]:
     """The deals with accounts that are no customers yet, and when each account became one (``NEVER``: not yet).
 
     Accounts that only order often begin by simply ordering.
@@ -69,23 +69,23 @@ def new_business(world: World, span: Span, seed: int) -> tuple[Deals, Ints]:
     return deals, np.where(joined >= span.until, NEVER, joined)
 
 
-def expansions(world: World, lives: Lives, span: Span, seed: int) -> Deals:
+def expansion_deals(world: Population, health: AccountHealth, span: History, seed: int) -> Deals:
     """Deals for more with customers: more often, and better, where use grows. Their product is settled later.
 
     A deal that is open when its account leaves is lost on that day.
     """
     rng = np.random.default_rng([seed, 4])
     rate = EXPANSION_RATE * np.exp(
-        0.35 * lives.health + 0.8 * np.clip(lives.growth, -1, 1) + 0.6 * world.appetite[:, None]
+        0.35 * health.health + 0.8 * np.clip(health.growth, -1, 1) + 0.6 * world.appetite[:, None]
     )
-    account, month = np.nonzero(rng.random(rate.shape) < np.where(lives.active, rate, 0))
+    account, month = np.nonzero(rng.random(rate.shape) < np.where(health.active, rate, 0))
     created = span.within(month, rng)
-    left = lives.leaves(account, created)
+    left = health.churn_times(account, created)
     keep = (created < span.until) & (created < left)
     left = left[keep]
     account, month, created = account[keep], month[keep], created[keep]
     source = rng.choice(len(SOURCES), len(account), p=(0.35, 0.45, 0.06, 0.06, 0.08))
-    quality = _quality(world, account, source, rng) + 0.20 + 0.25 * lives.health[account, month]
+    quality = _quality(world, account, source, rng) + 0.20 + 0.25 * health.health[account, month]
     journeys = cut_short(travel(created, quality, rng.normal(0, 1, len(account)), rng), left)
     return Deals(
         account,
@@ -97,7 +97,7 @@ def expansions(world: World, lives: Lives, span: Span, seed: int) -> Deals:
     )
 
 
-def renewals(account: Ints, ends: Ints, renewed: Bools, mrr: Floats, product: Ints, seed: int) -> Deals:
+def renewal_deals(account: Ints, ends: Ints, renewed: Bools, mrr: Floats, product: Ints, seed: int) -> Deals:
     """One deal for each end of a yearly term that is near or past: won where the contract went on."""
     rng = np.random.default_rng([seed, 5])
     count = len(ends)
@@ -113,7 +113,7 @@ def renewals(account: Ints, ends: Ints, renewed: Bools, mrr: Floats, product: In
     return Deals(account, np.full(count, 2), np.zeros(count, dtype=np.int64), journeys, mrr * 12, product)
 
 
-def together(parts: list[Deals], until: int) -> Deals:
+def merge_deals(parts: list[Deals], until: int) -> Deals:
     """All deals that were created before an instant as one, in order of creation."""
     journeys = _joined([part.journeys for part in parts])
     order = np.argsort(journeys.created, kind="stable")
@@ -126,12 +126,12 @@ def together(parts: list[Deals], until: int) -> Deals:
     return Deals(journeys=journeys, **columns)
 
 
-def _quality(world: World, who: Ints, source: Ints, rng: np.random.Generator) -> Floats:
+def _quality(world: Population, who: Ints, source: Ints, rng: np.random.Generator) -> Floats:
     owner = world.skill[world.owner[who]]
     return np.array(SOURCE_HELPS)[source] + owner + 0.2 * world.appetite[who] + rng.normal(0, 0.3, len(who))
 
 
-def _size(world: World, who: Ints, rng: np.random.Generator) -> Floats:
+def _size(world: Population, who: Ints, rng: np.random.Generator) -> Floats:
     """Money a month that an account of its size is worth."""
     return np.round(np.exp(1.6 + 0.78 * np.log(world.employees[who]) + rng.normal(0, 0.35, len(who))) * 10, 0)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Ints
-from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Span
-from data.demo.column_makers import chosen, ids, instants, numbers_of, seconds_of
-from data.demo.population import World
+from data.demo.account_health import AccountHealth
+from data.demo.calendar import DAY, NEVER, History
+from data.demo.column_makers import category_column, id_column, numbers_of, seconds_of, timestamp_column
+from data.demo.population import Population
 from data.demo.subscriptions import Contracts
 
 UNPAID = 0.006
@@ -28,7 +28,7 @@ class Payments:
 
 
 def invoices_table(
-    world: World, lives: Lives, contracts: Contracts, orders: pd.DataFrame, span: Span, seed: int
+    world: Population, health: AccountHealth, contracts: Contracts, orders: pd.DataFrame, span: History, seed: int
 ) -> tuple[pd.DataFrame, Payments]:
     """One row per invoice: each month or year of a subscription, and each order, 30 days to pay; and what is not to be
     seen of their payment."""
@@ -53,32 +53,34 @@ def invoices_table(
     keep = np.flatnonzero((at < span.until) & (money > 0))
     order = keep[np.lexsort((of[keep], account[keep], at[keep]))]
     account, at, money, of = account[order], at[order], money[order], of[order]
-    will_pay, never = _paid(lives, account, at, span, rng)
+    will_pay, never = _paid(health, account, at, span, rng)
     paid = np.where(~never & (will_pay < span.until), will_pay, NEVER)
     frame = pd.DataFrame(
         {
-            "invoice_id": ids("I", np.arange(len(account))),
-            "account_id": ids("A", account, 6),
-            "subscription_id": ids("S", np.maximum(of, 0), missing=of < 0),
+            "invoice_id": id_column("I", np.arange(len(account))),
+            "account_id": id_column("A", account, 6),
+            "subscription_id": id_column("S", np.maximum(of, 0), missing=of < 0),
             "amount": money,
             "currency": "EUR",
-            "issued_at": instants(at),
-            "due_at": instants(at + TO_PAY_DAYS * DAY),
-            "paid_at": instants(paid),
+            "issued_at": timestamp_column(at),
+            "due_at": timestamp_column(at + TO_PAY_DAYS * DAY),
+            "paid_at": timestamp_column(paid),
         }
     )
     return frame, Payments(never, will_pay - at - TO_PAY_DAYS * DAY)
 
 
-def _paid(lives: Lives, account: Ints, issued: Ints, span: Span, rng: np.random.Generator) -> tuple[Ints, Bools]:
+def _paid(
+    health: AccountHealth, account: Ints, issued: Ints, span: History, rng: np.random.Generator
+) -> tuple[Ints, Bools]:
     """When each invoice is paid, be it after the end, and which ones never are."""
     month = np.clip(span.month_of(issued), 0, len(span.months) - 1)
-    slow = np.where(lives.health[account, month] < -1, 1.5, 1.0)
+    slow = np.where(health.health[account, month] < -1, 1.5, 1.0)
     paid = issued + (np.exp(rng.normal(3.05, 0.45, len(account))) * slow * DAY).astype(np.int64)
     return paid, rng.random(len(account)) <= UNPAID * slow**3
 
 
-def costs_table(world: World, span: Span, seed: int) -> pd.DataFrame:
+def costs_table(world: Population, span: History, seed: int) -> pd.DataFrame:
     """One row per complete month and team, dated by the month's last day."""
     rng = np.random.default_rng([seed, 18])
     rows = []
@@ -89,10 +91,10 @@ def costs_table(world: World, span: Span, seed: int) -> pd.DataFrame:
             known = span.month_starts[month + 1] - 1
             rows.append((type(first).fromordinal(last), team, round(float(amount), 2), known))
     frame = pd.DataFrame(rows, columns=["month", "team", "amount", "known_at"])
-    return frame.assign(known_at=instants(frame["known_at"].to_numpy(dtype=np.int64)))
+    return frame.assign(known_at=timestamp_column(frame["known_at"].to_numpy(dtype=np.int64)))
 
 
-def responses_table(world: World, lives: Lives, span: Span, seed: int) -> pd.DataFrame:
+def responses_table(world: Population, health: AccountHealth, span: History, seed: int) -> pd.DataFrame:
     """A few answers of the last weeks to proposed actions, some of which keep an action away until a later day."""
     rng = np.random.default_rng([seed, 19])
     count = max(3, round(world.count / 60))
@@ -108,10 +110,10 @@ def responses_table(world: World, lives: Lives, span: Span, seed: int) -> pd.Dat
             "action_id": [
                 f"{span.days[d]}:A{a:06d}:{ACTIONS[c]}" for d, a, c in zip(day, account, action, strict=True)
             ],
-            "responded_at": instants(at),
-            "actor": ids("O", world.owner[account], 4),
-            "response": chosen(("accepted", "done", "dismissed", "overridden"), answer),
-            "reason": chosen((None, None, "not now", "in talks already"), answer),
-            "until": instants(until),
+            "responded_at": timestamp_column(at),
+            "actor": id_column("O", world.owner[account], 4),
+            "response": category_column(("accepted", "done", "dismissed", "overridden"), answer),
+            "reason": category_column((None, None, "not now", "in talks already"), answer),
+            "until": timestamp_column(until),
         }
     )

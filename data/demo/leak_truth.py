@@ -12,13 +12,13 @@ import pandas as pd
 
 from data.arrays import Ints
 from data.calendar import first_instant, local_day
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.catalogue import NAMES
-from data.demo.column_makers import ids, seconds_of
+from data.demo.column_makers import id_column, seconds_of
 from data.demo.deal_stages import STAGES
 from data.demo.deals import KINDS, Deals
 from data.demo.invoices import Payments
-from data.demo.leaks import NOTICED_DAYS, Given, Promoted, falls
+from data.demo.leaks import NOTICED_DAYS, PlantedDiscounts, PlantedPromotions, falls
 from data.demo.subscriptions import Contracts
 
 MONTH_DAYS = 30.4375
@@ -41,19 +41,19 @@ COLUMNS = ["detector", "key", "account_id", "money"]
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenState:
     """What is behind the tables: contracts and deals as simulated, payments, and the prices given away."""
 
     contracts: Contracts
     deals: Deals
     forgotten: Deals
     payments: Payments
-    given: Given
-    promoted: Promoted
+    given: PlantedDiscounts
+    promoted: PlantedPromotions
     joined: Ints
 
 
-def seen_leaks(tables: dict[str, pd.DataFrame], hidden: Hidden, span: Span) -> pd.DataFrame:
+def true_leaks(tables: dict[str, pd.DataFrame], hidden: HiddenState, span: History) -> pd.DataFrame:
     """One row per leak (``COLUMNS``) that shows in the tables before trouble is planted in them."""
     as_of = int(_midnight(span).timestamp())
     parts = [
@@ -68,7 +68,9 @@ def seen_leaks(tables: dict[str, pd.DataFrame], hidden: Hidden, span: Span) -> p
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def leaks_table(seen: pd.DataFrame, tables: dict[str, pd.DataFrame], trouble: pd.DataFrame, span: Span) -> pd.DataFrame:
+def leaks_table(
+    seen: pd.DataFrame, tables: dict[str, pd.DataFrame], trouble: pd.DataFrame, span: History
+) -> pd.DataFrame:
     """``seen``, less what trouble took out of the tables, and the leaks that were planted as trouble."""
     midnight = _midnight(span)
     keys = {kind: rows["key"] for kind, rows in trouble.groupby("kind")}
@@ -91,23 +93,25 @@ def leaks_table(seen: pd.DataFrame, tables: dict[str, pd.DataFrame], trouble: pd
     return found.assign(money=found["money"].round(2)).sort_values(["detector", "key"], ignore_index=True)
 
 
-def _given_away(orders: pd.DataFrame, given: Given, as_of: int) -> pd.DataFrame:
+def _given_away(orders: pd.DataFrame, given: PlantedDiscounts, as_of: int) -> pd.DataFrame:
     """Lines sold below what the policy allows; the money is what is missing to it."""
     rows = orders.iloc[given.at]
     found = rows.assign(key=rows["order_id"] + "/" + rows["line_id"], money=given.lost)
     return found[seconds_of(rows["ordered_at"]) < as_of].assign(detector="discount_beyond_policy")
 
 
-def _promoted(hidden: Hidden, as_of: int) -> pd.DataFrame:
+def _promoted(hidden: HiddenState, as_of: int) -> pd.DataFrame:
     """Contracts that run on at a promotion's price; the money is what is short since the promotion was over."""
     c, p = hidden.contracts, hidden.promoted
     keep = (p.over_at < as_of) & (c.ended[p.contract] >= as_of) & (c.started[p.contract] < as_of)
     which = p.contract[keep]
     months = (as_of - p.over_at[keep]) / (MONTH_DAYS * DAY)
-    return _rows("price_after_promotion", ids("S", which), ids("A", c.account[which], 6), p.short[keep] * months)
+    return _rows(
+        "price_after_promotion", id_column("S", which), id_column("A", c.account[which], 6), p.short[keep] * months
+    )
 
 
-def _stalled(hidden: Hidden, opportunities: pd.DataFrame, as_of: int) -> pd.DataFrame:
+def _stalled(hidden: HiddenState, opportunities: pd.DataFrame, as_of: int) -> pd.DataFrame:
     """Open deals in their stage for longer than nine of ten of their kind take to leave it, however they leave."""
     kinds, j = hidden.deals.kind, hidden.deals.journeys
     ends = np.concatenate([j.entered[:, 1:], np.full((len(j.closed), 1), NEVER)], axis=1)
@@ -125,8 +129,8 @@ def _stalled(hidden: Hidden, opportunities: pd.DataFrame, as_of: int) -> pd.Data
     which = open_[slow & (stage >= 0)]
     return _rows(
         "deal_stalled",
-        ids("D", which),
-        ids("A", hidden.deals.account[which], 6),
+        id_column("D", which),
+        id_column("A", hidden.deals.account[which], 6),
         opportunities["amount"].to_numpy()[which],
     )
 
@@ -144,7 +148,7 @@ def _outgrown(usage: pd.DataFrame, c: Contracts, as_of: int) -> pd.DataFrame:
     rows = rows[(rows["at"] >= as_of - WEEKS * 7 * DAY) & (rows["at"] + DAY <= as_of + DAY // 2)]
     held = pd.DataFrame(
         {
-            "account_id": ids("A", c.account, 6),
+            "account_id": id_column("A", c.account, 6),
             "product_id": np.array(NAMES, dtype=object)[c.product],
             "seats": c.seats,
             "price": c.mrr,
@@ -176,7 +180,7 @@ def _unnoticed(tables: dict[str, pd.DataFrame], c: Contracts, as_of: int) -> pd.
     seen = pd.concat(
         [pd.DataFrame({"account_id": tables[t]["account_id"], "seen": seconds_of(tables[t][at])}) for t, at in signs]
     )
-    rows = fell.assign(account_id=ids("A", fell["account"].to_numpy(), 6).to_numpy())
+    rows = fell.assign(account_id=id_column("A", fell["account"].to_numpy(), 6).to_numpy())
     met = rows.merge(seen, on="account_id")
     met = met[(met["seen"] >= met["at"]) & (met["seen"] < met["at"] + NOTICED_DAYS * DAY)]
     noticed = set(zip(met["account_id"], met["at"], strict=True))
@@ -187,15 +191,15 @@ def _unnoticed(tables: dict[str, pd.DataFrame], c: Contracts, as_of: int) -> pd.
 
 
 def _unanswered(tables: dict[str, pd.DataFrame], joined: Ints, as_of: int) -> pd.DataFrame:
-    """Accounts that never bought and came in, or asked, weeks ago, since when nobody did anything and no deal is open;
+    """Accounts that never bought and arrived weeks ago, and since then nobody did anything and no deal is open;
     the money is what an account that comes in brings on average."""
     accounts, deals = tables["accounts"], tables["opportunities"]
     created = seconds_of(accounts["created_at"])
     touches = tables["touches"]
-    asked = touches[touches["kind"].isin(["form_submitted", "replied", "attended"])]
-    who = asked["contact_id"].map(tables["contacts"].set_index("contact_id")["account_id"])
-    last = pd.Series(seconds_of(asked["happened_at"]), index=who).pipe(lambda s: s[s < as_of]).groupby(level=0).max()
-    came = np.maximum(created, accounts["account_id"].map(last).fillna(0).to_numpy())
+    inbound = touches[touches["kind"].isin(["form_submitted", "replied", "attended"])]
+    who = inbound["contact_id"].map(tables["contacts"].set_index("contact_id")["account_id"])
+    last = pd.Series(seconds_of(inbound["happened_at"]), index=who).pipe(lambda s: s[s < as_of]).groupby(level=0).max()
+    arrived_at = np.maximum(created, accounts["account_id"].map(last).fillna(0).to_numpy())
     done = pd.concat(
         [
             pd.Series(seconds_of(tables[table][at]), index=tables[table]["account_id"])
@@ -207,8 +211,8 @@ def _unanswered(tables: dict[str, pd.DataFrame], joined: Ints, as_of: int) -> pd
         seconds_of(deals["created_at"]) < as_of
     )
     busy = accounts["account_id"].isin(deals.loc[open_, "account_id"]).to_numpy()
-    waits = (came < as_of - WAITS_DAYS * DAY) & (came >= as_of - COLD_DAYS * DAY)
-    keep = (joined >= as_of) & (created < as_of) & waits & (done < came) & ~busy
+    waits = (arrived_at < as_of - WAITS_DAYS * DAY) & (arrived_at >= as_of - COLD_DAYS * DAY)
+    keep = (joined >= as_of) & (created < as_of) & waits & (done < arrived_at) & ~busy
     won = deals[(deals["outcome"] == "won") & (deals["kind"] == "new")]
     won = won[(seconds_of(won["closed_at"]) >= as_of - YEAR_DAYS * DAY) & (seconds_of(won["closed_at"]) < as_of)]
     arrived = int(((created >= as_of - YEAR_DAYS * DAY) & (created < as_of)).sum())
@@ -250,7 +254,7 @@ def _used_after_end(tables: dict[str, pd.DataFrame], keys: pd.Series, midnight: 
                  (by["mrr"] / MONTH_DAYS).to_numpy())  # fmt: skip
 
 
-def _midnight(span: Span) -> pd.Timestamp:
+def _midnight(span: History) -> pd.Timestamp:
     """The first instant (naive UTC) of the day of the export: what came before it is known."""
     until = pd.Timestamp(span.until, unit="s").to_pydatetime()
     return pd.Timestamp(first_instant(local_day(until, span.timezone), span.timezone))

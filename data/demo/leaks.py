@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats, Ints
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.catalogue import NAMES, PLATFORM, PRICES
-from data.demo.column_makers import ids, instants, numbers_of, seconds_of
+from data.demo.column_makers import id_column, numbers_of, seconds_of, timestamp_column
 from data.demo.deals import KINDS, Deals
 from data.demo.orders import PRICE_GROWTH, SEGMENT_DISCOUNT
-from data.demo.population import World
+from data.demo.population import Population
 from data.demo.subscriptions import Contracts
 
 POLICY = 0.10
@@ -33,7 +33,7 @@ UNANSWERED = 8
 
 
 @dataclass(frozen=True)
-class Given:
+class PlantedDiscounts:
     """Lines of orders sold below what the policy allows: ``at`` are rows of the orders, ``lost`` the money."""
 
     at: Ints
@@ -41,7 +41,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Promoted:
+class PlantedPromotions:
     """Contracts signed at a promotion's price: which, what a month is short of the usual, and when it should end."""
 
     contract: Ints
@@ -49,7 +49,9 @@ class Promoted:
     over_at: Ints
 
 
-def give_away(world: World, orders: pd.DataFrame, span: Span, seed: int) -> tuple[pd.DataFrame, Given]:
+def plant_discounts(
+    world: Population, orders: pd.DataFrame, span: History, seed: int
+) -> tuple[pd.DataFrame, PlantedDiscounts]:
     """The orders, some lines of the last weeks far below the policy of their segment."""
     rng = np.random.default_rng([seed, 23])
     at = seconds_of(orders["ordered_at"])
@@ -67,10 +69,12 @@ def give_away(world: World, orders: pd.DataFrame, span: Span, seed: int) -> tupl
     paid = np.round(allowed - full * rng.uniform(0.12, 0.35, len(rows)), 2)
     amount = orders["amount"].to_numpy(dtype=np.float64).copy()
     amount[rows] = paid
-    return orders.assign(amount=amount), Given(rows, allowed - paid)
+    return orders.assign(amount=amount), PlantedDiscounts(rows, allowed - paid)
 
 
-def promote(contracts: Contracts, span: Span, seed: int) -> tuple[Contracts, pd.DataFrame, Promoted]:
+def plant_promotions(
+    contracts: Contracts, span: History, seed: int
+) -> tuple[Contracts, pd.DataFrame, PlantedPromotions]:
     """The contracts, those of add-ons that began in a promotion at its price for good; the promotions, one row each,
     as campaigns; and who pays too little since. The last promotion still runs."""
     rng = np.random.default_rng([seed, 24])
@@ -97,21 +101,21 @@ def promote(contracts: Contracts, span: Span, seed: int) -> tuple[Contracts, pd.
     mrr = np.asarray(np.round(np.where(haggled, mrr * 0.85, mrr - short), 2), dtype=np.float64)
     promotions = pd.DataFrame(
         {
-            "campaign_id": ids("KP", np.arange(len(begins)), 3),
+            "campaign_id": id_column("KP", np.arange(len(begins)), 3),
             "name": [f"{NAMES[p].title()} at {1 - o:.0%} of its price" for p, o in zip(product, off, strict=True)],
             "channel": "web",
             "purpose": "marketing",
             "product_id": [NAMES[p] for p in product],
             "cost": 0.0,
-            "started_at": instants(begins),
-            "ended_at": instants(begins + PROMOTION_DAYS * DAY),
+            "started_at": timestamp_column(begins),
+            "ended_at": timestamp_column(begins + PROMOTION_DAYS * DAY),
         }
     )
     who = np.flatnonzero(short > 0)
-    return replace(contracts, mrr=mrr), promotions, Promoted(who, short[who], over[who])
+    return replace(contracts, mrr=mrr), promotions, PlantedPromotions(who, short[who], over[who])
 
 
-def forget(world: World, deals: Deals, span: Span, seed: int) -> Deals:
+def plant_forgotten_deals(world: Population, deals: Deals, span: History, seed: int) -> Deals:
     """The deals, some open ones in their stage for months longer: all that was known of them is dated back."""
     rng = np.random.default_rng([seed, 25])
     j = deals.journeys
@@ -125,14 +129,14 @@ def forget(world: World, deals: Deals, span: Span, seed: int) -> Deals:
     return replace(deals, journeys=replace(j, created=created, entered=entered))
 
 
-def outgrow(usage: pd.DataFrame, contracts: Contracts, span: Span, seed: int) -> pd.DataFrame:
+def plant_outgrown_seats(usage: pd.DataFrame, contracts: Contracts, span: History, seed: int) -> pd.DataFrame:
     """The use, on working days of the last weeks by far more people than there are seats for some contracts."""
     rng = np.random.default_rng([seed, 26])
     steady = np.flatnonzero((contracts.ended == NEVER) & (contracts.started < span.until - 75 * DAY))
     some = rng.choice(steady, min(len(steady), max(2, round(OUTGROWN * len(steady)))), replace=False)
     wanted = pd.DataFrame(
         {
-            "account_id": ids("A", contracts.account[some], 6),
+            "account_id": id_column("A", contracts.account[some], 6),
             "product_id": [NAMES[p] for p in contracts.product[some]],
             "seats": contracts.seats[some],
             "times": rng.uniform(1.25, 1.7, len(some)),
@@ -168,7 +172,7 @@ def falls(contracts: Contracts) -> pd.DataFrame:
     return by.loc[fell, ["account", "at"]].assign(fall=-by.loc[fell, "moved"].round(2)).reset_index(drop=True)
 
 
-def overlook(tables: dict[str, pd.DataFrame], contracts: Contracts, span: Span, seed: int) -> None:
+def plant_missing_invoices(tables: dict[str, pd.DataFrame], contracts: Contracts, span: History, seed: int) -> None:
     """Files what owners did in the weeks after some contractions under another account, in place."""
     rng = np.random.default_rng([seed, 27])
     fell = falls(contracts)
@@ -183,38 +187,40 @@ def overlook(tables: dict[str, pd.DataFrame], contracts: Contracts, span: Span, 
     steady = np.setdiff1d(np.unique(account), fell["account"])
     if not len(steady):
         return
-    elsewhere = ids("A", rng.choice(steady, len(done)), 6)
+    elsewhere = id_column("A", rng.choice(steady, len(done)), 6)
     tables["activities"] = done.assign(
         account_id=done["account_id"].mask(pd.Series(moved), elsewhere),
         contact_id=done["contact_id"].mask(pd.Series(moved)),
     )
 
 
-def unanswered(world: World, tables: dict[str, pd.DataFrame], joined: Ints, span: Span, seed: int) -> pd.DataFrame:
+def plant_untouched_leads(
+    world: Population, tables: dict[str, pd.DataFrame], joined: Ints, span: History, seed: int
+) -> pd.DataFrame:
     """One row per form that a person of an account which never bought filled in, after which nobody did anything:
     touches that are to be added."""
     rng = np.random.default_rng([seed, 28])
     prospects = np.flatnonzero((joined >= span.until) & ~world.already)
-    asked = span.until - rng.integers(18, 150, world.count) * DAY + rng.integers(0, DAY, world.count)
+    form_at = span.until - rng.integers(18, 150, world.count) * DAY + rng.integers(0, DAY, world.count)
     last = np.maximum(_last(tables["activities"], "happened_at", world.count), world.created)
     deals = tables["opportunities"]
     last = np.maximum(last, _last(deals, "created_at", world.count))
     busy = np.zeros(world.count, dtype=bool)
     busy[numbers_of(deals.loc[deals["closed_at"].isna(), "account_id"])] = True
     first = np.searchsorted(world.contact_account, prospects)
-    there = (last[prospects] < asked[prospects] - DAY) & (world.contact_created[first] < asked[prospects])
+    there = (last[prospects] < form_at[prospects] - DAY) & (world.contact_created[first] < form_at[prospects])
     may = prospects[there & ~busy[prospects]]
     some = np.sort(rng.choice(may, min(len(may), max(2, round(UNANSWERED * world.count / 1200))), replace=False))
     contact = np.searchsorted(world.contact_account, some)
     return pd.DataFrame(
         {
-            "touch_id": ids("MF", np.arange(len(some)), 5),
-            "contact_id": ids("C", contact, 6),
+            "touch_id": id_column("MF", np.arange(len(some)), 5),
+            "contact_id": id_column("C", contact, 6),
             "campaign_id": pd.array([None] * len(some), dtype="str"),
             "channel": "web",
             "kind": "form_submitted",
             "machine": False,
-            "happened_at": instants(asked[some]),
+            "happened_at": timestamp_column(form_at[some]),
             "propensity": np.nan,
         }
     )

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from data.contract import TABLES
-from data.demo.calendar import Span
+from data.demo.calendar import History
 from data.demo.planted_log import Notes, keys_of
 
 RECENT_DAYS = 90
 
 
-def note_what_misleads(tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, span: Span, notes: Notes) -> None:
+def note_misleading_rows(tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, span: History, notes: Notes) -> None:
     """Notes machine opens, clock changes, opt-outs, rewritten amounts, offers of what is owned, the incomplete day."""
     touches, contacts = tables["touches"], tables["contacts"]
     notes.add("machine open, not marked", "touches", unmarked["touch_id"])
@@ -25,7 +25,7 @@ def note_what_misleads(tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, 
     notes.add("incomplete day", "orders", [_last_day(span)])
 
 
-def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: Span) -> pd.DataFrame:
+def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: History) -> pd.DataFrame:
     """Mail sent on a local day on which the person's clocks change."""
     sent = touches[touches["kind"] == "sent"]
     zone = sent["contact_id"].map(contacts.drop_duplicates("contact_id").set_index("contact_id")["timezone"])
@@ -56,7 +56,7 @@ def _amounts(tables: dict[str, pd.DataFrame], notes: Notes) -> None:
     notes.add("filled in after the outcome", "opportunities", last["opportunity_id"], "amount")
 
 
-def _owned(tables: dict[str, pd.DataFrame], span: Span, notes: Notes) -> None:
+def _owned(tables: dict[str, pd.DataFrame], span: History, notes: Notes) -> None:
     """Campaigns of the last months that offered an account what it had ordered before, as ``campaign|account``."""
     until = pd.Timestamp(span.until, unit="s")
     campaigns = tables["campaigns"]
@@ -73,5 +73,5 @@ def _owned(tables: dict[str, pd.DataFrame], span: Span, notes: Notes) -> None:
     )
 
 
-def _last_day(span: Span) -> str:
+def _last_day(span: History) -> str:
     return str(span.days[int(np.searchsorted(span.day_starts, span.until, side="right")) - 1])

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Ints
-from data.demo.account_health import Lives
+from data.demo.account_health import AccountHealth
 from data.demo.adoption import Adoptions
-from data.demo.calendar import DAY, Span
+from data.demo.calendar import DAY, History
 from data.demo.catalogue import NAMES, PRICES, RECURRING, WEIGHTS, sold_until
-from data.demo.column_makers import chosen, ids, instants
-from data.demo.population import World
+from data.demo.column_makers import category_column, id_column, timestamp_column
+from data.demo.population import Population
 
 CANCELLED_SHARE, RETURNED_SHARE = 0.015, 0.025
 SEGMENT_DISCOUNT, PRICE_GROWTH = (0.0, 0.06, 0.14), 1.035
@@ -18,16 +18,18 @@ STATUS = ("placed", "cancelled", "returned")
 CHUNK = 100_000
 
 
-def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, seed: int) -> pd.DataFrame:
+def orders_table(
+    world: Population, health: AccountHealth, adoptions: Adoptions, span: History, seed: int
+) -> pd.DataFrame:
     """One row per line of an order, returns included, as the contract has it."""
     rng = np.random.default_rng([seed, 10])
     adopted = np.where(RECURRING, np.iinfo(np.int64).max, adoptions.adopted)
     account, product = np.nonzero(adopted < span.until)
     at = adopted[account, product]
-    told = at > span.start  # what was had before the history was ordered before it
-    account, product, at = account[told], product[told], at[told]
+    in_history = at > span.start  # what was had before the history was ordered before it
+    account, product, at = account[in_history], product[in_history], at[in_history]
     first = pd.DataFrame({"account": account, "product": product, "at": at})
-    again = _again(world, lives, adopted, span, rng)
+    again = _again(world, health, adopted, span, rng)
     lines = pd.concat([first.assign(first=True), again.assign(first=False)], ignore_index=True)
     lines = lines[lines["at"] < span.until].sort_values(["at", "account", "product"], ignore_index=True)
     lines = lines.drop_duplicates(["at", "account", "product"], ignore_index=True)
@@ -52,23 +54,23 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     contact = _buyer(world, account, at)
     placed = pd.DataFrame(
         {
-            "order_id": ids("P", order),
+            "order_id": id_column("P", order),
             "line_id": pd.Series(line).astype("str"),
-            "account_id": ids("A", account, 6),
-            "contact_id": ids("C", np.maximum(contact, 0), 6, missing=contact < 0),
-            "product_id": chosen(NAMES, product),
+            "account_id": id_column("A", account, 6),
+            "contact_id": id_column("C", np.maximum(contact, 0), 6, missing=contact < 0),
+            "product_id": category_column(NAMES, product),
             "quantity": quantity,
             "amount": amount,
             "currency": "EUR",
-            "ordered_at": instants(at),
-            "status": chosen(STATUS, status),
+            "ordered_at": timestamp_column(at),
+            "status": category_column(STATUS, status),
         }
     )
     returned = placed.iloc[back].assign(
         line_id=lambda t: t.line_id + "R",
         quantity=-quantity[back],
         amount=-amount[back],
-        ordered_at=instants(back_at).to_numpy(),
+        ordered_at=timestamp_column(back_at).to_numpy(),
         status="returned",
     )
     return pd.concat([placed, returned], ignore_index=True).sort_values(
@@ -76,13 +78,15 @@ def orders_table(world: World, lives: Lives, adoptions: Adoptions, span: Span, s
     )
 
 
-def _again(world: World, lives: Lives, adopted: Ints, span: Span, rng: np.random.Generator) -> pd.DataFrame:
-    account, month = np.nonzero(lives.orders)
-    times = lives.orders[account, month]
+def _again(
+    world: Population, health: AccountHealth, adopted: Ints, span: History, rng: np.random.Generator
+) -> pd.DataFrame:
+    account, month = np.nonzero(health.orders)
+    times = health.orders[account, month]
     account, month = np.repeat(account, times), np.repeat(month, times)
     at = span.within(month, rng)
-    begins = np.zeros(lives.orders.shape, dtype=np.int64)
-    begins[lives.account, span.month_of(lives.started)] = lives.started
+    begins = np.zeros(health.orders.shape, dtype=np.int64)
+    begins[health.account, span.month_of(health.started)] = health.started
     keep = (at > begins[account, month]) & (at < span.until)
     account, at = account[keep], at[keep]
     lines = 1 + rng.poisson(1.1, len(account))
@@ -106,7 +110,7 @@ def _again(world: World, lives: Lives, adopted: Ints, span: Span, rng: np.random
     return pd.DataFrame({"account": account, "product": product, "at": at})
 
 
-def _buyer(world: World, account: Ints, at: Ints) -> Ints:
+def _buyer(world: Population, account: Ints, at: Ints) -> Ints:
     """The first contact of the account who was there by then, -1 where none was."""
     first = np.searchsorted(world.contact_account, np.arange(world.count))[account]
     return np.where(world.contact_created[first] <= at, first, -1)

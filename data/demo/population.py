@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.calendar import DAY, Span, trend
+from data.demo.calendar import DAY, History, trend
 from data.demo.catalogue import WANTS
-from data.demo.column_makers import chosen, draw, ids, instants
+from data.demo.column_makers import category_column, draw, id_column, timestamp_column
 
 ACCOUNTS, CONTACTS_PER_ACCOUNT, OWNERS = 1200, 2.5, 14
 """At size 1."""
@@ -53,7 +53,7 @@ ASCII = str.maketrans("ığüşöçİĞÜŞÖÇ", "igusocIGUSOC")
 
 
 @dataclass(frozen=True)
-class World:
+class Population:
     """The accounts, people and owners as arrays; an index is an identity. Traits are never written to the CRM."""
 
     accounts: pd.DataFrame
@@ -93,7 +93,7 @@ class World:
         return len(self.created)
 
 
-def make_world(span: Span, size: float, seed: int) -> World:
+def make_population(span: History, size: float, seed: int) -> Population:
     """The world at a size (1 = 1,200 accounts), drawn from the seed."""
     rng = np.random.default_rng([seed, 1])
     count = max(10, round(ACCOUNTS * size))
@@ -106,26 +106,26 @@ def make_world(span: Span, size: float, seed: int) -> World:
     owner = rng.integers(zone_rank, len(owners), count)
     employees = np.exp(np.array([3.1, 5.0, 7.0])[segment] + rng.normal(0, 0.6, count)).astype(np.int64) + 2
     temper = draw(rng, (0.35, 0.50, 0.15), count)  # helped by mail, indifferent, put off by it
-    heard = draw(rng, (0.30, 0.50, 0.20), count)  # kept by a call, indifferent, reminded to leave by it
+    call_response = draw(rng, (0.30, 0.50, 0.20), count)  # kept by a call, indifferent, reminded to leave by it
     names, domains = _companies(count, rng)
     accounts = pd.DataFrame(
         {
-            "account_id": ids("A", np.arange(count), 6),
+            "account_id": id_column("A", np.arange(count), 6),
             "name": names,
             "domain": domains,
-            "industry": chosen(INDUSTRIES, industry),
-            "segment": chosen(SEGMENTS, segment),
-            "region": chosen(tuple(p[0] for p in PLACES), place),
-            "country": chosen(tuple(p[1] for p in PLACES), place),
+            "industry": category_column(INDUSTRIES, industry),
+            "segment": category_column(SEGMENTS, segment),
+            "region": category_column(tuple(p[0] for p in PLACES), place),
+            "country": category_column(tuple(p[1] for p in PLACES), place),
             "employees": employees,
-            "parent_account_id": ids("A", rng.integers(0, count, count), 6, missing=rng.random(count) > 0.03),
-            "owner_id": ids("O", owner, 4),
-            "created_at": instants(created),
+            "parent_account_id": id_column("A", rng.integers(0, count, count), 6, missing=rng.random(count) > 0.03),
+            "owner_id": id_column("O", owner, 4),
+            "created_at": timestamp_column(created),
         }
     )
     accounts.loc[accounts.parent_account_id == accounts.account_id, "parent_account_id"] = None
     contacts, people = _people(span, created, place, domains, segment, rng)
-    return World(
+    return Population(
         accounts=accounts,
         contacts=contacts,
         owners=owners,
@@ -143,13 +143,13 @@ def make_world(span: Span, size: float, seed: int) -> World:
         appetite=rng.normal(0, 0.7, count),
         mail_effect=np.array([0.75, 0.0, -0.1])[temper],
         mail_harm=np.array([0.0, 0.0, 0.55])[temper],
-        call_effect=np.array([-0.9, 0.0, 0.6])[heard],
+        call_effect=np.array([-0.9, 0.0, 0.6])[call_response],
         skill=skill,
         **people,
     )
 
 
-def _arrivals(span: Span, count: int, rng: np.random.Generator) -> Ints:
+def _arrivals(span: History, count: int, rng: np.random.Generator) -> Ints:
     level = trend(len(span.months), span.break_month)
     return np.minimum(span.within(draw(rng, tuple(level), count), rng), span.until - DAY)
 
@@ -161,12 +161,12 @@ def _owners(count: int, rng: np.random.Generator) -> tuple[pd.DataFrame, Floats,
     names = [f"{FIRST_NAMES[f]} {LAST_NAMES[s]}" for f, s in zip(first, last, strict=True)]
     frame = pd.DataFrame(
         {
-            "owner_id": ids("O", number, 4),
+            "owner_id": id_column("O", number, 4),
             "name": names,
             "email": [f"{name.lower().replace(' ', '.').translate(ASCII)}{n}@example.com"
                       for n, name in zip(number, names, strict=True)],
             "team": np.where(number < managers, "management", np.where(number % 2 == 0, "sales", "success")),
-            "manager_id": ids("O", number % managers, 4, missing=number < managers),
+            "manager_id": id_column("O", number % managers, 4, missing=number < managers),
             "timezone": "Europe/Istanbul",
             "weekly_hours": np.where(number < managers, 8.0, rng.integers(16, 36, count).astype(float)),
         }
@@ -188,7 +188,7 @@ def _companies(count: int, rng: np.random.Generator) -> tuple[list[str], list[st
 
 
 def _people(
-    span: Span, created: Ints, place: Ints, domains: list[str], segment: Ints, rng: np.random.Generator
+    span: History, created: Ints, place: Ints, domains: list[str], segment: Ints, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     per_account = 1 + rng.poisson(np.array([0.9, 2.0, 4.0])[segment] * (CONTACTS_PER_ACCOUNT - 1) / 1.54)
     account = np.repeat(np.arange(len(created)), per_account)
@@ -206,16 +206,18 @@ def _people(
     missing_zone = rng.random(count)
     contacts = pd.DataFrame(
         {
-            "contact_id": ids("C", number, 6),
-            "account_id": ids("A", account, 6),
+            "contact_id": id_column("C", number, 6),
+            "account_id": id_column("A", account, 6),
             "first_name": given,
             "last_name": family,
             "email": email,
-            "phone": ids("+90", rng.integers(2_120_000_000, 5_559_999_999, count), 10, missing=rng.random(count) < 0.3),
-            "title": chosen(TITLES, rng.integers(0, len(TITLES), count)),
-            "country": chosen(tuple(p[1] for p in PLACES), moved).mask(pd.Series(missing_zone < 0.05)),
-            "timezone": chosen(ZONES, moved).mask(pd.Series(missing_zone < 0.15)),
-            "created_at": instants(born),
+            "phone": id_column(
+                "+90", rng.integers(2_120_000_000, 5_559_999_999, count), 10, missing=rng.random(count) < 0.3
+            ),
+            "title": category_column(TITLES, rng.integers(0, len(TITLES), count)),
+            "country": category_column(tuple(p[1] for p in PLACES), moved).mask(pd.Series(missing_zone < 0.05)),
+            "timezone": category_column(ZONES, moved).mask(pd.Series(missing_zone < 0.15)),
+            "created_at": timestamp_column(born),
         }
     )
     contacts["email"] = contacts["email"].mask(pd.Series(rng.random(count) < 0.04))

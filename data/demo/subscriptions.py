@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints
-from data.demo.account_health import Lives
+from data.demo.account_health import AccountHealth
 from data.demo.adoption import Adoptions
-from data.demo.calendar import DAY, NEVER, Span
+from data.demo.calendar import DAY, NEVER, History
 from data.demo.catalogue import NAMES, PLATFORM, PRICES, RECURRING
-from data.demo.column_makers import chosen, days, ids, instants
-from data.demo.population import World
+from data.demo.column_makers import category_column, days, id_column, timestamp_column
+from data.demo.population import Population
 
 PRICE_RISE = 1.03
 """At each renewal of a yearly term."""
@@ -48,30 +48,32 @@ class Terms:
     product: Ints
 
 
-def contract(world: World, lives: Lives, adoptions: Adoptions, span: Span, seed: int) -> tuple[Contracts, Terms]:
+def simulate_contracts(
+    world: Population, health: AccountHealth, adoptions: Adoptions, span: History, seed: int
+) -> tuple[Contracts, Terms]:
     """All subscriptions until now, and the ends of yearly terms for which somebody will have tried to renew."""
     rng = np.random.default_rng([seed, 8])
-    platform, terms = _platform(world, lives, adoptions, span, rng)
-    return _joined(platform, _add_ons(world, lives, adoptions, platform, span, rng)), terms
+    platform, terms = _platform(world, health, adoptions, span, rng)
+    return _joined(platform, _add_ons(world, health, adoptions, platform, span, rng)), terms
 
 
 def _platform(
-    world: World, lives: Lives, adoptions: Adoptions, span: Span, rng: np.random.Generator
+    world: Population, health: AccountHealth, adoptions: Adoptions, span: History, rng: np.random.Generator
 ) -> tuple[Contracts, Terms]:
-    held = np.flatnonzero(world.subscribes[lives.account])
-    account, started, ended = lives.account[held], lives.started[held], lives.ended[held]
+    held = np.flatnonzero(world.subscribes[health.account])
+    account, started, ended = health.account[held], health.started[held], health.ended[held]
     seats = np.maximum(2, np.round(world.employees[account] * rng.uniform(0.12, 0.4, len(held))))
     month = rng.random((len(held), len(span.months))) < SEATS_CHANGE
     which, m = np.nonzero(month)
-    health = lives.health[account[which], m]
+    account_health = health.health[account[which], m]
     factor = np.exp(
-        np.where(rng.random(len(which)) < 1 / (1 + np.exp(-0.9 * health)), 1, -1) * rng.uniform(0.08, 0.3, len(which))
+        np.where(rng.random(len(which)) < 1 / (1 + np.exp(-0.9 * account_health)), 1, -1) * rng.uniform(0.08, 0.3, len(which))
     )
     years = np.arange(len(span.months) // 12 + 2)
-    due = lives.first_due[held][:, None] + 12 * years
-    yearly = lives.annual[account][:, None] & (due < len(span.months) + 3)
+    due = health.first_due[held][:, None] + 12 * years
+    yearly = health.annual[account][:, None] & (due < len(span.months) + 3)
     term, year = np.nonzero(yearly)
-    term_at = _month_starts(span)[due[term, year]] + lives.term_offset[held][term]
+    term_at = _month_starts(span)[due[term, year]] + health.term_offset[held][term]
     up = _interval_of(adoptions.upgrade_account, adoptions.upgrade_at, account, started, ended)
     event = np.concatenate([np.arange(len(held)), up[up >= 0], which, term])
     at = np.concatenate([started, adoptions.upgrade_at[up >= 0], span.within(m, rng), term_at])
@@ -94,35 +96,40 @@ def _platform(
     next_at = np.where(last, ended[event], np.concatenate([at[1:], [NEVER]]))
     next_kind = np.where(last, np.where(ended[event] < NEVER, CANCELLED, RUNS), np.concatenate([kind[1:], [RUNS]]))
     contracts = Contracts(
-        account[event], tier, seats_now, mrr, at, next_at, _term_end(lives, held, event, account, at, span), next_kind
+        account[event], tier, seats_now, mrr, at, next_at, _term_end(health, held, event, account, at, span), next_kind
     )
-    # who would be asked to renew: every term that ends while the account is a customer, the last one included
+    # who would be offered a renewal: every term that ends while the account is a customer, the last one included
     near = (terms_at > started[terms_event] + DAY) & (terms_at <= ended[terms_event])
     near &= terms_at - 90 * DAY < span.until
-    asked, ends = terms_event[near], terms_at[near]
-    row = np.searchsorted(event * (1 << 33) + at, asked * (1 << 33) + ends) - 1
-    renewed = (ends < ended[asked]) & (ends < span.until)
-    return contracts, Terms(account[asked], ends, renewed, mrr[row], tier[row])
+    due_contract, ends = terms_event[near], terms_at[near]
+    row = np.searchsorted(event * (1 << 33) + at, due_contract * (1 << 33) + ends) - 1
+    renewed = (ends < ended[due_contract]) & (ends < span.until)
+    return contracts, Terms(account[due_contract], ends, renewed, mrr[row], tier[row])
 
 
-def _term_end(lives: Lives, held: Ints, event: Ints, account: Ints, at: Ints, span: Span) -> Ints:
+def _term_end(health: AccountHealth, held: Ints, event: Ints, account: Ints, at: Ints, span: History) -> Ints:
     """When the running yearly term ends, as it is known from the contract's first day; ``NEVER`` for monthly ones."""
     month = np.maximum(span.month_of(at), 0)
-    offset, first = lives.term_offset[held][event], lives.first_due[held][event]
+    offset, first = health.term_offset[held][event], health.first_due[held][event]
     due = first + 12 * np.maximum(0, -((first - month) // 12))
     starts = _month_starts(span)
     due = np.where(starts[due] + offset <= at, due + 12, due)
-    return np.where(lives.annual[account[event]], starts[due] + offset, NEVER)
+    return np.where(health.annual[account[event]], starts[due] + offset, NEVER)
 
 
-def _month_starts(span: Span) -> Ints:
+def _month_starts(span: History) -> Ints:
     """First instants of the months of the history and of two years after it, those by their usual length."""
     after = span.month_starts[-1] + np.round(np.arange(1, 25) * 30.4375).astype(np.int64) * DAY
     return np.concatenate([span.month_starts, after])
 
 
 def _add_ons(
-    world: World, lives: Lives, adoptions: Adoptions, platform: Contracts, span: Span, rng: np.random.Generator
+    world: Population,
+    health: AccountHealth,
+    adoptions: Adoptions,
+    platform: Contracts,
+    span: History,
+    rng: np.random.Generator,
 ) -> Contracts:
     adopted = np.where(RECURRING, adoptions.adopted, NEVER)
     account, product = np.nonzero(adopted < span.until)
@@ -135,12 +142,12 @@ def _add_ons(
         - 1
     )
     row = order[row]
-    interval = _interval_of(account, at, lives.account, lives.started, lives.ended)
+    interval = _interval_of(account, at, health.account, health.started, health.ended)
     keep = (platform.account[row] == account) & (interval >= 0)
     account, product, at, row, interval = account[keep], product[keep], at[keep], row[keep], interval[keep]
     seats = np.maximum(1, np.round(platform.seats[row] * ADD_ON_SHARE))
     own_end = at + (rng.exponential(1 / ADD_ON_ENDS, len(account)) * 30 * DAY).astype(np.int64)
-    left = lives.ended[interval]
+    left = health.ended[interval]
     ended = np.minimum(own_end, left)
     ended = np.where(ended < span.until, ended, NEVER)
     reason = np.where(ended == NEVER, RUNS, np.where(own_end < left, ADD_ON_CANCELLED, CANCELLED))
@@ -170,31 +177,31 @@ def _joined(one: Contracts, two: Contracts) -> Contracts:
     return Contracts(**{name: values[order] for name, values in columns.items()})
 
 
-def subscriptions_table(lives: Lives, contracts: Contracts) -> pd.DataFrame:
+def subscriptions_table(health: AccountHealth, contracts: Contracts) -> pd.DataFrame:
     """One row per subscription, as the contract has it."""
     return pd.DataFrame(
         {
-            "subscription_id": ids("S", np.arange(len(contracts.account))),
-            "account_id": ids("A", contracts.account, 6),
-            "product_id": chosen(NAMES, contracts.product),
+            "subscription_id": id_column("S", np.arange(len(contracts.account))),
+            "account_id": id_column("A", contracts.account, 6),
+            "product_id": category_column(NAMES, contracts.product),
             "seats": contracts.seats,
             "mrr": contracts.mrr,
-            "started_at": instants(contracts.started),
-            "term_ends_at": instants(contracts.term_ends),
-            "ended_at": instants(contracts.ended),
-            "end_reason": chosen(REASONS, np.where(contracts.ended < NEVER, contracts.reason, RUNS)),
-            "auto_renew": lives.auto_renew[contracts.account],
+            "started_at": timestamp_column(contracts.started),
+            "term_ends_at": timestamp_column(contracts.term_ends),
+            "ended_at": timestamp_column(contracts.ended),
+            "end_reason": category_column(REASONS, np.where(contracts.ended < NEVER, contracts.reason, RUNS)),
+            "auto_renew": health.auto_renew[contracts.account],
         }
     )
 
 
-def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd.DataFrame:
+def usage_table(health: AccountHealth, contracts: Contracts, span: History, seed: int) -> pd.DataFrame:
     """One row per account, product and sampled day of use: every fourth day, so each weekday once in four weeks.
 
     A day without use has no row. Days are the company's; the day that is not over has none.
     """
     rng = np.random.default_rng([seed, 9])
-    phase = rng.integers(0, SAMPLED_EVERY, int(lives.annual.shape[0]))[contracts.account]
+    phase = rng.integers(0, SAMPLED_EVERY, int(health.annual.shape[0]))[contracts.account]
     first = np.searchsorted(span.day_starts, contracts.started, side="right")
     last = np.searchsorted(span.day_starts, np.minimum(contracts.ended, span.until), side="right") - 1
     last = np.where(contracts.ended < span.until, last + 1, last)  # the day it ended is the row's, not the next one's
@@ -207,7 +214,7 @@ def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd
     account = contracts.account[row]
     month = span.month_of(span.day_starts[day])
     rhythm = np.clip(span.day_weight[day], 0.1, 1.1)
-    usual = contracts.seats[row] * lives.fullness[account] * lives.use[account, month]
+    usual = contracts.seats[row] * health.seat_utilization[account] * health.usage_ratio[account, month]
     most = np.ceil(contracts.seats[row] * 1.2).astype(np.int64)
     users = rng.binomial(most, np.minimum(usual * rhythm / most, 0.98))
     events = rng.poisson(users * 14.0)
@@ -215,11 +222,11 @@ def usage_table(lives: Lives, contracts: Contracts, span: Span, seed: int) -> pd
     since_1970 = np.array([d.toordinal() - 719_163 for d in span.days], dtype=np.int64)
     frame = pd.DataFrame(
         {
-            "account_id": ids("A", account[keep], 6),
-            "product_id": chosen(NAMES, contracts.product[row][keep]),
+            "account_id": id_column("A", account[keep], 6),
+            "product_id": category_column(NAMES, contracts.product[row][keep]),
             "day": days(since_1970[day[keep]] * DAY),
             "active_users": users[keep].astype(float),
             "events": events[keep].astype(float),
         }
     )
-    return frame.assign(known_at=instants(span.day_starts[day[keep] + 1] - 1))
+    return frame.assign(known_at=timestamp_column(span.day_starts[day[keep] + 1] - 1))

@@ -4,55 +4,55 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Ints
-from data.demo.account_health import Lives
-from data.demo.calendar import DAY, NEVER, Span
-from data.demo.column_makers import chosen, ids, instants
+from data.demo.account_health import AccountHealth
+from data.demo.calendar import DAY, NEVER, History
+from data.demo.column_makers import category_column, id_column, timestamp_column
 from data.demo.deals import Deals
-from data.demo.population import World
+from data.demo.population import Population
 
 PRIORITIES, PRIORITY_SHARES = ("low", "normal", "high", "urgent"), (0.25, 0.5, 0.2, 0.05)
 ANSWERED = 0.7
-"""Share of closed tickets whose satisfaction is told, from 1 to 5."""
+"""Share of closed tickets whose satisfaction is recorded, from 1 to 5."""
 KINDS = ("call", "meeting", "email", "note")
 CARE_PER_MONTH = 0.45
 
 
-def tickets_table(world: World, lives: Lives, span: Span, seed: int) -> pd.DataFrame:
+def tickets_table(world: Population, health: AccountHealth, span: History, seed: int) -> pd.DataFrame:
     """One row per support ticket, as the contract has it."""
     rng = np.random.default_rng([seed, 11])
-    account, month = np.nonzero(lives.tickets)
-    times = lives.tickets[account, month]
+    account, month = np.nonzero(health.tickets)
+    times = health.tickets[account, month]
     account, month = np.repeat(account, times), np.repeat(month, times)
     opened = span.within(month, rng)
     order = np.argsort(opened, kind="stable")
     keep = order[opened[order] < span.until]
     account, month, opened = account[keep], month[keep], opened[keep]
     count = len(account)
-    mood = lives.satisfaction[account, month]
+    mood = health.satisfaction[account, month]
     closed = opened + (np.exp(rng.normal(0.3 - 0.25 * (mood - 3.7), 0.9, count)) * DAY).astype(np.int64) + 600
     closed = np.where(closed < span.until, closed, NEVER)
-    told = (rng.random(count) < ANSWERED) & (closed < NEVER)
-    satisfaction = np.where(told, np.clip(np.round(mood + rng.normal(0, 0.7, count)), 1, 5), np.nan)
+    rated = (rng.random(count) < ANSWERED) & (closed < NEVER)
+    satisfaction = np.where(rated, np.clip(np.round(mood + rng.normal(0, 0.7, count)), 1, 5), np.nan)
     contact = _someone(world, account, rng)
     late = world.contact_created[contact] > opened
     return pd.DataFrame(
         {
-            "ticket_id": ids("T", np.arange(count)),
-            "account_id": ids("A", account, 6),
-            "contact_id": ids("C", contact, 6, missing=late),
-            "priority": chosen(PRIORITIES, rng.choice(len(PRIORITIES), count, p=PRIORITY_SHARES)),
-            "opened_at": instants(opened),
-            "closed_at": instants(closed),
+            "ticket_id": id_column("T", np.arange(count)),
+            "account_id": id_column("A", account, 6),
+            "contact_id": id_column("C", contact, 6, missing=late),
+            "priority": category_column(PRIORITIES, rng.choice(len(PRIORITIES), count, p=PRIORITY_SHARES)),
+            "opened_at": timestamp_column(opened),
+            "closed_at": timestamp_column(closed),
             "satisfaction": satisfaction,
             "escalated": rng.random(count) < 0.03 + 0.05 * (mood < 3.2),
         }
     )
 
 
-def activities_table(world: World, lives: Lives, deals: Deals, span: Span, seed: int) -> pd.DataFrame:
+def activities_table(world: Population, health: AccountHealth, deals: Deals, span: History, seed: int) -> pd.DataFrame:
     """One row per call, meeting, e-mail or note of an owner: routine, around deals, and calls before renewals."""
     rng = np.random.default_rng([seed, 12])
-    times = rng.poisson(np.where(lives.active, CARE_PER_MONTH, 0))
+    times = rng.poisson(np.where(health.active, CARE_PER_MONTH, 0))
     account, month = np.nonzero(times)
     repeats = times[account, month]
     routine_account, routine_at = np.repeat(account, repeats), span.within(np.repeat(month, repeats), rng)
@@ -61,7 +61,7 @@ def activities_table(world: World, lives: Lives, deals: Deals, span: Span, seed:
     often = rng.poisson(np.clip(open_days, 0, 200) / 11 * np.exp(0.55 * j.care))
     deal = np.repeat(np.arange(len(often)), often)
     deal_at = j.created[deal] + (rng.random(len(deal)) * open_days[deal] * DAY).astype(np.int64)
-    called, called_at = lives.called_at
+    called, called_at = health.called_at
     account = np.concatenate([routine_account, deals.account[deal], called])
     at = np.concatenate([routine_at, deal_at, called_at])
     kind = np.concatenate(
@@ -77,17 +77,17 @@ def activities_table(world: World, lives: Lives, deals: Deals, span: Span, seed:
     contact = _someone(world, account, rng)
     return pd.DataFrame(
         {
-            "activity_id": ids("V", np.arange(len(account))),
-            "account_id": ids("A", account, 6),
-            "contact_id": ids("C", contact, 6, missing=(world.contact_created[contact] > at) | (kind == 3)),
-            "owner_id": ids("O", world.owner[account], 4),
-            "kind": chosen(KINDS, kind),
-            "happened_at": instants(at),
+            "activity_id": id_column("V", np.arange(len(account))),
+            "account_id": id_column("A", account, 6),
+            "contact_id": id_column("C", contact, 6, missing=(world.contact_created[contact] > at) | (kind == 3)),
+            "owner_id": id_column("O", world.owner[account], 4),
+            "kind": category_column(KINDS, kind),
+            "happened_at": timestamp_column(at),
         }
     )
 
 
-def _someone(world: World, account: Ints, rng: np.random.Generator) -> Ints:
+def _someone(world: Population, account: Ints, rng: np.random.Generator) -> Ints:
     """A contact of each account, at random."""
     first = np.searchsorted(world.contact_account, np.arange(world.count + 1))
     return np.asarray(rng.integers(first[account], first[account + 1]), dtype=np.int64)

@@ -6,25 +6,27 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
-from data.demo.account_health import AT_TERM, RETURNS, Lives
+from data.demo.account_health import AT_TERM, RETURNS, AccountHealth
 from data.demo.adoption import Adoptions
-from data.demo.calendar import NEVER, SEASON, Span, holidays, trend
+from data.demo.calendar import NEVER, SEASON, History, holidays, trend
 from data.demo.campaigns import hours
 from data.demo.catalogue import NAMES, NEEDS, PLATFORM
-from data.demo.column_makers import chosen, ids, instants
+from data.demo.column_makers import category_column, id_column, timestamp_column
 from data.demo.deal_stages import CARE_HELPS, PASSES, STAGES, USUAL_DAYS, sigmoid
 from data.demo.deals import KINDS, Deals
-from data.demo.population import ARCHETYPES, World
+from data.demo.population import ARCHETYPES, Population
 
 HELD, UNMOVED, DOG = "persuadable", "indifferent", "sleeping dog"
 
 
-def truth_tables(world: World, lives: Lives, deals: Deals, adoptions: Adoptions, span: Span) -> dict[str, pd.DataFrame]:
+def truth_tables(
+    world: Population, health: AccountHealth, deals: Deals, adoptions: Adoptions, span: History
+) -> dict[str, pd.DataFrame]:
     """Every table of the truth but ``trouble``."""
     return {
-        "accounts": _accounts(world, lives),
-        "months": _months(world, lives, span),
-        "uplift": _uplift(world, lives, deals, span),
+        "accounts": _accounts(world, health),
+        "months": _months(world, health, span),
+        "uplift": _uplift(world, health, deals, span),
         "affinities": _affinities(world, adoptions),
         "people": _people(world),
         "hours": pd.concat(
@@ -35,21 +37,21 @@ def truth_tables(world: World, lives: Lives, deals: Deals, adoptions: Adoptions,
         "trend": _trend(span),
         "stages": _stages(deals, span),
         "deals": _deals(deals),
-        "owners": pd.DataFrame({"owner_id": ids("O", np.arange(len(world.skill)), 4), "skill": world.skill}),
+        "owners": pd.DataFrame({"owner_id": id_column("O", np.arange(len(world.skill)), 4), "skill": world.skill}),
     }
 
 
-def _accounts(world: World, lives: Lives) -> pd.DataFrame:
+def _accounts(world: Population, health: AccountHealth) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "account_id": ids("A", np.arange(world.count), 6),
-            "need": chosen(NEEDS, world.need),
+            "account_id": id_column("A", np.arange(world.count), 6),
+            "need": category_column(NEEDS, world.need),
             "subscribes": world.subscribes,
-            "yearly": lives.annual,
+            "yearly": health.annual,
             "frailty": world.frailty,
             "appetite": world.appetite,
-            "fullness": lives.fullness,
-            "order_rate": lives.order_rate,
+            "fullness": health.seat_utilization,
+            "order_rate": health.order_rate,
             "mail_effect": world.mail_effect,
             "mail_harm": world.mail_harm,
             "call_effect": world.call_effect,
@@ -57,50 +59,50 @@ def _accounts(world: World, lives: Lives) -> pd.DataFrame:
     )
 
 
-def _months(world: World, lives: Lives, span: Span) -> pd.DataFrame:
+def _months(world: Population, health: AccountHealth, span: History) -> pd.DataFrame:
     """One row per account and month. Hazards are those of leaving, and of buying something new, within the month."""
     months = len(span.months)
     account = np.repeat(np.arange(world.count), months)
     columns = {
-        "active": lives.active,
-        "health": lives.health,
-        "use": lives.use,
-        "growth": lives.growth,
-        "satisfaction": lives.satisfaction,
-        "churn_hazard": lives.churn_hazard,
-        "churn_pressure": lives.pressure,
-        "purchase_hazard": lives.purchase_hazard,
-        "mailed": lives.mailed,
-        "called": lives.called,
+        "active": health.active,
+        "health": health.health,
+        "use": health.usage_ratio,
+        "growth": health.growth,
+        "satisfaction": health.satisfaction,
+        "churn_hazard": health.churn_hazard,
+        "churn_pressure": health.free_churn_hazard,
+        "purchase_hazard": health.purchase_hazard,
+        "mailed": health.mailed,
+        "called": health.called,
     }
     return pd.DataFrame(
         {
-            "account_id": ids("A", account, 6),
+            "account_id": id_column("A", account, 6),
             "month": np.tile(np.array(span.months, dtype="datetime64[s]"), world.count),
             **{name: np.asarray(values).ravel() for name, values in columns.items()},
         }
     )
 
 
-def _uplift(world: World, lives: Lives, deals: Deals, span: Span) -> pd.DataFrame:
+def _uplift(world: Population, health: AccountHealth, deals: Deals, span: History) -> pd.DataFrame:
     """One row per account and action that makes sense as of the end: chances within 90 days without it and with it.
 
     ``outcome`` says of what: of staying (churn), of buying something new (purchase), of coming back (return), of
     winning the open deal (win). ``uplift`` is for the better where positive, whatever the outcome.
     """
-    customer = lives.active[:, -1]
-    odds = _log_odds(lives.pressure[:, -1])
+    customer = health.active[:, -1]
+    odds = _log_odds(health.free_churn_hazard[:, -1])
     month = np.arange(len(span.months), len(span.months) + 3) % 12
     first = np.full(world.count, -1)
-    first[lives.account] = lives.first_due % 12
-    due = lives.annual & np.isin(first, month)
+    first[health.account] = health.first_due % 12
+    due = health.annual & np.isin(first, month)
 
     def leaves(shift: Floats) -> Floats:
         monthly = sigmoid(odds + shift)
         free, at_term = 1 - (1 - monthly) ** 3, 1 - (1 - monthly) ** AT_TERM
-        return np.where(lives.annual, np.where(due, at_term, 1 - (1 - 0.04 * monthly) ** 3), free)
+        return np.where(health.annual, np.where(due, at_term, 1 - (1 - 0.04 * monthly) ** 3), free)
 
-    buys = _log_odds(lives.purchase_hazard[:, -1])
+    buys = _log_odds(health.purchase_hazard[:, -1])
     parts = [
         (
             "renewal_call",
@@ -123,7 +125,7 @@ def _uplift(world: World, lives: Lives, deals: Deals, span: Span) -> pd.DataFram
         without, moved = 1 - (1 - sigmoid(buys)) ** 3, sigmoid(buys + world.mail_effect)
         within = 1 - (1 - sigmoid(buys)) ** 2 * (1 - moved)
         parts.append((action, "purchase", customer, without, within, world.mail_effect))
-    gone = ~customer & np.isin(np.arange(world.count), lives.account)
+    gone = ~customer & np.isin(np.arange(world.count), health.account)
     returns = np.full(world.count, 1 - (1 - RETURNS) ** 3)
     moved = 1 - (1 - RETURNS) ** 2 * (1 - RETURNS * np.exp(world.mail_effect))
     parts.append(("win_back_email", "return", gone, returns, moved, world.mail_effect))
@@ -133,7 +135,7 @@ def _uplift(world: World, lives: Lives, deals: Deals, span: Span) -> pd.DataFram
         frames.append(
             pd.DataFrame(
                 {
-                    "account_id": ids("A", np.flatnonzero(sensible), 6),
+                    "account_id": id_column("A", np.flatnonzero(sensible), 6),
                     "action": action,
                     "outcome": outcome,
                     "without": without[sensible],
@@ -147,7 +149,7 @@ def _uplift(world: World, lives: Lives, deals: Deals, span: Span) -> pd.DataFram
     return pd.concat(frames, ignore_index=True)
 
 
-def _open_deals(deals: Deals, span: Span) -> pd.DataFrame:
+def _open_deals(deals: Deals, span: History) -> pd.DataFrame:
     """What looking after an open deal as well as two of three are looked after would do for it."""
     j = deals.journeys
     open_ = (j.created < span.until) & (j.closed >= span.until) & (deals.kind != KINDS.index("renewal"))
@@ -159,7 +161,7 @@ def _open_deals(deals: Deals, span: Span) -> pd.DataFrame:
             chances[with_care] *= np.where(n >= stage, sigmoid(base), 1.0)
     return pd.DataFrame(
         {
-            "account_id": ids("A", deals.account[open_], 6),
+            "account_id": id_column("A", deals.account[open_], 6),
             "action": "advance_deal",
             "outcome": "win",
             "without": chances[0][open_],
@@ -170,25 +172,25 @@ def _open_deals(deals: Deals, span: Span) -> pd.DataFrame:
     ).drop_duplicates("account_id")
 
 
-def _affinities(world: World, adoptions: Adoptions) -> pd.DataFrame:
+def _affinities(world: Population, adoptions: Adoptions) -> pd.DataFrame:
     """One row per account and product: how much it is wanted (log), and when it was adopted."""
     products = np.arange(PLATFORM, len(NAMES) - 1)
     account = np.repeat(np.arange(world.count), len(products))
     return pd.DataFrame(
         {
-            "account_id": ids("A", account, 6),
-            "product_id": chosen(NAMES, np.tile(products, world.count)),
+            "account_id": id_column("A", account, 6),
+            "product_id": category_column(NAMES, np.tile(products, world.count)),
             "affinity": world.affinity[:, products].ravel(),
-            "adopted_at": instants(adoptions.adopted[:, products].ravel()),
+            "adopted_at": timestamp_column(adoptions.adopted[:, products].ravel()),
         }
     )
 
 
-def _people(world: World) -> pd.DataFrame:
+def _people(world: Population) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "contact_id": ids("C", np.arange(len(world.archetype)), 6),
-            "archetype": chosen(ARCHETYPES, world.archetype),
+            "contact_id": id_column("C", np.arange(len(world.archetype)), 6),
+            "archetype": category_column(ARCHETYPES, world.archetype),
             "shift": world.shift,
             "liking": world.liking,
             "machine": world.machine,
@@ -196,7 +198,7 @@ def _people(world: World) -> pd.DataFrame:
     )
 
 
-def _days(span: Span) -> pd.DataFrame:
+def _days(span: History) -> pd.DataFrame:
     closed = holidays(span.days[0], span.days[-1])
     return pd.DataFrame(
         {
@@ -207,7 +209,7 @@ def _days(span: Span) -> pd.DataFrame:
     )
 
 
-def _trend(span: Span) -> pd.DataFrame:
+def _trend(span: History) -> pd.DataFrame:
     months = np.arange(len(span.months))
     return pd.DataFrame(
         {
@@ -220,7 +222,7 @@ def _trend(span: Span) -> pd.DataFrame:
     )
 
 
-def _stages(deals: Deals, span: Span) -> pd.DataFrame:
+def _stages(deals: Deals, span: History) -> pd.DataFrame:
     """One row per stage: the planted chance to pass it, and what came of the deals that are decided."""
     j = deals.journeys
     decided = (j.closed < span.until) & (deals.kind != KINDS.index("renewal"))
@@ -245,7 +247,7 @@ def _deals(deals: Deals) -> pd.DataFrame:
     hidden = {
         field.name: getattr(j, field.name) for field in fields(j) if field.name in ("quality", "care", "expected")
     }
-    return pd.DataFrame({"opportunity_id": ids("D", np.arange(len(deals.account))), **hidden}).rename(
+    return pd.DataFrame({"opportunity_id": id_column("D", np.arange(len(deals.account))), **hidden}).rename(
         columns={"expected": "win_probability"}
     )
 

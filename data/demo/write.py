@@ -10,25 +10,33 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.contract import CONTRACT, TABLES, Kind, Table
-from data.demo.account_health import live
-from data.demo.adoption import adopt
-from data.demo.calendar import NEVER, Span
-from data.demo.campaigns import campaigns_table, consents_table, mailed, plan, touches_table
+from data.contract import CONTRACT, TABLES
+from data.demo.account_health import simulate_health
+from data.demo.adoption import simulate_adoption
+from data.demo.calendar import NEVER, History
+from data.demo.campaigns import campaigns_table, consents_table, plan_campaigns, simulate_mailings, touches_table
 from data.demo.catalogue import NAMES, products_table
-from data.demo.data_defects import plant_trouble
+from data.demo.data_defects import plant_defects
 from data.demo.deal_history import deal_tables
-from data.demo.deals import expansions, new_business, renewals, together
+from data.demo.deals import expansion_deals, merge_deals, new_business_deals, renewal_deals
 from data.demo.invoices import costs_table, invoices_table, responses_table
-from data.demo.leak_truth import Hidden, leaks_table, seen_leaks
-from data.demo.leaks import forget, give_away, outgrow, overlook, promote, unanswered
-from data.demo.misleading import note_what_misleads
+from data.demo.leak_truth import HiddenState, leaks_table, true_leaks
+from data.demo.leaks import (
+    plant_discounts,
+    plant_forgotten_deals,
+    plant_missing_invoices,
+    plant_outgrown_seats,
+    plant_promotions,
+    plant_untouched_leads,
+)
+from data.demo.misleading import note_misleading_rows
 from data.demo.orders import orders_table
-from data.demo.population import make_world
+from data.demo.population import make_population
 from data.demo.regime import SIGNS, change_regime
-from data.demo.subscriptions import contract, subscriptions_table, usage_table
+from data.demo.subscriptions import simulate_contracts, subscriptions_table, usage_table
 from data.demo.support import activities_table, tickets_table
 from data.demo.truth import truth_tables
+from data.schema import Kind, Table
 
 ARROW: dict[Kind, pa.DataType] = {
     "text": pa.string(),
@@ -80,23 +88,25 @@ def write_demo(
         raise ValueError(f"regime_change must be a naive UTC instant before until ({until}), not {regime_change!r}")
     if size <= 0 or years < 1:
         raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
-    span = Span.ending(until, years, timezone)
-    world = make_world(span, size, seed)
-    new, joined = new_business(world, span, seed)
-    campaigns = plan(world, span, seed)
+    span = History.ending(until, years, timezone)
+    world = make_population(span, size, seed)
+    new, joined = new_business_deals(world, span, seed)
+    campaigns = plan_campaigns(world, span, seed)
     consents, granted, withdrawn = consents_table(world, span, seed)
     reachable = (granted < NEVER) & world.contacts["email"].notna().to_numpy()
-    lives = live(world, joined, mailed(world, campaigns, reachable, len(span.months)), span, seed)
-    adoptions, more = adopt(world, lives, expansions(world, lives, span, seed), span, seed)
-    contracts, terms = contract(world, lives, adoptions, span, seed)
-    renewal = renewals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
-    deals = together([new, more, renewal], span.until)
-    forgotten = forget(world, deals, span, seed)
+    health = simulate_health(
+        world, joined, simulate_mailings(world, campaigns, reachable, len(span.months)), span, seed
+    )
+    adoptions, more = simulate_adoption(world, health, expansion_deals(world, health, span, seed), span, seed)
+    contracts, terms = simulate_contracts(world, health, adoptions, span, seed)
+    renewal = renewal_deals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
+    deals = merge_deals([new, more, renewal], span.until)
+    forgotten = plant_forgotten_deals(world, deals, span, seed)
     opportunities, changes = deal_tables(world, forgotten, NAMES, span, seed)
-    contracts, promotions, promoted = promote(contracts, span, seed)
-    touches, unsubscribed, unmarked = touches_table(world, lives, campaigns, granted, withdrawn, reachable, span, seed)
-    orders, given = give_away(world, orders_table(world, lives, adoptions, span, seed), span, seed)
-    invoices, payments = invoices_table(world, lives, contracts, orders, span, seed)
+    contracts, promotions, promoted = plant_promotions(contracts, span, seed)
+    touches, unsubscribed, unmarked = touches_table(world, health, campaigns, granted, withdrawn, reachable, span, seed)
+    orders, given = plant_discounts(world, orders_table(world, health, adoptions, span, seed), span, seed)
+    invoices, payments = invoices_table(world, health, contracts, orders, span, seed)
     tables = {
         "accounts": world.accounts,
         "contacts": world.contacts,
@@ -105,28 +115,28 @@ def write_demo(
         ),
         "products": products_table(span.days[0], span.days[-1]),
         "orders": orders,
-        "subscriptions": subscriptions_table(lives, contracts),
+        "subscriptions": subscriptions_table(health, contracts),
         "opportunities": opportunities,
         "opportunity_changes": changes,
         "campaigns": pd.concat([campaigns_table(campaigns, span, seed), promotions], ignore_index=True),
         "touches": touches,
-        "activities": activities_table(world, lives, deals, span, seed),
-        "tickets": tickets_table(world, lives, span, seed),
-        "usage": outgrow(usage_table(lives, contracts, span, seed), contracts, span, seed),
+        "activities": activities_table(world, health, deals, span, seed),
+        "tickets": tickets_table(world, health, span, seed),
+        "usage": plant_outgrown_seats(usage_table(health, contracts, span, seed), contracts, span, seed),
         "invoices": invoices,
         "costs": costs_table(world, span, seed),
         "owners": world.owners,
-        "responses": responses_table(world, lives, span, seed),
+        "responses": responses_table(world, health, span, seed),
     }
-    overlook(tables, contracts, span, seed)
-    forms = unanswered(world, tables, joined, span, seed)
-    hidden = Hidden(contracts, deals, forgotten, payments, given, promoted, joined)
-    leaks = seen_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, span)
-    notes = plant_trouble(tables, pd.Timestamp(until), seed)
+    plant_missing_invoices(tables, contracts, span, seed)
+    forms = plant_untouched_leads(world, tables, joined, span, seed)
+    hidden = HiddenState(contracts, deals, forgotten, payments, given, promoted, joined)
+    leaks = true_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, span)
+    notes = plant_defects(tables, pd.Timestamp(until), seed)
     tables["touches"] = pd.concat([tables["touches"], forms.assign(known_at=forms["happened_at"])], ignore_index=True)
-    note_what_misleads(tables, touches.iloc[unmarked], span, notes)
+    note_misleading_rows(tables, touches.iloc[unmarked], span, notes)
     trouble = notes.table()
-    truth = {**truth_tables(world, lives, deals, adoptions, span), "trouble": trouble,
+    truth = {**truth_tables(world, health, deals, adoptions, span), "trouble": trouble,
              "leaks": leaks_table(leaks, tables, trouble, span)}  # fmt: skip
     if regime_change is not None:
         truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed, regime_signs)
