@@ -1,239 +1,157 @@
-"""Pairs of customer and item that are worth ranking, repeats and things never had apart, with what is known of each."""
+"""Candidate generation: the (customer, item) pairs worth ranking, with their features.
+
+Pairs come from four sources: the customer's own purchases, item similarity, latent factors, and the segment's popular
+items.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
-from data.arrays import Floats32, Ints
-from features.feature import Feature
-from models.ranking.item_similarity import Neighbours
-from models.ranking.matrix_factorization import Factors
+from data.arrays import Bools, Floats32, Ints
+from models.ranking.item_similarity import ItemSimilarity
+from models.ranking.matrix_factorization import LatentFactors
+from models.ranking.pair_features import (
+    feature_frame,
+    index_in,
+    nearest_items,
+    purchase_features,
+    score_features,
+    side_features,
+)
 from models.ranking.purchase_history import PurchaseHistory
 
-SMALL_CATALOGUE = 80
-"""Up to so many items, every one is on every list."""
-CHUNK = 500
-HALF_LIFE = 180.0
-LASTS = 0.3
-"""Taste and company weigh a purchase less the longer it is ago, but never less than this share."""
-
-FEATURES: tuple[Feature, ...] = (
-    Feature("own_times", "again", "times the customer bought it", "count"),
-    Feature("own_days", "again", "days since the customer last bought it", "days"),
-    Feature("own_gap", "again", "days between its purchases by the customer", "days"),
-    Feature("own_fresh", "again", "purchases of it, fading by the month", "count"),
-    Feature("own_lasting", "again", "purchases of it, fading by the half year", "count"),
-    Feature("own_by_visit", "again", "purchases of it, fading with each visit", "count"),
-    Feature("own_back", "again", "visits since the customer last bought it", "count"),
-    Feature("own_due", "again", "days since the last purchase against the usual gap", "ratio"),
-    Feature("own_late", "again", "days since the last purchase against everybody's gap", "ratio"),
-    Feature("own_share", "again", "share of the customer's visits with it", "share"),
-    Feature("own_rate", "again", "purchases a visit since the first", "ratio"),
-    Feature("own_of_newest", "again", "whether it was bought on the latest visit", "yes or no"),
-    Feature("alike", "together", "how closely it goes with what the customer bought", "share"),
-    Feature("alike_place", "together", "how many go more closely", "count"),
-    Feature("alike_most", "together", "how closely it goes with one thing that the customer bought", "share"),
-    Feature("taste", "together", "how well it fits the customer's taste", "score"),
-    Feature("taste_place", "together", "how many fit it better", "count"),
-    Feature("popular_segment", "popular", "share of the segment that bought it within 90 days", "share"),
-    Feature("popular", "popular", "share of all customers that bought it within 90 days", "share"),
-    Feature("popular_now", "popular", "share of all customers that bought it within 28 days", "share"),
-    Feature("trend", "popular", "its buyers of 28 days against those of 90", "ratio"),
-    Feature("rising", "popular", "its buyers of 90 days against those of a year", "ratio"),
-    Feature("season", "popular", "share of a year's buyers who bought it in the same season a year ago", "share"),
-    Feature("item_again", "item", "share of its buyers who bought it again", "share"),
-    Feature("item_gap", "item", "days between purchases of it by one buyer", "days"),
-    Feature("item_times", "item", "purchases of it by one buyer", "count"),
-    Feature("item_since", "item", "days since it was first sold", "days"),
-    Feature("customer_visits", "customer", "days on which the customer bought anything", "count"),
-    Feature("customer_items", "customer", "different things that the customer ever bought", "count"),
-    Feature("customer_size", "customer", "things bought on a visit", "count"),
-    Feature("customer_newest", "customer", "things bought on the latest visit", "count"),
-    Feature("customer_days", "customer", "days since the customer bought anything", "days"),
-    Feature("customer_gap", "customer", "days between the customer's visits", "days"),
-    Feature("customer_again", "customer", "share of the customer's purchases that were repeats", "share"),
-)
-"""What is known of a pair; ``features.feature`` says how to read a row of this list."""
+SMALL_CATALOG = 80
+"""Up to so many items, every item is a candidate of every customer."""
+BATCH_CUSTOMERS = 500
+WEIGHT_HALF_LIFE_DAYS = 180.0
+MIN_WEIGHT = 0.3
+"""For similarity and affinity a purchase loses weight with time, down to this share."""
 
 
 @dataclass(frozen=True)
-class Most:
-    """How many pairs of a customer come from each source: own history, co-purchase, taste, the segment's favourites."""
+class CandidateLimits:
+    """The most pairs of a customer from each source."""
 
-    own: int = 60
-    alike: int = 20
-    taste: int = 20
-    popular: int = 15
+    own: int = 40
+    similar: int = 20
+    affinity: int = 15
+    popular: int = 10
 
 
 @dataclass(frozen=True)
-class Shortlist:
-    """One entry per customer and item on its list, ordered by both: places in the shelf, and ``FEATURES``.
+class CandidateSet:
+    """One entry per candidate pair, ordered by customer and item: indices into ``history``, and ``PAIR_FEATURES``.
 
-    ``companion`` is the place of the item of the customer's that goes most closely with it; -1 where none does.
+    ``nearest_item`` is the index of the most similar item that the customer bought; -1 if none.
     """
 
-    shelf: PurchaseHistory
-    neighbours: Neighbours
-    row: Ints
-    column: Ints
-    companion: Ints
+    history: PurchaseHistory
+    similarity: ItemSimilarity
+    customer_index: Ints
+    item_index: Ints
+    nearest_item: Ints
     features: pd.DataFrame
 
     @property
-    def repeat(self) -> NDArray[np.bool_]:
-        """Whether the customer ever bought the item: the others are there to explore."""
-        return (self.features["own_times"] > 0).to_numpy()
+    def is_repeat(self) -> Bools:
+        """Whether the customer ever bought the item; the others are to explore."""
+        return np.asarray(self.features["own_purchases"] > 0)
 
 
-def shortlist(shelf: PurchaseHistory, chosen: Ints, most: Most, seed: int) -> Shortlist:
-    """The lists of the chosen customers (places in the shelf)."""
-    weights = shelf.matrix(
-        np.log1p(shelf.own["times"]) * (LASTS + (1 - LASTS) * 0.5 ** (shelf.own["days"] / HALF_LIFE))
+@dataclass(frozen=True)
+class _Sources:
+    """What candidates are drawn from."""
+
+    history: PurchaseHistory
+    similarity: ItemSimilarity
+    factors: LatentFactors
+    weights: sparse.csr_matrix
+    limits: CandidateLimits
+
+
+def generate_candidates(
+    history: PurchaseHistory, customers: Ints, seed: int, limits: CandidateLimits | None = None
+) -> CandidateSet:
+    """The candidate pairs of the given customers (indices, ascending)."""
+    decay = MIN_WEIGHT + (1 - MIN_WEIGHT) * 0.5 ** (history.pair_stats["days_since"] / WEIGHT_HALF_LIFE_DAYS)
+    weights = history.matrix(np.log1p(history.pair_stats["purchases"]) * decay)
+    similarity = ItemSimilarity.fit(history)
+    factors = LatentFactors.fit(weights, similarity.items, seed)
+    sources = _Sources(history, similarity, factors, weights, limits or CandidateLimits())
+    batches = [
+        _batch(sources, customers[start : start + BATCH_CUSTOMERS])
+        for start in range(0, max(1, len(customers)), BATCH_CUSTOMERS)
+    ]
+    return CandidateSet(
+        history=history,
+        similarity=similarity,
+        customer_index=np.concatenate([batch.customer_index for batch in batches]),
+        item_index=np.concatenate([batch.item_index for batch in batches]),
+        nearest_item=np.concatenate([batch.nearest_item for batch in batches]),
+        features=pd.concat([batch.features for batch in batches], ignore_index=True),
     )
-    neighbours = Neighbours.of(shelf)
-    factors = Factors.of(shelf, weights, neighbours.compared, seed)
-    parts = []
-    for at in range(0, max(1, len(chosen)), CHUNK):
-        some = chosen[at : at + CHUNK]
-        parts.append(_part(shelf, neighbours, factors, weights[some], some, most))
-    row, column, companion = (np.concatenate([part[at] for part in parts]) for at in range(3))
-    return Shortlist(
-        shelf, neighbours, row, column, companion, pd.concat([part[3] for part in parts], ignore_index=True)
+
+
+def _batch(sources: _Sources, customers: Ints) -> CandidateSet:
+    """The candidate pairs of a few customers."""
+    history, similarity = sources.history, sources.similarity
+    weights = sources.weights[customers]
+    similarity_scores, affinity_scores = similarity.scores(weights), sources.factors.scores(weights)
+    row, item_index = _pairs(sources, customers, similarity_scores, affinity_scores)
+    customer_index = customers[row]
+    compared_index = index_in(similarity.items, len(history.items))[item_index]
+    nearest_similarity, nearest = nearest_items(history, similarity, customers, row, item_index)
+    features = feature_frame(
+        {
+            **purchase_features(history, customer_index, item_index),
+            **side_features(history, customer_index, item_index),
+            **score_features("similarity", similarity_scores, row, compared_index),
+            **score_features("affinity", affinity_scores, row, compared_index),
+            "nearest_similarity": nearest_similarity,
+        }
     )
-
-
-def _part(
-    shelf: PurchaseHistory,
-    neighbours: Neighbours,
-    factors: Factors,
-    weights: sparse.csr_matrix,
-    chosen: Ints,
-    most: Most,
-) -> tuple[Ints, Ints, Ints, pd.DataFrame]:
-    alike, taste = neighbours.scores(weights), factors.scores(weights)
-    row, column = _pairs(shelf, neighbours.compared, alike, taste, chosen, most)
-    values = {**_own(shelf, chosen[row], column), **_of_both(shelf, chosen[row], column)}
-    place = np.full(len(shelf.items), -1, dtype=np.intp)
-    place[neighbours.compared] = np.arange(len(neighbours.compared))
-    among = place[column]
-    for name, scores in (("alike", alike), ("taste", taste)):
-        values[name] = np.where(among >= 0, scores[row, among], 0.0)
-        values[f"{name}_place"] = _places(row, values[name])
-    values["alike_most"], companion = _companions(shelf, neighbours, place, chosen, row, column)
-    features = pd.DataFrame({name: values[name].astype(np.float32) for name in (feature.name for feature in FEATURES)})
-    return chosen[row], column, companion, features
+    return CandidateSet(history, similarity, customer_index, item_index, nearest, features)
 
 
 def _pairs(
-    shelf: PurchaseHistory, compared: Ints, alike: Floats32, taste: Floats32, chosen: Ints, most: Most
+    sources: _Sources, customers: Ints, similarity_scores: Floats32, affinity_scores: Floats32
 ) -> tuple[Ints, Ints]:
-    """Ints in ``chosen`` and of items: what was bought most freshly, and the best of what never was."""
-    starts = shelf.starts()
-    sold = np.flatnonzero(shelf.of_item["buyers"] > 0)
-    if len(sold) <= SMALL_CATALOGUE:
-        return np.repeat(np.arange(len(chosen)), len(sold)), np.tile(sold, len(chosen))
-    found = np.zeros((len(chosen), len(shelf.items)), dtype=bool)
-    mine = [slice(starts[customer], starts[customer + 1]) for customer in chosen]
-    had = np.zeros_like(found)
-    for at, part in enumerate(mine):
-        had[at, shelf.column[part]] = True
-    unseen = had[:, compared]
-    popular = shelf.in_segment[shelf.segment[chosen]][:, compared]
-    for scores, count in ((alike, most.alike), (taste, most.taste), (popular, most.popular)):
-        if 0 < count < scores.shape[1]:
-            open_ = np.where(unseen, -np.inf, scores)
-            top = np.argpartition(-open_, count, axis=1)[:, :count]
-            rows = np.repeat(np.arange(len(chosen)), count)
-            good = np.isfinite(np.take_along_axis(open_, top, axis=1)).ravel()
-            found[rows[good], compared[top.ravel()[good]]] = True
-    fresh = shelf.own["by_visit"] + shelf.own["fresh"]
-    for at, part in enumerate(mine):
-        columns, worth = shelf.column[part], fresh[part]
-        if len(columns) > most.own:
-            columns = columns[np.argsort(-worth, kind="stable")[: most.own]]
-        found[at, columns] = True
-    row, column = np.nonzero(found)
-    return row, column
+    """Positions in ``customers`` and item indices of the pairs, in order: all items of a small catalog, else the
+    most recent of the customer's purchases and the best of each source that it never bought."""
+    history, limits = sources.history, sources.limits
+    sold = np.flatnonzero(history.item_stats["buyers"] > 0)
+    if len(sold) <= SMALL_CATALOG:
+        return np.repeat(np.arange(len(customers)), len(sold)), np.tile(sold, len(customers))
+    compared, offsets = sources.similarity.items, history.offsets()
+    own_pairs = [slice(offsets[customer], offsets[customer + 1]) for customer in customers]
+    bought = np.zeros((len(customers), len(history.items)), dtype=bool)
+    for i, pairs in enumerate(own_pairs):
+        bought[i, history.item_index[pairs]] = True
+    is_candidate = np.zeros_like(bought)
+    popularity = history.segment_popularity[history.segment_index[customers]][:, compared]
+    for scores, limit in (
+        (similarity_scores, limits.similar),
+        (affinity_scores, limits.affinity),
+        (popularity, limits.popular),
+    ):
+        if 0 < limit < scores.shape[1]:
+            rows, columns = _top(np.where(bought[:, compared], -np.inf, scores), limit)
+            is_candidate[rows, compared[columns]] = True
+    recency = history.pair_stats["decayed_visits"] + history.pair_stats["decayed_30d"]
+    for i, pairs in enumerate(own_pairs):
+        items = history.item_index[pairs]
+        if len(items) > limits.own:
+            items = items[np.argsort(-recency[pairs], kind="stable")[: limits.own]]
+        is_candidate[i, items] = True
+    row, item_index = np.nonzero(is_candidate)
+    return row, item_index
 
 
-def _own(shelf: PurchaseHistory, row: Ints, column: Ints) -> dict[str, NDArray[np.float64]]:
-    """What each customer did with the item; nothing bought is 0 times, and no days."""
-    at = shelf.find(row, column)
-    had = at >= 0
-    own = {
-        name: np.where(had, values[at], np.nan) if len(values) else np.full(len(at), np.nan)
-        for name, values in shelf.own.items()
-    }
-    mine = shelf.of_customer
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "own_times": np.where(had, own["times"], 0.0),
-            "own_days": own["days"],
-            "own_gap": own["gap"],
-            "own_fresh": np.where(had, own["fresh"], 0.0),
-            "own_lasting": np.where(had, own["lasting"], 0.0),
-            "own_by_visit": np.where(had, own["by_visit"], 0.0),
-            "own_back": own["back"],
-            "own_due": np.where(own["gap"] > 0, own["days"] / own["gap"], np.nan),
-            "own_late": own["days"] / shelf.of_item["gap"][column],
-            "own_share": np.where(had, own["times"], 0.0) / mine["visits"][row],
-            "own_rate": own["times"] / (own["first"] / np.maximum(mine["gap"][row], 1.0) + 1.0),
-            "own_of_newest": np.where(had, own["back"] == 0, 0.0),
-        }
-
-
-def _of_both(shelf: PurchaseHistory, row: Ints, column: Ints) -> dict[str, NDArray[np.float64]]:
-    item, mine = shelf.of_item, shelf.of_customer
-    return {
-        "popular_segment": shelf.in_segment[shelf.segment[row], column],
-        "popular": item["popular"][column],
-        "popular_now": item["popular_now"][column],
-        "trend": (item["popular_now"][column] + 1e-4) / (item["popular"][column] + 1e-4),
-        "rising": item["rising"][column],
-        "season": item["season"][column],
-        "item_again": item["again"][column],
-        "item_gap": item["gap"][column],
-        "item_times": item["times"][column],
-        "item_since": item["since"][column],
-        "customer_visits": mine["visits"][row],
-        "customer_items": mine["items"][row],
-        "customer_size": mine["size"][row],
-        "customer_newest": mine["newest_size"][row],
-        "customer_days": mine["days"][row],
-        "customer_gap": mine["gap"][row],
-        "customer_again": mine["again"][row],
-    }
-
-
-def _places(row: Ints, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far down each pair is on its customer's list by these scores: 0 is the first."""
-    order = np.lexsort((-scores, row))
-    begin = np.searchsorted(row, row)
-    place = np.empty(len(row))
-    place[order] = np.arange(len(row))
-    return place - begin
-
-
-def _companions(
-    shelf: PurchaseHistory, neighbours: Neighbours, place: Ints, chosen: Ints, row: Ints, column: Ints
-) -> tuple[NDArray[np.float64], Ints]:
-    """How closely the closest item of the customer's goes with each pair's, and which that is; -1 where none does."""
-    most, companion = np.zeros(len(row)), np.full(len(row), -1, dtype=np.intp)
-    starts = shelf.starts()
-    ends = np.searchsorted(row, np.arange(len(chosen) + 1))
-    among = place[column]
-    for at, customer in enumerate(chosen):
-        mine = shelf.column[starts[customer] : starts[customer + 1]]
-        mine = mine[place[mine] >= 0]
-        part = np.arange(ends[at], ends[at + 1])
-        part = part[among[part] >= 0]
-        if len(mine) and len(part):
-            closeness = neighbours.alike[np.ix_(place[mine], among[part])]
-            best = closeness.argmax(axis=0)
-            most[part] = closeness[best, np.arange(len(best))]
-            companion[part] = np.where(most[part] > 0, mine[best], -1)
-    return most, companion
+def _top(scores: Floats32, limit: int) -> tuple[Ints, Ints]:
+    """Rows and columns of the ``limit`` highest finite scores of each row."""
+    top = np.argpartition(-scores, limit, axis=1)[:, :limit]
+    finite = np.isfinite(np.take_along_axis(scores, top, axis=1)).ravel()
+    return np.repeat(np.arange(len(scores)), limit)[finite], top.ravel()[finite]

@@ -1,108 +1,141 @@
-"""Which products may be offered to an account, and in words why the others may not."""
+"""Which products may not be offered to an account, with the reason as a sentence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
-HELD = ["account_id", "product_id", "family", "tier", "since", "active"]
+Exclusion = tuple["pd.Series[bool]", "pd.Series[str]"]
+"""Where a rule excludes a pair, and its sentence."""
 
 
 @dataclass(frozen=True)
-class Hindrances:
-    """What stands in the way at a date, beside what the account has: ``deals`` and ``escalated`` as ``features.products.ownership``
-    says; ``out_of_stock`` are products that cannot be delivered, which a source knows of today only."""
+class Restrictions:
+    """What restricts offers at a date, beside what accounts own: rows of ``products_in_open_deals`` and
+    ``open_escalations`` (``features.products.ownership``), and products out of stock, known as of today only."""
 
-    deals: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["account_id", "product_id", "since"]))
-    escalated: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["account_id", "since"]))
+    open_deals: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["account_id", "product_id", "since"])
+    )
+    escalations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["account_id", "since"]))
     out_of_stock: frozenset[str] = frozenset()
 
 
-def exclusions(
+def exclusion_reasons(
     pairs: pd.DataFrame,
-    held: pd.DataFrame,
+    owned: pd.DataFrame,
     products: pd.DataFrame,
     as_of: date,
-    hindrances: Hindrances | None = None,
+    restrictions: Restrictions | None = None,
 ) -> "pd.Series[str]":
     """Why each pair (``account_id, product_id``) may not be offered, as a sentence; missing where it may.
 
-    ``held`` are the rows of ``features.products.ownership`` at the date, ``products`` the contract's products. In this order: an
-    escalation is open; not sold at the date; out of stock; the account has it; has its successor; has a higher tier of
-    its family; lacks what it requires (a higher tier of that will do); a deal about it is open.
+    ``owned`` are the rows of ``owned_products`` at the date, ``products`` the contract's. The first rule counts: an
+    escalation is open; not on sale at the date; out of stock; owned; its successor is owned; a higher tier of its
+    family is owned; a required product (or a higher tier of that) is not owned; a deal about it is open.
     """
-    hindered = hindrances or Hindrances()
+    limits = restrictions or Restrictions()
     rows = pairs[["account_id", "product_id"]].reset_index(drop=True)
     rows = rows.merge(products.rename(columns={"name": "label"}), on="product_id", how="left")
-    active = held[held["active"].astype(bool)]
-    why = pd.Series(None, index=rows.index, dtype=object)
+    rows["label"] = rows["label"].fillna(rows["product_id"])
+    active = owned[owned["active"].astype(bool)]
+    reasons = pd.Series(None, index=rows.index, dtype=object)
+    for excluded, sentence in (
+        _escalation(rows, limits),
+        *_availability(rows, pd.Timestamp(as_of), limits),
+        _owned(rows, active),
+        *_owned_alternatives(rows, active, products),
+        _requirement(rows, active, products),
+        _open_deal(rows, limits),
+    ):
+        first = excluded & reasons.isna()
+        reasons[first] = sentence[first]
+    reasons.index = pairs.index
+    return reasons
 
-    def exclude(where: "pd.Series[bool]", sentence: "pd.Series[str]") -> None:
-        open_ = where & why.isna()
-        why[open_] = sentence[open_]
 
-    label = rows["label"].fillna(rows["product_id"])
+def _escalation(rows: pd.DataFrame, restrictions: Restrictions) -> Exclusion:
+    merged = rows.merge(restrictions.escalations[["account_id", "since"]], on="account_id", how="left")
+    since = _day_text(merged["since"])
+    return since.notna(), "nothing is offered while an escalated ticket is open, since " + since.fillna("")
+
+
+def _availability(rows: pd.DataFrame, day: pd.Timestamp, restrictions: Restrictions) -> Iterator[Exclusion]:
+    active_from, active_to = pd.to_datetime(rows["active_from"]), pd.to_datetime(rows["active_to"])
+    yield active_to <= day, rows["label"] + " is not sold any more"
+    yield active_from > day, rows["label"] + " is not sold yet"
+    yield rows["product_id"].isin(restrictions.out_of_stock), rows["label"] + " is out of stock"
+
+
+def _owned(rows: pd.DataFrame, active: pd.DataFrame) -> Exclusion:
+    merged = rows.merge(active[["account_id", "product_id", "since"]], on=["account_id", "product_id"], how="left")
+    since = _day_text(merged["since"])
+    return since.notna(), rows["label"] + " is there already, since " + since.fillna("")
+
+
+def _owned_alternatives(rows: pd.DataFrame, active: pd.DataFrame, products: pd.DataFrame) -> Iterator[Exclusion]:
+    """Products whose successor, or a higher tier of whose family, is owned."""
     names = products.set_index("product_id")["name"]
-    day = pd.Timestamp(as_of)
-    troubled = _since(rows.merge(hindered.escalated[["account_id", "since"]], on="account_id", how="left")["since"])
-    exclude(troubled.notna(), "nothing is offered while an escalated ticket is open, since " + troubled.fillna(""))
-    starts, ends = pd.to_datetime(rows["active_from"]), pd.to_datetime(rows["active_to"])
-    exclude(ends <= day, label + " is not sold any more")
-    exclude(starts > day, label + " is not sold yet")
-    exclude(rows["product_id"].isin(hindered.out_of_stock), label + " is out of stock")
-
-    mine = rows.merge(active[["account_id", "product_id", "since"]], on=["account_id", "product_id"], how="left")
-    since = _since(mine["since"])
-    exclude(since.notna(), label + " is there already, since " + since.fillna(""))
-
     successors = products.loc[products["replaces_product_id"].notna(), ["product_id", "replaces_product_id"]]
     newer = active[["account_id", "product_id"]].merge(successors, on="product_id")
     newer = newer.drop_duplicates(["account_id", "replaces_product_id"]).rename(
         columns={"product_id": "successor", "replaces_product_id": "product_id"}
     )
     successor = rows.merge(newer, on=["account_id", "product_id"], how="left")["successor"]
-    exclude(successor.notna(), label + " was replaced by " + _named(successor, names) + ", which is there already")
+    replaced = rows["label"] + " was replaced by " + _product_names(successor, names) + ", which is there already"
+    yield successor.notna(), replaced
+    best = rows.merge(_highest_tiers(active), on=["account_id", "family"], how="left")
+    lower = (best["owned_tier"].astype("float64") > best["tier"].astype("float64")).fillna(False)
+    owned = _product_names(best["owned_product"], names)
+    yield lower, rows["label"] + " is a lower tier than " + owned + ", which is there already"
 
-    tiers = active[active["tier"].notna() & active["family"].notna()].sort_values(["tier", "product_id"])
-    highest = tiers.groupby(["account_id", "family"], as_index=False).last()[
-        ["account_id", "family", "tier", "product_id"]
-    ]
-    highest = highest.rename(columns={"tier": "has_tier", "product_id": "has"})
-    best = rows.merge(highest, on=["account_id", "family"], how="left")
-    lower = (best["has_tier"].astype("float64") > best["tier"].astype("float64")).fillna(False)
-    exclude(lower, label + " is a lower tier than " + _named(best["has"], names) + ", which is there already")
 
+def _requirement(rows: pd.DataFrame, active: pd.DataFrame, products: pd.DataFrame) -> Exclusion:
+    """Products that require one of which neither it nor a higher tier is owned."""
     required = products[["product_id", "family", "tier"]].add_prefix("requires_")
     needs = rows.merge(required, on="requires_product_id", how="left")
     met = needs.merge(
-        active[["account_id", "product_id"]].add_prefix("has_"),
+        active[["account_id", "product_id"]].add_prefix("owned_"),
         how="left",
         left_on=["account_id", "requires_product_id"],
-        right_on=["has_account_id", "has_product_id"],
+        right_on=["owned_account_id", "owned_product_id"],
     )
-    above = needs.merge(
-        highest, left_on=["account_id", "requires_family"], right_on=["account_id", "family"], how="left"
+    tiers = needs.merge(
+        _highest_tiers(active),
+        left_on=["account_id", "requires_family"],
+        right_on=["account_id", "family"],
+        how="left",
     )
-    enough = (above["has_tier"].astype("float64") >= above["requires_tier"].astype("float64")).fillna(False)
-    lacking = needs["requires_product_id"].notna() & met["has_product_id"].isna() & ~enough
-    exclude(lacking, label + " needs " + _named(needs["requires_product_id"], names) + ", which is not there")
-    talks = rows.merge(
-        hindered.deals[["account_id", "product_id", "since"]], on=["account_id", "product_id"], how="left"
-    )
-    talked = _since(talks["since"])
-    exclude(talked.notna(), label + " is in an open deal already, since " + talked.fillna(""))
-    why.index = pairs.index
-    return why
+    higher = (tiers["owned_tier"].astype("float64") >= tiers["requires_tier"].astype("float64")).fillna(False)
+    missing = needs["requires_product_id"].notna() & met["owned_product_id"].isna() & ~higher
+    names = products.set_index("product_id")["name"]
+    required_name = _product_names(needs["requires_product_id"], names)
+    return missing, rows["label"] + " needs " + required_name + ", which is not there"
 
 
-def _since(instants: "pd.Series[Any]") -> "pd.Series[str]":
-    """Days as text; missing where there is none."""
+def _open_deal(rows: pd.DataFrame, restrictions: Restrictions) -> Exclusion:
+    deals = restrictions.open_deals[["account_id", "product_id", "since"]]
+    since = _day_text(rows.merge(deals, on=["account_id", "product_id"], how="left")["since"])
+    return since.notna(), rows["label"] + " is in an open deal already, since " + since.fillna("")
+
+
+def _highest_tiers(active: pd.DataFrame) -> pd.DataFrame:
+    """One row per account and family of owned products: ``account_id, family, owned_tier, owned_product``."""
+    tiers = active[active["tier"].notna() & active["family"].notna()].sort_values(["tier", "product_id"])
+    columns = ["account_id", "family", "tier", "product_id"]
+    highest = tiers.groupby(["account_id", "family"], as_index=False).last()[columns]
+    return highest.rename(columns={"tier": "owned_tier", "product_id": "owned_product"})
+
+
+def _day_text(instants: "pd.Series[Any]") -> "pd.Series[str]":
+    """Days as text; missing where there is no instant."""
     days: pd.Series[str] = pd.to_datetime(instants).dt.strftime("%Y-%m-%d")
     return days
 
 
-def _named(product_ids: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str]":
-    """Names of products, their ids where they have none, nothing for missing ones."""
-    named: pd.Series[str] = product_ids.map(names).fillna(product_ids).fillna("").astype(object)
-    return named
+def _product_names(product_ids: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str]":
+    """Names of products, their ids where they have none, empty texts for missing ids."""
+    result: pd.Series[str] = product_ids.map(names).fillna(product_ids).fillna("").astype(object)
+    return result

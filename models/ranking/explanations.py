@@ -1,4 +1,4 @@
-"""Why a product is recommended, and why others are not, in words."""
+"""Sentences for people: why a product is recommended, and why others may not be offered."""
 
 import json
 from typing import Any
@@ -7,75 +7,78 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from models.ranking.candidates import CANDIDATE_FEATURES, NAMES
+from data.arrays import Floats
+from models.ranking.candidates import CANDIDATE_FEATURES, FEATURE_NAMES
 
-MOST_REASONS = 3
-MOST_EXCLUDED = 5
-FAMILIES: tuple[str, ...] = ("together", "again", "family", "answered", "popular")
-"""Kinds of reasons that speak of the product; a customer's general habits are no reason for one product."""
+MAX_REASONS = 3
+MAX_EXCLUSIONS = 5
+MIN_LIFT = 1.2
+REASON_FAMILIES: tuple[str, ...] = ("similarity", "repeat", "family", "campaign", "popularity")
+"""Families of features that speak of the product, in the order that settles ties; a customer's general habits are no
+reason for one product."""
 
 
-def whys(
-    rows: pd.DataFrame, products: pd.DataFrame, together: dict[tuple[str, str], float], booster: lgb.Booster | None
+def recommendation_reasons(
+    rows: pd.DataFrame, products: pd.DataFrame, lifts: dict[tuple[str, str], float], booster: lgb.Booster | None
 ) -> list[str]:
-    """For each recommended pair a JSON list of at most three sentences, the weightiest first.
+    """For each recommended pair a JSON list of at most three sentences, the most important first.
 
-    The weight of a sentence is what its features add to the score of the trees; without trees, what is popular counts.
+    The importance of a sentence is the sum of SHAP contributions of its family of features; without a booster only
+    popularity counts.
     """
     names = pd.Series(products["name"].fillna(products["product_id"]).to_numpy(), index=products["product_id"])
-    weights = _weights(rows, booster)
+    importance = _family_contributions(rows, booster)
     sentences = {
-        "together": [_together(row, names, together) for row in rows.itertuples()],
-        "again": [_again(row) for row in rows.itertuples()],
+        "similarity": [_similarity(row, names, lifts) for row in rows.itertuples()],
+        "repeat": [_repeat(row) for row in rows.itertuples()],
         "family": [_family(row) for row in rows.itertuples()],
-        "answered": [_answered(row) for row in rows.itertuples()],
-        "popular": [_popular(row) for row in rows.itertuples()],
+        "campaign": [_campaign(row) for row in rows.itertuples()],
+        "popularity": [_popularity(row) for row in rows.itertuples()],
     }
-    said = []
-    for place in range(len(rows)):
-        order = sorted(FAMILIES, key=lambda family: (-weights[family][place], FAMILIES.index(family)))
-        spoken = [sentences[family][place] for family in order]
-        said.append(json.dumps([sentence for sentence in spoken if sentence][:MOST_REASONS], ensure_ascii=False))
-    return said
+    reasons = []
+    for i in range(len(rows)):
+        order = sorted(REASON_FAMILIES, key=lambda name: (-importance[name][i], REASON_FAMILIES.index(name)))
+        ranked = [sentences[name][i] for name in order if sentences[name][i]]
+        reasons.append(json.dumps(ranked[:MAX_REASONS], ensure_ascii=False))
+    return reasons
 
 
-def why_nots(excluded: pd.DataFrame) -> "pd.Series[str]":
-    """By customer, a JSON list of why the excluded products that would have ranked highest may not be offered."""
+def exclusions_by_customer(excluded: pd.DataFrame) -> "pd.Series[str]":
+    """By customer, a JSON list of the reasons that exclude the products of highest ``probability``."""
     ranked = excluded.sort_values(["customer_id", "probability", "product_id"], ascending=[True, False, True])
-    ranked = ranked.drop_duplicates(["customer_id", "excluded"])  # one escalation hinders all products
-    most = ranked[ranked.groupby("customer_id").cumcount() < MOST_EXCLUDED]
-    listed: pd.Series[str] = most.groupby("customer_id")["excluded"].agg(
+    ranked = ranked.drop_duplicates(["customer_id", "exclusion_reason"])  # one escalation excludes all products
+    first = ranked[ranked.groupby("customer_id").cumcount() < MAX_EXCLUSIONS]
+    lists: pd.Series[str] = first.groupby("customer_id")["exclusion_reason"].agg(
         lambda sentences: json.dumps(list(sentences), ensure_ascii=False)
     )
-    return listed
+    return lists
 
 
-def _weights(
-    rows: pd.DataFrame, booster: lgb.Booster | None
-) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    families = [feature.family for feature in CANDIDATE_FEATURES]
+def _family_contributions(rows: pd.DataFrame, booster: lgb.Booster | None) -> dict[str, Floats]:
+    """By family of reasons, the sum of SHAP contributions of its features to each row."""
     if booster is None or rows.empty:
-        return {family: np.full(len(rows), float(family == "popular")) for family in FAMILIES}
-    added = np.asarray(booster.predict(rows[NAMES], pred_contrib=True), dtype=np.float64)[:, :-1]
-    return {family: added[:, [one == family for one in families]].sum(axis=1) for family in FAMILIES}
+        return {name: np.full(len(rows), float(name == "popularity")) for name in REASON_FAMILIES}
+    contributions = np.asarray(booster.predict(rows[FEATURE_NAMES], pred_contrib=True), dtype=np.float64)[:, :-1]
+    families = np.array([feature.family for feature in CANDIDATE_FEATURES])
+    return {name: contributions[:, families == name].sum(axis=1) for name in REASON_FAMILIES}
 
 
-def _together(row: Any, names: "pd.Series[str]", together: dict[tuple[str, str], float]) -> str | None:
-    companion, product = row.companion, row.product_id
-    if not isinstance(companion, str):
+def _similarity(row: Any, names: "pd.Series[str]", lifts: dict[tuple[str, str], float]) -> str | None:
+    nearest = row.nearest_product
+    if not isinstance(nearest, str):
         return None
-    lift = together.get((companion, str(product)), 0.0)
-    if lift < 1.2:
+    lift = lifts.get((nearest, str(row.product_id)), 0.0)
+    if lift < MIN_LIFT:
         return None
-    return f"accounts with {names.get(companion, companion)} buy it {lift:.1f} times as frequently as others"
+    return f"accounts with {names.get(nearest, nearest)} buy it {lift:.1f} times as frequently as others"
 
 
-def _again(row: Any) -> str | None:
-    times, days, gap = (float(value) for value in (row.own_times, row.own_days, row.own_gap))
-    if not times >= 1 or np.isnan(days):
+def _repeat(row: Any) -> str | None:
+    count, days, gap = (float(value) for value in (row.own_purchases, row.own_days_since, row.own_mean_gap))
+    if not count >= 1 or np.isnan(days):
         return None
-    said = f"bought {times:.0f} time{'s' if times >= 2 else ''}, last {days:.0f} days ago"
-    return f"{said}, usually every {max(1.0, gap):.0f} days" if gap > 0 else said
+    sentence = f"bought {count:.0f} time{'s' if count >= 2 else ''}, last {days:.0f} days ago"
+    return f"{sentence}, usually every {max(1.0, gap):.0f} days" if gap > 0 else sentence
 
 
 def _family(row: Any) -> str | None:
@@ -87,16 +90,16 @@ def _family(row: Any) -> str | None:
     return None
 
 
-def _answered(row: Any) -> str | None:
-    days = float(row.answered_days)
+def _campaign(row: Any) -> str | None:
+    days = float(row.campaign_response_days)
     if np.isnan(days):
         return None
-    return f"{'answered' if row.person else 'somebody there answered'} a campaign for it {days:.0f} days ago"
+    return f"{'answered' if row.is_contact else 'somebody there answered'} a campaign for it {days:.0f} days ago"
 
 
-def _popular(row: Any) -> str | None:
-    share, rising = float(row.popular_segment), float(row.rising)
+def _popularity(row: Any) -> str | None:
+    share, growth = float(row.segment_popularity), float(row.popularity_growth)
     if share < 0.005:
         return None
-    said = f"{share:.0%} of its segment bought it in the last 90 days" if share >= 0.01 else "bought in its segment"
-    return f"{said}, more than before" if rising >= 1.25 else said
+    sentence = f"{share:.0%} of its segment bought it in the last 90 days" if share >= 0.01 else "bought in its segment"
+    return f"{sentence}, more than before" if growth >= 1.25 else sentence

@@ -1,4 +1,4 @@
-"""Items that are bought by the same customers: how closely any goes with what a customer bought."""
+"""Item-item similarity (ItemKNN): items that the same customers buy."""
 
 from dataclasses import dataclass
 
@@ -8,47 +8,50 @@ from scipy import sparse
 from data.arrays import Floats32, Ints
 from models.ranking.purchase_history import PurchaseHistory
 
-MOST_ITEMS = 4_000
-"""Items that are compared, those with most buyers: the comparison holds a number for each pair of them."""
-SHRINK = 10.0
-"""Two items are as alike as if this many more customers had bought only one of them."""
+MAX_ITEMS = 4_000
+"""Items that are compared, those with most buyers: the matrices hold a number for each pair of them."""
+SHRINKAGE = 10.0
+"""Added to the denominator of the cosine: pairs with few common buyers are less similar."""
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """``compared`` are the places of the items that are compared, ``alike`` how much, ``counts`` by how many buyers.
+class ItemSimilarity:
+    """``items`` are indices of the compared items, ``similarity`` and ``co_purchases`` are compared × compared.
 
-    Likeness is the cosine of the items' buyers, shrunk where few bought both (Sarwar et al. 2001; Bell & Koren 2007).
+    The cosine of the items' buyers, shrunk where few bought both (Sarwar et al. 2001; Bell & Koren 2007); the diagonal
+    is zero. ``co_purchases`` counts the customers that bought both.
     """
 
-    compared: Ints
-    alike: Floats32
-    counts: Floats32
+    items: Ints
+    similarity: Floats32
+    co_purchases: Floats32
 
     @classmethod
-    def of(cls, shelf: PurchaseHistory, most: int = MOST_ITEMS, shrink: float = SHRINK) -> "Neighbours":
-        """What the shelf's customers bought together."""
-        compared = most_bought(shelf, most)
-        bought = shelf.matrix(np.ones(len(shelf.row)))[:, compared].astype(np.float32)
+    def fit(
+        cls, history: PurchaseHistory, max_items: int = MAX_ITEMS, shrinkage: float = SHRINKAGE
+    ) -> "ItemSimilarity":
+        """The similarity of the items with most buyers."""
+        items = most_bought_items(history, max_items)
+        bought = history.matrix(np.ones(len(history.customer_index)))[:, items].astype(np.float32)
         counts = np.asarray((bought.T @ bought).todense(), dtype=np.float32)
         buyers = counts.diagonal().copy()
         np.fill_diagonal(counts, 0.0)
-        alike = counts / (np.sqrt(np.outer(buyers, buyers)) + np.float32(shrink))
-        return cls(compared, alike.astype(np.float32), counts)
+        similarity = counts / (np.sqrt(np.outer(buyers, buyers)) + np.float32(shrinkage))
+        return cls(items, similarity.astype(np.float32), counts)
 
     def scores(self, weights: sparse.csr_matrix) -> Floats32:
-        """Customers × compared items: the likeness to all that each bought, by the weight of each purchase."""
-        mine = weights[:, self.compared].astype(np.float32)
-        return np.asarray(mine @ self.alike, dtype=np.float32)
+        """Customers × compared items: the weighted sum of similarities to what each customer bought."""
+        return np.asarray(weights[:, self.items].astype(np.float32) @ self.similarity, dtype=np.float32)
 
-    def count(self, first: Ints, second: Ints) -> Floats32:
-        """How many customers bought both of each pair of compared items (places in the shelf)."""
-        found: Floats32 = self.counts[np.searchsorted(self.compared, first), np.searchsorted(self.compared, second)]
-        return found
+    def co_purchase_counts(self, first: Ints, second: Ints) -> Floats32:
+        """How many customers bought both items of each pair (indices of compared items)."""
+        rows, columns = np.searchsorted(self.items, first), np.searchsorted(self.items, second)
+        counts: Floats32 = self.co_purchases[rows, columns]
+        return counts
 
 
-def most_bought(shelf: PurchaseHistory, most: int) -> Ints:
-    """Ints of the items with most buyers, in order of place; those that nobody bought are never among them."""
-    buyers = shelf.of_item["buyers"]
-    order = np.argsort(-buyers, kind="stable")[:most]
+def most_bought_items(history: PurchaseHistory, max_items: int) -> Ints:
+    """Indices, ascending, of the items with most buyers; items without a buyer are left out."""
+    buyers = history.item_stats["buyers"]
+    order = np.argsort(-buyers, kind="stable")[:max_items]
     return np.sort(order[buyers[order] > 0])

@@ -1,4 +1,4 @@
-"""Tastes: a few numbers for each customer and item whose product says what the customer would like."""
+"""Latent factors of customers and items: PureSVD, with columns scaled by popularity as in EigenRec."""
 
 from dataclasses import dataclass
 
@@ -7,42 +7,41 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from data.arrays import Floats32, Ints
-from models.ranking.purchase_history import PurchaseHistory
 
-RANK = 48
-FEWEST_A_TASTE = 8
-"""Customers, and items, for each number of a taste: fewer would be learnt by heart."""
-TAMED = 0.5
-"""How far the favourites of all are toned down, so that taste is not merely popularity: 0 not at all, 1 wholly."""
+MAX_FACTORS = 48
+MIN_SIZE_PER_FACTOR = 8
+"""Customers, and items, for each factor: with fewer, factors would memorize single customers."""
+POPULARITY_DAMPING = 0.5
+"""Exponent by which popular items are scaled down: 0 is PureSVD, 1 ignores popularity."""
 
 
 @dataclass(frozen=True)
-class Factors:
-    """``compared`` are places of items, ``out`` and ``back`` take their weights to tastes and back to scores.
+class LatentFactors:
+    """``items`` are indices of the compared items; ``encoder`` (items × factors) takes purchase weights to factors,
+    ``decoder`` (factors × items) takes those to scores.
 
     A truncated singular value decomposition of customers × items (PureSVD, Cremonesi, Koren & Turrin 2010), its columns
     scaled by popularity (EigenRec, Nikolakopoulos et al. 2019).
     """
 
-    compared: Ints
-    out: Floats32
-    back: Floats32
+    items: Ints
+    encoder: Floats32
+    decoder: Floats32
 
     @classmethod
-    def of(
-        cls, shelf: PurchaseHistory, weights: sparse.csr_matrix, compared: Ints, seed: int, rank: int = RANK
-    ) -> "Factors":
-        """The tastes of the shelf's customers in the compared items."""
-        mine = weights[:, compared].astype(np.float64)
-        scale = np.sqrt(np.maximum(np.asarray(mine.multiply(mine).sum(axis=0)).ravel(), 1e-12)) ** -TAMED
-        kept = min(rank, min(mine.shape) // FEWEST_A_TASTE)
-        if kept < 1:
-            nothing = np.zeros((len(compared), 1), dtype=np.float32)
-            return cls(compared, nothing, nothing.T)
-        _, _, right = randomized_svd(mine @ sparse.diags(scale), kept, n_iter=4, random_state=seed)
-        out = (right * scale).T.astype(np.float32)
-        return cls(compared, out, (right / scale).astype(np.float32))
+    def fit(cls, weights: sparse.csr_matrix, items: Ints, seed: int, max_factors: int = MAX_FACTORS) -> "LatentFactors":
+        """The factors of purchase weights (customers × all items) in the compared items."""
+        compared = weights[:, items].astype(np.float64)
+        norms = np.sqrt(np.maximum(np.asarray(compared.multiply(compared).sum(axis=0)).ravel(), 1e-12))
+        scale = norms**-POPULARITY_DAMPING
+        n_factors = min(max_factors, min(compared.shape) // MIN_SIZE_PER_FACTOR)
+        if n_factors < 1:
+            zeros = np.zeros((len(items), 1), dtype=np.float32)
+            return cls(items, zeros, zeros.T)
+        _, _, right = randomized_svd(compared @ sparse.diags(scale), n_factors, n_iter=4, random_state=seed)
+        return cls(items, (right * scale).T.astype(np.float32), (right / scale).astype(np.float32))
 
     def scores(self, weights: sparse.csr_matrix) -> Floats32:
-        """Customers × compared items."""
-        return np.asarray((weights[:, self.compared].astype(np.float32) @ self.out) @ self.back, dtype=np.float32)
+        """Customers × compared items: the affinity of each customer."""
+        factors = weights[:, self.items].astype(np.float32) @ self.encoder
+        return np.asarray(factors @ self.decoder, dtype=np.float32)

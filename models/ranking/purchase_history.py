@@ -1,7 +1,7 @@
-"""What customers had bought by an instant, item by item: the one view from which candidates and their features come.
+"""What customers had bought by an instant, item by item: the interactions that candidates and features are made of.
 
-It is made of any long table of purchases, whoever the customer is (an account, a person) and whatever is sold. All that
-a customer bought on one day is one visit.
+Built from any long table of purchases, whatever a customer (account, contact) or an item is. All purchases of a
+customer on one day are one visit.
 """
 
 from dataclasses import dataclass
@@ -11,195 +11,207 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from data.arrays import Floats, Ints
+from data.arrays import Bools, Floats, Ints
 
-HALF_LIVES = (30.0, 180.0)
-"""Days in which a purchase loses half its weight: one for what is bought by the week, one for what is seldom bought."""
+SHORT_HALF_LIFE_DAYS, LONG_HALF_LIFE_DAYS = 30.0, 180.0
+"""Days in which a purchase loses half its weight: one for weekly purchases, one for rare ones."""
 VISIT_DECAY = 0.9
-"""What a purchase keeps of its weight with every visit since (the decay within a group of TIFU-KNN, Hu et al. 2020)."""
-RECENT_DAYS = 90
-NOW_DAYS = 28
-PRIOR = 10.0
-"""How many buyers (members of a segment, customers) what holds of all weighs in what holds of one item (segment)."""
+"""Weight kept with every later visit (the decay within a group of TIFU-KNN, Hu et al. 2020)."""
+LONG_WINDOW_DAYS, SHORT_WINDOW_DAYS, YEAR_DAYS = 90, 28, 365
+PRIOR_BUYERS = 10.0
+"""Weight, in buyers, of the overall rate in the rate of one segment or item."""
 
 
 @dataclass(frozen=True)
 class PurchaseHistory:
-    """Entries, one per customer and item ever bought, ordered by customer and item, and what follows for each side.
+    """Distinct (customer, item) pairs ever bought, ordered by customer and item, with statistics of pairs and of both
+    sides.
 
-    ``row`` and ``column`` are places in ``customers`` and ``items``. ``own`` holds a value per entry, ``of_customer``
-    one per customer, ``of_item`` one per item; ``segment`` the place of each customer's segment, ``in_segment`` the
-    share of a segment's customers who bought an item within ``RECENT_DAYS`` (segments × items).
+    ``customer_index`` and ``item_index`` point into ``customers`` and ``items``. ``pair_stats`` has a value per pair,
+    ``customer_stats`` one per customer, ``item_stats`` one per item. ``segment_index`` is the segment of each customer,
+    ``segment_popularity`` (segments × items) the share of its customers that bought an item within
+    ``LONG_WINDOW_DAYS``.
     """
 
     customers: NDArray[np.object_]
     items: NDArray[np.object_]
-    row: Ints
-    column: Ints
-    own: dict[str, Floats]
-    of_customer: dict[str, Floats]
-    of_item: dict[str, Floats]
-    segment: Ints
-    in_segment: Floats
+    customer_index: Ints
+    item_index: Ints
+    pair_stats: dict[str, Floats]
+    customer_stats: dict[str, Floats]
+    item_stats: dict[str, Floats]
+    segment_index: Ints
+    segment_popularity: Floats
 
     @classmethod
-    def of(
+    def from_purchases(
         cls,
-        bought: pd.DataFrame,
+        purchases: pd.DataFrame,
         before: pd.Timestamp,
         customers: NDArray[np.object_],
         items: NDArray[np.object_],
         segments: NDArray[np.object_] | None = None,
     ) -> "PurchaseHistory":
-        """The shelf of purchases (``customer, item, at``) before an instant; those of others and later do not count.
+        """The history of purchases (``customer, item, at``) before an instant, of known customers and items.
 
-        ``customers`` and ``items`` are distinct. Segments are aligned with the customers; without, all are of one.
+        ``customers`` and ``items`` are distinct. ``segments`` are aligned with the customers; without, there is one.
         """
-        row = pd.Index(customers).get_indexer(pd.Index(bought["customer"]))
-        column = pd.Index(items).get_indexer(pd.Index(bought["item"]))
-        age = ((before - pd.to_datetime(bought["at"])).dt.total_seconds() / 86400).to_numpy(dtype=np.float64)
-        known = (row >= 0) & (column >= 0) & (age > 0)
-        lines = _Lines.of(row[known], column[known], np.floor(age[known]).astype(np.int64), len(items))
-        own = lines.entries()
-        shape = (len(customers), len(items))
-        names, segment = np.unique(
-            np.zeros(shape[0]) if segments is None else np.asarray(segments).astype(str), return_inverse=True
+        lines = _purchase_lines(purchases, before, customers, items)
+        n_customers, n_items = len(customers), len(items)
+        pair_stats = lines.pair_stats()
+        item_stats = _item_stats(pair_stats, lines, n_customers, n_items)
+        names, segment_index = np.unique(
+            np.zeros(n_customers) if segments is None else np.asarray(segments).astype(str), return_inverse=True
         )
-        of_item = _of_item(own, lines, shape)
-        recent = own["days"] <= RECENT_DAYS
-        place = segment[lines.row[recent]] * shape[1] + lines.column[recent]
-        counted = np.bincount(place, minlength=len(names) * shape[1]).reshape(len(names), shape[1])
-        size = np.bincount(segment, minlength=len(names))[:, None]
+        recent = pair_stats["days_since"] <= LONG_WINDOW_DAYS
+        cells = segment_index[lines.customer_index[recent]] * n_items + lines.item_index[recent]
+        buyers = np.bincount(cells, minlength=len(names) * n_items).reshape(len(names), n_items)
+        sizes = np.bincount(segment_index, minlength=len(names))[:, None]
         return cls(
-            customers,
-            items,
-            lines.row,
-            lines.column,
-            own,
-            lines.customers(shape[0]),
-            of_item,
-            segment,
-            (counted + PRIOR * of_item["popular"]) / (size + PRIOR),
+            customers=customers,
+            items=items,
+            customer_index=lines.customer_index,
+            item_index=lines.item_index,
+            pair_stats=pair_stats,
+            customer_stats=lines.customer_stats(n_customers),
+            item_stats=item_stats,
+            segment_index=segment_index,
+            segment_popularity=(buyers + PRIOR_BUYERS * item_stats["popularity_90d"]) / (sizes + PRIOR_BUYERS),
         )
 
     def matrix(self, values: Floats) -> sparse.csr_matrix:
-        """Customers × items, with a value for each entry."""
+        """Customers × items, with a value for each pair."""
         shape = (len(self.customers), len(self.items))
-        return sparse.csr_matrix((values, (self.row, self.column)), shape=shape)
+        return sparse.csr_matrix((values, (self.customer_index, self.item_index)), shape=shape)
 
-    def starts(self) -> Ints:
-        """Where the entries of each customer begin, and at the end, where the last ones end."""
-        return np.searchsorted(self.row, np.arange(len(self.customers) + 1))
+    def offsets(self) -> Ints:
+        """Where the pairs of each customer begin, and where the last one's end."""
+        return np.searchsorted(self.customer_index, np.arange(len(self.customers) + 1))
 
-    def find(self, row: Ints, column: Ints) -> Ints:
-        """The place of the entry of each customer and item; -1 where the customer never bought it."""
-        if not len(self.row):
-            return np.full(len(row), -1, dtype=np.intp)
-        key = self.row.astype(np.int64) * len(self.items) + self.column
-        wanted = row.astype(np.int64) * len(self.items) + column
-        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        return np.where(key[at] == wanted, at, -1)
+    def find_pairs(self, customer_index: Ints, item_index: Ints) -> Ints:
+        """The position of each (customer, item) among the pairs; -1 where the customer never bought the item."""
+        if not len(self.customer_index):
+            return np.full(len(customer_index), -1, dtype=np.intp)
+        keys = self.customer_index.astype(np.int64) * len(self.items) + self.item_index
+        wanted = customer_index.astype(np.int64) * len(self.items) + item_index
+        position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[position] == wanted, position, -1)
 
 
 @dataclass(frozen=True)
-class _Lines:
-    """Distinct purchases (customer, item, day), those of an entry together, the latest first.
+class _PurchaseLines:
+    """Distinct purchases (customer, item, days ago), ordered by pair, the latest first.
 
-    ``row`` and ``column`` name the entries; ``begin`` is where the lines of each begin. ``back`` counts the visits of
-    the customer since each purchase: 0 is its latest.
+    ``customer_index`` and ``item_index`` name the pairs, ``pair_start`` the first line of each; ``pair``, ``days_ago``
+    and ``visits_since`` (later visits of the customer; 0 for its latest) have a value per line; ``visit_customer`` and
+    ``visit_days_ago`` one per visit.
     """
 
-    row: Ints
-    column: Ints
-    begin: Ints
-    entry: Ints
-    day: NDArray[np.int64]
-    back: NDArray[np.int64]
-    visit_row: Ints
-    visit_day: NDArray[np.int64]
+    customer_index: Ints
+    item_index: Ints
+    pair_start: Ints
+    pair: Ints
+    days_ago: NDArray[np.int64]
+    visits_since: NDArray[np.int64]
+    visit_customer: Ints
+    visit_days_ago: NDArray[np.int64]
 
-    @classmethod
-    def of(cls, row: Ints, column: Ints, day: NDArray[np.int64], items: int) -> "_Lines":
-        days = int(day.max()) + 1 if len(day) else 1
-        whole = np.unique((row.astype(np.int64) * items + column) * days + day)
-        pair, day = np.divmod(whole, days)
-        pairs, begin, entry = np.unique(pair, return_index=True, return_inverse=True)
-        rows, columns = np.divmod(pairs, items)
-        visits = np.unique(rows[entry] * days + day)
-        visit_row, visit_day = np.divmod(visits, days)
-        rank = np.arange(len(visits)) - np.searchsorted(visit_row, visit_row)
-        back = rank[np.searchsorted(visits, rows[entry] * days + day)]
-        return cls(rows, columns, begin, entry, day, back, visit_row, visit_day)
+    def pair_stats(self) -> dict[str, Floats]:
+        """Per pair: purchases, days since the last and the first, mean days between them, time-decayed counts."""
+        n_pairs = len(self.customer_index)
 
-    def entries(self) -> dict[str, Floats]:
-        """What a customer did with an item: times, days since the last and the first, usual gap, fading counts."""
-        count = len(self.row)
+        def total(weights: Floats) -> Floats:
+            return np.bincount(self.pair, weights=weights, minlength=n_pairs).astype(np.float64)
 
-        def total(values: Floats) -> Floats:
-            return np.bincount(self.entry, weights=values, minlength=count).astype(np.float64)
-
-        times = np.bincount(self.entry, minlength=count).astype(np.float64)
-        last = self.day[self.begin].astype(np.float64)
-        ends = np.append(self.begin[1:], len(self.day)) - 1
-        first = self.day[ends].astype(np.float64) if count else last
+        purchases = np.bincount(self.pair, minlength=n_pairs).astype(np.float64)
+        last = self.days_ago[self.pair_start].astype(np.float64)
+        pair_end = np.append(self.pair_start[1:], len(self.days_ago)) - 1
+        first = self.days_ago[pair_end].astype(np.float64) if n_pairs else last
         with np.errstate(divide="ignore", invalid="ignore"):
-            gap = np.where(times > 1, (first - last) / (times - 1), np.nan)
+            mean_gap = np.where(purchases > 1, (first - last) / (purchases - 1), np.nan)
         return {
-            "times": times,
-            "days": last,
-            "first": first,
-            "gap": gap,
-            "fresh": total(0.5 ** (self.day / HALF_LIVES[0])),
-            "lasting": total(0.5 ** (self.day / HALF_LIVES[1])),
-            "by_visit": total(np.power(VISIT_DECAY, self.back.astype(np.float64))),
-            "back": self.back[self.begin].astype(np.float64),
+            "purchases": purchases,
+            "days_since": last,
+            "days_since_first": first,
+            "mean_gap": mean_gap,
+            "decayed_30d": total(0.5 ** (self.days_ago / SHORT_HALF_LIFE_DAYS)),
+            "decayed_180d": total(0.5 ** (self.days_ago / LONG_HALF_LIFE_DAYS)),
+            "decayed_visits": total(np.power(VISIT_DECAY, self.visits_since.astype(np.float64))),
+            "visits_since": self.visits_since[self.pair_start].astype(np.float64),
         }
 
-    def customers(self, count: int) -> dict[str, Floats]:
-        """What a customer does: visits, items, items a visit, days since the last visit, and between visits."""
-        visits = np.bincount(self.visit_row, minlength=count).astype(np.float64)
-        lines = np.bincount(self.row[self.entry], minlength=count).astype(np.float64)
-        items = np.bincount(self.row, minlength=count).astype(np.float64)
-        last, first = np.full(count, np.inf), np.full(count, -np.inf)
-        np.minimum.at(last, self.visit_row, self.visit_day)
-        np.maximum.at(first, self.visit_row, self.visit_day)
-        newest = np.bincount(self.row[self.entry], weights=self.back == 0, minlength=count)
+    def customer_stats(self, n_customers: int) -> dict[str, Floats]:
+        """Per customer: visits, distinct items, items a visit, days since the last visit and between visits."""
+        visits = np.bincount(self.visit_customer, minlength=n_customers).astype(np.float64)
+        lines = np.bincount(self.customer_index[self.pair], minlength=n_customers).astype(np.float64)
+        items = np.bincount(self.customer_index, minlength=n_customers).astype(np.float64)
+        last, first = np.full(n_customers, np.inf), np.full(n_customers, -np.inf)
+        np.minimum.at(last, self.visit_customer, self.visit_days_ago)
+        np.maximum.at(first, self.visit_customer, self.visit_days_ago)
+        last_basket = np.bincount(self.customer_index[self.pair], weights=self.visits_since == 0, minlength=n_customers)
         with np.errstate(divide="ignore", invalid="ignore"):
             return {
                 "visits": visits,
                 "items": items,
-                "size": lines / visits,
-                "newest_size": np.where(visits > 0, newest, np.nan),
-                "days": np.where(visits > 0, last, np.nan),
-                "gap": np.where(visits > 1, (first - last) / (visits - 1), np.nan),
-                "again": np.where(lines > 0, 1 - items / lines, np.nan),
+                "basket_size": lines / visits,
+                "last_basket_size": np.where(visits > 0, last_basket, np.nan),
+                "days_since": np.where(visits > 0, last, np.nan),
+                "mean_gap": np.where(visits > 1, (first - last) / (visits - 1), np.nan),
+                "repeat_share": np.where(lines > 0, 1 - items / lines, np.nan),
             }
 
 
-def _of_item(own: dict[str, Floats], lines: _Lines, shape: tuple[int, int]) -> dict[str, Floats]:
-    """What holds of an item: how many buy it, now and before, who buys it again, and after how long."""
-    column, customers = lines.column, max(1, shape[0])
+def _purchase_lines(
+    purchases: pd.DataFrame, before: pd.Timestamp, customers: NDArray[np.object_], items: NDArray[np.object_]
+) -> _PurchaseLines:
+    """The distinct purchases of known customers and items before an instant."""
+    row = pd.Index(customers).get_indexer(pd.Index(purchases["customer"]))
+    column = pd.Index(items).get_indexer(pd.Index(purchases["item"]))
+    age = ((before - pd.to_datetime(purchases["at"])).dt.total_seconds() / 86400).to_numpy(dtype=np.float64)
+    known = (row >= 0) & (column >= 0) & (age > 0)
+    row, column, days_ago = row[known], column[known], np.floor(age[known]).astype(np.int64)
+    n_items, n_days = len(items), int(days_ago.max()) + 1 if len(days_ago) else 1
+    keys = np.unique((row.astype(np.int64) * n_items + column) * n_days + days_ago)
+    pair_key, days_ago = np.divmod(keys, n_days)
+    pairs, pair_start, pair = np.unique(pair_key, return_index=True, return_inverse=True)
+    customer_index, item_index = np.divmod(pairs, n_items)
+    visits = np.unique(customer_index[pair] * n_days + days_ago)
+    visit_customer, visit_days_ago = np.divmod(visits, n_days)
+    rank = np.arange(len(visits)) - np.searchsorted(visit_customer, visit_customer)
+    visits_since = rank[np.searchsorted(visits, customer_index[pair] * n_days + days_ago)]
+    return _PurchaseLines(
+        customer_index, item_index, pair_start, pair, days_ago, visits_since, visit_customer, visit_days_ago
+    )
 
-    def buyers(where: NDArray[np.bool_]) -> Floats:
-        return np.bincount(column[where], minlength=shape[1]).astype(np.float64)
 
-    every = buyers(np.ones(len(column), dtype=bool))
-    again = buyers(own["times"] > 1)
-    recent, year = buyers(own["days"] <= RECENT_DAYS), buyers(own["days"] <= 365)
-    season = (own["days"] <= 365) & (own["days"] > 365 - RECENT_DAYS)
-    since = np.full(shape[1], np.nan)
-    np.fmax.at(since, column, own["first"])
-    gap = np.where(np.isnan(own["gap"]), 0.0, own["gap"])
-    usual = again.sum() / max(1.0, every.sum())
+def _item_stats(
+    pair_stats: dict[str, Floats], lines: _PurchaseLines, n_customers: int, n_items: int
+) -> dict[str, Floats]:
+    """Per item: buyers, popularity now and before, share of buyers that bought it again, and after how many days."""
+    item, days_since = lines.item_index, pair_stats["days_since"]
+
+    def buyers_where(mask: Bools) -> Floats:
+        return np.bincount(item[mask], minlength=n_items).astype(np.float64)
+
+    buyers = buyers_where(np.ones(len(item), dtype=bool))
+    repeat_buyers = buyers_where(pair_stats["purchases"] > 1)
+    recent, year = buyers_where(days_since <= LONG_WINDOW_DAYS), buyers_where(days_since <= YEAR_DAYS)
+    same_season = (days_since <= YEAR_DAYS) & (days_since > YEAR_DAYS - LONG_WINDOW_DAYS)
+    age_days = np.full(n_items, np.nan)
+    np.fmax.at(age_days, item, pair_stats["days_since_first"])
+    gaps = np.where(np.isnan(pair_stats["mean_gap"]), 0.0, pair_stats["mean_gap"])
+    overall_repeat_share = repeat_buyers.sum() / max(1.0, buyers.sum())
     with np.errstate(divide="ignore", invalid="ignore"):
+        mean_gap = np.bincount(item, weights=gaps, minlength=n_items) / repeat_buyers
         return {
-            "buyers": every,
-            "popular": recent / customers,
-            "popular_now": buyers(own["days"] <= NOW_DAYS) / customers,
-            "rising": (recent + 1) / (year / 4 + 1),
-            "season": (buyers(season) + 2.5) / (year + 10),
-            "again": (again + PRIOR * usual) / (every + PRIOR),
-            "gap": np.where(again > 0, np.bincount(column, weights=gap, minlength=shape[1]) / again, np.nan),
-            "times": np.bincount(column, weights=own["times"], minlength=shape[1]) / np.maximum(every, 1),
-            "since": since,
+            "buyers": buyers,
+            "popularity_90d": recent / max(1, n_customers),
+            "popularity_28d": buyers_where(days_since <= SHORT_WINDOW_DAYS) / max(1, n_customers),
+            "growth": (recent + 1) / (year / 4 + 1),
+            "season_share": (buyers_where(same_season) + 2.5) / (year + 10),
+            "repeat_share": (repeat_buyers + PRIOR_BUYERS * overall_repeat_share) / (buyers + PRIOR_BUYERS),
+            "mean_gap": np.where(repeat_buyers > 0, mean_gap, np.nan),
+            "purchases_per_buyer": np.bincount(item, weights=pair_stats["purchases"], minlength=n_items)
+            / np.maximum(buyers, 1),
+            "age_days": age_days,
         }

@@ -1,67 +1,73 @@
-"""Lists of offers, judged: how much of what was bought they named, and how much of the catalogue they ever name."""
+"""NDCG, recall, hit rate, catalog coverage and popularity of ranked lists of products."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-BASELINE = "favourites of the segment"
-ORDERS = {"": "said", "baseline ": "popular_segment", "own history ": "own_lasting"}
-"""What lists are ordered by, and what their metrics are called for it."""
+BASELINE = "segment favorites"
+RANKINGS = {"": "predicted", "baseline ": "segment_popularity", "own history ": "own_decayed_180d"}
+"""The columns that lists are ranked by, with the prefix of their metrics."""
 
 
 @dataclass(frozen=True)
-class Lists:
-    """The first few offers of each customer: ``customer_id, product_id, place`` (0 first), ``bought``, ``popular``."""
+class RankedLists:
+    """The first ``k`` products of each customer: ``customer_id, product_id, position`` (0 first), ``bought``,
+    ``popularity_90d``."""
 
     rows: pd.DataFrame
-    top: int
+    k: int
 
     @classmethod
-    def of(cls, pairs: pd.DataFrame, by: str, top: int) -> "Lists":
-        """The ``top`` pairs of each customer with the highest ``by``; what is popular settles equal ones."""
-        order = np.lexsort((pairs["product_id"], -pairs["popular"], -pairs[by], pairs["customer_id"]))
-        ranked = pairs[["customer_id", "product_id", "bought", "popular"]].iloc[order]
-        ranked = ranked.assign(place=ranked.groupby("customer_id").cumcount())
-        return cls(ranked[ranked["place"] < top], top)
+    def top(cls, pairs: pd.DataFrame, by: str, k: int) -> "RankedLists":
+        """The ``k`` pairs of each customer with the highest ``by``; popularity settles ties."""
+        order = np.lexsort((pairs["product_id"], -pairs["popularity_90d"], -pairs[by], pairs["customer_id"]))
+        ranked = pairs[["customer_id", "product_id", "bought", "popularity_90d"]].iloc[order]
+        ranked = ranked.assign(position=ranked.groupby("customer_id").cumcount())
+        return cls(ranked[ranked["position"] < k], k)
 
-    def found(self, wanted: pd.DataFrame) -> pd.DataFrame:
-        """One row per customer that wanted anything (``customer_id, product_id``): ``ndcg`` and ``recall``.
+    def accuracy(self, purchases: pd.DataFrame) -> pd.DataFrame:
+        """One row per customer with any purchase (``customer_id, product_id``): ``recall`` and ``ndcg`` at ``k``.
 
-        Recall is the share of what was wanted, or of the list where that is shorter. NDCG (Järvelin & Kekäläinen 2002)
-        is 1 where what was wanted was named first, less the further down it was named.
+        Recall is the share of the purchases that are listed, of ``k`` where there are more. NDCG (Järvelin & Kekäläinen
+        2002) discounts a listed purchase by the log of its position; 1 where all purchases come first.
+
+        Notes: scikit-learn's ``ndcg_score`` needs a dense customers × products matrix, and averages over ties; here a
+        purchase that was no candidate counts in the ideal, and popularity settles ties.
         """
-        gains = 1.0 / np.log2(np.arange(self.top) + 2.0)
-        named = self.rows.assign(gain=self.rows["bought"] * gains[self.rows["place"].to_numpy()])
-        mine = named.groupby("customer_id")[["bought", "gain"]].sum()
-        counts = wanted.groupby("customer_id").size()
-        mine = mine.reindex(counts.index).fillna(0.0)
-        most = np.minimum(counts.to_numpy(), self.top)
-        return pd.DataFrame({"recall": mine["bought"] / most, "ndcg": mine["gain"] / np.cumsum(gains)[most - 1]})
+        discounts = 1.0 / np.log2(np.arange(self.k) + 2.0)
+        listed = self.rows.assign(gain=self.rows["bought"] * discounts[self.rows["position"].to_numpy()])
+        sums = listed.groupby("customer_id")[["bought", "gain"]].sum()
+        counts = purchases.groupby("customer_id").size()
+        sums = sums.reindex(counts.index).fillna(0.0)
+        attainable = np.minimum(counts.to_numpy(), self.k)
+        ideal = np.cumsum(discounts)[attainable - 1]
+        return pd.DataFrame({"recall": sums["bought"] / attainable, "ndcg": sums["gain"] / ideal})
 
 
-def compared(pairs: pd.DataFrame, wanted: pd.DataFrame, catalogue: int, top: int) -> dict[str, float]:
-    """Metrics of the lists that ``pairs`` give by each of ``ORDERS``; NaN where nobody wanted anything of the kind.
+def ranking_metrics(pairs: pd.DataFrame, purchases: pd.DataFrame, n_products: int, k: int) -> dict[str, float]:
+    """Metrics of the lists by each of ``RANKINGS``; NaN where no customer has a purchase of the kind.
 
-    Recall and NDCG of all, and recall of repeats and of what was never had, each kind among its own. *Coverage* is the
-    share of the products ever sold that are on anybody's list; *popularity* the mean share of customers who bought a
-    listed product within 90 days: where it lies far above that of the candidates, the lists favour favourites.
+    Recall, NDCG and hit rate of all purchases; recall of repeat purchases and of new products in lists of that kind
+    alone. *Coverage* is the share of the products ever sold that are on any list. *Popularity* is the mean share of
+    customers that bought a listed product within 90 days; far above the candidates', lists favor popular products.
     """
-    told: dict[str, float] = {"popularity of candidates": float(pairs["popular"].mean())}
-    had = pairs.loc[pairs["repeat"].astype(bool), ["customer_id", "product_id"]].assign(had=True)
-    marked = wanted.merge(had, on=["customer_id", "product_id"], how="left")
-    for name, by in ORDERS.items():
-        every = Lists.of(pairs, by, top)
-        found = every.found(wanted)
-        told |= {
-            f"{name}ndcg@{top}": float(found["ndcg"].mean()),
-            f"{name}recall@{top}": float(found["recall"].mean()),
-            f"{name}hit rate@{top}": float((found["recall"] > 0).mean()),
-            f"{name}coverage@{top}": every.rows["product_id"].nunique() / max(1, catalogue),
-            f"{name}popularity@{top}": float(every.rows["popular"].mean()),
+    metrics: dict[str, float] = {"popularity of candidates": float(pairs["popularity_90d"].mean())}
+    is_repeat = pairs["is_repeat"].astype(bool)
+    repeats = pairs.loc[is_repeat, ["customer_id", "product_id"]].assign(repeat=True)
+    marked = purchases.merge(repeats, on=["customer_id", "product_id"], how="left")
+    for prefix, by in RANKINGS.items():
+        lists = RankedLists.top(pairs, by, k)
+        accuracy = lists.accuracy(purchases)
+        metrics |= {
+            f"{prefix}ndcg@{k}": float(accuracy["ndcg"].mean()),
+            f"{prefix}recall@{k}": float(accuracy["recall"].mean()),
+            f"{prefix}hit rate@{k}": float((accuracy["recall"] > 0).mean()),
+            f"{prefix}coverage@{k}": lists.rows["product_id"].nunique() / max(1, n_products),
+            f"{prefix}popularity@{k}": float(lists.rows["popularity_90d"].mean()),
         }
         for kind, repeat in (("repeat", True), ("explore", False)):
-            of_kind = Lists.of(pairs[pairs["repeat"].astype(bool) == repeat], by, top)
-            wants = marked[marked["had"].notna() == repeat]
-            told[f"{name}{kind} recall@{top}"] = float(of_kind.found(wants)["recall"].mean())
-    return told
+            of_kind = RankedLists.top(pairs[is_repeat == repeat], by, k)
+            recall = of_kind.accuracy(marked[marked["repeat"].notna() == repeat])["recall"]
+            metrics[f"{prefix}{kind} recall@{k}"] = float(recall.mean())
+    return metrics

@@ -9,9 +9,9 @@ import pytest
 
 from features.company import Company
 from models.model import Abstention, Challenger, Champion
-from models.ranking.candidates import candidates
-from models.ranking.eligibility import Hindrances, exclusions
-from models.ranking.offer_amount import sales
+from models.ranking.candidates import company_candidates
+from models.ranking.eligibility import Restrictions, exclusion_reasons
+from models.ranking.offer_amount import expected_sale_amounts
 from models.recommend import Recommend
 from tests.models.small_company import company_of
 
@@ -79,9 +79,9 @@ def shop() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(shop: Company) -> Challenger:
-    learnt = Recommend().train(shop)
-    assert isinstance(learnt, Challenger)
-    return learnt
+    trained = Recommend().train(shop)
+    assert isinstance(trained, Challenger)
+    return trained
 
 
 @pytest.fixture(scope="module")
@@ -96,22 +96,22 @@ def offers(recommended: pd.DataFrame) -> pd.DataFrame:
     return recommended[recommended["customer_kind"] == "account"]
 
 
-def test_planted_affinities_beat_the_favourites_of_the_segment(challenger: Challenger) -> None:
-    judged = challenger.evaluation
-    assert judged.metrics["log loss"] < 0.7 * judged.metrics["baseline log loss"]
-    assert judged.ships == "model"
-    assert judged.value > judged.baseline_value + 0.1
-    assert len(judged.losses) == judged.metrics["judged accounts"]
+def test_planted_affinities_beat_the_favorites_of_the_segment(challenger: Challenger) -> None:
+    evaluation = challenger.evaluation
+    assert evaluation.metrics["log loss"] < 0.7 * evaluation.metrics["baseline log loss"]
+    assert evaluation.ships == "model"
+    assert evaluation.value > evaluation.baseline_value + 0.1
+    assert len(evaluation.losses) == evaluation.metrics["test accounts"]
 
 
-def test_who_has_a_razor_is_offered_blades_first_and_who_has_a_pen_ink(offers: pd.DataFrame) -> None:
+def test_owners_of_razors_are_offered_blades_first_and_owners_of_pens_ink(offers: pd.DataFrame) -> None:
     first = offers[offers["position"] == 1].set_index("account_id")["product_id"]
     razors = first.index.str.removeprefix("A").astype(int) % 2 == 0
     assert (first[razors] == "blades").mean() > 0.95
     assert (first[~razors] == "ink").mean() > 0.95
 
 
-def test_what_is_there_too_low_gone_or_lacking_its_base_is_never_offered(shop: Company, offers: pd.DataFrame) -> None:
+def test_owned_lower_withdrawn_and_unsupported_products_are_never_offered(shop: Company, offers: pd.DataFrame) -> None:
     pairs = set(zip(offers["account_id"], offers["product_id"], strict=True))
     plans = shop.tables["subscriptions"].execute()
     has = dict(zip(plans["account_id"], plans["product_id"], strict=True))
@@ -125,7 +125,7 @@ def test_what_is_there_too_low_gone_or_lacking_its_base_is_never_offered(shop: C
     assert not offers.duplicated(["account_id", "kind", "rank"]).any()
 
 
-def test_reasons_name_what_goes_with_it_and_why_others_are_not_offered(offers: pd.DataFrame) -> None:
+def test_reasons_name_the_nearest_product_and_exclusions_their_rule(offers: pd.DataFrame) -> None:
     one = offers[(offers["account_id"] == "A000") & (offers["position"] == 1)].iloc[0]
     assert 1 <= len(json.loads(one["reasons"])) <= 3
     whys = " ".join(sentence for why in offers["reasons"] for sentence in json.loads(why))
@@ -138,7 +138,7 @@ def test_reasons_name_what_goes_with_it_and_why_others_are_not_offered(offers: p
     assert offers.loc[offers["position"] > 1, "exclusion_reasons"].isna().all()
 
 
-def test_repeats_and_what_was_never_had_have_ranks_of_their_own(shop: Company, recommended: pd.DataFrame) -> None:
+def test_repeat_and_new_products_are_ranked_separately(shop: Company, recommended: pd.DataFrame) -> None:
     orders, plans = (shop.tables[name].execute() for name in ("orders", "subscriptions"))
     had = {(row.account_id, row.product_id) for rows in (orders, plans) for row in rows.itertuples()}
     people = {(row.contact_id, row.product_id) for row in orders.dropna(subset=["contact_id"]).itertuples()}
@@ -155,7 +155,7 @@ def test_repeats_and_what_was_never_had_have_ranks_of_their_own(shop: Company, r
     assert set(extras["kind"]) <= {"explore"}
 
 
-def test_a_person_is_offered_what_goes_with_its_own_purchases(recommended: pd.DataFrame) -> None:
+def test_contacts_are_offered_products_similar_to_their_own_purchases(recommended: pd.DataFrame) -> None:
     people = recommended[recommended["customer_kind"] == "contact"]
     first = people[people["position"] == 1].set_index("customer_id")["product_id"]
     razors = first.index.str.removeprefix("C").astype(int) % 2 == 0
@@ -165,7 +165,7 @@ def test_a_person_is_offered_what_goes_with_its_own_purchases(recommended: pd.Da
     assert people["rank"].between(1, 3).all()
 
 
-def test_a_customer_with_an_open_escalation_is_offered_nothing_and_told_why(challenger: Challenger) -> None:
+def test_a_customer_with_an_open_escalation_gets_no_offer_and_the_reason(challenger: Challenger) -> None:
     rows = {"account_id": ["A", "B"], "ordered_at": pd.Timestamp("2024-12-01"), "product_id": "pen"}
     orders = pd.DataFrame(rows).assign(order_id=["1", "2"], line_id="1", quantity=1.0, amount=1.0, status="placed")
     ticket = pd.DataFrame({"ticket_id": ["T"], "account_id": ["A"], "opened_at": [pd.Timestamp("2024-12-05")]})
@@ -193,7 +193,7 @@ def test_a_customer_with_an_open_escalation_is_offered_nothing_and_told_why(chal
         assert json.loads(mine.exclusion_reasons) == [why]
 
 
-def test_probabilities_mean_what_they_say_and_margin_is_price_times_quantity_times_rate(offers: pd.DataFrame) -> None:
+def test_expected_margin_is_probability_times_price_times_quantity_times_rate(offers: pd.DataFrame) -> None:
     blades = offers[offers["product_id"] == "blades"]
     assert blades["probability"].between(0, 1).all()
     assert blades["expected_margin"].to_numpy() == pytest.approx(
@@ -202,7 +202,7 @@ def test_probabilities_mean_what_they_say_and_margin_is_price_times_quantity_tim
     assert offers.groupby("account_id")["probability"].is_monotonic_decreasing.all()
 
 
-def test_the_baseline_offers_favourites_when_it_ships(shop: Company, challenger: Challenger) -> None:
+def test_the_baseline_recommends_the_segments_favorites(shop: Company, challenger: Challenger) -> None:
     scored = Recommend().score(shop, champion_of(challenger, "baseline"))
     assert isinstance(scored, dict)
     first = scored["recommendations"].query("position == 1")["product_id"]
@@ -210,16 +210,16 @@ def test_the_baseline_offers_favourites_when_it_ships(shop: Company, challenger:
     assert first.nunique() == 1
 
 
-def test_a_young_company_abstains_and_says_what_it_lacks() -> None:
+def test_a_company_with_a_short_history_abstains_with_the_reason() -> None:
     rows = pd.DataFrame({"account_id": ["A"], "product_id": ["pen"], "ordered_at": [pd.Timestamp("2024-12-01")]})
     orders = rows.assign(order_id="1", line_id="1", amount=1.0, status="placed")
     young = company_of({"accounts": rows[["account_id"]], "products": PRODUCTS, "orders": orders}, AS_OF)
-    learnt = Recommend().train(young)
-    assert isinstance(learnt, Abstention)
-    assert "history is too short" in learnt.reason
+    trained = Recommend().train(young)
+    assert isinstance(trained, Abstention)
+    assert "history is too short" in trained.reason
 
 
-def test_candidates_of_a_past_date_know_nothing_of_what_came_later(shop: Company) -> None:
+def test_candidates_of_a_past_date_use_nothing_known_later(shop: Company) -> None:
     day = date(2024, 7, 1)
     orders, plans = (shop.tables[name].execute() for name in ("orders", "subscriptions"))
     cut = company_of(
@@ -232,9 +232,9 @@ def test_candidates_of_a_past_date_know_nothing_of_what_came_later(shop: Company
         },
         day,
     )
-    for later, then in zip(candidates(shop, (day,)), candidates(cut, (day,)), strict=True):
-        assert len(then.pairs) > 0
-        pd.testing.assert_frame_equal(later.pairs, then.pairs)
+    for today, back_then in zip(company_candidates(shop, (day,)), company_candidates(cut, (day,)), strict=True):
+        assert len(back_then.pairs) > 0
+        pd.testing.assert_frame_equal(today.pairs, back_then.pairs)
 
 
 @pytest.mark.parametrize(
@@ -251,40 +251,40 @@ def test_candidates_of_a_past_date_know_nothing_of_what_came_later(shop: Company
         ("lamp-2", ["lamp"], None),
     ],
 )
-def test_each_exclusion_says_why(product: str, has: list[str], why: str | None) -> None:
+def test_each_exclusion_has_its_reason(product: str, has: list[str], why: str | None) -> None:
     products = PRODUCTS.assign(active_from=None)
-    held = products[products["product_id"].isin(has)][["product_id", "family", "tier"]]
-    held = held.assign(account_id="A", since=pd.Timestamp("2024-02-03 10:00"), active=True)
+    owned = products[products["product_id"].isin(has)][["product_id", "family", "tier"]]
+    owned = owned.assign(account_id="A", since=pd.Timestamp("2024-02-03 10:00"), active=True)
     pair = pd.DataFrame({"account_id": ["A"], "product_id": [product]})
-    said = exclusions(pair, held, products, AS_OF).iloc[0]
-    assert said == why if why else pd.isna(said)
+    reasons = exclusion_reasons(pair, owned, products, AS_OF).iloc[0]
+    assert reasons == why if why else pd.isna(reasons)
 
 
-def test_what_hinders_is_told_before_what_is_there() -> None:
+def test_restrictions_are_named_before_ownership() -> None:
     products = PRODUCTS.assign(active_from=None, active_to=None)
     none = products[:0].assign(account_id="", since=pd.NaT, active=False)
     pairs = pd.DataFrame({"account_id": ["A", "A", "A", "B"], "product_id": ["pen", "ink", "razor", "ink"]})
     since = pd.Timestamp("2024-11-02 08:00")
-    hindrances = Hindrances(
+    restrictions = Restrictions(
         pd.DataFrame({"account_id": ["A"], "product_id": ["ink"], "since": [since]}),
         pd.DataFrame({"account_id": ["B"], "since": [since]}),
         frozenset({"pen"}),
     )
-    said = exclusions(pairs, none, products, AS_OF, hindrances)
-    assert said[said.notna()].to_dict() == {
+    reasons = exclusion_reasons(pairs, none, products, AS_OF, restrictions)
+    assert reasons[reasons.notna()].to_dict() == {
         0: "Pen is out of stock",
         1: "Ink is in an open deal already, since 2024-11-02",
         3: "nothing is offered while an escalated ticket is open, since 2024-11-02",
     }
 
 
-def test_a_product_is_not_offered_beside_its_successor_nor_before_it_is_sold() -> None:
+def test_a_product_is_not_offered_once_its_successor_is_owned_nor_before_it_is_on_sale() -> None:
     products = PRODUCTS.assign(active_from=None, active_to=None)
     products.loc[products["product_id"] == "pen", "active_from"] = date(2025, 2, 1)
-    held = products[products["product_id"] == "lamp-2"][["product_id", "family", "tier"]]
-    held = held.assign(account_id="A", since=pd.Timestamp("2024-02-03"), active=True)
+    owned = products[products["product_id"] == "lamp-2"][["product_id", "family", "tier"]]
+    owned = owned.assign(account_id="A", since=pd.Timestamp("2024-02-03"), active=True)
     pairs = pd.DataFrame({"account_id": ["A", "A"], "product_id": ["lamp", "pen"]})
-    assert exclusions(pairs, held, products, AS_OF).tolist() == [
+    assert exclusion_reasons(pairs, owned, products, AS_OF).tolist() == [
         "Lamp was replaced by New lamp, which is there already",
         "Pen is not sold yet",
     ]
@@ -318,7 +318,7 @@ SEATS = pd.DataFrame(
         ("other", "extra", 400.0),  # of all
     ],
 )
-def test_a_subscription_sells_for_the_seats_of_its_account_less_what_it_replaces(
+def test_a_subscription_sells_for_the_seats_of_its_account_less_the_replaced_amount(
     account: str, product: str, a_month: float
 ) -> None:
     accounts = pd.DataFrame({"account_id": SEATS["account_id"].unique()})
@@ -327,12 +327,12 @@ def test_a_subscription_sells_for_the_seats_of_its_account_less_what_it_replaces
     known = {"accounts": accounts.assign(segment=segment), "products": PRODUCTS, "subscriptions": SEATS}
     firm = company_of(known, AS_OF)
     offer = pd.DataFrame({"account_id": [account], "product_id": [product]}, index=[7])
-    sale = sales(firm, offer, firm.tables["products"].execute(), 90)
+    sale = expected_sale_amounts(firm, offer, firm.tables["products"].execute(), 90)
     assert list(sale.index) == [7]
     assert sale.iloc[0] == pytest.approx(a_month * 90 / 30.4375)
 
 
-def test_an_extra_that_few_of_the_seats_take_sells_for_few_and_what_is_bought_once_for_its_price() -> None:
+def test_seat_prices_reflect_partial_uptake_and_one_off_products_sell_at_list_price() -> None:
     """Each account has its extra for half of its seats, at three a seat."""
     held = pd.DataFrame({"account_id": ["a", "a", "b", "b", "c"], "product_id": ["plan-1", "extra"] * 2 + ["plan-1"]})
     held = held.assign(seats=[10.0, 5.0, 20.0, 10.0, 40.0], mrr=[90.0, 15.0, 180.0, 30.0, 360.0])
@@ -344,11 +344,11 @@ def test_an_extra_that_few_of_the_seats_take_sells_for_few_and_what_is_bought_on
     for subscriptions, extra in ((held, 40 / 2 * 3.0 * 90 / 30.4375), (held[:0], np.nan)):
         known = {"accounts": accounts, "products": PRODUCTS, "orders": orders, "subscriptions": subscriptions}
         firm = company_of(known, AS_OF)
-        sale = sales(firm, offers, firm.tables["products"].execute(), 90)
+        sale = expected_sale_amounts(firm, offers, firm.tables["products"].execute(), 90)
         assert sale.tolist() == pytest.approx([extra, 3 * 20.0], nan_ok=True)
 
 
-def test_a_training_keeps_its_folds_with_bounds(challenger: Challenger) -> None:
+def test_a_training_has_folds_with_intervals(challenger: Challenger) -> None:
     last = challenger.folds[-1]
     assert last.losses == challenger.evaluation.losses
     for fold in challenger.folds:

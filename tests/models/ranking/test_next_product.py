@@ -1,4 +1,4 @@
-"""New products: the hazard of buying any is parted among them by how they sell, and beside what the account has."""
+"""The next new product: the hazard is divided by purchase rates and by lifts of owned products."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.ranking.next_product import offered, paces, trust
+from models.ranking.next_product import choose_lift_weight, estimate_purchase_rates, likeliest_products
 
 UNTIL = pd.Timestamp(2025, 6, 1)
 
@@ -24,37 +24,38 @@ def firsts(rules: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["account_id", "product_id", "first_at"])
 
 
-def test_what_goes_with_what_an_account_has_is_its_likelier_purchase() -> None:
+def test_products_with_lift_for_an_owned_product_are_likelier() -> None:
     bought = firsts(rules=True)
-    told = paces(bought, 400, UNTIL)
-    assert told.products == ["A", "B", "C", "D"]
+    rates = estimate_purchase_rates(bought, 400, UNTIL)
+    assert rates.products == ["A", "B", "C", "D"]
     has = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
-    shares = told.shares(has, 1.0 - has, trust(bought, 400, UNTIL))
+    shares = rates.shares(has, 1.0 - has, choose_lift_weight(bought, 400, UNTIL))
     assert shares[0, 2] > 2 * shares[0, 3]
     assert shares[1, 3] > 2 * shares[1, 2]
     assert shares[0, 0] == 0.0
     assert shares.sum(axis=1) == pytest.approx(1.0)
 
 
-def test_lifts_are_not_trusted_where_they_told_nothing_of_what_followed() -> None:
-    assert trust(firsts(rules=True), 400, UNTIL) > 0
-    assert trust(firsts(rules=True).head(10), 400, UNTIL) == 0.0
+def test_lifts_have_no_weight_where_too_few_purchases_confirm_them() -> None:
+    assert choose_lift_weight(firsts(rules=True), 400, UNTIL) > 0
+    assert choose_lift_weight(firsts(rules=True).head(10), 400, UNTIL) == 0.0
 
 
-def test_what_is_not_known_yet_changes_no_pace() -> None:
+def test_purchases_after_the_instant_change_no_rate() -> None:
     bought = firsts(rules=True)
     day = UNTIL - pd.Timedelta(days=200)
-    whole, cut = paces(bought, 400, day), paces(bought[bought["first_at"] < day], 400, day)
-    assert whole.products == cut.products
-    np.testing.assert_array_equal(whole.pace, cut.pace)
-    np.testing.assert_array_equal(whole.lift, cut.lift)
+    full = estimate_purchase_rates(bought, 400, day)
+    cut = estimate_purchase_rates(bought[bought["first_at"] < day], 400, day)
+    assert full.products == cut.products
+    np.testing.assert_array_equal(full.rates, cut.rates)
+    np.testing.assert_array_equal(full.log_lift, cut.log_lift)
 
 
-def test_chances_of_products_rise_with_time_stay_below_the_account_s_own_and_name_the_month() -> None:
+def test_probabilities_of_products_rise_with_time_stay_below_the_accounts_and_name_the_month() -> None:
     hazards = np.array([[0.02, 0.02, 0.02, 0.3, 0.02, 0.02], [0.1] * 6])
     curve = 1 - np.cumprod(1 - hazards, axis=1)
     shares = np.array([[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]])
-    rows = offered(["x", "y"], curve, shares, ["P", "Q", "R"], date(2025, 1, 10))
+    rows = likeliest_products(["x", "y"], curve, shares, ["P", "Q", "R"], date(2025, 1, 10))
     assert rows[["account_id", "product_id"]].to_numpy().tolist() == [["x", "P"], ["x", "Q"], ["y", "R"]]
     assert (rows["within_30"] < rows["value"]).all()
     assert (rows["value"] < rows["within_180"]).all()
@@ -64,4 +65,4 @@ def test_chances_of_products_rise_with_time_stay_below_the_account_s_own_and_nam
 
 
 def test_nobody_to_score_is_no_rows() -> None:
-    assert offered([], np.zeros((0, 6)), np.zeros((0, 0)), [], date(2025, 1, 10)).empty
+    assert likeliest_products([], np.zeros((0, 6)), np.zeros((0, 0)), [], date(2025, 1, 10)).empty
