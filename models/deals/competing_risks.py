@@ -1,9 +1,7 @@
-"""How open deals end, period by period: the chance to be won, lost, or still open at the end of each.
+"""Won and lost as competing risks of an open deal, in discrete time.
 
-Discrete-time competing risks (Prentice and Gloeckler, 1978; Tutz and Schmid, 2016): every deal that was open at a past
-date gives one row per period that it began open and whose end is known. So a deal that is still open teaches what it
-can (that it has not ended so far), slow deals are not taken for lost ones, and no past date has to wait until all is
-over. Won and lost compete: the chances of a row add up to one, and those of its periods chain to a curve.
+Discrete-time competing risks (Prentice and Gloeckler, 1978; Tutz and Schmid, 2016): each deal that was open on a past
+date gives one row per period that it began open and whose end is known.
 """
 
 from collections.abc import Sequence
@@ -12,92 +10,94 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data.arrays import Floats
+from models.survival.curves import SurvivalCurve
 
 EDGES = (0, 15, 30, 60, 90, 150, 270)
 """Days after a date at which periods begin and end."""
-PERIODS = len(EDGES) - 1
+N_PERIODS = len(EDGES) - 1
 OPEN, WON, LOST = 0, 1, 2
-TINY = 1e-9
+EPSILON = 1e-9
 
 
-def person_periods(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per deal, date and period that it began open and whose end is known: the columns given, ``period``
-    (0, 1, …) and ``ended`` (``OPEN``, ``WON``, ``LOST``).
+def deal_periods(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per deal, date and period that the deal began open and whose end is known: the columns given, ``period``
+    (0, 1, …) and ``status`` at its end (``OPEN``, ``WON``, ``LOST``).
 
-    ``rows`` hold ``days`` from the date to the deal's end (NaN: not over), ``won`` (bool) and ``seen_days``, how many
-    days after the date are known.
+    ``rows`` hold ``days`` from the date to the deal's closing (NaN while open), ``won`` (bool) and ``seen_days``, the
+    days after the date that are known. So deals that are still open count, and slow ones are not taken for lost.
     """
     days, seen = (rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("days", "seen_days"))
     won = rows["won"].to_numpy(dtype=bool)
     parts = []
-    for period, (begin, end) in enumerate(pairwise(EDGES)):
-        used = ~(days < begin) & (seen >= end)
-        ended = np.where(days < end, np.where(won, WON, LOST), OPEN)[used]
-        parts.append(rows[used].assign(period=float(period), ended=ended))
+    for period, (start, end) in enumerate(pairwise(EDGES)):
+        used = ~(days < start) & (seen >= end)
+        status = np.where(days < end, np.where(won, WON, LOST), OPEN)[used]
+        parts.append(rows[used].assign(period=float(period), status=status))
     return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True)
-class Curves:
-    """What is said of each deal: chances to be won, and lost, within each period (deals × periods), and to be open
-    after the last."""
+class WinCurves:
+    """Deals × periods: the probability to be won, and to be lost, in each period."""
 
     won: Floats
     lost: Floats
 
     @classmethod
-    def chained(cls, chances: NDArray[np.float64]) -> "Curves":
-        """The curves of chances (deals × periods × open, won, lost), each given that the deal is open at the start."""
-        begins = np.cumprod(np.concatenate([np.ones((len(chances), 1)), chances[:, :, OPEN]], axis=1), axis=1)[:, :-1]
-        return cls(begins * chances[:, :, WON], begins * chances[:, :, LOST])
+    def from_transitions(cls, probabilities: Floats) -> "WinCurves":
+        """From deals × periods × (open, won, lost): the probabilities of a deal that is open at the period's start."""
+        stays_open = np.cumprod(probabilities[:, :, OPEN], axis=1)[:, :-1]
+        open_at_start = np.hstack([np.ones((len(probabilities), 1)), stays_open])
+        return cls(open_at_start * probabilities[:, :, WON], open_at_start * probabilities[:, :, LOST])
 
     @classmethod
-    def together(cls, parts: Sequence["Curves"]) -> "Curves":
-        """The curves of several parts of rows, one after the other."""
+    def concatenate(cls, parts: Sequence["WinCurves"]) -> "WinCurves":
+        """The curves of several sets of deals, one after the other."""
         return cls(np.concatenate([part.won for part in parts]), np.concatenate([part.lost for part in parts]))
 
     @property
-    def open(self) -> Floats:
-        """Chance to be open after the last period."""
+    def still_open(self) -> Floats:
+        """The probability to be open after the last period."""
         return np.asarray(np.clip(1.0 - self.won.sum(axis=1) - self.lost.sum(axis=1), 0.0, 1.0))
 
     @property
     def eventually(self) -> Floats:
-        """Chance to be won in the end: what is open after the last period ends as those do that end in the last two."""
+        """The probability to be won in the end: what is open after the last period closes as in the last two."""
         won, lost = self.won[:, -2:].sum(axis=1), self.lost[:, -2:].sum(axis=1)
-        share = (won + TINY) / (won + lost + 2 * TINY)
-        return np.asarray(self.won.sum(axis=1) + self.open * share, dtype=np.float64)
+        share = (won + EPSILON) / (won + lost + 2 * EPSILON)
+        return np.asarray(self.won.sum(axis=1) + self.still_open * share, dtype=np.float64)
+
+    @property
+    def win_incidence(self) -> SurvivalCurve:
+        """The cumulative probability to be won, evenly within each period."""
+        return SurvivalCurve.from_incidence(EDGES[1:], np.cumsum(self.won, axis=1))
+
+    @property
+    def loss_incidence(self) -> SurvivalCurve:
+        """The cumulative probability to be lost, evenly within each period."""
+        return SurvivalCurve.from_incidence(EDGES[1:], np.cumsum(self.lost, axis=1))
 
     def within(self, days: int) -> Floats:
-        """Chance to be won within so many days; even within a period."""
-        return self._by(self.won, days)
+        """The probability to be won within so many days."""
+        return self.win_incidence.within(days)
 
     def lost_within(self, days: int) -> Floats:
-        """Chance to be lost within so many days."""
-        return self._by(self.lost, days)
+        """The probability to be lost within so many days."""
+        return self.loss_incidence.within(days)
 
-    def shared_as(self, plain: "Curves") -> "Curves":
-        """The curves whose ends are won in the share of another's of the same period: when deals end stays as it is."""
-        ends = self.won + self.lost
-        won = ends * (plain.won + TINY) / (plain.won + plain.lost + 2 * TINY)
-        return Curves(won, ends - won)
+    def with_win_shares_of(self, other: "WinCurves") -> "WinCurves":
+        """The curves with the share of wins among closings that ``other`` has in the same period.
 
-    def days_to_win(self, share: float) -> Floats:
-        """Days within which so large a share of its chance to be won falls: 0.5 is the middle day of a win."""
-        total = self.won.sum(axis=1, keepdims=True)
-        part = np.cumsum(self.won, axis=1) / np.maximum(total, TINY)
-        place = np.minimum((part < share).sum(axis=1), PERIODS - 1)
-        rows = np.arange(len(part))
-        before = np.where(place > 0, part[rows, np.maximum(place - 1, 0)], 0.0)
-        within = (share - before) / np.maximum(part[rows, place] - before, TINY)
-        edges = np.array(EDGES, dtype=np.float64)
-        days = edges[place] + np.clip(within, 0, 1) * (edges[place + 1] - edges[place])
-        return np.asarray(days, dtype=np.float64)
+        The probability to close in each period stays.
+        """
+        closed = self.won + self.lost
+        won = closed * (other.won + EPSILON) / (other.won + other.lost + 2 * EPSILON)
+        return WinCurves(won, closed - won)
 
-    def _by(self, ends: Floats, days: int) -> Floats:
-        edges = np.array(EDGES, dtype=np.float64)
-        part = np.clip((days - edges[:-1]) / np.diff(edges), 0.0, 1.0)
-        return np.asarray(ends @ part, dtype=np.float64)
+    def win_day_quantile(self, probability: float) -> Floats:
+        """The days within which a win falls with a probability, given that the deal is won by the last period; the last
+        day if that is hardly possible."""
+        days = self.win_incidence.given_event().quantile(probability)
+        return np.where(np.isnan(days), float(EDGES[-1]), days)

@@ -1,4 +1,4 @@
-"""Which deals of the past are learnt from and which judge: later dates; deals left out, in a past too thin for that."""
+"""Training and test rows of deals: later dates as test or, where the past is too thin for that, deals left out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,99 +9,101 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from models.evaluation.time_splits import MIN_PER_CLASS, MIN_TEST_PER_CLASS, choose_test_dates, minority_count
 from models.model import Abstention
 
 HORIZON_DAYS = 90
-FEWEST_OF_EACH = 20
-"""Fewer deals won, or lost, carry no probability that is worth money."""
-JUDGED_OF_EACH = 10
-MOST_JUDGED = 3
-"""The judged part is three dates, or fewer in a short past: one date has its own season and luck."""
-DEAL_FOLDS = 5
+MAX_TEST_DATES = 3
+"""One date has its own season and luck: three test, or fewer in a short past."""
+N_DEAL_FOLDS = 5
 
 OUTCOME = f"were won within {HORIZON_DAYS} days"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows to learn from, as they were known when the rows to be judged were to come, and those."""
+class DealFold:
+    """Training rows, as known on the first test date, and test rows."""
 
-    learnt: pd.DataFrame
-    judged: pd.DataFrame
+    train: pd.DataFrame
+    test: pd.DataFrame
 
 
 @dataclass(frozen=True)
-class Split:
-    """The parts of a past, and how a person would say what was judged."""
+class DealSplit:
+    """The folds of a past, with a description for people."""
 
-    parts: tuple[Part, ...]
-    says: str
-    thin: bool = False
-    """Too short or small a past to judge later dates: trees stay unproven, and pooled rates ship."""
+    folds: tuple[DealFold, ...]
+    description: str
+    by_deal: bool = False
+    """Whether deals are left out instead of later dates: that shows no skill of trees over time, and rates ship."""
 
     @property
-    def judged(self) -> pd.DataFrame:
-        """Rows that are judged, in the order of the parts."""
-        return pd.concat([part.judged for part in self.parts])
+    def test(self) -> pd.DataFrame:
+        """The test rows of all folds, in their order."""
+        return pd.concat([fold.test for fold in self.folds])
 
 
-def split(rows: pd.DataFrame) -> Split | Abstention:
-    """What is learnt from and judged: later dates; deals, in a past too thin for that; or what the past lacks."""
-    over = ends(rows) if len(rows) else (0, 0)
-    if min(over) < FEWEST_OF_EACH:
+def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
+    """The latest dates as test; deals left out, where these are too few; or what the past lacks."""
+    won, lost = count_closed(rows) if len(rows) else (0, 0)
+    if min(won, lost) < MIN_PER_CLASS:
         return Abstention(
             "win",
-            f"needs {FEWEST_OF_EACH} deals that were open at past dates and were won, and {FEWEST_OF_EACH} that were"
-            f" lost; found {over[0]} won and {over[1]} lost",
+            f"needs {MIN_PER_CLASS} deals that were open at past dates and were won, and {MIN_PER_CLASS} that were"
+            f" lost; found {won} won and {lost} lost",
         )
-    told = rows[rows["seen_days"] >= HORIZON_DAYS]
-    days = sorted(told["as_of"].unique())
-    for judged in range(min(MOST_JUDGED, len(days) // 3), 0, -1):
-        dates = days[-judged:]
-        part = Part(_known_at(rows, dates[0]), told[told["as_of"].isin(dates)])
-        if min(ends(part.learnt)) >= FEWEST_OF_EACH and of_each(part.judged) >= JUDGED_OF_EACH:
-            return Split((part,), ", ".join(map(str, dates)))
-    parts = tuple(_by_deal(rows, told))
-    if sum(len(part.judged) for part in parts) and of_each(told) >= JUDGED_OF_EACH:
-        return Split(parts, f"{len(days)} past dates, on deals left out", thin=True)
+    known = rows[rows["seen_days"] >= HORIZON_DAYS]
+    days = sorted(known["as_of"].unique())
+
+    def fold_of(dates: tuple[date, ...]) -> DealFold:
+        return DealFold(as_known_on(rows, dates[0]), known[known["as_of"].isin(dates)])
+
+    def sufficient(dates: tuple[date, ...]) -> bool:
+        fold = fold_of(dates)
+        return (
+            min(count_closed(fold.train)) >= MIN_PER_CLASS
+            and minority_count(won_within_horizon(fold.test)) >= MIN_TEST_PER_CLASS
+        )
+
+    test_dates = choose_test_dates(days, range(min(MAX_TEST_DATES, len(days) // 3), 0, -1), sufficient)
+    if test_dates is not None:
+        return DealSplit((fold_of(test_dates),), ", ".join(map(str, test_dates)))
+    folds = tuple(_leave_deals_out(rows, known))
+    n_won = int(won_within_horizon(known).sum())
+    if sum(len(fold.test) for fold in folds) and min(n_won, len(known) - n_won) >= MIN_TEST_PER_CLASS:
+        return DealSplit(folds, f"{len(days)} past dates, on deals left out", by_deal=True)
     return Abstention(
         "win",
-        f"needs {JUDGED_OF_EACH} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {JUDGED_OF_EACH} that did"
-        f" not, to be judged on; found {int(won_within(told).sum())} and {int(len(told) - won_within(told).sum())}",
+        f"needs {MIN_TEST_PER_CLASS} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {MIN_TEST_PER_CLASS}"
+        f" that did not, to test on; found {n_won} and {len(known) - n_won}",
     )
 
 
-def _known_at(rows: pd.DataFrame, day: date) -> pd.DataFrame:
-    """The rows of dates before a day, as they were known on it."""
+def as_known_on(rows: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The rows of dates before a day, closed only if the deal had closed by then."""
     past = rows[rows["as_of"] < day]
-    seen = np.array([(day - then).days for then in past["as_of"]], dtype=np.float64)
-    over = (past["days"] <= seen).to_numpy()
-    return past.assign(seen_days=seen, days=past["days"].where(over), won=past["won"].to_numpy() & over)
+    seen = np.array([(day - as_of).days for as_of in past["as_of"]], dtype=np.float64)
+    closed = (past["days"] <= seen).to_numpy()
+    return past.assign(seen_days=seen, days=past["days"].where(closed), won=past["won"].to_numpy() & closed)
 
 
-def _by_deal(rows: pd.DataFrame, told: pd.DataFrame) -> Iterator[Part]:
-    """Every fifth deal judged by the others; a deal's fold is that of its key, whatever else there is."""
-    fold = {key: int(sha256(str(key).encode()).hexdigest(), 16) % DEAL_FOLDS for key in rows["opportunity_id"].unique()}
-    whose = rows["opportunity_id"].map(fold)
-    for nth in range(DEAL_FOLDS):
-        judged = told[told["opportunity_id"].map(fold) == nth]
-        learnt = rows[whose != nth]
-        if len(judged) and min(ends(learnt)) > 0:
-            yield Part(learnt, judged)
-
-
-def won_within(rows: pd.DataFrame) -> Floats:
-    """1 where the deal was won within the horizon."""
+def won_within_horizon(rows: pd.DataFrame) -> Floats:
+    """1 where the deal was won within the horizon, else 0."""
     return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
 
 
-def of_each(rows: pd.DataFrame) -> int:
-    """Rows of the rarer outcome."""
-    won = int(won_within(rows).sum())
-    return min(won, len(rows) - won)
+def count_closed(rows: pd.DataFrame) -> tuple[int, int]:
+    """Deals won, and deals lost."""
+    closed = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
+    return int(closed["won"].sum()), int((~closed["won"]).sum())
 
 
-def ends(rows: pd.DataFrame) -> tuple[int, int]:
-    """Deals won, and lost, of those that are over."""
-    over = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
-    return int(over["won"].sum()), int((~over["won"]).sum())
+def _leave_deals_out(rows: pd.DataFrame, known: pd.DataFrame) -> Iterator[DealFold]:
+    """Folds of deals by a hash of their key, so that a deal's fold does not depend on the other deals."""
+    keys = rows["opportunity_id"].unique()
+    fold_of = {key: int(sha256(str(key).encode()).hexdigest(), 16) % N_DEAL_FOLDS for key in keys}
+    for number in range(N_DEAL_FOLDS):
+        test = known[known["opportunity_id"].map(fold_of) == number]
+        train = rows[rows["opportunity_id"].map(fold_of) != number]
+        if len(test) and min(count_closed(train)) > 0:
+            yield DealFold(train, test)

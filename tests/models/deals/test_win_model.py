@@ -1,4 +1,4 @@
-"""Chances of open deals: few of them, and those of which nothing can be known."""
+"""Win probabilities of open deals: few deals, deals that nothing predicts, and planted probabilities."""
 
 import json
 from datetime import date, timedelta
@@ -9,12 +9,13 @@ import pytest
 from scipy.special import expit
 
 from bench.harness.won_deals import champion
-from models.deals import win_model as deals
-from models.deals.time_split import HORIZON_DAYS, split
-from models.deals.win_model import CATEGORIES, NUMBERS
+from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
+from models.deals.scoring import score
+from models.deals.time_split import HORIZON_DAYS, split_deals
+from models.deals.win_model import SPACE, study, train
 from models.evaluation.cross_validation import Study
 from models.model import Abstention, Challenger
-from models.training.tuning import Budget, Tuned, tune
+from models.training.tuning import Budget, TuningResult, tune
 
 AS_OF = date(2025, 1, 1)
 
@@ -33,8 +34,8 @@ def past(count: int, *, skill: float, seed: int = 5, months: int = 12) -> pd.Dat
         alive = (begun <= at) & (ends > at)
         days = ends[alive] - at
         over = days <= seen
-        known = {feature.name: np.full(alive.sum(), np.nan) for feature in NUMBERS}
-        words = {feature.name: None for feature in CATEGORIES}
+        known = {feature.name: np.full(alive.sum(), np.nan) for feature in OPPORTUNITY_FEATURES}
+        words = {feature.name: None for feature in OPPORTUNITY_CATEGORIES}
         parts.append(
             pd.DataFrame(
                 {
@@ -53,14 +54,14 @@ def past(count: int, *, skill: float, seed: int = 5, months: int = 12) -> pd.Dat
     return pd.concat(parts[::-1], ignore_index=True)
 
 
-def learnt(rows: pd.DataFrame) -> Challenger:
-    challenger = deals.train(rows, AS_OF, 7)
+def trained(rows: pd.DataFrame) -> Challenger:
+    challenger = train(rows, AS_OF, 7)
     assert isinstance(challenger, Challenger)
     return challenger
 
 
 def scored(rows: pd.DataFrame, challenger: Challenger) -> pd.DataFrame:
-    return deals.score(champion(challenger), rows[rows["as_of"] == rows["as_of"].max()], "EUR")[0]
+    return score(champion(challenger), rows[rows["as_of"] == rows["as_of"].max()], "EUR")[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def few() -> pd.DataFrame:
     return rows
 
 
-def test_twenty_won_and_twenty_lost_are_enough_and_the_bounds_are_wide(few: pd.DataFrame) -> None:
-    challenger = learnt(few)
+def test_twenty_won_and_twenty_lost_deals_suffice_with_wide_bounds(few: pd.DataFrame) -> None:
+    challenger = trained(few)
     assert challenger.evaluation.ships == "baseline"
     frame = scored(past(400, skill=1.2, seed=6), challenger)
     offers = past(400, skill=1.2, seed=6).query("as_of == as_of.max()")["stage"].to_numpy() == "offer"
@@ -82,18 +83,18 @@ def test_twenty_won_and_twenty_lost_are_enough_and_the_bounds_are_wide(few: pd.D
     assert (frame["value"] <= frame["eventually"]).all()
 
 
-def test_fewer_abstain_and_say_what_is_missing(few: pd.DataFrame) -> None:
+def test_fewer_deals_abstain_with_what_is_missing(few: pd.DataFrame) -> None:
     some = few[few["opportunity_id"] < "D0020"]
-    told = deals.train(some, AS_OF, 7)
-    assert isinstance(told, Abstention)
-    assert "needs 20 deals that were open at past dates and were won, and 20 that were lost; found" in told.reason
-    assert isinstance(deals.train(few.head(0), AS_OF, 7), Abstention)
+    abstention = train(some, AS_OF, 7)
+    assert isinstance(abstention, Abstention)
+    assert "needs 20 deals that were open at past dates and were won, and 20 that were lost; found" in abstention.reason
+    assert isinstance(train(few.head(0), AS_OF, 7), Abstention)
 
 
-def test_where_nothing_tells_who_wins_the_rate_is_said() -> None:
+def test_deals_that_nothing_predicts_get_the_rate_of_all() -> None:
     rows = past(1_200, skill=0.0)
-    challenger = learnt(rows)
-    assert challenger.evaluation.ships == "baseline" or not challenger.state["tells"]
+    challenger = trained(rows)
+    assert challenger.evaluation.ships == "baseline" or not challenger.state["discriminates"]
     frame = scored(rows, challenger)
     assert frame["eventually"].std() < 0.03
     ended = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
@@ -101,45 +102,45 @@ def test_where_nothing_tells_who_wins_the_rate_is_said() -> None:
     assert all("nothing known tells" in json.loads(reasons)[0].lower() for reasons in frame["reasons"])
 
 
-def test_planted_chances_are_said() -> None:
+def test_planted_probabilities_are_recovered() -> None:
     rows = past(1_600, skill=1.2)
-    challenger = learnt(rows)
+    challenger = trained(rows)
     latest = rows[rows["as_of"] == rows["as_of"].max()]
     frame = scored(rows, challenger)
     truth = expit(1.2 * np.where(latest["stage"] == "offer", 1.0, -1.0))
     assert np.abs(frame["eventually"].to_numpy() - truth).mean() < 0.06
 
 
-def test_what_was_not_known_when_the_judged_date_came_is_not_learnt_from() -> None:
+def test_training_rows_are_as_known_on_the_first_test_date() -> None:
     rows = past(1_200, skill=1.2)
-    parts = split(rows)
-    assert not isinstance(parts, Abstention)
-    (part,) = parts.parts
-    first = part.judged["as_of"].min()
-    assert part.judged["seen_days"].ge(HORIZON_DAYS).all()
-    ends = [day + timedelta(days=float(days)) for day, days in part.learnt[["as_of", "days"]].dropna().to_numpy()]
-    assert max(ends) <= first
-    assert part.learnt["as_of"].max() < first
+    split = split_deals(rows)
+    assert not isinstance(split, Abstention)
+    (fold,) = split.folds
+    first = fold.test["as_of"].min()
+    assert fold.test["seen_days"].ge(HORIZON_DAYS).all()
+    closings = [day + timedelta(days=float(days)) for day, days in fold.train[["as_of", "days"]].dropna().to_numpy()]
+    assert max(closings) <= first
+    assert fold.train["as_of"].max() < first
 
 
-def test_folds_and_tuning_see_of_a_deal_what_its_window_holds_and_nothing_of_the_judged_dates() -> None:
+def test_cross_validation_and_tuning_see_a_deal_within_its_window_only() -> None:
     rows = past(1_200, skill=1.2)
-    made = deals.study(rows, 7)
-    assert isinstance(made, Study)
-    assert (made.rows["seen_days"] == HORIZON_DAYS).all()
-    assert made.rows["days"].max() < HORIZON_DAYS
-    assert not (made.rows["won"] & made.rows["days"].isna()).any()
-    found = tune(made, Budget(trials=1), 7)
-    assert isinstance(found, Tuned)
-    assert found.trials[0].loss < 0.62  # that of the flat rate is 0.70
-    assert set(found.trials[1].params) == set(deals.SPACE)
+    studied = study(rows, 7)
+    assert isinstance(studied, Study)
+    assert (studied.rows["seen_days"] == HORIZON_DAYS).all()
+    assert studied.rows["days"].max() < HORIZON_DAYS
+    assert not (studied.rows["won"] & studied.rows["days"].isna()).any()
+    result = tune(studied, Budget(trials=1), 7)
+    assert isinstance(result, TuningResult)
+    assert result.trials[0].loss < 0.62  # that of the flat rate is 0.70
+    assert set(result.trials[1].params) == set(SPACE)
 
 
-def test_a_tuned_challenger_is_trained_with_what_was_found() -> None:
+def test_a_challenger_is_trained_with_tuned_parameters() -> None:
     rows = past(400, skill=1.2)
-    usual = learnt(rows)
-    tuned = deals.train(rows, AS_OF, 7, {"trees": 30})
+    default = trained(rows)
+    tuned = train(rows, AS_OF, 7, {"trees": 30})
     assert isinstance(tuned, Challenger)
-    assert (usual.estimator.current_iteration(), tuned.estimator.current_iteration()) == (80, 30)
+    assert (default.estimator.current_iteration(), tuned.estimator.current_iteration()) == (80, 30)
     assert tuned.tuned_params == {"trees": 30}
     assert tuned.params["trees"] == 30
