@@ -103,7 +103,7 @@ def top_down_by_month(inputs: AllocationInputs) -> TopDown:
     covered = np.asarray(grid.sum_by_month(uncovered[None, :]) == 0)
     both_known = covered & np.asarray(~np.isnan(weekly).any(axis=1))[:, None]
     benchmark = np.where(both_known, (sums + ahead) / 2, ahead)
-    sub_periods = benchmark_pro_rata(np.where(inside, shape, 0.0), benchmark, from_months, grid)
+    sub_periods = benchmark_pro_rata(shape, benchmark, from_months, grid)
     return TopDown(sub_periods, grid.sum_by_month(sub_periods))
 
 

@@ -1,1 +1,1 @@
-"""What moved the forecast, and what-if scenarios."""
+"""The bridge between two revenue forecasts, and what-if scenarios."""

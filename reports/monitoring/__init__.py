@@ -1,1 +1,1 @@
-"""How right past scores and forecasts were, drift, and alerts."""
+"""Accuracy of past scores and forecasts, drift, control limits of daily volumes, and alerts."""

@@ -20,6 +20,7 @@ from data.arrays import Floats
 from features.company import Company
 from features.contacts.timezones import COUNTRY_ZONES
 from features.local_time import Clock
+from features.responses import CLICKS_AND_REPLIES, is_human_response
 
 HISTORY_DAYS = 1120
 """Three years, so that the last one has the season of two before it."""
@@ -160,7 +161,7 @@ def _satisfaction(company: Company, clock: Clock) -> ir.Table:
 
 def _answers(company: Company, clock: Clock) -> ir.Table:
     rows = company.tables["touches"]
-    answered = rows.kind.isin(["clicked", "replied"]) & ~rows.machine.fill_null(False)
+    answered = is_human_response(rows, CLICKS_AND_REPLIES)
     rows = rows.filter(rows.channel == "email", answered | (rows.kind == "sent"))
     day = clock.day(rows.happened_at)
     return _by_day(rows, day, clock.day(rows.known_at), rows.kind != "sent", rows.kind == "sent")

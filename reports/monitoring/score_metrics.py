@@ -34,7 +34,7 @@ class ScoredRows:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, kind: str, seed: int) -> "ScoredRows":
-        """From rows with ``value, outcome, low, high, key``; ``kind`` is *chance* or *money*."""
+        """From rows with ``value, outcome, low, high, key``; ``kind`` is *probability* or *money*."""
         resamples = ClusterBootstrap.draw(rows["key"], [seed, SEED_OFFSET], N_RESAMPLES)
         predicted, observed, low, high = (
             rows[name].to_numpy(np.float64) for name in ("value", "outcome", "low", "high")
@@ -49,7 +49,7 @@ class ScoredRows:
     def metrics(self) -> dict[str, float]:
         """The mean prediction and outcome, and the metrics of the kind; limits as ``<metric>_low`` and ``_high``."""
         observed = self.observed.mean()
-        limits = self.limits(observed, self.resamples.means(self.observed), is_share=self.kind == "chance")
+        limits = self.limits(observed, self.resamples.means(self.observed), is_share=self.kind == "probability")
         means = {"predicted": self.predicted.mean(), "observed": observed, **_named("observed", limits)}
         return means | (self._of_amounts() if self.kind == "money" else self._of_probabilities())
 
@@ -99,7 +99,7 @@ class ScoredRows:
             inside = self.decile == decile
             mean, accounts = float(self.observed[inside].mean()), self.keys[inside].nunique()
             means = self.resamples.means(self.observed * inside, inside)
-            limits = _limits(mean, means, accounts, is_share=self.kind == "chance")
+            limits = _limits(mean, means, accounts, is_share=self.kind == "probability")
             rows.append((decile, int(inside.sum()), self.predicted[inside].mean(), mean, *limits))
         columns = ["decile", "matched", "predicted", "observed", "observed_low", "observed_high"]
         return pd.DataFrame(rows, columns=columns)
