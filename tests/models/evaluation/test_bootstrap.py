@@ -11,7 +11,7 @@ from models.evaluation.bootstrap import mean_interval, metric_intervals
 from models.evaluation.importance import gain_importance, importance_stability, sample_contributions
 from models.evaluation.metrics import auc
 from models.evaluation.report import probability_figures
-from models.plots.diagnostics import MAX_FEATURES, plot_gain, plot_importance, plot_learning_curve, plot_shap_summary
+from models.plots.diagnostics import plot_learning_curve
 
 
 def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:
@@ -83,32 +83,6 @@ def test_contributions_add_up_to_the_raw_score() -> None:
     assert list(shares.columns) == ["a", "b"]
     left = trees.predict(sample) - shares.sum(axis=1).to_numpy()
     assert np.ptp(left) == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_gain_picture_shows_the_share_that_the_highest_scores_hold() -> None:
-    said = np.arange(100)[::-1] / 100
-    happened = (np.arange(100) < 10).astype(float)
-    curves, lifts = plot_gain("all at the top", said, happened).axes
-    best, by_score = (line.get_ydata() for line in curves.lines[:2])
-    np.testing.assert_allclose(by_score, best)
-    assert by_score[10] == 1.0
-    assert [bar.get_height() for bar in lifts.patches] == pytest.approx([10.0] + [0.0] * 9)
-
-
-def test_pictures_say_features_in_words_and_show_no_more_than_can_be_read() -> None:
-    rng = np.random.default_rng(1)
-    names = [f"feature_{place}" for place in range(40)]
-    rows = pd.DataFrame(rng.normal(size=(50, 40)), columns=names)
-    rows["feature_0"] = np.nan
-    shares = rows.fillna(1.0) * np.linspace(2, 0.1, 40)
-    for figure in (
-        plot_shap_summary(rows, shares, {"feature_0": "days since the last order"}),
-        plot_importance(shares.abs().head(3), {"feature_0": "days since the last order"}),
-    ):
-        labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        assert len(labels) == MAX_FEATURES
-        assert "days since the last order" in labels
-        assert all("_" not in label for label in labels)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 1_000])
