@@ -1,4 +1,4 @@
-"""The step of the night that writes what is known of everybody as of its date."""
+"""The step of the night that writes the features as of its date, and a quarter earlier for comparison."""
 
 from datetime import timedelta
 
@@ -10,17 +10,18 @@ from features.opportunities.table import opportunity_features
 from features.spine import account_spine, contact_spine, opportunity_spine
 
 COMPARISON_DAYS = 91
-"""The same weekday a quarter before: what today's inputs are set against."""
+"""How far back the features lie with which drift compares today's: a quarter, to the same weekday."""
 
 
 def engineer(company: Company, draft: Draft) -> None:
-    """Writes three tables as of the company's date: ``accounts`` (one row per customer), ``contacts`` (per contact) and
-    ``opportunities`` (per open deal); and ``accounts_before`` and ``opportunities_before``, the same a quarter before.
+    """Writes the tables ``accounts`` (one row per customer), ``contacts`` (per contact) and ``opportunities`` (per open
+    deal) as of the company's date, and ``accounts_before`` and ``opportunities_before`` as of ``COMPARISON_DAYS``
+    earlier.
     """
     today, before = company.as_of, company.as_of - timedelta(days=COMPARISON_DAYS)
-    both = [before, today]
-    accounts = account_features(company, account_spine(company, both)).cache()
-    deals = opportunity_features(company, opportunity_spine(company, both)).cache()
+    dates = [before, today]
+    accounts = account_features(company, account_spine(company, dates)).cache()
+    deals = opportunity_features(company, opportunity_spine(company, dates)).cache()
     for name, key, rows in (("accounts", "account_id", accounts), ("opportunities", "opportunity_id", deals)):
         draft.write(name, rows.filter(rows.as_of == today).order_by(key))
         draft.write(f"{name}_before", rows.filter(rows.as_of == before).order_by(key))

@@ -1,4 +1,4 @@
-"""A feature: its name, its family, and how a person would say it."""
+"""A feature: its name, its family, its unit, and how a sentence describes it."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """What a feature is the change of: ``of`` names the feature that holds the value now; before, it was less this one.
+    """The quantity that a feature is the change of: ``of`` names the feature that holds its present value.
 
-    ``what`` and ``within`` say it: "orders" fell from 6 to 1 "in 90 days".
+    ``what`` and ``within`` complete a sentence: "orders" fell from 6 to 1 "in 90 days".
     """
 
     of: str
@@ -21,11 +21,11 @@ class Change:
 class Feature:
     """One column of a feature table.
 
-    ``says`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows means zero;
-    before that table's first known row, and for features without it, absence means unknown (NULL). ``absent`` is what a
-    person would say of such a NULL ("never ordered"); without it, nothing can be said. ``version`` goes up when the
-    meaning changes under an unchanged name, so that models fitted on the old meaning are refused. ``change`` is set
-    where the number is a change, so that people are told both sides of it.
+    ``description`` completes "This account has …: 3". ``zero_from`` names the contract table whose absence of rows
+    means zero; before that table's first known row, and for features without it, absence means unknown (NULL).
+    ``absent`` describes such a NULL ("never ordered"); without it, a sentence leaves the feature out. ``version`` goes
+    up when the meaning changes under an unchanged name, so that models fitted on the old meaning are refused.
+    ``change`` is set where the number is a change, so that a sentence can give the values before and after.
     """
 
     name: str
@@ -45,8 +45,8 @@ def features_hash(features: Iterable[Feature]) -> str:
 
 
 def form(version: int) -> Feature:
-    """What a model hashes among its features for the form of what its versions keep beside their trees.
+    """A pseudo-feature that models hash with their features: the version of the state they keep beside their trees.
 
-    Whoever keeps it in another form raises ``version``: a champion of another form is then trained again, and not read.
+    A model that changes its state raises ``version``: champions with the earlier state are trained again, and not read.
     """
-    return Feature("form", "state", "the form of what a version keeps beside its trees", "count", version=version)
+    return Feature("form", "state", "the form of the state beside the trees", "count", version=version)

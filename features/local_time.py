@@ -1,4 +1,4 @@
-"""Local time in SQL: offsets of time zones as data, so that every engine reads clocks as Python does."""
+"""Local time in SQL: UTC offsets of time zones as data, so that every engine reads clocks as Python does."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,9 +5,11 @@ import ibis.expr.types as ir
 RESPONSES = ("opened", "clicked", "replied", "attended", "form_submitted")
 """Everything that a person can do with a message: how engaged an account is."""
 EMAIL_RESPONSES = ("opened", "clicked", "replied")
-"""The responses that an e-mail itself can get: when, and whether at all, somebody reads us."""
+"""The responses that an e-mail itself can get: when, and whether at all, a person reads it."""
 INTEREST_RESPONSES = ("clicked", "replied", "attended", "form_submitted")
 """Responses that show interest in a campaign's product; an open does not."""
+CLICKS_AND_REPLIES = ("clicked", "replied")
+"""Responses to an e-mail without opens, which mail clients report less and less."""
 ACTIVE_RESPONSES = ("replied", "attended", "form_submitted")
 """Responses that take more than a click."""
 

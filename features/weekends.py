@@ -1,4 +1,4 @@
-"""Which days of the week nobody works, by the country of a time zone."""
+"""Weekends by the country of a time zone."""
 
 from datetime import date
 from functools import cache
@@ -10,17 +10,17 @@ SATURDAY, SUNDAY = 5, 6
 
 
 def is_weekend(day: date, timezone: str) -> bool:
-    """Whether a day is a weekend's where a time zone lies: Friday and Saturday in Riyadh, and in Dubai until 2021.
+    """Whether a day is part of the weekend in a time zone: Friday and Saturday in Riyadh, and in Dubai until 2021.
 
-    Weekends are those of the ``holidays`` library. A country that keeps Sunday alone is given its Saturday, on which
-    most offices are closed. A zone of no country that the library knows has Saturday and Sunday.
+    Weekends are those of the ``holidays`` library. Where it knows only Sunday, Saturday is added: most offices are
+    closed. Without a country that the library knows, the weekend is Saturday and Sunday.
     """
     country = _countries().get(timezone)
-    known = _calendar(country) if country else None
-    if known is None:
+    calendar = _calendar(country) if country else None
+    if calendar is None:
         return day.weekday() in (SATURDAY, SUNDAY)
-    sunday_alone = known.weekend == {SUNDAY}
-    return known.is_weekend(day) or (sunday_alone and day.weekday() == SATURDAY)
+    only_sunday = calendar.weekend == {SUNDAY}
+    return calendar.is_weekend(day) or (only_sunday and day.weekday() == SATURDAY)
 
 
 @cache

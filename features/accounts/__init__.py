@@ -1,1 +1,1 @@
-"""Features of accounts."""
+"""Features of accounts by family, and whether an account is active."""

@@ -1,4 +1,4 @@
-"""Features of an account's deals: how many are open, how its past ones ended."""
+"""Features of an account's deals: how many are open, and how the closed ones ended."""
 
 import ibis.expr.types as ir
 

@@ -1,4 +1,4 @@
-"""Features of who an account is, and of the season in which it is looked at."""
+"""Features of the account itself (industry, size, tenure, contacts) and of the season of the date."""
 
 from math import pi
 

@@ -1,1 +1,1 @@
-"""Features of contacts."""
+"""Features of contacts: consent, engagement, e-mail sends and time zone."""

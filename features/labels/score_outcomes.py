@@ -50,7 +50,7 @@ class ScoreOutcome:
 
     score: str
     entity: Entity
-    kind: Literal["chance", "money"]
+    kind: Literal["probability", "money"]
     label: Label
     label_column: str
     value_column: str
@@ -72,7 +72,7 @@ def _by_day(score: str, entity: Entity, label: Label, label_column: str, column:
     """A probability within its model's horizon, and the same one within 30 and 180 days."""
     column = column or score
     model, horizon = f"{column}_model", f"{column}_horizon_days"
-    main = ScoreOutcome(score, entity, "chance", label, label_column, column, model, horizon)
+    main = ScoreOutcome(score, entity, "probability", label, label_column, column, model, horizon)
     others = [
         replace(main, score=f"{score}_{days}", value_column=f"{column}_{days}", horizon_days=days) for days in (30, 180)
     ]
@@ -104,7 +104,7 @@ OUTCOMES: tuple[ScoreOutcome, ...] = (
     ScoreOutcome(
         "renewal",
         SUBSCRIPTION,
-        "chance",
+        "probability",
         subscription_renewed,
         "renewed",
         value_column="renewal",
@@ -114,14 +114,14 @@ OUTCOMES: tuple[ScoreOutcome, ...] = (
     ScoreOutcome(
         "expansion_by_term",
         SUBSCRIPTION,
-        "chance",
+        "probability",
         subscription_expanded,
         "grew",
         value_column="expansion_by_term",
         model_column="expansion_model",
         horizon_days=TERM_HORIZON,
     ),
-    ScoreOutcome("win", OPPORTUNITY, "chance", deal_won, "won", "win", "win_model", "win_horizon_days"),
+    ScoreOutcome("win", OPPORTUNITY, "probability", deal_won, "won", "win", "win_model", "win_horizon_days"),
 )
 
 SCORE_COLUMNS = ["score", "key", "value", "low", "high", "model", "horizon_days", "closes_on"]

@@ -54,6 +54,6 @@ def occurs_in_window(windows: ir.Table, events: ir.Table, key: str, column: str)
     """
     pairs = windows.join(events.select(key, "event_at"), key)
     inside = pairs.filter(pairs.event_at >= pairs.as_of_at, pairs.event_at < pairs.end_at)
-    found = inside.select(key, "as_of").distinct().mutate(occurs=True)
-    marked = windows.left_join(found, [key, "as_of"])
+    occurring = inside.select(key, "as_of").distinct().mutate(occurs=True)
+    marked = windows.left_join(occurring, [key, "as_of"])
     return marked.select(key, "as_of", **{column: marked.occurs.fill_null(False)})

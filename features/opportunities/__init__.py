@@ -1,1 +1,1 @@
-"""Features of open opportunities."""
+"""Features of open deals, and their values as of a date."""

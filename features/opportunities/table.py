@@ -17,7 +17,7 @@ OPPORTUNITY_FEATURES: tuple[Feature, ...] = (
     Feature("age_days", "deal", "days since the deal was created", "days"),
     Feature("age_over_cycle", "deal", "age over the usual days from creation to winning", "ratio"),
     Feature("amount", "deal", "amount", "money"),
-    Feature("amount_over_usual", "deal", "amount over the usual amount of a won deal", "ratio"),
+    Feature("amount_over_typical", "deal", "amount over the usual amount of a won deal", "ratio"),
     Feature("amount_growth", "deal", "amount over the first amount", "ratio"),
     Feature("amount_changes", "deal", "changes of the amount", "changes", "opportunity_changes"),
     Feature("days_to_expected_close", "deal", "days until the expected close", "days"),
@@ -106,7 +106,7 @@ def _with_course(deals: ir.Table, course: ir.Table, closed: ir.Table) -> ir.Tabl
     return rows.mutate(
         age_days=age_days,
         age_over_cycle=ratio(age_days, rows.typical_days),
-        amount_over_usual=ratio(rows.amount, rows.typical_amount),
+        amount_over_typical=ratio(rows.amount, rows.typical_amount),
     )
 
 

@@ -1,1 +1,1 @@
-"""What an account owns and bought."""
+"""Products that customers buy and own."""

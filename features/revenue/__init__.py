@@ -1,1 +1,1 @@
-"""Revenue as a series, and what brings it."""
+"""Revenue per node of a hierarchy and period, and the bookings it comes from."""

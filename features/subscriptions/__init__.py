@@ -1,1 +1,1 @@
-"""Features of subscriptions."""
+"""Features of subscriptions, which subscription replaced which, and revenue accrued by day."""

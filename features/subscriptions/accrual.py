@@ -1,4 +1,4 @@
-"""What a subscription earns by the day: its monthly amount, spread evenly over the days of each month."""
+"""Revenue that subscriptions accrue by the day: a monthly amount, spread evenly over the days of each month."""
 
 import ibis
 import ibis.expr.types as ir
@@ -7,10 +7,10 @@ from features.local_time import Clock
 
 
 def accrued_revenue(rows: ir.Table, first: ir.DateValue, end: ir.DateValue, clock: Clock) -> ir.FloatingValue:
-    """What each subscription row (``mrr, started_at, ended_at``) earned from day ``first`` until before day ``end``.
+    """Revenue of each subscription row (``mrr, started_at, ended_at``) from day ``first`` until before day ``end``.
 
     Days are those of the clock, which must be right from the earliest ``first`` to the latest ``end``. A subscription
-    earns from the day it starts until the day before it ends.
+    accrues from the day it starts until the day before it ends.
     """
     started = ibis.greatest(clock.day(rows.started_at), first)
     ended = ibis.least(clock.day(rows.ended_at).fill_null(end), end)

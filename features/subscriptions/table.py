@@ -1,4 +1,4 @@
-"""Features of single subscriptions: what the contract says, and how it stands among the account's others."""
+"""The feature table of subscriptions: contract, age, term, and share of what the account pays."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -38,8 +38,8 @@ SUBSCRIPTION_CATEGORIES: tuple[Feature, ...] = (
 def subscription_spine(company: Company, dates: Sequence[date]) -> ir.Table:
     """One row per subscription of a known account that was active at each date: ``subscription_id, account_id, as_of,
     as_of_at``."""
-    held = company.tables["subscriptions"].cross_join(spine_days(company, dates))
-    known = cut_as_of(held, SUBSCRIPTIONS, held.as_of_at)
+    subscriptions = company.tables["subscriptions"].cross_join(spine_days(company, dates))
+    known = cut_as_of(subscriptions, SUBSCRIPTIONS, subscriptions.as_of_at)
     active = known.filter(known.started_at < known.as_of_at, known.ended_at.isnull())
     named = active.semi_join(company.tables["accounts"], "account_id")
     return (
@@ -48,14 +48,14 @@ def subscription_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 
 
 def subscription_table(company: Company, spine: ir.Table) -> ir.Table:
-    """One row per row of a ``contract_spine``: ``subscription_id, account_id, as_of``, the features and categories."""
-    held = company.tables["subscriptions"].select(
+    """One row per row of a ``subscription_spine``: ``subscription_id, account_id, as_of``, features and categories."""
+    subscriptions = company.tables["subscriptions"].select(
         "subscription_id", "product_id", "seats", "mrr", "started_at", "term_ends_at", "auto_renew"
     )
-    rows = spine.select("subscription_id", "account_id", "as_of", "as_of_at").join(held, "subscription_id")
+    rows = spine.select("subscription_id", "account_id", "as_of", "as_of_at").join(subscriptions, "subscription_id")
     rows = with_product(company, rows, "family", "tier")
     term = term_ends(company, rows)
-    left = days_between(rows.as_of_at, term)
+    days_to_term = days_between(rows.as_of_at, term)
     paid = rows.mrr.sum().over(ibis.window(group_by=["account_id", "as_of"]))
     return rows.select(
         "subscription_id",
@@ -64,7 +64,7 @@ def subscription_table(company: Company, spine: ir.Table) -> ir.Table:
         contract_mrr=rows.mrr.cast("float64"),
         contract_seats=rows.seats.cast("float64"),
         contract_age=days_between(rows.started_at, rows.as_of_at),
-        contract_days_to_term=ibis.ifelse(left >= 0, left, ibis.null("float64")),
+        contract_days_to_term=ibis.ifelse(days_to_term >= 0, days_to_term, ibis.null("float64")),
         contract_term=days_between(rows.started_at, term),
         contract_renews_itself=rows.auto_renew.cast("float64"),
         contract_share=ratio(rows.mrr, paid),

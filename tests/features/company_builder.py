@@ -40,24 +40,24 @@ def build_company(
     for table in CONTRACT:
         rows = [_row(table, row, timezone) for row in tables.get(table.name, ())]
         _create(backend.con, table, rows)
-        whole = backend.table(table.name)
-        company.tables[table.name] = cut_as_of(whole, table, before).cache() if rows else whole
+        rows_as_given = backend.table(table.name)
+        company.tables[table.name] = cut_as_of(rows_as_given, table, before).cache() if rows else rows_as_given
     return company
 
 
 def _row(table: Table, row: Row, timezone: str) -> dict[str, Any]:
     """A row with every column of its table."""
-    strange = sorted(set(row) - set(table.names))
-    if strange:
-        raise ValueError(f"{table.name} has no columns {strange}; it has {list(table.names)}")
-    known = row.get("known_at") or (_happened(table, row, timezone) if table.happened_at else None)
+    unknown = sorted(set(row) - set(table.names))
+    if unknown:
+        raise ValueError(f"{table.name} has no columns {unknown}; it has {list(table.names)}")
+    known = row.get("known_at") or (
+        _happened_at(table, table.happened_at, row, timezone) if table.happened_at else None
+    )
     return {**{name: row.get(name) for name in table.names}, "known_at": known}
 
 
-def _happened(table: Table, row: Row, timezone: str) -> datetime | None:
+def _happened_at(table: Table, column: str, row: Row, timezone: str) -> datetime | None:
     """The instant that dates a row."""
-    column = table.happened_at
-    assert column is not None
     value = row.get(column)
     if value is None:
         return None

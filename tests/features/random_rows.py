@@ -70,12 +70,12 @@ def random_rows(seed: int, accounts: int = 25) -> dict[str, Rows]:
     tables["subscriptions"] = []
     for i in range(accounts):
         began = instant()
-        held = {
+        contract = {
             "subscription_id": f"s{i}", "account_id": some("a", accounts), "product_id": some("p", 3), "seats": 5,
             "mrr": int(rng.integers(10, 90)), "term_ends_at": began + timedelta(days=365), "auto_renew": i % 2 == 0,
             "ended_at": maybe(instant(began, 500), 0.6),
         }  # fmt: skip
-        tables["subscriptions"].append(dated("started_at", held, began))
+        tables["subscriptions"].append(dated("started_at", contract, began))
     tables["opportunities"], tables["opportunity_changes"] = [], []
     for i in range(accounts * 4):
         began = instant()

@@ -1,12 +1,12 @@
-"""Chances as people say them."""
+"""Shares and probabilities as text."""
 
 import pytest
 
-from features.percent import format_probability
+from features.percent import format_percent, format_probability
 
 
 @pytest.mark.parametrize(
-    ("chance", "says"),
+    ("probability", "text"),
     [
         (0.0004, "under 0.1%"),
         (0.004, "0.4%"),
@@ -17,5 +17,9 @@ from features.percent import format_probability
         (0.9996, "over 99.9%"),
     ],
 )
-def test_a_small_chance_is_not_said_to_be_none(chance: float, says: str) -> None:
-    assert format_probability(chance) == says
+def test_a_small_probability_does_not_read_as_never(probability: float, text: str) -> None:
+    assert format_probability(probability) == text
+
+
+def test_a_share_is_in_whole_per_cent() -> None:
+    assert [format_percent(share) for share in (0.0, 0.126, 1.0)] == ["0%", "13%", "100%"]

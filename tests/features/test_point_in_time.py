@@ -1,4 +1,4 @@
-"""Deleting every fact known on or after T changes nothing that is said as of T."""
+"""Deleting every fact known on or after T changes no feature as of T."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -64,7 +64,7 @@ def companies(build: Callable[..., Company]) -> tuple[Company, Company]:
 
 
 @pytest.mark.parametrize("what", SAID)
-def test_what_is_said_as_of_a_date_does_not_change_when_later_facts_are_deleted(
+def test_features_as_of_a_date_do_not_change_when_later_facts_are_deleted(
     companies: tuple[Company, Company], what: str
 ) -> None:
     spine, say = SAID[what]

@@ -61,7 +61,7 @@ def test_a_deal_is_open_from_its_creation_until_it_closes(build: Callable[..., C
     assert rows.opportunity_id.tolist() == ["closes later", "open"]
 
 
-def test_nothing_is_said_of_a_date_after_the_company_s(build: Callable[..., Company]) -> None:
+def test_a_date_after_the_company_s_is_refused(build: Callable[..., Company]) -> None:
     with pytest.raises(ValueError, match="known as of 2024-07-01; features as of 2024-07-02 would need later data"):
         account_spine(build(date(2024, 7, 1)), [date(2024, 7, 2)])
     with pytest.raises(ValueError, match="at least 1, not 0, 30, 12"):
@@ -90,7 +90,7 @@ def test_the_hash_of_features_changes_with_their_meaning_only() -> None:
     assert len(features_hash(ACCOUNT_FEATURES)) == 16
 
 
-def test_the_step_writes_who_is_there_today(build: Callable[..., Company], tmp_path: Path) -> None:
+def test_the_step_writes_the_features_of_its_date(build: Callable[..., Company], tmp_path: Path) -> None:
     company = build(date(2024, 6, 1), **random_rows(seed=2, accounts=8))
     lake = Lake(tmp_path)
     with lake.write_step("run", "engineer") as draft:
@@ -102,7 +102,7 @@ def test_the_step_writes_who_is_there_today(build: Callable[..., Company], tmp_p
     assert step.frame("opportunities").opportunity_id.is_unique
 
 
-def test_a_company_without_a_row_has_features_of_nobody(build: Callable[..., Company]) -> None:
+def test_a_company_without_rows_has_empty_feature_tables(build: Callable[..., Company]) -> None:
     company = build()
     assert account_features(company, account_spine(company, [company.as_of])).execute().empty
     assert contact_features(company, contact_spine(company, [company.as_of])).execute().empty

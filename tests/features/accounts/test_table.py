@@ -87,7 +87,7 @@ def test_every_feature_is_a_float_and_every_category_a_text(build: Callable[...,
     assert len(rows) == 1
 
 
-def test_names_of_features_are_unique_and_said_in_words() -> None:
+def test_names_of_features_are_unique_and_described() -> None:
     names = [feature.name for feature in (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)]
     assert len(set(names)) == len(names)
     assert all(feature.description and feature.unit and feature.family for feature in ACCOUNT_FEATURES)

@@ -1,4 +1,4 @@
-"""Lives are seen as far as periods are over, and what makes an event impossible ends none of them."""
+"""Durations are observed as far as periods are over; what makes an event impossible does not censor them."""
 
 from datetime import date
 from typing import Any
@@ -10,21 +10,24 @@ from features.subscriptions.succession import subscription_end_events
 from features.subscriptions.table import subscription_spine
 
 AS_OF = date(2024, 3, 1)
-HELD = {"account_id": "a", "product_id": "P", "mrr": 100.0, "started_at": "2023-05-01"}
+CONTRACT = {"account_id": "a", "product_id": "P", "mrr": 100.0, "started_at": "2023-05-01"}
 
 
-def seen(build: Any, today: date, kind: str) -> dict[str, tuple[int, bool]]:
-    """Periods and event of contracts that ran on a date, as today's data tell them."""
-    names = ("renewed", "grown", "left", "goes on")
+def observed(build: Any, today: date, kind: str) -> dict[str, tuple[int, bool]]:
+    """Periods and event of contracts that ran on a date, as the data of ``today`` show them."""
+    names = ("renewed", "expanded", "churned", "runs on")
     company = build(
         today,
         accounts=[{"account_id": name} for name in names],
         products=[{"product_id": "P"}],
         subscriptions=[
-            *({**HELD, "account_id": name, "subscription_id": name, "ended_at": "2024-05-10"} for name in names[:3]),
-            {**HELD, "account_id": "goes on", "subscription_id": "goes on"},
-            {**HELD, "account_id": "renewed", "subscription_id": "next", "started_at": "2024-05-10"},
-            {**HELD, "account_id": "grown", "subscription_id": "more", "started_at": "2024-05-10", "mrr": 150.0},
+            *(
+                {**CONTRACT, "account_id": name, "subscription_id": name, "ended_at": "2024-05-10"}
+                for name in names[:3]
+            ),
+            {**CONTRACT, "account_id": "runs on", "subscription_id": "runs on"},
+            {**CONTRACT, "account_id": "renewed", "subscription_id": "next", "started_at": "2024-05-10"},
+            {**CONTRACT, "account_id": "expanded", "subscription_id": "more", "started_at": "2024-05-10", "mrr": 150.0},
         ],
     )
     ends = subscription_end_events(company)
@@ -35,17 +38,17 @@ def seen(build: Any, today: date, kind: str) -> dict[str, tuple[int, bool]]:
     return {row.subscription_id: (int(row.periods), bool(row.event)) for row in rows.itertuples()}
 
 
-@pytest.mark.parametrize(("kind", "comes_to"), [("ends", "left"), ("expands", "grown")])
-def test_what_is_followed_by_something_else_is_known_never_to_have_the_event(
-    build: Any, kind: str, comes_to: str
-) -> None:
-    """A contract that was renewed cannot leave in any later month, and is no contract of which that is unknown."""
-    found = seen(build, date(2024, 12, 1), kind)
-    assert found == {name: (3, True) if name == comes_to else (N_PERIODS, False) for name in found}
-    assert set(found) == {"renewed", "grown", "left", "goes on"}
+@pytest.mark.parametrize(("kind", "has_event"), [("ends", "churned"), ("expands", "expanded")])
+def test_a_replaced_subscription_is_observed_never_to_have_the_event(build: Any, kind: str, has_event: str) -> None:
+    """A subscription that was renewed cannot churn in any later month: its duration is not censored."""
+    found = observed(build, date(2024, 12, 1), kind)
+    assert found == {name: (3, True) if name == has_event else (N_PERIODS, False) for name in found}
+    assert set(found) == {"renewed", "expanded", "churned", "runs on"}
 
 
-def test_a_period_that_is_not_over_tells_nothing_but_what_came_in_those_before(build: Any) -> None:
-    assert seen(build, date(2024, 6, 1), "ends")["left"] == (3, True)
-    assert seen(build, date(2024, 5, 25), "ends") == dict.fromkeys(("renewed", "grown", "left", "goes on"), (2, False))
-    assert seen(build, date(2024, 3, 15), "ends") == {}
+def test_a_period_that_is_not_over_is_not_observed(build: Any) -> None:
+    assert observed(build, date(2024, 6, 1), "ends")["churned"] == (3, True)
+    assert observed(build, date(2024, 5, 25), "ends") == dict.fromkeys(
+        ("renewed", "expanded", "churned", "runs on"), (2, False)
+    )
+    assert observed(build, date(2024, 3, 15), "ends") == {}

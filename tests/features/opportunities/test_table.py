@@ -78,7 +78,7 @@ def test_features_of_a_deal(build: Callable[..., Company]) -> None:
     ]  # fmt: skip
     assert len(rows) == 1
     expected = {
-        "age_days": 19.875, "age_over_cycle": 19.875 / 40, "amount": 100, "amount_over_usual": 2, "amount_growth": 2,
+        "age_days": 19.875, "age_over_cycle": 19.875 / 40, "amount": 100, "amount_over_typical": 2, "amount_growth": 2,
         "amount_changes": 1, "days_to_expected_close": 40 + 3 / 24, "days_pushed": 10, "expected_close_changes": 1,
         "days_in_stage": 9.875, "stage_changes": 1, "changes_30": 3, "owner_deals_closed": 6, "account_deals_closed": 8,
         "owner_win_rate": (6 + 10 * 6 / 8) / 16, "account_win_rate": 6 / 8, "owner_deals_open": 1,
@@ -105,7 +105,7 @@ def test_owner_and_kind_are_those_of_the_date_where_changes_tell_them(build: Cal
             *(deal(f"won {i}", "2023-01-01", "2023-02-10", "won", kind="renewal") for i in range(6)),
             *(deal(f"lost {i}", "2023-01-01", "2023-03-01", "lost", owner_id="v", kind="renewal") for i in range(2)),
             deal("d", "2024-02-01", owner_id="w", kind="renewal"),
-            deal("never told", "2024-02-01", kind="new"),
+            deal("never changed", "2024-02-01", kind="new"),
         ],
         opportunity_changes=[
             *(change(f"won {i}", "2023-01-01", "owner_id", "w") for i in range(6)),
@@ -119,16 +119,16 @@ def test_owner_and_kind_are_those_of_the_date_where_changes_tell_them(build: Cal
     rows = opportunity_features(company, opportunity_spine(company, [DAY, date(2024, 5, 1)])).execute()
     rows = rows.set_index(["opportunity_id", rows.as_of.astype(str).str[:7]])
     assert rows.kind["d"].tolist() == ["new", "renewal"]
-    assert rows.kind["never told"].isna().all()
+    assert rows.kind["never changed"].isna().all()
     assert rows.owner_deals_closed["d"].tolist() == [2, 6]
     assert rows.owner_win_rate["d"].tolist() == pytest.approx([(0 + 7.5) / 12, (6 + 7.5) / 16])
-    assert rows.owner_win_rate["never told"].isna().all()
+    assert rows.owner_win_rate["never changed"].isna().all()
 
 
 def test_what_is_filled_in_as_deals_close_is_not_seen(build: Callable[..., Company]) -> None:
     closed = [deal(f"won {i}", "2023-01-01", "2023-02-10", "won", source="web", kind="new") for i in range(20)]
     still_open = [deal(f"open {i}", "2024-02-01", kind="new") for i in range(19)]
-    company = build(opportunities=[*closed, *still_open, deal("told", "2024-02-01", source="web", kind="new")])
+    company = build(opportunities=[*closed, *still_open, deal("changed", "2024-02-01", source="web", kind="new")])
     rows = opportunity_features(company, opportunity_spine(company, [DAY])).execute()
     assert len(rows) == 20
     assert rows[["source", "source_win_rate"]].isna().all().all()

@@ -70,7 +70,7 @@ def test_what_buyers_buy_again_is_consumed_and_not_had(build: Callable[..., Comp
     assert active == ["desk", "plan"]
 
 
-def test_purchases_are_placed_lines_and_new_subscriptions_each_told_once(build: Callable[..., Company]) -> None:
+def test_purchases_are_placed_lines_and_new_subscriptions_each_listed_once(build: Callable[..., Company]) -> None:
     company = company_of(
         build,
         orders=[
@@ -84,8 +84,8 @@ def test_purchases_are_placed_lines_and_new_subscriptions_each_told_once(build: 
         contacts=[{"contact_id": "p", "account_id": "a"}, {"contact_id": "q", "account_id": "a"}],
     )
     rows = purchase_events(company, account_spine(company, [date(2024, 2, 1), AS_OF])).execute()
-    told = [(str(row.as_of)[:10], row.product_id, str(row.at)[:10]) for row in rows.itertuples()]
-    assert told == [
+    purchases = [(str(row.as_of)[:10], row.product_id, str(row.at)[:10]) for row in rows.itertuples()]
+    assert purchases == [
         ("2024-02-01", "kept", "2024-01-01"),
         ("2024-02-01", "suite", "2023-01-01"),
         ("2024-07-01", "kept", "2024-01-01"),

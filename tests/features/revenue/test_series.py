@@ -47,11 +47,11 @@ def test_weeks_begin_on_monday_and_end_before_the_date(build: Callable[..., Comp
 
 
 def test_subscriptions_earn_by_the_day_of_each_month(build: Callable[..., Company]) -> None:
-    held = {"subscription_id": "s", "account_id": "a", "mrr": 310.0}
+    contract = {"subscription_id": "s", "account_id": "a", "mrr": 310.0}
     company = build(
         date(2024, 4, 1),
         accounts=[{"account_id": "a"}],
-        subscriptions=[{**held, "started_at": "2024-01-21 21:00", "ended_at": "2024-03-01 21:00"}],
+        subscriptions=[{**contract, "started_at": "2024-01-21 21:00", "ended_at": "2024-03-01 21:00"}],
     )  # 22 January (ten days of 31) until the 1st of March (one day)
     assert values(company, "month", "total") == {"2024-01-01": 100.0, "2024-02-01": 310.0, "2024-03-01": 10.0}
     weeks = values(company, "week", "total")
@@ -91,8 +91,8 @@ def test_an_unknown_grain_is_refused(build: Callable[..., Company]) -> None:
 
 def test_the_rhythm_is_what_weekdays_bring(build: Callable[..., Company]) -> None:
     mondays = [line("a", f"2024-0{month}-{day:02} 09:00", 10.0) for month, day in MONDAYS]
-    told = weekday_profile(daily_revenue(build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)))
-    assert told[0] > 0
-    assert told[1:].tolist() == [0.0] * 6
+    profile = weekday_profile(daily_revenue(build(date(2024, 4, 16), accounts=[{"account_id": "a"}], orders=mondays)))
+    assert profile[0] > 0
+    assert profile[1:].tolist() == [0.0] * 6
     young = build(date(2024, 1, 20), accounts=[{"account_id": "a"}], orders=mondays[:2])
     assert weekday_profile(daily_revenue(young)).tolist() == [1.0] * 7, "too short a history to know its weekdays"

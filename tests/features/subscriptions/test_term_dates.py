@@ -17,17 +17,23 @@ def contracts(kind: str) -> list[dict[str, Any]]:
     for n in range(60):
         began = AS_OF - timedelta(days=365 * 2 - 6 * n)
         term = began + timedelta(days=365)  # within the last year
-        held = {"account_id": f"A{n}", "product_id": "P", "subscription_id": f"S{n}", "mrr": 10.0, "started_at": began}
+        contract = {
+            "account_id": f"A{n}",
+            "product_id": "P",
+            "subscription_id": f"S{n}",
+            "mrr": 10.0,
+            "started_at": began,
+        }
         if n % 3 == 0:
-            rows.append({**held, "term_ends_at": term, "ended_at": term})
+            rows.append({**contract, "term_ends_at": term, "ended_at": term})
         elif kind == "moved":
-            rows.append({**held, "term_ends_at": term + timedelta(days=365)})
+            rows.append({**contract, "term_ends_at": term + timedelta(days=365)})
         elif kind == "goes on":
-            rows.append({**held, "term_ends_at": term})
+            rows.append({**contract, "term_ends_at": term})
         else:
-            rows.append({**held, "term_ends_at": term, "ended_at": term})
+            rows.append({**contract, "term_ends_at": term, "ended_at": term})
             after = {"subscription_id": f"T{n}", "started_at": term, "term_ends_at": term + timedelta(days=365)}
-            rows.append({**held, **after})
+            rows.append({**contract, **after})
     return [{name: str(value) if isinstance(value, date) else value for name, value in row.items()} for row in rows]
 
 
@@ -46,7 +52,7 @@ def test_moved_terms_are_found_and_not_read(build: Any, kind: str, moves: bool) 
     assert rows["contract_days_to_term"].isna().all() == moves
 
 
-def test_a_company_whose_contracts_all_leave_at_their_term_keeps_its_terms(build: Any) -> None:
+def test_terms_of_a_company_whose_contracts_all_end_at_their_term_are_read(build: Any) -> None:
     leaving = [row for row in contracts("moved") if "ended_at" in row]
     company = build(AS_OF, accounts=[{"account_id": f"A{n}"} for n in range(60)], subscriptions=leaving)
     assert not terms_are_overwritten(company)
