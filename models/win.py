@@ -83,7 +83,7 @@ class Win:
         return win_model.study(_guard(rows, company.seed).exclude(rows), company.seed)
 
     def with_params(self, params: Params) -> "Win":
-        """The same model, with parameters beside the usual ones."""
+        """The same model, with parameters that override the default ones."""
         return Win(params)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:

@@ -1,9 +1,7 @@
-"""What an account is expected to bring in a window: trees that move its trailing revenue, and what puts them right.
+"""Expected revenue of an account in the coming window: Tweedie trees with its trailing revenue as offset.
 
-Trees learn by how much the coming window differs from what the account brings now (a Tweedie loss through a log link,
-which estimates a mean and allows for many zeros). Accounts that are gone are put right apart: few of them come back,
-and what trees make of the many that begin at a floor, because a logarithm has no zero, is put to what such accounts
-brought in all.
+The trees estimate by how much the window differs from what the account brings now (log link, Tweedie deviance: a mean
+with many zeros). Accounts that have lapsed are corrected separately (``LapsedShrinkage``).
 """
 
 from collections.abc import Sequence
@@ -14,132 +12,140 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats
 from features.accounts.table import ACCOUNT_CATEGORIES, ACCOUNT_FEATURES
 from models.customer_value.lifetime_value import WINDOW_DAYS
-from models.estimators.gradient_boosting import Encoding, fit
+from models.estimators.gradient_boosting import Encoding, fit_booster
 from models.evaluation.cross_validation import Params
 
 POWER = 1.5
-"""Of the Tweedie loss: between Poisson (1) and gamma (2), as sums of purchases are."""
+"""Of the Tweedie deviance: between Poisson (1) and gamma (2), as sums of purchases are."""
 
-PARAMETERS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
+PARAMS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
 FLOOR_SHARE = 0.01
-"""Of the mean account: where an account that brings nothing now begins, since a logarithm has no zero."""
+"""Of the mean trailing revenue: the offset of an account that brings nothing now, since a logarithm has no zero."""
 
-ALIKE = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How much of what is expected of an account that is gone may be what all that are bring on the mean."""
+SHRINKAGES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Weights of the lapsed accounts' mean that are tried."""
 
 PRIOR_RETURNS = 10
-"""How many accounts that came back as was expected weigh in what is measured of those that did."""
+"""Returned accounts whose revenue was as expected, which the measured ones are pooled with."""
 
-LEAST = 0.01
-"""Nothing less is expected, a cent: what was expected divides, and has a logarithm."""
+MIN_EXPECTED = 0.01
+"""A cent: an expectation divides, and has a logarithm."""
 
-MOST_TIMES = 3.0
-"""No account is expected to bring more than this many times what it brings, unless that is less than the mean one."""
-
-Outs = Sequence[tuple[Floats, pd.DataFrame]]
-"""What was expected of rows, and these rows, later than those learnt from."""
+MAX_GROWTH = 3.0
+"""No account is expected to bring more than this many times its trailing revenue, or that of the mean account."""
 
 
-def trailing(rows: pd.DataFrame) -> Floats:
-    """What each account brings per 90 days, going by its past: orders of its last year (or its time since the first),
-    and what its subscriptions earn today.
-    """
+@dataclass(frozen=True)
+class OutOfTime:
+    """Later rows than those of a fit, and the revenue that it expected of them."""
+
+    rows: pd.DataFrame
+    expected: Floats
+
+
+def trailing_revenue(rows: pd.DataFrame) -> Floats:
+    """Revenue of each account per 90 days: orders of its last year (or since its first), and today's subscriptions."""
     days = rows["days_since_first_order"].clip(WINDOW_DAYS, 365).fillna(365)
     orders = rows["revenue_365"].fillna(0.0) / days * WINDOW_DAYS
     recurring = rows["mrr"].fillna(0.0) * 12 / 365 * WINDOW_DAYS
     return np.asarray(np.maximum((orders + recurring).to_numpy(dtype=np.float64), 0.0))
 
 
-def tweedie_losses(expected: Floats, came: Floats) -> Floats:
-    """One loss per row: Tweedie deviance between what was expected and what came, both in the currency."""
+def tweedie_losses(expected: Floats, actual: Floats) -> Floats:
+    """One loss per row: the Tweedie deviance of actual from expected revenue."""
     one, two = 1 - POWER, 2 - POWER
-    deviance = 2 * (came**two / (one * two) - came * expected**one / one + expected**two / two)
+    deviance = 2 * (actual**two / (one * two) - actual * expected**one / one + expected**two / two)
     return np.asarray(deviance)
 
 
-def what_came(rows: pd.DataFrame) -> Floats:
-    """What each of past rows brought within the window, at least 0."""
-    return rows["came"].to_numpy(dtype=np.float64)
+def actual_revenue(rows: pd.DataFrame) -> Floats:
+    """Revenue of past rows within their window, at least 0."""
+    return rows["actual"].to_numpy(dtype=np.float64)
+
+
+def is_lapsed(rows: pd.DataFrame) -> Bools:
+    """Whether the account of each row had lapsed on its date."""
+    return rows["lapsed"].to_numpy(dtype=bool)
 
 
 @dataclass(frozen=True)
-class Gone:
-    """What puts right what is expected of accounts that are gone: drawn to ``mean`` by the share ``alike``, since trees
-    may be too sure of who does not come back, and then multiplied by ``share``, for the total."""
+class LapsedShrinkage:
+    """Correction of lapsed accounts, few of which return: shrunken to their ``mean`` by ``weight``, since trees may be
+    too confident which do, and multiplied by ``factor`` for the right total."""
 
     mean: float = 0.0
-    alike: float = 0.0
-    share: float = 1.0
+    weight: float = 0.0
+    factor: float = 1.0
 
     @classmethod
-    def of(cls, outs: Outs) -> "Gone":
-        """What loses least where outcomes are known; nothing is changed where no account was gone.
+    def fit(cls, out_of_time: Sequence[OutOfTime]) -> "LapsedShrinkage":
+        """The weight with the lowest Tweedie deviance out of time; no change without lapsed accounts.
 
-        The share is that of a few more accounts that had come back just as expected: few do, and one of them brings
-        much.
+        The total is pooled with ``PRIOR_RETURNS`` returned accounts: few return, and one of them brings much.
         """
-        expected = np.concatenate([np.zeros(0), *(expected[rows["gone"]] for expected, rows in outs)])
-        came = np.concatenate([np.zeros(0), *(what_came(rows[rows["gone"]]) for _, rows in outs)])
-        if not (came > 0).any():
-            return cls(share=PRIOR_RETURNS / (PRIOR_RETURNS + len(came)))
-        mean, more = float(came.mean()), PRIOR_RETURNS * float(came[came > 0].mean())
-        tried = []
-        for alike in ALIKE:
-            drawn = float(((1 - alike) * expected + alike * mean).sum())
-            tried.append(cls(mean, alike, (float(came.sum()) + more) / (drawn + more)))
-        return min(tried, key=lambda gone: float(tweedie_losses(gone.of_all(expected), came).mean()))
+        expected = np.concatenate([np.zeros(0), *(part.expected[is_lapsed(part.rows)] for part in out_of_time)])
+        actual = np.concatenate(
+            [np.zeros(0), *(actual_revenue(part.rows)[is_lapsed(part.rows)] for part in out_of_time)]
+        )
+        if not (actual > 0).any():
+            return cls(factor=PRIOR_RETURNS / (PRIOR_RETURNS + len(actual)))
+        mean, prior = float(actual.mean()), PRIOR_RETURNS * float(actual[actual > 0].mean())
+        candidates = []
+        for weight in SHRINKAGES:
+            total = float(((1 - weight) * expected + weight * mean).sum())
+            candidates.append(cls(mean, weight, (float(actual.sum()) + prior) / (total + prior)))
+        return min(candidates, key=lambda candidate: float(tweedie_losses(candidate.shrink(expected), actual).mean()))
 
-    def of_all(self, expected: Floats) -> Floats:
-        """What is expected of accounts all of which are gone."""
-        return np.maximum(self.share * ((1 - self.alike) * expected + self.alike * self.mean), LEAST)
+    def shrink(self, expected: Floats) -> Floats:
+        """The corrected expectations of lapsed accounts."""
+        return np.maximum(self.factor * ((1 - self.weight) * expected + self.weight * self.mean), MIN_EXPECTED)
 
-    def right(self, expected: Floats, rows: pd.DataFrame) -> Floats:
-        """What is expected of rows, those that are ``gone`` among them."""
-        return np.asarray(np.where(rows["gone"], self.of_all(expected), np.maximum(expected, LEAST)))
+    def apply(self, expected: Floats, rows: pd.DataFrame) -> Floats:
+        """The expectations of all rows, those of lapsed accounts corrected."""
+        return np.asarray(np.where(is_lapsed(rows), self.shrink(expected), np.maximum(expected, MIN_EXPECTED)))
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """Trees that move an account's trailing revenue, or nothing that moves it (the baseline).
-
-    What trees expect of accounts that are gone is put right by ``gone``.
-    """
+class RevenueTrees:
+    """Expected revenue by trees with trailing revenue as offset, or by trailing revenue alone (no ``booster``)."""
 
     booster: lgb.Booster | None
     encoding: Encoding
     floor: float
-    gone: Gone = Gone()
+    shrinkage: LapsedShrinkage = LapsedShrinkage()
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, seed: int, params: Params) -> "Expectation":
-        """Fitted to past rows, with parameters beside the usual ones."""
-        plain = trailing_mean(rows)
-        encoding = Encoding.of(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
-        terms = {**PARAMETERS, **params}
-        trees = fit(encoding, rows, what_came(rows), seed=seed, start=np.log(plain.begin(rows)), **terms)
-        return cls(trees, encoding, plain.floor)
+    def fit(cls, rows: pd.DataFrame, seed: int, params: Params) -> "RevenueTrees":
+        """Trees fitted to past rows; ``params`` override ``PARAMS``."""
+        baseline = trailing_baseline(rows)
+        encoding = Encoding.fit(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
+        offset = np.log(baseline.offset(rows))
+        booster = fit_booster(
+            encoding, rows, actual_revenue(rows), seed=seed, init_score=offset, **{**PARAMS, **params}
+        )
+        return cls(booster, encoding, baseline.floor)
 
-    def begin(self, rows: pd.DataFrame) -> Floats:
-        """Where each account begins: its trailing revenue, never zero."""
-        return np.maximum(trailing(rows), self.floor)
+    def offset(self, rows: pd.DataFrame) -> Floats:
+        """Trailing revenue of each account, at least the floor."""
+        return np.maximum(trailing_revenue(rows), self.floor)
 
-    def expect(self, rows: pd.DataFrame) -> Floats:
-        """What each account brings within the horizon."""
-        begin = self.begin(rows)
+    def predict(self, rows: pd.DataFrame) -> Floats:
+        """The expected revenue of each account in the coming window."""
+        offset = self.offset(rows)
         if self.booster is None or rows.empty:
-            return begin
-        moved = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
-        said = np.minimum(begin * np.exp(moved), np.maximum(MOST_TIMES * begin, self.floor / FLOOR_SHARE))
-        return self.gone.right(said, rows)
+            return offset
+        log_ratio = np.asarray(self.booster.predict(self.encoding.encode(rows), raw_score=True))
+        upper = np.maximum(MAX_GROWTH * offset, self.floor / FLOOR_SHARE)
+        return self.shrinkage.apply(np.minimum(offset * np.exp(log_ratio), upper), rows)
 
-    def put_right(self, outs: Outs) -> "Expectation":
-        """With what puts accounts that are gone right, out of time; ``outs`` were expected before it."""
-        return replace(self, gone=Gone.of(outs))
+    def with_shrinkage(self, out_of_time: Sequence[OutOfTime]) -> "RevenueTrees":
+        """The same trees, lapsed accounts corrected by what was expected out of time without a correction."""
+        return replace(self, shrinkage=LapsedShrinkage.fit(out_of_time))
 
 
-def trailing_mean(rows: pd.DataFrame) -> Expectation:
-    """The baseline as past rows make it: what is expected is what was brought lately."""
-    return Expectation(None, Encoding((), {}), FLOOR_SHARE * max(1.0, float(trailing(rows).mean())))
+def trailing_baseline(rows: pd.DataFrame) -> RevenueTrees:
+    """The baseline: each account goes on to bring its trailing revenue; the floor is that of past rows."""
+    return RevenueTrees(None, Encoding((), {}), FLOOR_SHARE * max(1.0, float(trailing_revenue(rows).mean())))

@@ -52,11 +52,11 @@ def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
             f"needs {MIN_PER_CLASS} deals that were open at past dates and were won, and {MIN_PER_CLASS} that were"
             f" lost; found {won} won and {lost} lost",
         )
-    known = rows[rows["seen_days"] >= HORIZON_DAYS]
-    days = sorted(known["as_of"].unique())
+    observed = rows[rows["seen_days"] >= HORIZON_DAYS]
+    days = sorted(observed["as_of"].unique())
 
     def fold_of(dates: tuple[date, ...]) -> DealFold:
-        return DealFold(as_known_on(rows, dates[0]), known[known["as_of"].isin(dates)])
+        return DealFold(as_known_on(rows, dates[0]), observed[observed["as_of"].isin(dates)])
 
     def sufficient(dates: tuple[date, ...]) -> bool:
         fold = fold_of(dates)
@@ -68,14 +68,14 @@ def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
     test_dates = choose_test_dates(days, range(min(MAX_TEST_DATES, len(days) // 3), 0, -1), sufficient)
     if test_dates is not None:
         return DealSplit((fold_of(test_dates),), ", ".join(map(str, test_dates)))
-    folds = tuple(_leave_deals_out(rows, known))
-    n_won = int(won_within_horizon(known).sum())
-    if sum(len(fold.test) for fold in folds) and min(n_won, len(known) - n_won) >= MIN_TEST_PER_CLASS:
+    folds = tuple(_leave_deals_out(rows, observed))
+    n_won = int(won_within_horizon(observed).sum())
+    if sum(len(fold.test) for fold in folds) and min(n_won, len(observed) - n_won) >= MIN_TEST_PER_CLASS:
         return DealSplit(folds, f"{len(days)} past dates, on deals left out", by_deal=True)
     return Abstention(
         "win",
         f"needs {MIN_TEST_PER_CLASS} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {MIN_TEST_PER_CLASS}"
-        f" that did not, to test on; found {n_won} and {len(known) - n_won}",
+        f" that did not, to test on; found {n_won} and {len(observed) - n_won}",
     )
 
 
@@ -98,12 +98,12 @@ def count_closed(rows: pd.DataFrame) -> tuple[int, int]:
     return int(closed["won"].sum()), int((~closed["won"]).sum())
 
 
-def _leave_deals_out(rows: pd.DataFrame, known: pd.DataFrame) -> Iterator[DealFold]:
+def _leave_deals_out(rows: pd.DataFrame, observed: pd.DataFrame) -> Iterator[DealFold]:
     """Folds of deals by a hash of their key, so that a deal's fold does not depend on the other deals."""
     keys = rows["opportunity_id"].unique()
     fold_of = {key: int(sha256(str(key).encode()).hexdigest(), 16) % N_DEAL_FOLDS for key in keys}
     for number in range(N_DEAL_FOLDS):
-        test = known[known["opportunity_id"].map(fold_of) == number]
+        test = observed[observed["opportunity_id"].map(fold_of) == number]
         train = rows[rows["opportunity_id"].map(fold_of) != number]
         if len(test) and min(count_closed(train)) > 0:
             yield DealFold(train, test)

@@ -8,7 +8,8 @@ import pandas as pd
 
 from data.outputs.score_tables import ACCOUNT_PROBABILITIES, ACCOUNT_SCORE_NAMES, SUBSCRIPTION_PROBABILITIES
 from features.company import Company
-from models.customer_value.lifetime_value import bought_again, lifetime_scores
+from models.customer_value.lifetime_value import lifetime_scores
+from models.customer_value.order_history_value import order_history_value
 
 EXPIRES_AFTER_DAYS = 7
 """An older score should not be acted on: a customer's situation changes within weeks, not hours."""
@@ -45,7 +46,9 @@ def account_scores(
     columns_by_score["lifetime_value"] = {"lifetime_value_12": "lifetime_value_12"}
     for score, columns in columns_by_score.items():
         rows = _with_columns(rows, "account_id", frames.get(score), columns)
-    return _with_expiry(rows.assign(lifetime_value_bgnbd=rows["account_id"].map(bought_again(features))), company)
+    return _with_expiry(
+        rows.assign(lifetime_value_bgnbd=rows["account_id"].map(order_history_value(features))), company
+    )
 
 
 def subscription_scores(

@@ -60,8 +60,8 @@ def fully_observed(episodes: pd.DataFrame, periods: int) -> pd.DataFrame:
 
     Of later dates only the events would be known, and their share would be too high.
     """
-    known = pd.Series(outcome_known(episodes, periods), index=episodes.index)
-    observed: pd.DataFrame = episodes[known.groupby(episodes["as_of"]).transform("all").astype(bool)]
+    outcomes_known = pd.Series(outcome_known(episodes, periods), index=episodes.index)
+    observed: pd.DataFrame = episodes[outcomes_known.groupby(episodes["as_of"]).transform("all").astype(bool)]
     return observed
 
 

@@ -86,9 +86,9 @@ def study(spec: HazardSpec, episodes: pd.DataFrame, seed: int) -> Study | Absten
     split = split_episodes(spec.model, spec.outcome, episodes)
     if isinstance(split, Abstention):
         return split
-    known = fully_observed(episodes, TEST_PERIODS)
-    periods = known["periods"].clip(upper=TEST_PERIODS)
-    rows = known.assign(periods=periods, event=known["event"] & (periods == known["periods"]))
+    observed = fully_observed(episodes, TEST_PERIODS)
+    periods = observed["periods"].clip(upper=TEST_PERIODS)
+    rows = observed.assign(periods=periods, event=observed["event"] & (periods == observed["periods"]))
 
     def fit(train: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:
         fitted = cross_fit(spec, train, seed, dict(params))

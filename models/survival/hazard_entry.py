@@ -50,7 +50,7 @@ class HazardEntry:
     """A hazard model as an entry of ``MODELS``.
 
     ``episodes`` gives the training episodes of a company, ``risk_set`` the rows to score. ``extra_columns`` are added
-    to the scores of the cases at risk, ``extra_tables`` are published beside them, ``notes`` are logged with training.
+    to the scores of the cases at risk, ``extra_tables`` are published too, ``notes`` are logged with training.
     """
 
     spec: HazardSpec

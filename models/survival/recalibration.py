@@ -128,10 +128,10 @@ def fit_interval(folds: Iterable[OutOfFold], periods: int, widening: float) -> C
     """
     folds = list(folds)
     dates = tuple(fully_observed(pd.concat([fold.episodes for fold in folds]), periods)["as_of"].unique())
-    known = [fold.on(dates) for fold in folds]
-    if sum(len(fold.episodes) for fold in known) < MIN_EPISODES:
+    observed = [fold.on(dates) for fold in folds]
+    if sum(len(fold.episodes) for fold in observed) < MIN_EPISODES:
         return fit_interval(folds, TEST_PERIODS, 2 * widening) if periods != TEST_PERIODS else UNCALIBRATED
     days = PERIOD_ENDS[periods - 1]
-    predictions: Floats = np.concatenate([fold.trees.predict(fold.episodes).within(days) for fold in known])
-    outcomes = np.concatenate([event_within(fold.episodes, periods) for fold in known])
+    predictions: Floats = np.concatenate([fold.trees.predict(fold.episodes).within(days) for fold in observed])
+    outcomes = np.concatenate([event_within(fold.episodes, periods) for fold in observed])
     return Calibration.without_scaling(predictions, outcomes, widening)

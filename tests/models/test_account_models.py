@@ -129,8 +129,8 @@ def test_who_has_left_already_gets_no_chance_to_leave(company: Company, frames: 
 
 def test_revenue_comes_in_bounds_about_as_often_as_said(challengers: dict[str, Challenger]) -> None:
     metrics = challengers["expected_revenue"].evaluation.metrics
-    assert 0.65 < metrics["coverage of 80"] < 0.95
-    assert 0.7 < metrics["total expected over came"] < 1.3
+    assert 0.65 < metrics["interval coverage"] < 0.95
+    assert 0.7 < metrics["total expected over actual"] < 1.3
 
 
 def test_who_has_left_already_is_worth_what_it_may_bring_in_a_quarter_and_no_more(
@@ -179,7 +179,7 @@ def test_what_sleepers_will_bring_is_right_in_all_and_no_floor(sleepers: Company
     truth = len(asleep) / 25 * 100.0
     assert expected[asleep].sum() == pytest.approx(truth, rel=0.5)
     assert expected[asleep].min() > 0.3 * expected[asleep].mean()  # nobody knows who of them comes back
-    assert learnt.state["gone"]["alike"] >= 0.5
+    assert learnt.state["shrinkage"]["weight"] >= 0.5
 
 
 def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounted_years(

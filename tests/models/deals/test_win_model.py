@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from bench.harness.won_deals import champion
 from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
 from models.deals.scoring import score
 from models.deals.time_split import HORIZON_DAYS, split_deals
@@ -61,7 +60,7 @@ def trained(rows: pd.DataFrame) -> Challenger:
 
 
 def scored(rows: pd.DataFrame, challenger: Challenger) -> pd.DataFrame:
-    return score(champion(challenger), rows[rows["as_of"] == rows["as_of"].max()], "EUR")[0]
+    return score(challenger.as_champion("1"), rows[rows["as_of"] == rows["as_of"].max()], "EUR")[0]
 
 
 @pytest.fixture(scope="module")
