@@ -51,7 +51,7 @@ FEATURES = (
 )
 
 PRIOR_SENDS = 10
-"""How many sends the company's own response rate weighs in an account's."""
+"""How many sends the company's own response rate counts for in an account's."""
 
 
 def engagement_features(company: Company, spine: ir.Table) -> ir.Table:

@@ -67,11 +67,11 @@ def subscription_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date with any known subscription: the columns of ``FEATURES``."""
     rows = facts_as_of(company, spine, "subscriptions")
     ended_age = days_between(rows.ended_at, rows.as_of_at)
-    rows = rows.mutate(ended_age=ended_age, left=days_between(rows.as_of_at, term_ends(company, rows)))
+    rows = rows.mutate(ended_age=ended_age, days_to_term=days_between(rows.as_of_at, term_ends(company, rows)))
     active = rows.ended_at.isnull()
     year_ago = (rows.age > 365) & (active | (rows.ended_age <= 365))
     quarter_ago = (rows.age > 90) & (active | (rows.ended_age <= 90))
-    ending = active & (rows.left >= 0) & (rows.left <= 90)
+    ending = active & (rows.days_to_term >= 0) & (rows.days_to_term <= 90)
 
     def total(column: str, where: ir.BooleanValue) -> ir.FloatingValue:
         return rows[column].sum(where=where).fill_null(0.0)
@@ -85,7 +85,7 @@ def subscription_features(company: Company, spine: ir.Table) -> ir.Table:
         seats_change_365=total("seats", active) - total("seats", year_ago),
         products_subscribed=rows.product_id.nunique(where=active),
         days_subscribed=rows.age.max(),
-        days_to_term_end=rows.left.min(where=active & (rows.left >= 0)),
+        days_to_term_end=rows.days_to_term.min(where=active & (rows.days_to_term >= 0)),
         terms_ending_90=ending.sum(),
         mrr_ending_90=total("mrr", ending),
         auto_renew_share=ratio((active & rows.auto_renew).sum(), (active & rows.auto_renew.notnull()).sum()),
