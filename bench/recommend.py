@@ -1,4 +1,4 @@
-"""Recommendations on real purchases, beside what is usually done: recall@10, NDCG@10 and coverage.
+"""Recommendations on real purchases, compared with common methods: recall@10, NDCG@10 and coverage.
 
 ``python -m bench.recommend [--data FOLDER]``.
 
@@ -278,10 +278,10 @@ def recall_and_ndcg(cut: Cut, lists: Ints, counted: Bools | None = None) -> tupl
     size = np.bincount(row, minlength=len(cut.chosen))
     discounts: Floats = 1.0 / np.log2(np.arange(TOP) + 2.0)
     gain = np.bincount(row, weights=hits @ discounts, minlength=len(cut.chosen))
-    found = np.bincount(row, weights=hits.any(axis=1), minlength=len(cut.chosen))
+    n_hits = np.bincount(row, weights=hits.any(axis=1), minlength=len(cut.chosen))
     has_basket = size > 0
     ideal = np.cumsum(discounts)[np.minimum(size[has_basket], TOP) - 1]
-    recall, ndcg = found[has_basket] / size[has_basket], gain[has_basket] / ideal
+    recall, ndcg = n_hits[has_basket] / size[has_basket], gain[has_basket] / ideal
     return float(recall.mean()), float(ndcg.mean())
 
 

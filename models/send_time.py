@@ -1,56 +1,123 @@
-"""When to write to each person: the hours of their own week at which they most probably answer."""
+"""When to e-mail each contact: the hours of their week at which they are most likely to respond."""
 
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from data.arrays import Floats
 from data.calendar import first_instant
+from data.statistics import Gain
+from data.week_hours import WEEKDAYS, hour_of_week_name, next_hour_of_week
 from features.company import Company
 from features.contacts.sends import RESPONSE_HOURS, email_sends
 from features.contacts.timezones import contact_timezones
 from features.spine import contact_spine
-from models.estimators.hour_of_week import PERSONAL_EFFECTS, FEATURES, HOURS_PER_WEEK, HourOfWeekModel, PersonalEffect, design_matrix
+from models.estimators.hour_of_week import (
+    FEATURES,
+    HOURS_PER_WEEK,
+    PERSONAL_EFFECTS,
+    HourOfWeekModel,
+    PersonalEffect,
+    design_matrix,
+)
 from models.evaluation.bootstrap import metric_intervals
 from models.evaluation.cross_validation import FittedModel, Params, Range, Study
-from models.evaluation.metrics import auc, log_losses
+from models.evaluation.metrics import auc, brier_score, log_losses
 from models.evaluation.report import probability_figures
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-WINDOWS = 3
-APART_HOURS = 2
-"""Two windows of one person on one day are further apart than this."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-FEWEST_SENDS = 1_000
-FEWEST_ANSWERS = 100
-FEWEST_TRIED = 20
-"""An hour at which fewer mails were ever sent is not proposed: nothing is known of it."""
-
-MATERIAL = 0.002
-SURE = 2.0
-"""The hour matters when it lowers the log loss by 0.2 % at least, and by two standard errors (clustered by person)."""
-
-NO_EFFECT = "no material effect: on later mails, knowing the hour did not tell better who would answer"
-CHUNK = 20_000
-CHOOSING = 0.75
-"""Of the sends of a fold: by the later ones it is chosen how persons differ."""
-
-
-MONTH_DAYS = 28
-"""The shortest month. Sends of one month are judged together, by what was known of earlier ones before it began."""
-
-OTHER_DAYS = 0.5
+N_WINDOWS = 3
+MIN_HOURS_BETWEEN = 2
+"""Two windows of one contact on one day are more hours than this from one another."""
+MIN_SENDS = 1_000
+MIN_RESPONSES = 100
+MIN_SENDS_PER_HOUR = 20
+"""An hour with fewer sends is never proposed."""
+FIT_UNTIL, CALIBRATE_UNTIL = 0.6, 0.8
+"""Shares of the sends by time: the first ones fit, the next choose the personal effect, the last ones test."""
+MIN_RELATIVE_GAIN, MIN_Z = 0.002, 2.0
+"""Hours have a material effect if they lower the log loss by 0.2 % and by two standard errors, clustered by contact."""
+NO_EFFECT = (
+    "no material effect: on later e-mails, the hour did not predict responses better than each contact's own rate"
+)
+BATCH_CONTACTS = 20_000
+FOLD_FIT_SHARE = 0.75
+"""Of the training sends of a fold, by time; the later ones choose the personal effect."""
+MIN_MONTH_DAYS = 28
+"""Horizon of a monthly fold: the shortest month."""
+TUNED_OTHER_DAY_WEIGHT = 0.5
 SPACE: dict[str, Range] = {"reach": Range(0.5, 6.0), "prior": Range(0.5, 40.0, log_scale=True)}
-"""What a tuning may change: how persons differ (``hours.Personal``)."""
+"""What a tuning may change: bandwidth and prior strength of ``PersonalEffect``."""
+SEND_TIME_COLUMNS = [
+    "contact_id",
+    "send_windows",
+    "send_at",
+    "send_local",
+    "send_timezone",
+    "send_timezone_source",
+    "abstained",
+]
+
+
+@dataclass(frozen=True)
+class SendSplit:
+    """Sends by time: those that fit, those that choose the personal effect, those that test; ``test_from`` is the
+    instant at which the last begin."""
+
+    fit: pd.DataFrame
+    calibration: pd.DataFrame
+    test: pd.DataFrame
+    test_from: pd.Timestamp
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """All sends before the test."""
+        return pd.concat([self.fit, self.calibration])
+
+
+@dataclass(frozen=True)
+class SendPredictions:
+    """Test sends with the probability of a response by their hour, by the contact's rate alone, and by the population's
+    hours without a personal effect."""
+
+    sends: pd.DataFrame
+    by_hour: Floats
+    flat: Floats
+    by_population_hour: Floats
+
+    @property
+    def outcomes(self) -> Floats:
+        """Whether each send was responded to, 0 or 1."""
+        return self.sends["responded"].to_numpy(dtype=np.float64)
+
+    @property
+    def contacts(self) -> NDArray[np.object_]:
+        """The contact of each send."""
+        return self.sends["contact_id"].to_numpy()
+
+    def gain(self) -> Gain:
+        """The mean gain in log loss of a send by knowing its hour; the standard error is clustered by contact."""
+        gains = pd.Series(log_losses(self.flat, self.outcomes) - log_losses(self.by_hour, self.outcomes))
+        mean = float(gains.mean())
+        residuals = (gains - mean).groupby(self.contacts).sum()
+        return Gain(mean, float(np.sqrt(np.square(residuals).sum()) / len(gains)), len(gains))
+
+    def is_material(self) -> bool:
+        """Whether the hour lowers the log loss by ``MIN_RELATIVE_GAIN``, and significantly (``MIN_Z``)."""
+        gain = self.gain()
+        flat_loss = float(log_losses(self.flat, self.outcomes).mean())
+        return gain.exceeds(MIN_Z) and gain.mean >= MIN_RELATIVE_GAIN * flat_loss
 
 
 @dataclass(frozen=True)
@@ -66,185 +133,145 @@ class SendTime:
     features_hash = hashlib.sha256(f"{FEATURES} 1".encode()).hexdigest()[:16]
 
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger: crowd and persons learnt on the first sends, chosen on the next, judged on the last."""
-        every = _sends(company)
-        cuts = _cuts(every)
-        if isinstance(cuts, Abstention):
-            return cuts
-        first, last = cuts
-        early, middle = every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]
-        before, judged = every[every["sent_at"] < last], every[every["sent_at"] >= last]
-        personal = _personal(early, middle, company.seed, self.params)
-        said = HourOfWeekModel.fit(before, personal, company.seed)
-        chance = said.predict(before, judged)
-        flat = said.flat_probability(said.propensity(before, judged["contact_id"].to_numpy()))
-        gain, error = _gain(judged, chance, flat)
-        answered = judged["responded"].to_numpy(dtype=np.float64)
-        usual = float(log_losses(flat, answered).mean())
-        material = gain > SURE * error and gain >= MATERIAL * usual
-        judgement = _judgement(company, judged, chance if material else flat, flat)
-        crowd = replace(said, personal_effect=None).predict(before, judged)
-        final = HourOfWeekModel.fit(every, personal, company.seed)
+        """A challenger: fitted on the first sends, its personal effect chosen on later ones, tested on the last."""
+        sends = _sends(company)
+        split = split_sends(sends)
+        if isinstance(split, Abstention):
+            return split
+        personal = _personal_effect(split.fit, split.calibration, company.seed, self.params)
+        test = _test_predictions(HourOfWeekModel.fit(split.train, personal, company.seed), split)
+        is_material = test.is_material()
+        final = HourOfWeekModel.fit(sends, personal, company.seed)
+        effect = {} if personal is None else {"reach": personal.bandwidth_hours, "prior": personal.prior_strength}
         return Challenger(
             model=self.name,
             flavor="sklearn",
             estimator=final.population,
-            state={**final.state(), "material": material},
-            evaluation=replace(
-                judgement,
-                intervals=metric_intervals(chance, answered, company.seed, clusters=judged["contact_id"].to_numpy()),
-                metrics={
-                    "auc": auc(chance, answered),
-                    "brier": float(np.mean((chance - answered) ** 2)),
-                    "gain": gain,
-                    "gain error": error,
-                    "log loss of the crowd's hours": float(log_losses(crowd, answered).mean()),
-                    "log loss of own hours": float(log_losses(chance, answered).mean()),
-                },
-            ),
+            state={**final.state(), "material": is_material},
+            evaluation=_challenger_evaluation(company, test, is_material),
             features_hash=self.features_hash,
             example=design_matrix(np.arange(5, dtype=np.int64) + 9, np.zeros(5)),
             params={
                 "personal": "no" if personal is None else "yes",
-                **({} if personal is None else {"reach": personal.bandwidth_hours, "prior": personal.prior_strength}),
-                "sends": len(every),
-                "judged from": str(last),
-                "material": material,
+                **effect,
+                "sends": len(sends),
+                "test from": str(split.test_from),
+                "material": is_material,
             },
-            figures=LazyFigures({"hours": lambda: _picture(final)})
-            | probability_figures(f"send_time: answers to mail from {last:%Y-%m-%d} on", chance, answered),
+            figures=LazyFigures({"hours": lambda: _hours_figure(final)})
+            | probability_figures(
+                f"send_time: answers to mail from {split.test_from:%Y-%m-%d} on", test.by_hour, test.outcomes
+            ),
             trained_as_of=company.as_of,
-            rows=len(every),
+            rows=len(sends),
             tuned_params=dict(self.params),
         )
 
     def study(self, company: Company) -> Study | Abstention:
-        """How it is learnt and judged on the company's past, month by month."""
-        every = _sends(company)
-        cuts = _cuts(every)
-        if isinstance(cuts, Abstention):
-            return cuts
-        known = every["sent_at"] + pd.Timedelta(hours=RESPONSE_HOURS)  # what is answered in the next month is of the next
-        rows = every.assign(as_of=[day.replace(day=1) for day in known.dt.date])
+        """How challengers are fitted and tested on the company's past, month by month."""
+        sends = _sends(company)
+        split = split_sends(sends)
+        if isinstance(split, Abstention):
+            return split
+        # a send belongs to the month in which its time to respond ends
+        due = sends["sent_at"] + pd.Timedelta(hours=RESPONSE_HOURS)
+        rows = sends.assign(as_of=[day.replace(day=1) for day in due.dt.date])
         months = sorted(rows["as_of"].unique())
-        judged = tuple(day for day in months if day >= cuts[1].date()) or (months[-1],)
 
-        def fitted(learnt: pd.DataFrame, params: Params) -> FittedModel:
-            at = int(len(learnt) * CHOOSING)
-            personal = _personal(learnt.iloc[:at], learnt.iloc[at:], company.seed, params)
-            hours = HourOfWeekModel.fit(learnt, personal, company.seed)
-            return FittedModel(lambda asked: hours.predict(learnt, asked), {})
+        def fit(train: pd.DataFrame, params: Params) -> FittedModel:
+            n_fit = int(len(train) * FOLD_FIT_SHARE)
+            personal = _personal_effect(train.iloc[:n_fit], train.iloc[n_fit:], company.seed, params)
+            model = HourOfWeekModel.fit(train, personal, company.seed)
+            return FittedModel(lambda test: model.predict(train, test), {})
 
-        def plain(learnt: pd.DataFrame, asked: pd.DataFrame) -> Floats:
-            hours = HourOfWeekModel.fit(learnt, None, company.seed)
-            return hours.flat_probability(hours.propensity(learnt, asked["contact_id"].to_numpy()))
+        def predict_baseline(train: pd.DataFrame, test: pd.DataFrame) -> Floats:
+            return _flat_predictions(HourOfWeekModel.fit(train, None, company.seed), train, test)
 
         return Study(
             key="contact_id",
             rows=rows,
-            horizon_days=MONTH_DAYS,
-            test_dates=judged,
+            horizon_days=MIN_MONTH_DAYS,
+            test_dates=tuple(day for day in months if day >= split.test_from.date()) or (months[-1],),
             metric="log loss",
-            fit=fitted,
-            losses=lambda said, asked: log_losses(said, asked["responded"].to_numpy(dtype=np.float64)),
-            metrics=lambda said, asked: {"auc": auc(said, asked["responded"].to_numpy(dtype=np.float64))},
-            predict_baseline=plain,
+            fit=fit,
+            losses=lambda predicted, test: log_losses(predicted, _responded(test)),
+            metrics=lambda predicted, test: {"auc": auc(predicted, _responded(test))},
+            predict_baseline=predict_baseline,
             space=SPACE,
             feature_labels={},
         )
 
     def with_params(self, params: Params) -> "SendTime":
-        """The same model, with parameters beside the usual ones."""
+        """The same model with parameters that replace default ones in training."""
         return SendTime(params)
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
-        """The champion on the sends that judge a challenger; days that it has learnt from are NaN."""
-        every = _sends(company)
-        cuts = _cuts(every)
-        if isinstance(cuts, Abstention):
-            return cuts
-        before, judged = every[every["sent_at"] < cuts[1]], every[every["sent_at"] >= cuts[1]]
-        hours = HourOfWeekModel.from_state(champion.estimator, champion.state)
-        flat = hours.flat_probability(hours.propensity(before, judged["contact_id"].to_numpy()))
-        chance = hours.predict(before, judged) if champion.ships == "model" else flat
-        return _judgement(company, judged, chance, flat, learnt=champion.trained_as_of)
+        """The champion on the test sends of a challenger; NaN on days before it was trained."""
+        split = split_sends(_sends(company))
+        if isinstance(split, Abstention):
+            return split
+        model = HourOfWeekModel.from_state(champion.estimator, champion.state)
+        flat = _flat_predictions(model, split.train, split.test)
+        predicted = model.predict(split.train, split.test) if champion.ships == "model" else flat
+        return _evaluation(company, split.test, predicted, flat, trained_as_of=champion.trained_as_of)
 
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``send_times``: one row per contact, the three best windows of their week and the next instant of the best.
 
-        No windows where hours make no material difference: ``abstained`` says so.
+        No windows where hours have no material effect: ``abstained`` says so.
         """
         zones = contact_timezones(company, contact_spine(company, [company.as_of])).order_by("contact_id").execute()
-        people = zones[["contact_id", "timezone", "timezone_source"]].rename(
+        contacts = zones[["contact_id", "timezone", "timezone_source"]].rename(
             columns=lambda name: name.replace("timezone", "send_timezone")
         )
         if champion.ships == "baseline":
             empty = dict.fromkeys(("send_windows", "send_at", "send_local"))
-            return {"send_times": people.assign(**empty, abstained=NO_EFFECT)[_COLUMNS]}
-        every = _sends(company)
-        hours = HourOfWeekModel.from_state(champion.estimator, champion.state)
-        tried = np.bincount(every["hour_of_week"], minlength=HOURS_PER_WEEK) >= FEWEST_TRIED
-        parts = []
-        for at in range(0, len(people), CHUNK):
-            part = people.iloc[at : at + CHUNK]
-            ids = part["contact_id"].to_numpy()
-            week = hours.population_week(hours.propensity(every, ids)) * hours.factors(every, ids)
-            best = best_windows(np.where(tried, week, -1.0))
-            parts.append(_timed(part, best, company.as_of_at))
-        whole = pd.concat(parts, ignore_index=True) if parts else people.assign(abstained=None)
-        return {"send_times": whole.reindex(columns=_COLUMNS)}
-
-
-_COLUMNS = ["contact_id", "send_windows", "send_at", "send_local", "send_timezone", "send_timezone_source", "abstained"]
+            return {"send_times": contacts.assign(**empty, abstained=NO_EFFECT)[SEND_TIME_COLUMNS]}
+        sends = _sends(company)
+        model = HourOfWeekModel.from_state(champion.estimator, champion.state)
+        has_sends = np.bincount(sends["hour_of_week"], minlength=HOURS_PER_WEEK) >= MIN_SENDS_PER_HOUR
+        batches = []
+        for start in range(0, len(contacts), BATCH_CONTACTS):
+            batch = contacts.iloc[start : start + BATCH_CONTACTS]
+            ids = batch["contact_id"].to_numpy()
+            week = model.population_week(model.propensity(sends, ids)) * model.factors(sends, ids)
+            best = best_windows(np.where(has_sends, week, -1.0))
+            batches.append(_with_send_times(batch, best, company.as_of_at))
+        rows = pd.concat(batches, ignore_index=True) if batches else contacts.assign(abstained=None)
+        return {"send_times": rows.reindex(columns=SEND_TIME_COLUMNS)}
 
 
 def best_windows(week: Floats) -> NDArray[np.int64]:
-    """Contacts × 3: the best hours of the week, best first, on one day more than two hours apart."""
+    """Contacts × ``N_WINDOWS``: the best hours of the week, best first, on one day more than ``MIN_HOURS_BETWEEN`` from
+    one another. ``week`` is contacts × 168."""
     hour, day = np.arange(HOURS_PER_WEEK) % 24, np.arange(HOURS_PER_WEEK) // 24
-    near = (day[:, None] == day[None, :]) & (np.abs(hour[:, None] - hour[None, :]) <= APART_HOURS)
-    left, best = week.copy(), np.zeros((len(week), WINDOWS), dtype=np.int64)
-    for place in range(WINDOWS):
-        best[:, place] = left.argmax(axis=1)
-        left[near[best[:, place]]] = -2.0
+    near = (day[:, None] == day[None, :]) & (np.abs(hour[:, None] - hour[None, :]) <= MIN_HOURS_BETWEEN)
+    remaining, best = week.copy(), np.zeros((len(week), N_WINDOWS), dtype=np.int64)
+    for window in range(N_WINDOWS):
+        best[:, window] = remaining.argmax(axis=1)
+        remaining[near[best[:, window]]] = -2.0
     return best
 
 
-def next_instant(hour_of_week: int, zone: str, after: datetime) -> datetime:
-    """The first instant (naive UTC) after another at which it is that hour of the week in a time zone.
-
-    Where clocks skip the hour, it is the one after; where they repeat it, the first of the two.
-    """
-    there = ZoneInfo(zone)
-    today = after.replace(tzinfo=UTC).astimezone(there).date()
-    for ahead in range(9):
-        day: date = today + timedelta(days=ahead)
-        if day.weekday() == hour_of_week // 24:
-            wall = datetime(day.year, day.month, day.day, hour_of_week % 24, tzinfo=there)
-            instant = wall.astimezone(UTC).replace(tzinfo=None)
-            if instant >= after:
-                return instant
-    raise AssertionError("every hour of the week comes within nine days")
-
-
-def _timed(people: pd.DataFrame, best: NDArray[np.int64], after: datetime) -> pd.DataFrame:
-    """The people with their windows, and the next instant of the best one."""
-    first = list(zip(best[:, 0].tolist(), people["send_timezone"], strict=True))
-    instants = {key: next_instant(key[0], key[1], after) for key in sorted(set(first))}
+def _with_send_times(contacts: pd.DataFrame, best: NDArray[np.int64], after: datetime) -> pd.DataFrame:
+    """The contacts with their windows, and the next instant of the best one, in UTC and local time."""
+    first = list(zip(best[:, 0].tolist(), contacts["send_timezone"], strict=True))
+    instants = {(hour, zone): next_hour_of_week(hour, zone, after) for hour, zone in sorted(set(first))}
     local = {
         (hour, zone): instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
         for (hour, zone), instant in instants.items()
     }
-    named = [f"{DAYS[hour // 24]} {hour % 24:02d}:00" for hour in range(HOURS_PER_WEEK)]
-    return people.assign(
-        send_windows=[json.dumps([named[hour] for hour in hours]) for hours in best],
-        send_at=pd.Series([instants[key] for key in first], index=people.index, dtype="datetime64[us]"),
+    names = [hour_of_week_name(hour) for hour in range(HOURS_PER_WEEK)]
+    return contacts.assign(
+        send_windows=[json.dumps([names[hour] for hour in hours]) for hours in best],
+        send_at=pd.Series([instants[key] for key in first], index=contacts.index, dtype="datetime64[us]"),
         send_local=[local[key] for key in first],
         abstained=None,
     )
 
 
 def _sends(company: Company) -> pd.DataFrame:
-    """One row per send whose time to be answered is over, oldest first."""
+    """One row per send whose time to respond is over, oldest first."""
     frame = email_sends(company).select("touch_id", "contact_id", "sent_at", "hour_of_week", "responded").execute()
     ordered: pd.DataFrame = frame.dropna(subset=["hour_of_week"]).sort_values(
         ["sent_at", "touch_id"], ignore_index=True
@@ -254,81 +281,113 @@ def _sends(company: Company) -> pd.DataFrame:
     )
 
 
-def _cuts(every: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | Abstention:
-    """The instants that part the sends: three fifths to learn, a fifth to choose, a fifth to judge."""
-    answers = int(every["responded"].sum())
-    if len(every) < FEWEST_SENDS or answers < FEWEST_ANSWERS:
+def _responded(sends: pd.DataFrame) -> Floats:
+    return sends["responded"].to_numpy(dtype=np.float64)
+
+
+def split_sends(sends: pd.DataFrame) -> SendSplit | Abstention:
+    """The sends by time, or why they are too few."""
+    responses = int(sends["responded"].sum())
+    if len(sends) < MIN_SENDS or responses < MIN_RESPONSES:
         return Abstention(
             "send_time",
-            f"{len(every)} mails of which {answers} were answered by a person; "
-            f"{FEWEST_SENDS} and {FEWEST_ANSWERS} are needed to tell hours apart",
+            f"{len(sends)} e-mails of which {responses} got a response of a person; "
+            f"{MIN_SENDS} and {MIN_RESPONSES} are needed to compare hours",
         )
-    first, last = (every["sent_at"].iloc[int(len(every) * share)] for share in (0.6, 0.8))
-    parts = [every[every["sent_at"] < first], every[(every["sent_at"] >= first) & (every["sent_at"] < last)]]
-    parts.append(every[every["sent_at"] >= last])
-    if any(part["responded"].nunique() < 2 for part in parts):
+    calibration_from, test_from = (
+        sends["sent_at"].iloc[int(len(sends) * share)] for share in (FIT_UNTIL, CALIBRATE_UNTIL)
+    )
+    sent_at = sends["sent_at"]
+    split = SendSplit(
+        fit=sends[sent_at < calibration_from],
+        calibration=sends[(sent_at >= calibration_from) & (sent_at < test_from)],
+        test=sends[sent_at >= test_from],
+        test_from=test_from,
+    )
+    if any(part["responded"].nunique() < 2 for part in (split.fit, split.calibration, split.test)):
         return Abstention(
-            "send_time", "in a part of the history nobody, or everybody, answered; hours cannot be told apart"
+            "send_time",
+            "in one period of the history all e-mails, or none, got a response; hours cannot be compared",
         )
-    return first, last
+    return split
 
 
-def _personal(early: pd.DataFrame, later: pd.DataFrame, seed: int, params: Params) -> PersonalEffect | None:
-    """How persons differ: as a tuning found, or as later sends choose."""
+def _personal_effect(fit: pd.DataFrame, calibration: pd.DataFrame, seed: int, params: Params) -> PersonalEffect | None:
+    """The personal effect of a tuning, or the one of ``PERSONAL_EFFECTS`` with the lowest log loss on the calibration
+    sends; ``None`` if the population's hours are as good."""
     if params:
-        return PersonalEffect(float(params["reach"]), OTHER_DAYS, float(params["prior"]))
-    return _choose(HourOfWeekModel.fit(early, None, seed), early, later)
+        return PersonalEffect(float(params["reach"]), TUNED_OTHER_DAY_WEIGHT, float(params["prior"]))
+    effects = (None, *PERSONAL_EFFECTS)
+    predictions = HourOfWeekModel.fit(fit, None, seed).predict_each(fit, calibration, effects)
+    losses = [float(log_losses(predicted, _responded(calibration)).mean()) for predicted in predictions]
+    return effects[int(np.argmin(losses))]
 
 
-def _choose(hours: HourOfWeekModel, early: pd.DataFrame, later: pd.DataFrame) -> PersonalEffect | None:
-    """How persons differ, by the likelihood of later sends; ``None`` where the crowd's hours told as much."""
-    answered = later["responded"].to_numpy(dtype=np.float64)
-    ways = (None, *PERSONAL_EFFECTS)
-    losses = [float(log_losses(chance, answered).mean()) for chance in hours.predict_each(early, later, ways)]
-    return ways[int(np.argmin(losses))]
+def _flat_predictions(model: HourOfWeekModel, history: pd.DataFrame, sends: pd.DataFrame) -> Floats:
+    """The probability of a response to each send by the contact's rate at any hour."""
+    return model.flat_probability(model.propensity(history, sends["contact_id"].to_numpy()))
 
 
-def _gain(judged: pd.DataFrame, chance: Floats, flat: Floats) -> tuple[float, float]:
-    """How much lower the log loss of a send is when its hour is known, and the error of that, clustered by person."""
-    answered = judged["responded"].to_numpy(dtype=np.float64)
-    gains = pd.Series(log_losses(flat, answered) - log_losses(chance, answered), index=judged.index)
-    mean = float(gains.mean())
-    persons = (gains - mean).groupby(judged["contact_id"]).sum()
-    return mean, float(np.sqrt(np.square(persons).sum()) / len(gains))
+def _test_predictions(model: HourOfWeekModel, split: SendSplit) -> SendPredictions:
+    population = replace(model, personal_effect=None)
+    return SendPredictions(
+        sends=split.test,
+        by_hour=model.predict(split.train, split.test),
+        flat=_flat_predictions(model, split.train, split.test),
+        by_population_hour=population.predict(split.train, split.test),
+    )
 
 
-def _judgement(
-    company: Company, judged: pd.DataFrame, chance: Floats, flat: Floats, learnt: date | None = None
+def _challenger_evaluation(company: Company, test: SendPredictions, is_material: bool) -> Evaluation:
+    """The evaluation of what would ship, with metrics of the predictions by hour."""
+    gain, outcomes = test.gain(), test.outcomes
+    return replace(
+        _evaluation(company, test.sends, test.by_hour if is_material else test.flat, test.flat),
+        intervals=metric_intervals(test.by_hour, outcomes, company.seed, clusters=test.contacts),
+        metrics={
+            "auc": auc(test.by_hour, outcomes),
+            "brier": brier_score(test.by_hour, outcomes),
+            "gain": gain.mean,
+            "gain error": gain.error,
+            "log loss of population hours": float(log_losses(test.by_population_hour, outcomes).mean()),
+            "log loss of personal hours": float(log_losses(test.by_hour, outcomes).mean()),
+        },
+    )
+
+
+def _evaluation(
+    company: Company, test: pd.DataFrame, predicted: Floats, flat: Floats, trained_as_of: date | None = None
 ) -> Evaluation:
-    """Log loss of sends, one loss per day (a day of many sends weighs more); NaN for days before ``learnt``."""
-    answered = judged["responded"].to_numpy(dtype=np.float64)
-    days = judged["sent_at"].dt.floor("D").to_numpy()
-    losses = pd.DataFrame({"mine": log_losses(chance, answered), "flat": log_losses(flat, answered)})
-    by_day = losses.groupby(days).sum() * (len(np.unique(days)) / len(judged))
-    mine = by_day["mine"].to_numpy(copy=True)
-    if learnt is not None:
-        known = pd.Timestamp(first_instant(learnt, company.timezone))
-        mine[by_day.index < known] = np.nan
+    """Log loss of sends; one loss per day, weighted by its sends; NaN for days before ``trained_as_of``."""
+    outcomes = _responded(test)
+    days = test["sent_at"].dt.floor("D").to_numpy()
+    losses = pd.DataFrame({"model": log_losses(predicted, outcomes), "flat": log_losses(flat, outcomes)})
+    by_day = losses.groupby(days).sum() * (len(np.unique(days)) / len(test))
+    daily = by_day["model"].to_numpy(copy=True)
+    if trained_as_of is not None:
+        trained_at = pd.Timestamp(first_instant(trained_as_of, company.timezone))
+        daily[by_day.index < trained_at] = np.nan
     return Evaluation(
         metric="log loss",
-        value=float(losses["mine"].mean()),
-        baseline="the person's own rate at any hour",
+        value=float(losses["model"].mean()),
+        baseline="the contact's own rate at any hour",
         baseline_value=float(losses["flat"].mean()),
-        losses=tuple(mine.tolist()),
+        losses=tuple(daily.tolist()),
         baseline_losses=tuple(by_day["flat"].tolist()),
     )
 
 
-def _picture(hours: HourOfWeekModel) -> Figure:
-    """The chance of an answer at every hour of the week, of a usual person."""
-    week = hours.population_week(hours.propensity(pd.DataFrame({"contact_id": [], "responded": []}), np.array(["any"])))
+def _hours_figure(model: HourOfWeekModel) -> "Figure":
+    """Heat map of the response probability of a contact without history, by weekday and hour."""
+    from matplotlib.figure import Figure
+
+    no_sends = pd.DataFrame({"contact_id": [], "responded": []})
+    week = model.population_week(model.propensity(no_sends, np.array(["any"])))
     figure = Figure(figsize=(9, 3), layout="constrained", dpi=120)
     axes = figure.add_subplot()
-    shown = axes.imshow(week.reshape(7, 24) * 100, aspect="auto", cmap="BuGn", vmin=0)
-    axes.set_yticks(range(7), DAYS)
+    image = axes.imshow(week.reshape(7, 24) * 100, aspect="auto", cmap="BuGn", vmin=0)
+    axes.set_yticks(range(7), WEEKDAYS)
     axes.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
-    axes.set_title(
-        "Mails answered by a person, by the hour at which they were sent (their own time)", loc="left", fontsize=10
-    )
-    figure.colorbar(shown, label="%")
+    axes.set_title("E-mails responded to, by the hour at which they were sent (local time)", loc="left", fontsize=10)
+    figure.colorbar(image, label="%")
     return figure

@@ -1,14 +1,16 @@
 """Sentences for people: why a product is recommended, and why others may not be offered."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
 from models.ranking.candidates import CANDIDATE_FEATURES, FEATURE_NAMES
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 MAX_REASONS = 3
 MAX_EXCLUSIONS = 5
@@ -19,7 +21,7 @@ reason for one product."""
 
 
 def recommendation_reasons(
-    rows: pd.DataFrame, products: pd.DataFrame, lifts: dict[tuple[str, str], float], booster: lgb.Booster | None
+    rows: pd.DataFrame, products: pd.DataFrame, lifts: dict[tuple[str, str], float], booster: "lgb.Booster | None"
 ) -> list[str]:
     """For each recommended pair a JSON list of at most three sentences, the most important first.
 
@@ -54,7 +56,7 @@ def exclusions_by_customer(excluded: pd.DataFrame) -> "pd.Series[str]":
     return lists
 
 
-def _family_contributions(rows: pd.DataFrame, booster: lgb.Booster | None) -> dict[str, Floats]:
+def _family_contributions(rows: pd.DataFrame, booster: "lgb.Booster | None") -> dict[str, Floats]:
     """By family of reasons, the sum of SHAP contributions of its features to each row."""
     if booster is None or rows.empty:
         return {name: np.full(len(rows), float(name == "popularity")) for name in REASON_FAMILIES}

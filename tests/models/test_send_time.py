@@ -1,18 +1,18 @@
-"""When to write: planted hours are found, and where there are none, none are claimed."""
+"""Send times: planted hours are found; without any effect of the hour, no window is published."""
 
 import json
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.company import Company
-from models.estimators.hour_of_week import WEEK, Hours, Personal
-from models.evaluation.cross_validation import Study, studied
+from models.estimators.hour_of_week import HOURS_PER_WEEK, HourOfWeekModel, PersonalEffect
+from models.evaluation.cross_validation import Study, cross_validate
 from models.model import Abstention, Challenger, Champion
-from models.send_time import NO_EFFECT, SendTime, best_windows, next_instant
+from models.send_time import NO_EFFECT, SendTime, best_windows
 from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 6)  # a Monday
@@ -63,9 +63,9 @@ def rhythmic() -> Company:
 
 @pytest.fixture(scope="module")
 def challenger(rhythmic: Company) -> Challenger:
-    learnt = SendTime().train(rhythmic)
-    assert isinstance(learnt, Challenger)
-    return learnt
+    trained = SendTime().train(rhythmic)
+    assert isinstance(trained, Challenger)
+    return trained
 
 
 @pytest.fixture(scope="module")
@@ -80,28 +80,28 @@ def first_hours(times: pd.DataFrame) -> pd.Series:
     return times["send_windows"].map(lambda windows: int(json.loads(windows)[0][4:6]))
 
 
-def test_hours_that_matter_beat_a_flat_chance_out_of_time(challenger: Challenger) -> None:
+def test_planted_hours_beat_a_flat_probability_out_of_time(challenger: Challenger) -> None:
     assert challenger.evaluation.ships == "model"
     assert challenger.evaluation.value < challenger.evaluation.baseline_value
     assert challenger.params["personal"] == "yes"
     assert (
-        challenger.evaluation.metrics["log loss of own hours"]
-        < challenger.evaluation.metrics["log loss of the crowd's hours"]
+        challenger.evaluation.metrics["log loss of personal hours"]
+        < challenger.evaluation.metrics["log loss of population hours"]
     )
 
 
-def test_most_are_written_to_in_the_morning_and_owls_at_night(times: pd.DataFrame) -> None:
+def test_windows_are_in_the_morning_and_for_owls_at_night(times: pd.DataFrame) -> None:
     hours = first_hours(times)
     owls = hours.index.isin([f"C{n:03}" for n in range(OWLS)])
     assert hours[~owls].between(9, 11).mean() > 0.9
     assert hours[owls].between(20, 22).mean() > 0.8
 
 
-def test_somebody_never_written_to_gets_the_crowd_s_hour(times: pd.DataFrame) -> None:
+def test_a_contact_without_sends_gets_the_hours_of_the_population(times: pd.DataFrame) -> None:
     assert 9 <= first_hours(times.loc[["new"]]).iloc[0] <= 11
 
 
-def test_the_next_send_is_the_best_window_s_next_instant(times: pd.DataFrame) -> None:
+def test_the_next_send_is_at_the_next_instant_of_the_best_window(times: pd.DataFrame) -> None:
     one = times.loc["C100"]
     assert one["send_local"].startswith(json.loads(one["send_windows"])[0][:3])
     assert pd.Timestamp(AS_OF) <= one["send_at"] < pd.Timestamp(AS_OF) + timedelta(days=7)
@@ -109,87 +109,72 @@ def test_the_next_send_is_the_best_window_s_next_instant(times: pd.DataFrame) ->
     assert times["abstained"].isna().all()
 
 
-def test_where_hours_do_not_matter_no_window_is_claimed() -> None:
+def test_without_an_effect_of_the_hour_no_window_is_published() -> None:
     even = company(effect=False)
-    learnt = SendTime().train(even)
-    assert isinstance(learnt, Challenger)
-    assert learnt.evaluation.ships == "baseline"
-    scored = SendTime().score(even, champion_of(learnt))
+    trained = SendTime().train(even)
+    assert isinstance(trained, Challenger)
+    assert trained.evaluation.ships == "baseline"
+    scored = SendTime().score(even, champion_of(trained))
     assert isinstance(scored, dict)
     assert set(scored["send_times"]["abstained"]) == {NO_EFFECT}
     assert scored["send_times"]["send_windows"].isna().all()
     assert scored["send_times"]["send_at"].isna().all()
 
 
-def test_machine_opens_change_nothing(times: pd.DataFrame, challenger: Challenger) -> None:
+def test_machine_opens_have_no_effect(times: pd.DataFrame, challenger: Challenger) -> None:
     scored = SendTime().score(company(effect=True, machine=True), champion_of(challenger))
     assert isinstance(scored, dict)
     pd.testing.assert_frame_equal(scored["send_times"].set_index("contact_id"), times)
 
 
-def test_a_champion_is_judged_only_on_days_after_it_was_trained(rhythmic: Company, challenger: Challenger) -> None:
+def test_a_champion_is_evaluated_only_on_days_after_its_training(rhythmic: Company, challenger: Challenger) -> None:
     old = replace(champion_of(challenger), trained_as_of=date(2024, 12, 10))
-    judged = SendTime().evaluate(old, rhythmic)
-    assert not isinstance(judged, Abstention)
-    assert len(judged.losses) == len(challenger.evaluation.losses)
-    assert 0 < np.isnan(judged.losses).sum() < len(judged.losses)
+    evaluation = SendTime().evaluate(old, rhythmic)
+    assert not isinstance(evaluation, Abstention)
+    assert len(evaluation.losses) == len(challenger.evaluation.losses)
+    assert 0 < np.isnan(evaluation.losses).sum() < len(evaluation.losses)
 
 
-def test_few_mails_are_told_apart_by_nobody() -> None:
+def test_too_few_sends_abstain_with_the_counts() -> None:
     thin = SendTime().train(company(effect=True, people=20, mails=10))
     assert isinstance(thin, Abstention)
-    assert thin.reason.startswith("200 mails of which")
+    assert thin.reason.startswith("200 e-mails of which")
 
 
-def test_three_windows_lie_apart() -> None:
-    week = np.zeros((1, WEEK))
+def test_windows_of_one_day_are_hours_from_one_another() -> None:
+    week = np.zeros((1, HOURS_PER_WEEK))
     week[0, [10, 11, 12, 13, 34, 50]] = [0.5, 0.9, 0.8, 0.7, 0.6, 0.1]
     assert best_windows(week).tolist() == [[11, 34, 50]]
 
 
-@pytest.mark.parametrize(
-    ("hour_of_week", "after", "expected"),
-    [
-        (9, datetime(2024, 3, 25, 8), datetime(2024, 3, 25, 8)),  # Monday 09:00 winter time, at that very instant
-        (9, datetime(2024, 3, 25, 8, 1), datetime(2024, 4, 1, 7)),  # a week later, after clocks went forward
-        (6 * 24 + 2, datetime(2024, 3, 25), datetime(2024, 3, 31, 1)),  # the skipped hour: the one after
-        (6 * 24 + 2, datetime(2024, 10, 21), datetime(2024, 10, 27, 0)),  # the repeated hour: the first of the two
-    ],
-)
-def test_the_next_instant_of_an_hour_is_right_across_clock_changes(
-    hour_of_week: int, after: datetime, expected: datetime
-) -> None:
-    assert next_instant(hour_of_week, "Europe/Berlin", after) == expected
-
-
-def test_answers_at_one_hour_speak_of_near_hours_and_like_days() -> None:
-    kernel = Personal(1.5, 0.5, 4.0).kernel()
+def test_responses_weigh_most_at_near_hours_of_similar_days() -> None:
+    kernel = PersonalEffect(1.5, 0.5, 4.0).kernel()
     monday_ten, tuesday_ten, saturday_ten = 10, 34, 130
     assert kernel[monday_ten, monday_ten] == 1.0
     assert kernel[monday_ten, tuesday_ten] == 0.5
     assert kernel[monday_ten, saturday_ten] == 0.125
-    assert kernel[0, 23] == kernel[0, 1]  # hours go round the clock
+    assert kernel[0, 23] == kernel[0, 1]  # hours are cyclic
     assert (kernel == kernel.T).all()
 
 
-def test_a_person_without_answers_yet_is_pulled_to_the_crowd(challenger: Challenger) -> None:
-    hours = Hours.of(challenger.estimator, challenger.state)
+def test_a_contact_without_history_has_the_hours_of_the_population(challenger: Challenger) -> None:
+    model = HourOfWeekModel.from_state(challenger.estimator, challenger.state)
     nothing = pd.DataFrame({"contact_id": pd.Series(dtype=str), "hour_of_week": [], "responded": []})
-    assert (hours.factors(nothing, np.array(["x"], dtype=object)) == 1.0).all()
+    assert (model.factors(nothing, np.array(["x"], dtype=object)) == 1.0).all()
 
 
-def test_months_are_judged_by_months_before_them_and_a_tuning_is_learnt_with(rhythmic: Company) -> None:
+def test_months_are_tested_by_earlier_months_and_tuned_parameters_are_used(rhythmic: Company) -> None:
     study = SendTime().study(rhythmic)
     assert isinstance(study, Study)
-    made = studied(study, SendTime().train(rhythmic), seed=1)
-    assert len(made.folds) > 1
-    for fold in made.folds:
-        told = fold.metrics
-        assert told["log loss low"] < told["log loss"] < told["log loss high"]
+    validated = cross_validate(study, SendTime().train(rhythmic), seed=1)
+    assert len(validated.folds) > 1
+    for fold in validated.folds:
+        metrics = fold.metrics
+        assert metrics["log loss low"] < metrics["log loss"] < metrics["log loss high"]
         before = study.rows[study.rows["as_of"] < fold.test_dates[0]]
         assert fold.rows == len(before), "all earlier months, the one just over too"
-        answered_by = before["sent_at"].max() + timedelta(hours=72)
-        assert answered_by < pd.Timestamp(fold.test_dates[0]), "and nothing that was answered within the judged one"
+        respond_by = before["sent_at"].max() + timedelta(hours=72)
+        assert respond_by < pd.Timestamp(fold.test_dates[0]), "and no send whose response falls in the test month"
     tuned = SendTime().with_params({"reach": 3.0, "prior": 4.0}).train(rhythmic)
     assert isinstance(tuned, Challenger)
     assert tuned.tuned_params == {"reach": 3.0, "prior": 4.0}
