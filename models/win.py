@@ -126,8 +126,9 @@ def _expected_amounts(rows: pd.DataFrame, amounts: Mapping[str, Any]) -> "pd.Ser
     """The amount that each deal brings if it is won, from ``win_amounts`` of the past."""
     stages = rows["stage"].astype(object).where(rows["stage"].notna(), UNKNOWN)
     kept = [amounts["kept_by_stage"].get(stage, amounts["kept_overall"]) for stage in stages]
-    expected = rows["amount"] * pd.Series(kept, index=rows.index)
-    return expected.fillna(amounts["median_amount"]).astype("float64").round(2)
+    expected = (rows["amount"] * pd.Series(kept, index=rows.index)).astype("float64")
+    median = amounts["median_amount"]
+    return (expected if median is None else expected.fillna(median)).round(2)
 
 
 def _guard(rows: pd.DataFrame, seed: int) -> LeakageGuard:
