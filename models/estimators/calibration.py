@@ -19,6 +19,8 @@ MAX_INTERCEPT = 30.0
 MAX_STEPS = 50
 MAX_STEP = 3.0
 TOLERANCE = 1e-8
+MAX_HALVINGS = 20
+LOSS_TOLERANCE = 1e-6
 SLOPE_PRIOR_PRECISION = 0.25
 """Of a normal prior around slope 1 (deviation 2): it keeps the fit finite where scores separate the outcomes."""
 INTERCEPT_PRIOR_PRECISION = 1e-3
@@ -106,6 +108,14 @@ def _fit_platt(log_odds: Floats, outcomes: Floats, offset: Floats | float) -> tu
         )
         step = np.linalg.solve(curvature, gradient)
         step *= min(1.0, MAX_STEP / (np.abs(step).max() + 1e-12))
+        loss = _penalized_loss(log_odds, outcomes, offset, slope, intercept)
+        for _ in range(MAX_HALVINGS):  # a full step may overshoot, and then oscillate
+            if (
+                _penalized_loss(log_odds, outcomes, offset, slope - step[0], intercept - step[1])
+                <= loss + LOSS_TOLERANCE
+            ):
+                break
+            step /= 2
         slope, intercept = slope - step[0], intercept - step[1]
         if np.abs(step).max() < TOLERANCE:
             break
@@ -113,6 +123,15 @@ def _fit_platt(log_odds: Floats, outcomes: Floats, offset: Floats | float) -> tu
     if slope < slope_error:
         return 0.0, _intercept_at_rate(np.broadcast_to(offset, log_odds.shape), outcomes)
     return float(slope), float(intercept)
+
+
+def _penalized_loss(
+    log_odds: Floats, outcomes: Floats, offset: Floats | float, slope: float, intercept: float
+) -> float:
+    """Negative log-likelihood plus that of the priors."""
+    fitted = intercept + slope * log_odds + offset
+    prior = SLOPE_PRIOR_PRECISION * (slope - 1) ** 2 + INTERCEPT_PRIOR_PRECISION * intercept**2
+    return float(np.sum(np.logaddexp(0, fitted) - outcomes * fitted) + prior / 2)
 
 
 def _intercept_at_rate(offset: Floats, outcomes: Floats) -> float:
