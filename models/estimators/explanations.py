@@ -123,10 +123,14 @@ class Explainer:
             known = feature.absent and typical is not None
             return f"{_capitalize(str(feature.absent))}, which {effect}" if known else None
         shown = self._number(float(value), feature.unit)
-        usual = feature.absent if typical is None else self._number(float(typical), feature.unit)
-        if shown == usual:
+        typical_text = feature.absent if typical is None else self._number(float(typical), feature.unit)
+        if shown == typical_text:
             return None
-        return f"{description}: {shown} (usually {usual}) {effect}" if usual else f"{description}: {shown} {effect}"
+        return (
+            f"{description}: {shown} (usually {typical_text}) {effect}"
+            if typical_text
+            else f"{description}: {shown} {effect}"
+        )
 
     def _number(self, value: float, unit: str) -> str:
         if unit == "money":
