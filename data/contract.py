@@ -1,7 +1,7 @@
 """The contract: the tables, columns, keys and constraints that a CRM meets once it is mapped.
 
 Reading, validation, the as-of cut, the demo company, the docs and the tests derive from it. Money is in the one
-reporting currency. Methods and reasons: docs/methods.md.
+reporting currency; instants are naive UTC, days are the company's.
 """
 
 from data.schema import Column, Table
@@ -47,7 +47,7 @@ CONTACTS = Table(
 
 CONSENTS = Table(
     "consents",
-    "One row per decision of a contact about one channel and one purpose; the latest known one holds.",
+    "One row per decision of a contact about one channel and one purpose; the latest known one counts.",
     ("contact_id", "channel", "purpose", "recorded_at"),
     (
         Column("contact_id", required=True, references="contacts"),
@@ -173,7 +173,7 @@ CAMPAIGNS = Table(
 
 TOUCHES = Table(
     "touches",
-    "One row per thing that happened between a campaign and a person; machine opens are marked.",
+    "One row per event between a campaign and a person; opens by machines are marked.",
     ("touch_id",),
     (
         Column("touch_id", required=True),
@@ -204,7 +204,7 @@ TOUCHES = Table(
 
 ACTIVITIES = Table(
     "activities",
-    "One row per thing an owner did with an account.",
+    "One row per activity of an owner with an account.",
     ("activity_id",),
     (
         Column("activity_id", required=True),
@@ -279,7 +279,7 @@ COSTS = Table(
 
 OWNERS = Table(
     "owners",
-    "One row per person of ours who owns accounts or deals.",
+    "One row per employee who owns accounts or deals.",
     ("owner_id",),
     (
         Column("owner_id", required=True),
@@ -294,7 +294,7 @@ OWNERS = Table(
 
 RESPONSES = Table(
     "responses",
-    "One row per answer of a person to an action that was proposed.",
+    "One row per response of a person to a proposed action.",
     ("action_id", "responded_at"),
     (
         Column("action_id", required=True),
@@ -326,9 +326,9 @@ CONTRACT: tuple[Table, ...] = (
     OWNERS,
     RESPONSES,
 )
-"""Every table, those that others refer to before those that refer to them where order allows."""
+"""Every table; referenced tables come first where the order allows."""
 
 TABLES: dict[str, Table] = {table.name: table for table in CONTRACT}
 
 KEY_TABLES: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
-"""What a night cannot do without: one non-empty table of each group."""
+"""A night needs valid rows in at least one table of each group."""

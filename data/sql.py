@@ -1,10 +1,6 @@
-"""Pieces of SQL and Ibis that every room needs: quoted names and values, Parquet scans, error texts of an engine."""
+"""Pieces of SQL that every room needs: quoted names and values, Parquet files, error texts of a database."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 
 def quote_identifier(name: str) -> str:
@@ -25,11 +21,6 @@ def scan_parquet(path: Path, *, row_numbers: bool = False) -> str:
 def copy_to_parquet(query: str, path: Path) -> str:
     """A DuckDB statement that writes the rows of a query to a Parquet file."""
     return f"COPY ({query}) TO {quote_literal(path)} (FORMAT parquet)"
-
-
-def lower_trimmed(text: "ir.StringValue") -> "ir.StringValue":
-    """An Ibis text in lower case without surrounding spaces, for comparisons; NULL stays NULL."""
-    return text.strip().lower()
 
 
 def summarize_error(error: Exception, max_lines: int = 2) -> str:

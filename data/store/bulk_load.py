@@ -1,4 +1,4 @@
-"""Loading: the rows of one Parquet table into the base table of an output, in bulk, in the caller's transaction."""
+"""Load the rows of one Parquet file into the base table of an output, in the caller's transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,28 +14,29 @@ from sqlalchemy import Connection, Table
 from data.errors import StoreError
 from data.schema import DUCKDB_TYPES
 from data.schema import Table as Output
+from data.sql import scan_parquet
 
 BATCH_ROWS = 50_000
 EXAMPLES = 3
 
 
 def is_list(column: str) -> bool:
-    """Whether a column of an output holds a JSON list, by its name."""
+    """Whether a column of an output holds JSON lists, by its name."""
     return column in ("reasons", "send_windows") or column.endswith("_reasons")
 
 
 def rows_of(parquet: Path) -> int:
-    """How many rows a Parquet file holds, by its own account."""
+    """The number of rows of a Parquet file, from its metadata."""
     return int(pq.read_metadata(parquet).num_rows)
 
 
 @contextmanager
 def reader() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB that ``load`` reads Parquet with; one does for all outputs."""
+    """A DuckDB connection with which ``load`` reads Parquet; one serves all outputs."""
     duck = duckdb.connect()
     try:
         duck.execute("SET enable_progress_bar = false")
-        duck.execute("SET TimeZone = 'UTC'")  # instants are naive UTC: one that names its zone is brought there
+        duck.execute("SET TimeZone = 'UTC'")  # instants are naive UTC; those with a zone are converted
         yield duck
     finally:
         duck.close()
@@ -44,16 +45,15 @@ def reader() -> Iterator[duckdb.DuckDBPyConnection]:
 def load(
     connection: Connection, duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output, base: Table, run_id: str
 ) -> None:
-    """Write every row under the run's id, values as the output's types say, "not a number" as nothing.
+    """Write every row under the run's id, cast to the output's types, NaN as NULL.
 
-    Raises ``StoreError`` for columns that are missing or not the output's, values that cannot be read as their type,
-    keys that are missing or there twice, and lists that are not JSON.
+    Raises ``StoreError`` for missing or unknown columns, values of a wrong type, missing or duplicate keys, and lists
+    that are not JSON.
     """
     _check_columns(parquet, output)
     if not rows_of(parquet):
         return
-    path = str(parquet).replace("'", "''")
-    typed = f"(SELECT {_casts(output)} FROM read_parquet('{path}'))"
+    typed = f"(SELECT {_casts(output)} FROM {scan_parquet(parquet)})"
     try:
         _check_rows(duck, typed, parquet, output)
         names = ["run_id", *output.by_name]
@@ -71,7 +71,7 @@ def load(
 
 
 def _casts(output: Output) -> str:
-    """The select list that gives every column its type; NaN, which only frames know, becomes NULL."""
+    """The select list that casts every column to its type, NaN to NULL."""
     parts = []
     for column in output.columns:
         value = f'CAST("{column.name}" AS {DUCKDB_TYPES[column.kind]})'
@@ -91,7 +91,7 @@ def _check_columns(parquet: Path, output: Output) -> None:
         raise StoreError(
             f"{output.name} does not have its columns: it {', '.join(wrong)}",
             where=str(parquet),
-            remedy="write exactly the columns of data.outputs.catalogue; a new column needs a migration in data/store/sql",
+            remedy="write exactly the columns of data.outputs.catalogue; a new one needs a migration in data/store/sql",
         )
 
 

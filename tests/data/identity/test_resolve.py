@@ -13,9 +13,9 @@ from data.lake import Lake, Step
 from tests.data.literal import ROSE, Rows, order, rows, step
 
 
-def resolved(root: Path, held: Rows) -> Step:
+def resolved(root: Path, tables: Rows) -> Step:
     """The finished ``resolve`` step of a literal clean CRM."""
-    clean = step(root, "validate", held)
+    clean = step(root, "validate", tables)
     with Lake(root).write_step("run", "resolve") as draft:
         resolve(clean, draft)
     return Lake(root).step("run", "resolve")
@@ -81,7 +81,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Step:
     )
 
 
-def test_the_record_created_first_wins_and_what_it_lacks_is_filled(golden: Step) -> None:
+def test_the_record_created_first_wins_and_its_missing_values_are_filled(golden: Step) -> None:
     assert rows(golden, "accounts", "account_id", "name", "region", "industry", "owner_id") == [
         ("A2", "Acme Ltd", "North", "Tools", "W"),
         ("B", "Acme Group", None, None, None),
@@ -93,11 +93,11 @@ def test_the_record_created_first_wins_and_what_it_lacks_is_filled(golden: Step)
     ]
 
 
-def test_a_daughter_company_of_the_same_name_stays_one_of_its_own(golden: Step) -> None:
+def test_a_subsidiary_of_the_same_name_is_not_merged(golden: Step) -> None:
     assert rows(golden, "accounts", "account_id", "parent_account_id") == [("A2", None), ("B", "A2"), ("D", "A2")]
 
 
-def test_what_was_merged_is_written_down_with_its_evidence(golden: Step) -> None:
+def test_every_merge_is_recorded_with_its_evidence(golden: Step) -> None:
     assert rows(golden, "merges", "entity", "loser_id", "winner_id", "rule", "evidence") == [
         ("account", "A1", "A2", "equal domain and name", "acme.com: ACME Limited = acme.com: Acme Ltd"),
         ("contact", "C2", "C1", "equal e-mail address", "ann@acme.com = Ann@Acme.com"),
@@ -116,7 +116,7 @@ def test_every_reference_in_every_table_follows_the_winner(golden: Step) -> None
     assert rows(golden, "orders", "account_id", "contact_id") == [("A2", "C1"), ("A2", None), ("B", None)]
 
 
-def test_rows_that_come_to_share_a_key_become_one(golden: Step) -> None:
+def test_rows_that_share_a_key_after_merging_become_one(golden: Step) -> None:
     assert rows(golden, "usage", "account_id", "active_users", "events") == [("A2", 3.0, 15.0), ("B", None, 7.0)]
     assert rows(golden, "consents", "contact_id", "status") == [("C1", "withdrawn"), ("C3", "granted")]
     for table in CONTRACT:
@@ -125,7 +125,7 @@ def test_rows_that_come_to_share_a_key_become_one(golden: Step) -> None:
         assert not duckdb.sql(again).fetchall(), table.name
 
 
-def test_an_override_follows_the_account_that_it_was_about(golden: Step) -> None:
+def test_a_response_follows_the_account_of_its_action(golden: Step) -> None:
     assert rows(golden, "responses", "action_id") == ["2024-01-01:A2:renewal_call", "2024-01-01:B:wait"]
 
 
@@ -142,7 +142,7 @@ def test_a_merged_record_is_known_as_soon_as_any_of_them_was(tmp_path: Path) -> 
     assert [str(instant) for instant in rows(done, "contacts", "created_at")] == ["2023-06-01 00:00:00"]
 
 
-def test_records_without_a_date_lose_and_of_equals_the_smallest_id_wins(tmp_path: Path) -> None:
+def test_records_without_a_date_lose_and_of_equal_ones_the_smallest_id_wins(tmp_path: Path) -> None:
     people = [{"contact_id": name, "email": "x@y.com"} for name in ("C9", "C3", "C5")]
     done = resolved(
         tmp_path, {"contacts": [*people, {"contact_id": "C7", "email": "X@Y.com", "created_at": "2024-01-01"}]}
@@ -152,7 +152,7 @@ def test_records_without_a_date_lose_and_of_equals_the_smallest_id_wins(tmp_path
     assert rows(resolved(tmp_path, {"contacts": people}), "contacts", "contact_id") == ["C3"]
 
 
-def test_shared_domains_shared_mailboxes_and_placeholders_merge_nobody(tmp_path: Path) -> None:
+def test_shared_domains_shared_mailboxes_and_placeholders_are_not_merged(tmp_path: Path) -> None:
     done = resolved(
         tmp_path,
         {
@@ -181,7 +181,7 @@ def test_shared_domains_shared_mailboxes_and_placeholders_merge_nobody(tmp_path:
     assert (done.rows("accounts"), done.rows("contacts")) == (8, 17)
 
 
-def test_where_nothing_is_merged_the_tables_are_not_written_again(tmp_path: Path) -> None:
+def test_tables_without_merges_are_linked_and_not_rewritten(tmp_path: Path) -> None:
     done = resolved(tmp_path, {"accounts": [OLD], "contacts": [ANN]})
     assert done.path("accounts").samefile(tmp_path / "run" / "validate" / "accounts.parquet")
 
@@ -193,7 +193,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
         assert first.path(table).read_bytes() == second.path(table).read_bytes(), table
 
 
-def said(expression: str, *values: str | None) -> object:
+def value_of(expression: str, *values: str | None) -> object:
     """What DuckDB makes of an expression of literal values, named a, b and c."""
     names = ", ".join("abc"[: len(values)])
     question = f"SELECT {expression} FROM (VALUES ({', '.join('?' * len(values))})) AS given({names})"
@@ -217,10 +217,10 @@ def said(expression: str, *values: str | None) -> object:
         (None, None, None),
     ],
 )
-def test_a_companys_name_is_its_words_and_its_legal_form(
+def test_a_companys_name_is_split_into_words_and_legal_form(
     name: str | None, words: str | None, legal: str | None
 ) -> None:
-    assert (said(company_key("a"), name), said(legal_form("a"), name)) == (words, legal)
+    assert (value_of(company_key("a"), name), value_of(legal_form("a"), name)) == (words, legal)
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_a_companys_name_is_its_words_and_its_legal_form(
         (None, None),
     ],
 )
-def test_a_domain_is_bare_and_of_one_company(given: str | None, bare: str | None) -> None:
-    assert said(domain_key("a"), given) == bare
+def test_a_domain_key_is_the_bare_domain_of_one_company(given: str | None, bare: str | None) -> None:
+    assert value_of(domain_key("a"), given) == bare
 
 
 @pytest.mark.parametrize(
@@ -252,11 +252,13 @@ def test_a_domain_is_bare_and_of_one_company(given: str | None, bare: str | None
         (None, None),
     ],
 )
-def test_an_address_is_plain_or_none(given: str | None, plain: str | None) -> None:
-    assert said(email_key("a"), given) == plain
+def test_an_email_key_is_the_normalized_address_or_null(given: str | None, plain: str | None) -> None:
+    assert value_of(email_key("a"), given) == plain
 
 
-def test_a_mailbox_that_several_people_read_is_a_person_with_a_name_only() -> None:
+def test_the_key_of_a_shared_mailbox_includes_the_name() -> None:
     key = person_key("a", "b", "c")
-    assert said(key, "INFO@x.com", "Ann", "Lée") == said(key, "info@x.com", "ann", "Lee") == "info@x.com ann lee"
-    assert said(key, "ann@x.com", "Ann", "Lee") == said(key, "ann@x.com", None, None) == "ann@x.com"
+    assert (
+        value_of(key, "INFO@x.com", "Ann", "Lée") == value_of(key, "info@x.com", "ann", "Lee") == "info@x.com ann lee"
+    )
+    assert value_of(key, "ann@x.com", "Ann", "Lee") == value_of(key, "ann@x.com", None, None) == "ann@x.com"

@@ -27,7 +27,7 @@ def ledger(golden: Step) -> list[tuple[str, str, str, int, str]]:
     return rows(golden, "spellings", '"column"', '"from"', '"to"', '"rows"', "why")
 
 
-def test_spellings_become_the_most_frequent_one_and_every_change_is_written_down(tmp_path: Path) -> None:
+def test_values_get_the_most_frequent_spelling_and_every_change_is_recorded(tmp_path: Path) -> None:
     golden = resolved(
         tmp_path,
         region={"Türkiye": 5, "Turkiye": 2, "TÜRKİYE ": 1, "DACH": 30, "D-A-CH": 4, "UK & Ireland": 2,
@@ -67,12 +67,12 @@ def test_spellings_become_the_most_frequent_one_and_every_change_is_written_down
     ],
     ids=str,
 )
-def test_what_may_be_another_thing_stays_as_it_is(tmp_path: Path, values: dict[str, int]) -> None:
+def test_values_that_may_differ_in_meaning_stay(tmp_path: Path, values: dict[str, int]) -> None:
     golden = resolved(tmp_path, segment=values)
     assert ledger(golden) == []
     found = rows(golden, "accounts", "segment")
     assert {value: found.count(value) for value in values} == values
 
 
-def test_of_spellings_used_as_often_the_first_by_the_alphabet_stays(tmp_path: Path) -> None:
+def test_of_equally_frequent_spellings_the_first_in_alphabetical_order_stays(tmp_path: Path) -> None:
     assert set(rows(resolved(tmp_path, country={"tr": 2, "TR": 2}), "accounts", "country")) == {"TR"}

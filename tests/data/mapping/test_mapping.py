@@ -26,8 +26,8 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def complaint(tmp_path: Path, **sql: str) -> MappingError:
-    """What reading says of a mapping over a source with one table, customers(customer_no, name, city)."""
+def mapping_error(tmp_path: Path, **sql: str) -> MappingError:
+    """The error of reading a mapping over a source with one table, customers(customer_no, name, city)."""
     source = write(tmp_path / "crm", customers__csv="Customer No,Name,City\n1,Zo,Ulm\n")
     mapping = write(tmp_path / "mine", mapping__toml=TOML, **sql)
     lake = Lake(tmp_path / "lake")
@@ -38,7 +38,7 @@ def complaint(tmp_path: Path, **sql: str) -> MappingError:
 
 
 @pytest.mark.parametrize("name", shipped_mappings())
-def test_a_shipped_mapping_makes_sense_and_says_what_it_is_for(name: str) -> None:
+def test_a_shipped_mapping_is_valid_and_has_a_description(name: str) -> None:
     mapping = load_mapping(name)
     assert mapping.name == name
     assert len(mapping.description) > 80
@@ -100,7 +100,7 @@ def test_the_fingerprint_of_a_mapping_follows_its_files(tmp_path: Path) -> None:
 
 
 def test_an_unknown_column_is_reported_with_its_line_and_the_columns_there_are(tmp_path: Path) -> None:
-    error = complaint(
+    error = mapping_error(
         tmp_path, accounts__sql="SELECT\n    customer_no AS account_id,\n    town AS region\nFROM customers"
     )
     assert "accounts.sql line 3" in error.what
@@ -109,22 +109,24 @@ def test_an_unknown_column_is_reported_with_its_line_and_the_columns_there_are(t
 
 
 def test_an_unknown_table_is_reported_with_the_closest_name(tmp_path: Path) -> None:
-    error = complaint(tmp_path, accounts__sql="SELECT customer_no AS account_id FROM customer")
+    error = mapping_error(tmp_path, accounts__sql="SELECT customer_no AS account_id FROM customer")
     assert "accounts.sql reads 'customer', which the source lacks; did you mean 'customers'?" in error.what
 
 
 def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
-    assert "accounts.sql line 2" in complaint(tmp_path, accounts__sql="SELECT 1 AS account_id\nFRM customers x y").what
+    assert (
+        "accounts.sql line 2" in mapping_error(tmp_path, accounts__sql="SELECT 1 AS account_id\nFRM customers x y").what
+    )
 
 
 def test_sql_that_is_not_one_select_is_refused(tmp_path: Path) -> None:
-    error = complaint(tmp_path, accounts__sql="SELECT 1; SELECT 2", orders__sql="DROP TABLE customers")
+    error = mapping_error(tmp_path, accounts__sql="SELECT 1; SELECT 2", orders__sql="DROP TABLE customers")
     assert "accounts.sql must be one SELECT; it has 2 statement(s)" in error.what
     assert "orders.sql must be one SELECT" in error.what
 
 
 def test_columns_that_the_contract_lacks_or_requires_are_reported(tmp_path: Path) -> None:
-    error = complaint(
+    error = mapping_error(
         tmp_path,
         accounts__sql="SELECT customer_no AS account_id, name AS nam FROM customers",
         orders__sql="SELECT '1' AS order_id, '1' AS line_id FROM customers",
@@ -134,7 +136,7 @@ def test_columns_that_the_contract_lacks_or_requires_are_reported(tmp_path: Path
 
 
 def test_sql_that_fails_on_the_data_is_reported_with_the_value(tmp_path: Path) -> None:
-    error = complaint(
+    error = mapping_error(
         tmp_path, accounts__sql="SELECT customer_no AS account_id, CAST(city AS INTEGER) AS employees FROM customers"
     )
     assert "accounts.sql fails on the data" in error.what

@@ -42,7 +42,7 @@ def reading(tmp_path: Path) -> Reading:
     return run
 
 
-def ask(step: Step, sql: str) -> tuple[Any, ...]:
+def query_one(step: Step, sql: str) -> tuple[Any, ...]:
     """The one row that a query over the step's tables gives."""
     connection = duckdb.connect()
     for table in step.tables:
@@ -52,35 +52,35 @@ def ask(step: Step, sql: str) -> tuple[Any, ...]:
     return row
 
 
-def test_online_retail_is_read_whole_and_without_its_overlap(reading: Reading, dataset: DataSet) -> None:
+def test_online_retail_is_read_completely_and_without_its_overlap(reading: Reading, dataset: DataSet) -> None:
     step = reading(dataset("rev_online_retail_uci"), "online_retail", LONG_AFTER)
-    assert ask(step, "SELECT count(*) FROM orders") == (1_044_847,)
+    assert query_one(step, "SELECT count(*) FROM orders") == (1_044_847,)
     later = "timezone('Europe/London', timezone('UTC', ordered_at)) >= '2010-12-01'"
-    rows, customers, invoices, codes, anonymous, revenue = ask(
+    rows, customers, invoices, codes, anonymous, revenue = query_one(
         step,
         f"""SELECT count(*), count(DISTINCT account_id), count(DISTINCT order_id), count(DISTINCT product_id),
             count(*) FILTER (account_id IS NULL), round(sum(amount), 2) FROM orders WHERE {later}""",
     )
     assert (rows, customers, invoices, anonymous, revenue) == (541_909, 4_372, 25_900, 135_080, 9_747_747.93)
     assert codes <= 4_070  # codes that differ in case only are one product
-    returned, wrong = ask(
+    returned, wrong = query_one(
         step,
         "SELECT count(*) FILTER (amount < 0), count(*) FILTER (NOT starts_with(order_id, 'C')) "
         "FROM orders WHERE status = 'returned' AND account_id IS NOT NULL",
     )
     assert (returned, wrong) == (18_446, 0)
-    assert ask(step, "SELECT count(*) = count(DISTINCT (order_id, line_id)) FROM orders") == (True,)
-    lines, customers, paid = ask(
+    assert query_one(step, "SELECT count(*) = count(DISTINCT (order_id, line_id)) FROM orders") == (True,)
+    lines, customers, paid = query_one(
         step,
         "SELECT count(*), count(account_id), count(*) FILTER (amount > 0) FROM orders "
         "ANTI JOIN products USING (product_id)",
     )
     assert (lines > 300, customers, paid) == (True, 0, 0)  # notes on stock of codes that were never sold
-    assert ask(step, "SELECT family FROM products WHERE product_id = 'POST'") == ("service",)
+    assert query_one(step, "SELECT family FROM products WHERE product_id = 'POST'") == ("service",)
     assert step.frame("unreadable").empty
 
 
-def test_no_date_of_online_retail_knows_what_came_after_it(reading: Reading, tmp_path: Path, dataset: DataSet) -> None:
+def test_online_retail_as_of_a_date_has_no_later_fact(reading: Reading, tmp_path: Path, dataset: DataSet) -> None:
     whole, some = dataset("rev_online_retail_uci"), tmp_path / "some"
     some.mkdir()
     for file in whole.glob("*.parquet"):
@@ -90,53 +90,55 @@ def test_no_date_of_online_retail_knows_what_came_after_it(reading: Reading, tmp
     for table in ("accounts", "products", "orders"):
         then = f"(FROM '{late.path(table)}' WHERE known_at < '2010-05-31 23:00')"  # the zone's midnight
         now = f"(FROM '{early.path(table)}')"
-        assert ask(early, f"SELECT count(*) > 0 FROM {now}") == (True,)
-        assert ask(early, f"SELECT count(*) FROM ({now} EXCEPT ALL {then})") == (0,)
-        assert ask(early, f"SELECT count(*) FROM ({then} EXCEPT ALL {now})") == (0,)
+        assert query_one(early, f"SELECT count(*) > 0 FROM {now}") == (True,)
+        assert query_one(early, f"SELECT count(*) FROM ({now} EXCEPT ALL {then})") == (0,)
+        assert query_one(early, f"SELECT count(*) FROM ({then} EXCEPT ALL {now})") == (0,)
 
 
-def test_maven_is_read_whole_and_its_known_defects_are_repaired_as_stated(reading: Reading, dataset: DataSet) -> None:
+def test_maven_is_read_completely_and_its_known_defects_are_repaired_as_stated(
+    reading: Reading, dataset: DataSet
+) -> None:
     step = reading(dataset("crm_maven_sales_opportunities"), "maven", LONG_AFTER)
-    assert ask(step, "SELECT count(*), count(outcome), count(*) FILTER (outcome = 'won') FROM opportunities") == (
+    assert query_one(step, "SELECT count(*), count(outcome), count(*) FILTER (outcome = 'won') FROM opportunities") == (
         8_800,
         6_711,
         4_238,
     )
-    assert ask(step, "SELECT count(*), sum(amount) FROM orders") == (4_238, 10_005_534)
-    assert ask(step, "SELECT sum(amount) FROM opportunities WHERE outcome = 'won'") == (10_005_534,)
-    assert ask(step, "SELECT count(*) FILTER (account_id IS NULL) FROM opportunities") == (1_425,)
-    assert ask(step, "SELECT count(*) FILTER (created_at IS NULL) FROM opportunities") == (500,)
+    assert query_one(step, "SELECT count(*), sum(amount) FROM orders") == (4_238, 10_005_534)
+    assert query_one(step, "SELECT sum(amount) FROM opportunities WHERE outcome = 'won'") == (10_005_534,)
+    assert query_one(step, "SELECT count(*) FILTER (account_id IS NULL) FROM opportunities") == (1_425,)
+    assert query_one(step, "SELECT count(*) FILTER (created_at IS NULL) FROM opportunities") == (500,)
     repaired = step.frame("repaired").set_index(["table_name", "old_value"])["rows"]
     assert repaired["opportunities", "GTXPro"] == 1_480
     assert set(step.frame("accounts")["industry"]) & {"technolgy"} == set()
     for table in ("opportunities", "orders"):
-        assert ask(step, f"SELECT count(*) FROM {table} ANTI JOIN products USING (product_id)") == (0,)
+        assert query_one(step, f"SELECT count(*) FROM {table} ANTI JOIN products USING (product_id)") == (0,)
 
 
-def test_a_maven_deal_that_closes_later_does_not_tell(reading: Reading, dataset: DataSet) -> None:
+def test_a_maven_deal_that_closes_later_has_no_outcome_yet(reading: Reading, dataset: DataSet) -> None:
     step = reading(dataset("crm_maven_sales_opportunities"), "maven", date(2017, 10, 1))
-    assert ask(
+    assert query_one(
         step,
         """SELECT count(*) FILTER (stage IN ('Won', 'Lost')), count(amount) = count(*), count(outcome), count(closed_at)
            FROM opportunities WHERE closed_at IS NULL AND created_at IS NOT NULL""",
     ) == (0, True, 0, 0)
-    assert ask(
+    assert query_one(
         step,
         """SELECT count(*) FROM opportunities JOIN products USING (product_id)
            WHERE outcome IS NULL AND amount <> list_price""",
     ) == (0,)
-    assert ask(step, "SELECT max(closed_at) FROM opportunities") == (datetime(2017, 9, 30),)
+    assert query_one(step, "SELECT max(closed_at) FROM opportunities") == (datetime(2017, 9, 30),)
 
 
-def test_ravenstack_is_read_whole(reading: Reading, dataset: DataSet) -> None:
+def test_ravenstack_is_read_completely(reading: Reading, dataset: DataSet) -> None:
     step = reading(dataset("churn_ravenstack_saas"), "ravenstack", LONG_AFTER)
-    assert ask(step, "SELECT count(*) FROM accounts") == (500,)
-    assert ask(step, "SELECT count(*), count(ended_at) FROM subscriptions") == (5_000, 486)
-    assert ask(step, "SELECT count(*) FROM tickets") == (2_000,)
+    assert query_one(step, "SELECT count(*) FROM accounts") == (500,)
+    assert query_one(step, "SELECT count(*), count(ended_at) FROM subscriptions") == (5_000, 486)
+    assert query_one(step, "SELECT count(*) FROM tickets") == (2_000,)
     raw = dataset("churn_ravenstack_saas") / "ravenstack_feature_usage.csv"
-    assert ask(step, "SELECT sum(events) FROM usage") == ask(step, f"SELECT sum(usage_count) FROM '{raw}'")
-    assert ask(step, "SELECT count(*) FROM subscriptions JOIN products USING (product_id)") == (5_000,)
-    assert ask(
+    assert query_one(step, "SELECT sum(events) FROM usage") == query_one(step, f"SELECT sum(usage_count) FROM '{raw}'")
+    assert query_one(step, "SELECT count(*) FROM subscriptions JOIN products USING (product_id)") == (5_000,)
+    assert query_one(
         step,
         """SELECT count(*) FROM subscriptions JOIN products USING (product_id)
            WHERE mrr > 0 AND mrr <> list_price * seats""",
@@ -183,7 +185,7 @@ def test_salesforce_objects_become_the_contract(reading: Reading) -> None:
     assert rows(step, "owners", "name", "timezone") == [("Uma Schmidt", "Europe/Berlin")]
 
 
-def test_a_salesforce_deal_stands_as_its_field_history_says(reading: Reading) -> None:
+def test_a_salesforce_deal_has_the_state_of_its_field_history(reading: Reading) -> None:
     step = reading(FIXTURES / "salesforce", "salesforce", date(2024, 3, 1))
     assert rows(step, "opportunities", "opportunity_id", "stage", "amount", "outcome") == [
         ("006A", "Prospecting", 1000, None),
@@ -231,7 +233,7 @@ def test_hubspot_objects_become_the_contract(reading: Reading) -> None:
 
 @pytest.mark.parametrize("mapping", ["salesforce", "hubspot"])
 @pytest.mark.parametrize("typed", [False, True], ids=["all text", "typed"])
-def test_a_database_gives_what_the_files_give(
+def test_a_database_and_files_give_equal_tables(
     reading: Reading, postgres_database: str, mapping: str, typed: bool
 ) -> None:
     load(postgres_database, FIXTURES / mapping, as_written=mapping == "salesforce", typed=typed)
@@ -261,7 +263,7 @@ def load(url: str, folder: Path, *, as_written: bool, typed: bool) -> None:
             connection.cursor().executemany(f'INSERT INTO crm."{table}" VALUES ({blanks})'.encode(), found.fetchall())
 
 
-def test_the_demo_mapping_reads_files_that_hold_the_contract(reading: Reading, tmp_path: Path) -> None:
+def test_the_demo_mapping_reads_files_in_the_contracts_form(reading: Reading, tmp_path: Path) -> None:
     crm = tmp_path / "crm"
     crm.mkdir()
     for table in CONTRACT:

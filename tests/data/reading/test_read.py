@@ -49,7 +49,7 @@ def column(step: Step, table: str, name: str) -> list[Any]:
     return [None if pd.isna(value) else value for value in step.frame(table)[name]]
 
 
-def test_every_contract_table_is_written_with_its_types_though_the_crm_has_one(night: Night) -> None:
+def test_every_contract_table_is_written_with_its_types_even_if_the_crm_has_only_one(night: Night) -> None:
     step = night(accounts="account_id\na")
     for table in CONTRACT:
         described = duckdb.sql(f"DESCRIBE SELECT * FROM '{step.path(table.name)}'").fetchall()
@@ -59,7 +59,7 @@ def test_every_contract_table_is_written_with_its_types_though_the_crm_has_one(n
     assert list(step.frame("reading")["table_name"]) == sorted(table.name for table in CONTRACT)
 
 
-def test_values_take_the_types_of_the_contract(night: Night) -> None:
+def test_values_are_cast_to_the_types_of_the_contract(night: Night) -> None:
     step = night(
         products="""product_id,name,tier,list_price,recurring,active_from
             p1, Pro ,2,10.50,TRUE,2024-01-31
@@ -80,7 +80,7 @@ def test_values_take_the_types_of_the_contract(night: Night) -> None:
     assert step.frame("unreadable").empty
 
 
-def test_an_instant_given_for_a_day_is_the_companys_day(night: Night) -> None:
+def test_an_instant_in_a_date_column_becomes_the_companys_day(night: Night) -> None:
     step = night(
         usage="""account_id,product_id,day,events
             a,p,2024-03-01T22:30:00Z,1
@@ -91,7 +91,7 @@ def test_an_instant_given_for_a_day_is_the_companys_day(night: Night) -> None:
     assert [str(day)[:10] for day in column(step, "usage", "day")] == ["2024-03-02", "2024-03-01", "2024-03-01"]
 
 
-def test_a_value_that_cannot_be_read_is_kept_by_the_key_of_its_row(night: Night) -> None:
+def test_an_unreadable_value_is_stored_with_the_key_of_its_row(night: Night) -> None:
     step = night(
         accounts="""account_id,employees,created_at,known_at
             a,about 40,2024-01-01,
@@ -136,7 +136,7 @@ def test_facts_count_from_when_they_became_known_and_never_before_they_happened(
     assert reading["data_until"] == datetime(2024, 3, 31, 23, 59, 59)
 
 
-def test_the_first_instant_of_as_of_is_the_companys(night: Night) -> None:
+def test_as_of_begins_at_midnight_in_the_companys_time_zone(night: Night) -> None:
     step = night(
         activities="""activity_id,kind,happened_at
             before,call,2024-03-31 20:59:59
@@ -147,7 +147,7 @@ def test_the_first_instant_of_as_of_is_the_companys(night: Night) -> None:
     assert column(step, "activities", "activity_id") == ["before"]
 
 
-def test_a_day_is_known_when_it_is_over_where_the_company_is(night: Night) -> None:
+def test_a_day_is_known_when_it_is_over_in_the_companys_time_zone(night: Night) -> None:
     step = night(
         usage="account_id,product_id,day,events\na,p,2024-03-09,5\na,p,2024-03-30,5",
         costs="month,team,amount\n2024-03-31,sales,5\n2024-02-29,sales,5",
@@ -159,7 +159,7 @@ def test_a_day_is_known_when_it_is_over_where_the_company_is(night: Night) -> No
     assert [str(day)[:10] for day in column(step, "costs", "month")] == ["2024-02-29", "2024-03-31"]
 
 
-def test_rows_dated_in_the_future_go_on_to_be_judged_but_do_not_make_the_data_fresh(night: Night) -> None:
+def test_rows_dated_in_the_future_are_written_but_do_not_make_the_data_fresh(night: Night) -> None:
     step = night(
         activities="""activity_id,kind,happened_at,known_at
             past,call,2024-03-01,
@@ -172,14 +172,14 @@ def test_rows_dated_in_the_future_go_on_to_be_judged_but_do_not_make_the_data_fr
     assert (reading["later"], reading["data_until"]) == (1, datetime(2024, 3, 1))
 
 
-def test_columns_that_are_revealed_later_are_empty_until_then(night: Night) -> None:
+def test_columns_that_are_revealed_later_are_null_until_then(night: Night) -> None:
     step = night(
         subscriptions="""subscription_id,account_id,mrr,started_at,ended_at,end_reason
             s1,a,10,2023-01-01,2024-03-31,price
             s2,a,10,2023-01-01,2024-04-01,price""",
         tickets="""ticket_id,account_id,opened_at,closed_at,satisfaction
-            t1,a,2024-03-01,2024-05-01,not yet said
-            t2,a,2024-03-01,2024-03-02,unsaid""",
+            t1,a,2024-03-01,2024-05-01,not yet known
+            t2,a,2024-03-01,2024-03-02,unknown""",
         today="2024-06-01",
     )
     assert column(step, "subscriptions", "ended_at") == [datetime(2024, 3, 31), None]
@@ -188,40 +188,40 @@ def test_columns_that_are_revealed_later_are_empty_until_then(night: Night) -> N
     assert list(step.frame("unreadable")["key"]) == ["t2"]
 
 
-def test_deals_stand_as_they_stood(night: Night) -> None:
+def test_deals_have_their_state_at_as_of(night: Night) -> None:
     step = night(
         opportunities="""opportunity_id,stage,amount,expected_close_at,created_at,closed_at,outcome
-            told,Won,900,2024-05-01,2024-01-01,2024-05-01,won
+            changed,Won,900,2024-05-01,2024-01-01,2024-05-01,won
             half,Won,900,2024-05-01,2024-01-01,2024-05-01,won
-            untold,Won,900,2024-05-01,2024-01-01,2024-05-01,won
+            without,Won,900,2024-05-01,2024-01-01,2024-05-01,won
             open,Talks,900,2024-05-01,2024-01-01,,
             done,Won,900,2024-03-01,2024-01-01,2024-03-01,won""",
         opportunity_changes="""opportunity_id,changed_at,field,old_value,new_value
-            told,2024-01-01,stage,,First
-            told,2024-02-01,stage,First,Second
-            told,2024-05-01,stage,Second,Won
-            told,2024-01-01,amount,,500
-            told,2024-05-01,amount,500,900
+            changed,2024-01-01,stage,,First
+            changed,2024-02-01,stage,First,Second
+            changed,2024-05-01,stage,Second,Won
+            changed,2024-01-01,amount,,500
+            changed,2024-05-01,amount,500,900
             half,2024-05-01,stage,Talks,Won
             half,2024-05-02,stage,Won,Won again""",
         today="2024-06-01",
     )
     deals = step.frame("opportunities").set_index("opportunity_id")
     assert deals["stage"].replace({float("nan"): None}).to_dict() == {
-        "told": "Second",  # the latest change by then
-        "half": "Talks",  # what the first change after then changed it from
-        "untold": None,  # closed since: it may have been filled in with the outcome
+        "changed": "Second",  # the latest change before as_of
+        "half": "Talks",  # the old value of the first change after as_of
+        "without": None,  # closed since: it may have been filled in with the outcome
         "open": "Talks",
         "done": "Won",
     }
-    assert deals["amount"].fillna(-1).to_dict() == {"told": 500, "half": -1, "untold": -1, "open": 900, "done": 900}
+    assert deals["amount"].fillna(-1).to_dict() == {"changed": 500, "half": -1, "without": -1, "open": 900, "done": 900}
     assert deals["outcome"].notna().to_dict() == {
-        "told": False, "half": False, "untold": False, "open": False, "done": True
+        "changed": False, "half": False, "without": False, "open": False, "done": True
     }  # fmt: skip
     assert len(step.frame("opportunity_changes")) == 3
 
 
-def test_stated_repairs_are_made_and_counted_in_the_rows_that_are_known(night: Night) -> None:
+def test_stated_repairs_are_applied_and_counted_in_known_rows(night: Night) -> None:
     step = night(
         accounts="account_id,industry,employees,created_at\na,helth,many,2024-01-01\nb,helth,5,2024-01-01\n"
         "c,health,5,2024-01-01\nd,helth,5,2024-06-01",

@@ -36,7 +36,7 @@ def customers(postgres_database: str) -> str:
     return postgres_database
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+def test_a_server_that_does_not_answer_is_reported_without_its_password() -> None:
     with pytest.raises(SourceError, match="cannot be reached") as caught:
         open_source("postgresql://me:s3cret@127.0.0.1:1/crm")
     assert caught.value.where == "postgresql://me:***@127.0.0.1:1/crm"
@@ -44,7 +44,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
     assert caught.value.remedy
 
 
-def test_a_database_or_schema_that_is_not_there_or_empty_is_named(postgres_database: str) -> None:
+def test_a_missing_or_empty_database_or_schema_is_reported(postgres_database: str) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         open_source(postgres_database.rpartition("/")[0] + "/nowhere")
     with pytest.raises(SourceError, match="no table in the schema 'public'"):
@@ -53,7 +53,7 @@ def test_a_database_or_schema_that_is_not_there_or_empty_is_named(postgres_datab
         open_source(postgres_database + "?schema=crm")
 
 
-def test_names_are_plain_and_values_keep_their_meaning(tmp_path: Path, customers: str) -> None:
+def test_names_are_snake_case_and_values_keep_their_meaning(tmp_path: Path, customers: str) -> None:
     step = night(tmp_path, customers, "SELECT customer_no AS account_id, name, since AS created_at FROM customers")
     accounts = step.frame("accounts")
     assert list(accounts["account_id"]) == ["1", "2"]
@@ -70,20 +70,20 @@ def test_a_query_is_translated_from_duckdbs_dialect(tmp_path: Path, customers: s
     assert list(night(tmp_path, customers, sql).frame("accounts")["segment"]) == ["true"]
 
 
-def test_a_wrong_column_is_named_with_what_there_is(tmp_path: Path, customers: str) -> None:
+def test_an_unknown_column_is_reported_with_the_columns_there_are(tmp_path: Path, customers: str) -> None:
     with pytest.raises(MappingError, match='column "town" does not exist') as caught:
         night(tmp_path, customers, "SELECT customer_no AS account_id, town AS region FROM customers")
     assert "'customers' has customer_no, name, since, city" in caught.value.what
 
 
-def test_sql_that_fails_on_the_data_is_named(tmp_path: Path, customers: str) -> None:
+def test_sql_that_fails_on_the_data_is_reported(tmp_path: Path, customers: str) -> None:
     with pytest.raises(MappingError, match=r"accounts\.sql fails on the data.*Ulm"):
         night(
             tmp_path, customers, "SELECT customer_no AS account_id, CAST(city AS INTEGER) AS employees FROM customers"
         )
 
 
-def test_a_table_that_the_user_may_not_read_is_named(tmp_path: Path, customers: str) -> None:
+def test_a_table_that_the_user_may_not_read_is_reported(tmp_path: Path, customers: str) -> None:
     with psycopg.connect(customers, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS stranger")
         connection.execute("CREATE ROLE stranger LOGIN")

@@ -44,7 +44,7 @@ def names(step: Step) -> list[str]:
     return list(step.frame("accounts")["name"])
 
 
-def test_names_are_plain_however_a_loader_wrote_them() -> None:
+def test_names_become_snake_case_however_a_loader_wrote_them() -> None:
     assert (
         snake_case("OpportunityFieldHistory") == snake_case("opportunity field history") == "opportunity_field_history"
     )
@@ -76,7 +76,9 @@ def test_a_value_may_hold_delimiters_quotes_and_line_breaks(accounts_from: Calla
     assert names(step) == ['A, "B"\nand C']
 
 
-def test_excel_files_are_read_as_their_cells_stand(tmp_path: Path, accounts_from: Callable[..., Step]) -> None:
+def test_excel_files_are_read_with_the_values_of_their_cells(
+    tmp_path: Path, accounts_from: Callable[..., Step]
+) -> None:
     book = tmp_path / "book.xlsx"
     pd.DataFrame({"Customer No": ["007", 8], "Name": ["Zoë", "Bo"]}).to_excel(book, index=False)
     step = accounts_from(customers__xlsx=book.read_bytes())
@@ -98,7 +100,7 @@ def test_excel_files_are_read_as_their_cells_stand(tmp_path: Path, accounts_from
         ("customers__xlsx", b"PK but not for long", "not a whole Excel workbook"),
     ],
 )
-def test_a_broken_file_is_named_with_what_is_wrong_and_how_to_mend_it(
+def test_a_broken_file_is_reported_with_the_fault_and_the_remedy(
     accounts_from: Callable[..., Step], tmp_path: Path, file: str, content: bytes, says: str
 ) -> None:
     with pytest.raises(SourceError, match=says) as caught:
@@ -108,7 +110,7 @@ def test_a_broken_file_is_named_with_what_is_wrong_and_how_to_mend_it(
     assert not list((tmp_path / "lake" / "night").iterdir())
 
 
-def test_a_parquet_file_that_lost_its_middle_is_named(tmp_path: Path, accounts_from: Callable[..., Step]) -> None:
+def test_a_parquet_file_damaged_in_the_middle_is_reported(tmp_path: Path, accounts_from: Callable[..., Step]) -> None:
     whole = tmp_path / "whole.parquet"
     pd.DataFrame({"customer_no": [str(n) for n in range(5000)], "name": "Zo"}).to_parquet(whole)
     content = bytearray(whole.read_bytes())
@@ -118,12 +120,12 @@ def test_a_parquet_file_that_lost_its_middle_is_named(tmp_path: Path, accounts_f
     assert caught.value.remedy
 
 
-def test_a_broken_file_that_no_mapping_reads_costs_nothing(accounts_from: Callable[..., Step]) -> None:
+def test_a_broken_file_that_no_mapping_reads_is_ignored(accounts_from: Callable[..., Step]) -> None:
     step = accounts_from(customers__csv=b"customer_no,name\n1,Bo\n", notes__csv=b"", old__parquet=b"no")
     assert names(step) == ["Bo"]
 
 
-def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "crm").mkdir()
     with pytest.raises(SourceError, match="does not exist") as caught:
         open_source(tmp_path / "crmm")
