@@ -1,4 +1,4 @@
-"""``gelir check``: whether the settings work, each part tried for real, no row read."""
+"""``gelir check``: each part of the settings tried for real, without reading a row."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from data.errors import GelirError
-from data.mapping.binding import fit
+from data.mapping.binding import bind
 from data.mapping.mapping import load_mapping
 from data.source.open import open_source
 from data.store.views import open_store
@@ -14,23 +14,20 @@ from flows.settings import Settings
 
 
 def show(console: Console, settings: Settings) -> bool:
-    """Try the mapping, the source, the one on the other, the scoring table, the folders and MLflow; say what works.
-
-    True when all of it does.
-    """
+    """Print for each part of the settings whether it works, and the error where it does not. True when all work."""
     checks: dict[str, Callable[[], str]] = {
         "mapping": lambda: _mapping(settings),
         "source": lambda: _source(settings),
         "mapping on the source": lambda: _fit(settings),
-        "scoring table": lambda: _store(settings),
+        "scoring database": lambda: _store(settings),
         "folders": lambda: _folders(settings),
         "MLflow": lambda: _mlflow(settings),
     }
-    results = [_tried(console, name, check) for name, check in checks.items()]
+    results = [_try(console, name, check) for name, check in checks.items()]
     return all(results)
 
 
-def _tried(console: Console, name: str, check: Callable[[], str]) -> bool:
+def _try(console: Console, name: str, check: Callable[[], str]) -> bool:
     try:
         console.print(f"[green]works[/]  {name}: {check()}", highlight=False)
     except GelirError as error:
@@ -52,8 +49,8 @@ def _source(settings: Settings) -> str:
 
 
 def _fit(settings: Settings) -> str:
-    made = fit(open_source(settings.source_place), load_mapping(settings.mapping))
-    return f"{', '.join(made)} can be made of it"
+    tables = bind(open_source(settings.source_place), load_mapping(settings.mapping))
+    return f"{', '.join(tables)} can be read"
 
 
 def _store(settings: Settings) -> str:
@@ -73,5 +70,5 @@ def _mlflow(settings: Settings) -> str:
     from models.training.tracking import Tracking
 
     tracking = Tracking(settings.path(settings.mlruns), settings.company or load_mapping(settings.mapping).name)
-    tracking.get_ready()
+    tracking.warm_up()
     return f"{tracking.uri}, models of {tracking.company}"

@@ -1,4 +1,4 @@
-"""The demo company, made where the settings look for it."""
+"""The demo company, written where the settings look for it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ TIMEZONE = "Europe/Istanbul"
 
 
 def make(
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     settings: Settings,
     *,
     size: float = 1.0,
@@ -20,14 +20,17 @@ def make(
     until: datetime | None = None,
     if_missing: bool = False,
 ) -> None:
-    """Write the demo company into ``<folder>/crm`` and its truth into ``<folder>/truth``, its last day half over."""
+    """Write the demo company into ``<folder>/crm`` and its truth into ``<folder>/truth``; its last day is incomplete.
+
+    With ``if_missing``, a company of the same day, size and seed is kept.
+    """
     folder = (folder or settings.path(settings.var) / "demo").resolve()
     until = until or datetime.now(UTC).replace(tzinfo=None)
-    made_on = folder / "made_on"
+    marker = folder / "made_on"
     day = f"{until:%Y-%m-%d} size {size:g} seed {seed}"
-    if if_missing and made_on.exists() and made_on.read_text() == day:
-        say(f"demo company: kept ({folder}, {day})")
+    if if_missing and marker.exists() and marker.read_text() == day:
+        report(f"demo company: kept ({folder}, {day})")
         return
     summary = write_demo(folder, until=until, size=size, seed=seed, timezone=settings.timezone or TIMEZONE)
-    made_on.write_text(day)
-    say(f"demo company: {summary} ({folder})")
+    marker.write_text(day)
+    report(f"demo company: {summary} ({folder})")

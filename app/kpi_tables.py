@@ -1,65 +1,71 @@
-"""KPIs month by month, and leaks by kind, as people read them on the terminal."""
+"""KPIs month by month, and leaks by kind, on the terminal."""
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as RichTable
+from rich.table import Table
 
+from app.formats import MISSING, Formats, is_missing
 from data.store import views as scoring
 from data.store.views import Store
 
-MONTHS_SHOWN, NARROW, MONTHS_NARROW = 6, 110, 3
-"""A narrow terminal shows fewer months."""
+N_MONTHS, N_MONTHS_NARROW, NARROW = 6, 3, 110
+"""Months shown, those on a narrow terminal, and the width in characters below which it is narrow."""
 
 
-def show_kpis(console: Console, store: Store, part: str) -> None:
-    """Print the KPIs of a slice, one row each and a column for each of the last months.
+def show_kpis(console: Console, store: Store, formats: Formats, slice_name: str) -> None:
+    """Print the KPIs of a slice: a row for each, a column for each of the last months.
 
-    Of the whole company, conversion by stage is shown too.
+    For the whole company, the conversion of each stage is shown too.
     """
-    rows = scoring.view(store, "kpis")
-    mine = rows[(rows["slice"] == part) | ((part == "total") & rows["slice"].str.startswith("stage:"))]
-    if mine.empty:
-        known = ", ".join(sorted(set(rows["slice"])))
-        console.print(f"kpis: nothing is published of '{part}'" + (f"; there is {known}" if known else ""))
+    kpis = scoring.view(store, "kpis")
+    of_stages = (slice_name == "total") & kpis["slice"].str.startswith("stage:")
+    rows = kpis[(kpis["slice"] == slice_name) | of_stages]
+    if rows.empty:
+        slices = ", ".join(sorted(set(kpis["slice"])))
+        console.print(f"kpis: nothing is published of '{slice_name}'" + (f"; there is {slices}" if slices else ""))
         return
-    months = sorted(set(mine["period"]))[-(MONTHS_SHOWN if console.width >= NARROW else MONTHS_NARROW) :]
-    order = scoring.view(store, "kpi_definitions").set_index("kpi")["position"]
-    table = RichTable("kpi", "", title=f"kpis of {part}, month by month", title_justify="left")
+    months = sorted(set(rows["period"]))[-(N_MONTHS if console.width >= NARROW else N_MONTHS_NARROW) :]
+    positions = scoring.view(store, "kpi_definitions").set_index("kpi")["position"]
+    rows = rows.assign(position=rows["kpi"].map(positions)).sort_values(["position", "slice"], kind="stable")
+    table = Table("kpi", "", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for month in months:
-        table.add_column(f"{month:%b %Y}", justify="right", no_wrap=True)
-    mine = mine.assign(position=mine["kpi"].map(order)).sort_values(["position", "slice"], kind="stable")
-    for (kpi, of), figures in mine.groupby(["kpi", "slice"], sort=False):
-        by_month = dict(zip(figures["period"], figures["value"], strict=True))
-        unit = "" if pd.isna(figures["unit"].iloc[0]) else str(figures["unit"].iloc[0])
-        name = str(kpi) if of == part else f"conversion: {str(of).removeprefix('stage:')}"
-        cells = (figure(by_month[month], unit) if month in by_month else "" for month in months)
-        table.add_row(name, "" if unit == "share" else unit, *cells)
+        table.add_column(formats.month(month), justify="right", no_wrap=True)
+    for (kpi, part), values in rows.groupby(["kpi", "slice"], sort=False):
+        by_month = dict(zip(values["period"], values["value"], strict=True))
+        unit = MISSING if pd.isna(values["unit"].iloc[0]) else str(values["unit"].iloc[0])
+        name = str(kpi) if part == slice_name else f"conversion: {str(part).removeprefix('stage:')}"
+        cells = (kpi_value(by_month.get(month), unit, formats) for month in months)
+        table.add_row(name, MISSING if unit == "share" else unit, *cells)
+    console.print(f"[bold]kpis[/] of {slice_name}, month by month", highlight=False)
     console.print(table)
-    console.print("[dim]what they mean: gelir show kpi_definitions --limit 60; by region or segment: --slice[/]")
+    console.print("[dim]definitions: gelir show kpi_definitions --limit 60; by region or segment: --slice[/]")
 
 
-def figure(value: float, unit: str) -> str:
-    """A value as people read it: shares in per cent, money and counts whole, the rest to a tenth."""
-    if pd.isna(value):
-        return ""
+def kpi_value(value: float | None, unit: str, formats: Formats) -> str:
+    """A value of a KPI as text: shares in per cent, money and counts whole, the rest to a tenth."""
+    if value is None or is_missing(value):
+        return MISSING
     if unit == "share":
-        return f"{value:.1%}"
-    return f"{value:,.1f}" if unit in ("months", "times", "days") else f"{value:,.0f}"
+        return formats.percent(value)
+    return formats.tenths(value) if unit in ("months", "times", "days") else formats.count(value)
 
 
-def show_leak_kinds(console: Console, store: Store) -> None:
-    """Print how many leaks of each kind there are, and their money, the most first."""
+def show_leak_kinds(console: Console, store: Store, formats: Formats) -> None:
+    """Print the number of leaks of each kind and their money, the largest sum first."""
     leaks = scoring.view(store, "leaks")
     if leaks.empty:
         return
     kinds = leaks.groupby("detector").agg(
         leaks=("leak_id", "count"), money=("money", "sum"), formula=("formula", "first")
     )
-    table = RichTable("kind", "leaks", "money", "how its money is counted", title="leaks by kind", title_justify="left")
-    for column in table.columns[1:3]:
-        column.justify = "right"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("kind", "leaks", "money", "how its money is counted"):
+        table.add_column(name, justify="right" if name in ("leaks", "money") else "left", no_wrap=name == "money")
     for kind in kinds.sort_values("money", ascending=False).itertuples():
-        table.add_row(str(kind.Index), f"{kind.leaks:,}", f"{kind.money:,.0f}", str(kind.formula or ""))
+        formula = MISSING if is_missing(kind.formula) else str(kind.formula)
+        table.add_row(str(kind.Index), formats.count(kind.leaks), formats.money(kind.money), formula)
     table.add_section()
-    table.add_row("all", f"{len(leaks):,}", f"{leaks['money'].sum():,.0f}", "")
+    table.add_row("all", formats.count(len(leaks)), formats.money(leaks["money"].sum()), MISSING)
+    console.print("[bold]leaks[/] by kind")
     console.print(table)

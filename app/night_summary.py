@@ -1,173 +1,130 @@
-"""What a night leaves on the terminal: what was read, kept out, scored and published, and how to look at it."""
+"""What a night did, on one screen of the terminal; `gelir show` has the details."""
 
-import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as RichTable
+from rich.table import Table
 
-from app.published_tables import cell, store
-from data.lake import Lake
+from app.commands import command, mlflow_ui, relative
+from app.formats import MISSING, Formats
 from data.outputs.catalogue import OUTPUTS
-from data.outputs.score_tables import MODEL_RESULTS
-from data.store.views import Store, published_run_id, view
+from data.store.views import Store, open_store, published_run_id, view
 from flows.settings import Settings
 
-REASONS_SHOWN = 6
-ALERTS_SHOWN = 5
+N_ALERTS = 3
 
 
-def show(console: Console, settings: Settings, run_id: str, before: str | None = None) -> None:
-    """The published night as short tables, then the three commands that show it.
+def show(console: Console, settings: Settings, run_id: str, readers_saw: str | None = None) -> None:
+    """Print what a published night read, trained, chose and found, and three commands that show more.
 
-    ``before`` is the run that readers saw when the night began: they are told when it is of another company, or later.
+    ``readers_saw`` is the run that readers saw before: a note follows when it is of another company or a later date.
     """
-    scores = store(settings)
-    run = view(scores, "runs", where={"run_id": run_id}).iloc[0]
-    if not run["current"]:
-        seen = published_run_id(scores)
-        console.print(f"{run_id} was published before and nothing was changed; readers see {seen}")
-        console.print(f"to show it to them: [bold]{command(f'gelir rollback {run_id}')}[/]", highlight=False)
-        return
-    views = {table.name: view(scores, table.name) for table in OUTPUTS}
+    with open_store(settings.scores_url) as store:
+        run = view(store, "runs", where={"run_id": run_id}).iloc[0]
+        if not run["current"]:
+            console.print(f"{run_id} was published before, nothing was changed; readers see {published_run_id(store)}")
+            console.print(f"to publish it again: [bold]{command(f'gelir rollback {run_id}')}[/]", highlight=False)
+            return
+        formats = Formats.from_settings(settings)
+        views = {table.name: view(store, table.name) for table in OUTPUTS}
+        as_of = formats.day(run["as_of"])
+        console.print(f"\n[bold]{run['company']}[/] as of [bold]{as_of}[/]: published as {run_id}", highlight=False)
+        console.print(models_table(views["model_results"], formats))
+        facts = Table.grid(padding=(0, 2))
+        for name, text in _facts(run, views, formats):
+            facts.add_row(f"[bold]{name}[/]", text)
+        console.print(facts, highlight=False)
+        _print_alerts(console, views["alerts"], formats)
+        _note_replaced(console, store, run, readers_saw)
     console.print()
-    console.print(f"[bold]{run['company']}[/] as of [bold]{run['as_of']}[/]: {run['status']} as {run_id}")
-    console.print(_read(int(run["rows_read"]), int(run["rows_quarantined"]), views.pop("quarantined")))
-    console.print(_models(views.pop("model_results")))
-    alerts = views["alerts"]
-    console.print(_published(views))
-    if len(alerts):
-        console.print(_alerts(alerts))
-    _tell_replaced(console, scores, run, before)
-    console.print(_commands(settings))
+    for line in _details(settings):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
-def _tell_replaced(console: Console, scores: Store, run: pd.Series, before: str | None) -> None:
-    """Say so where readers saw another company, or a later date, until now: few would expect it."""
-    earlier = view(scores, "runs", where={"run_id": before}) if before is not None else pd.DataFrame()
+def models_table(results: pd.DataFrame, formats: Formats) -> Table:
+    """One line per model: the version that scores and its loss out of time beside the baseline's, or the abstention."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("model", "version", "scores by", "out of time"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for row in results.itertuples():
+        if isinstance(row.abstained, str):
+            table.add_row(str(row.model), MISSING, "abstains", row.abstained)
+            continue
+        values = f"{row.metric} {formats.number(row.value)}, baseline {formats.number(row.baseline_value)}"
+        table.add_row(str(row.model), f"v{row.version}", str(row.ships), values)
+    return table
+
+
+def _facts(run: pd.Series, views: dict[str, pd.DataFrame], formats: Formats) -> list[tuple[str, str]]:
+    """Names and sentences of what was read, scored, chosen and found."""
+    count = formats.count
+    accounts, actions = views["account_scores"], views["next_best_actions"]
+    chosen = ", ".join(f"{name} {count(rows)}" for name, rows in actions["action"].value_counts().items())
+    holdout = int(actions["holdout"].fillna(False).sum())
+    return [
+        ("read", f"{count(run['rows_read'])} rows, {_quarantine(run, views['quarantined'], formats)}"),
+        ("scored", f"{count(len(accounts))} accounts ({count(accounts['churn'].notna().sum())} with a churn"
+                   f" probability), {count(len(views['subscription_scores']))} subscriptions,"
+                   f" {count(len(views['opportunity_scores']))} deals, {count(len(views['contact_scores']))} contacts"),
+        ("actions", f"{chosen}; {count(holdout)} accounts in the holdout"),
+        ("campaigns", f"{count(len(views['campaign_targets']))} targets"),
+        ("forecast", _forecast(views["revenue_forecast"], formats)),
+        ("leaks", f"{count(len(views['leaks']))}, {formats.money(views['leaks']['money'].sum())}"),
+    ]  # fmt: skip
+
+
+def _quarantine(run: pd.Series, reasons: pd.DataFrame, formats: Formats) -> str:
+    rows = int(run["rows_quarantined"])
+    if not rows or reasons.empty:
+        return f"{formats.count(rows)} in quarantine"
+    most = reasons.sort_values(["rows", "table_name"], ascending=[False, True]).iloc[0]
+    share = formats.percent(rows / run["rows_read"])
+    largest = f"{most['table_name']}: {most['reason']} ({formats.count(most['rows'])})"
+    return f"{formats.count(rows)} in quarantine ({share}), most of {largest}"
+
+
+def _forecast(rows: pd.DataFrame, formats: Formats) -> str:
+    """The next complete months of the whole company, with the interval of the first."""
+    months = rows[(rows["node"] == "total") & (rows["grain"] == "month") & rows["point"].notna()].sort_values("period")
+    if months.empty:
+        return "none"
+    following = months.iloc[min(1, len(months) - 1)]
+    interval = f"80 %: {formats.money(following['low_80'])} to {formats.count(following['high_80'])}"
+    total = formats.money(months["point"].sum())
+    month = formats.month(following["period"])
+    return f"{formats.money(following['point'])} in {month} ({interval}); {total} in {len(months)} months"
+
+
+def _print_alerts(console: Console, alerts: pd.DataFrame, formats: Formats) -> None:
+    rows = alerts.sort_values(["severity", "first_seen"], ascending=[True, False], kind="stable")
+    for row in rows.head(N_ALERTS).itertuples():
+        text = f"[yellow]alert[/]      {row.subject}, since {formats.day(row.first_seen)}: {row.evidence}"
+        console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
+    if len(rows) > N_ALERTS:
+        console.print(f"           {len(rows) - N_ALERTS} more alerts: {command('gelir show alerts')}", highlight=False)
+
+
+def _note_replaced(console: Console, store: Store, run: pd.Series, readers_saw: str | None) -> None:
+    """Print a note where readers saw another company, or a later date, until now: few would expect the change."""
+    earlier = view(store, "runs", where={"run_id": readers_saw}) if readers_saw is not None else pd.DataFrame()
     if earlier.empty:
         return
-    was = earlier.iloc[0]
-    if was["company"] != run["company"] or was["as_of"] > run["as_of"]:
+    before = earlier.iloc[0]
+    if before["company"] != run["company"] or before["as_of"] > run["as_of"]:
         console.print(
-            f"[yellow]until now readers saw {was['company']} as of {was['as_of']}[/]; "
-            f"to go back: [bold]{command(f'gelir rollback {before}')}[/]",
+            f"[yellow]until now readers saw {before['company']} as of {before['as_of']}[/]; "
+            f"to go back: [bold]{command(f'gelir rollback {readers_saw}')}[/]",
             highlight=False,
         )
 
 
-def show_learnt(console: Console, settings: Settings, run_id: str) -> None:
-    """What a training brought, model by model."""
-    lake = Lake(settings.lake)
-    steps = sorted((lake.root / run_id).glob("train_*"))
-    results = pd.concat([lake.step(run_id, step.name).frame("result") for step in steps], ignore_index=True)
-    console.print(_models(results[list(MODEL_RESULTS.by_name)]))
-    for row in results.dropna(subset=["verdict"]).itertuples():
-        console.print(f"[bold]{row.model}[/]: {row.verdict}", highlight=False)
-    for step in steps:
-        found = lake.step(run_id, step.name)
-        if "tuning" in found.tables:
-            console.print(str(found.frame("tuning")["says"].iloc[0]), highlight=False)
-    console.print(f"look closer: [bold]{mlflow_ui(settings)}[/]", highlight=False)
-
-
-def show_replayed(console: Console, settings: Settings, replayed: str, run_id: str) -> None:
-    """How the scores that were made again differ from those of the run."""
-    step = Lake(settings.lake).step(run_id, "compare")
-    table = RichTable("scores", "published", "made again", "differing", title=f"replay of {replayed}")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in step.frame("compared").to_dict("records"):
-        told = [f"{row[name]:,}" if pd.notna(row[name]) else "not kept" for name in ("published", "made", "differing")]
-        table.add_row(str(row["table_name"]), *told)
-    console.print(table)
-    console.print(f"they lie in {near(Lake(settings.lake).root / run_id / 'score')}; nothing was published")
-
-
-def _read(rows: int, kept_out: int, reasons: pd.DataFrame) -> RichTable:
-    share = kept_out / rows if rows else 0.0
-    title = f"read {rows:,} rows; {kept_out:,} in quarantine ({share:.1%})"
-    table = RichTable("table", "rows", "kept out because", title=title, title_justify="left")
-    table.columns[1].justify = "right"
-    shown = reasons.sort_values(["rows", "table_name"], ascending=[False, True])
-    for row in shown.head(REASONS_SHOWN).itertuples():
-        table.add_row(str(row.table_name), f"{row.rows:,}", str(row.reason))
-    if len(shown) > REASONS_SHOWN:
-        table.add_row(
-            "…", f"{shown['rows'].iloc[REASONS_SHOWN:].sum():,}", f"{len(shown) - REASONS_SHOWN} more reasons"
-        )
-    return table
-
-
-def _models(results: pd.DataFrame) -> RichTable:
-    table = RichTable("model", "version", "ships", "judged out of time", title="models", title_justify="left")
-    for row in results.itertuples():
-        if isinstance(row.abstained, str):
-            table.add_row(str(row.model), "", "abstains", str(row.abstained))
-            continue
-        judged = f"{row.metric} {cell(row.value)} against {cell(row.baseline_value)} of {row.baseline}"
-        if row.ships == "baseline":
-            judged += ": not better by more than luck"
-        table.add_row(str(row.model), f"v{row.version}", str(row.ships), judged)
-    return table
-
-
-def _published(views: dict[str, pd.DataFrame]) -> RichTable:
-    table = RichTable("view", "rows", "", title="published", title_justify="left")
-    table.columns[1].justify = "right"
-    for name, rows in views.items():
-        table.add_row(name, f"{len(rows):,}", _note(name, rows))
-    return table
-
-
-def _alerts(alerts: pd.DataFrame) -> RichTable:
-    table = RichTable("about", "first seen", "what left its band, and what to do", title="alerts", title_justify="left")
-    shown = alerts.sort_values(["severity", "first_seen"], ascending=[True, False], kind="stable")
-    for row in shown.head(ALERTS_SHOWN).itertuples():
-        table.add_row(str(row.about), str(row.first_seen), f"{row.evidence}\n[bold]→[/] {row.suggestion}")
-    if len(shown) > ALERTS_SHOWN:
-        table.add_row("…", "", f"{len(shown) - ALERTS_SHOWN} more: {command('gelir show alerts')}")
-    return table
-
-
-def _note(view: str, rows: pd.DataFrame) -> str:
-    if view == "next_best_actions" and len(rows):
-        return ", ".join(f"{action} {count:,}" for action, count in rows["action"].value_counts().items())
-    if view == "leaks" and len(rows):
-        return f"{rows['money'].sum():,.0f} in money"
-    if view == "account_scores" and len(rows):
-        return f"{rows['churn'].notna().sum():,} with a churn probability, {rows['upsell'].notna().sum():,} with upsell"
-    return ""
-
-
-def _commands(settings: Settings) -> RichTable:
-    table = RichTable.grid(padding=(0, 2))
-    table.add_row("look at it:", command("gelir show next_best_actions"))
-    table.add_row("", mlflow_ui(settings))
+def _details(settings: Settings) -> list[str]:
+    """Commands that show more: the actions, the experiments, the scoring database in SQL."""
+    query = "SELECT * FROM next_best_actions LIMIT 5"
     if settings.scores_url.startswith("sqlite"):
-        place = near(Path(settings.scores_url.removeprefix("sqlite:///")))
-        table.add_row("", f"sqlite3 {place} 'SELECT * FROM next_best_actions LIMIT 5'")
+        database = f"sqlite3 {relative(Path(settings.scores_url.removeprefix('sqlite:///')))} '{query}'"
     else:
-        table.add_row("", f"psql {settings.scores_url.split('@')[-1]} -c 'SELECT * FROM next_best_actions LIMIT 5'")
-    return table
-
-
-def mlflow_ui(settings: Settings) -> str:
-    """The command that shows the experiments."""
-    database = near(settings.path(settings.mlruns) / "mlflow.db")
-    return command(f"mlflow ui --backend-store-uri sqlite:///{database} --workers 1")
-
-
-def command(line: str) -> str:
-    """A command line that works where it is typed: the program's folder before it, unless the shell would find it."""
-    program = line.split()[0]
-    if shutil.which(program):
-        return line
-    return f"{near(Path(sys.executable).parent)}/{line}"
-
-
-def near(path: Path) -> str:
-    """A path as one would type it here."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+        database = f"psql {settings.scores_url.split('@')[-1]} -c '{query}'"
+    return [command("gelir show next_best_actions"), mlflow_ui(settings), database]

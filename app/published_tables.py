@@ -1,185 +1,182 @@
-"""The scoring table on the terminal: its views, its runs, and going back to an earlier one."""
+"""The scoring database on the terminal: its views, its runs, and going back to an earlier one."""
 
-import json
+import re
+import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as RichTable
+from rich.table import Table
 
+from app.formats import MISSING, Formats, first_sentences
 from app.kpi_tables import show_kpis, show_leak_kinds
+from app.view_layouts import LAYOUTS, VIEWS, is_fraction
 from data.errors import SettingsError
-from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store import publish
 from data.store import views as scoring
+from data.store.bulk_load import is_list
 from data.store.views import Store, open_store
 from flows.settings import Settings
 
-VIEWS = {table.name: table for table in (*OUTPUTS, RUNS, PUBLISHED_SCORES)}
+N_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Look:
-    """The columns of a view that fit a terminal, and which rows come first (``-column``: largest first)."""
+class Request:
+    """What ``gelir show`` is asked for.
 
-    columns: tuple[str, ...]
-    order_by: tuple[str, ...] = ()
-
-
-LOOKS: dict[str, Look] = {
-    "account_scores": Look(
-        ("account_id", "name", "churn", "upsell", "next_order", "lifetime_value", "churn_reasons"), ("-churn",)
-    ),
-    "subscription_scores": Look(
-        ("subscription_id", "account_id", "churn", "churn_180", "renewal", "expansion", "churn_reasons"), ("-churn",)
-    ),
-    "upsell_scores": Look(
-        ("account_id", "product_id", "upsell_30", "upsell", "upsell_180", "likely_month"), ("-upsell",)
-    ),
-    "contact_scores": Look(("contact_id", "account_id", "send_local", "send_timezone", "engagement", "email_status")),
-    "opportunity_scores": Look(
-        ("opportunity_id", "account_id", "win", "expected_close", "expected_amount", "win_reasons"),
-        ("-expected_amount",),
-    ),
-    "recommendations": Look(
-        ("customer_kind", "customer_id", "kind", "rank", "product_id", "probability", "expected_margin", "reasons")
-    ),
-    "next_best_actions": Look(
-        ("account_id", "action", "product_id", "channel", "act_at", "expected_value", "holdout", "reasons"),
-        ("-expected_value",),
-    ),
-    "campaign_targets": Look(
-        ("contact_id", "campaign_id", "expected_incremental_value", "consent_evidence", "send_at", "arm"),
-        ("-expected_incremental_value",),
-    ),
-    "revenue_forecast": Look(
-        ("node", "grain", "period", "point", "low_80", "high_80", "recurring", "open_deals", "notes")
-    ),
-    "bridge": Look(
-        ("node", "period", "previous_point", "cause", "amount", "point", "evidence"), ("-node", "period", "-amount")
-    ),
-    "forecast_accuracy": Look(
-        ("level", "grain", "breakdown", "bucket", "matched", "coverage_80", "bias", "wape", "naive_wape", "pipeline_wape")
-    ),
-    "kpis": Look(("kpi", "period", "slice", "value", "unit")),
-    "kpi_definitions": Look(("kpi", "unit", "formula", "slices"), ("position",)),
-    "leaks": Look(("detector", "account_id", "money", "owner_id", "evidence", "suggestion"), ("-money",)),
-    "quarantined": Look(("table_name", "rows", "reason", "example"), ("-rows",)),
-    "scoreboard": Look(
-        ("score", "month", "model", "matched", "predicted", "observed", "lift", "coverage"),
-        ("-month",),
-    ),
-    "reliability": Look(
-        ("score", "month", "decile", "matched", "predicted", "observed", "observed_low", "observed_high"), ("-month",)
-    ),
-    "drift": Look(
-        ("kind", "name", "until", "value", "expected", "low", "high", "z_score", "psi", "drifted"), ("-drifted",)
-    ),
-    "alerts": Look(("kind", "subject", "severity", "first_seen", "evidence", "suggestion"), ("severity", "first_seen")),
-    "published_scores": Look(
-        ("as_of", "score", "key", "value", "model", "closes_on", "outcome", "outcome_as_of"), ("-as_of",)
-    ),
-    "runs": Look(("current", "run_id", "status", "published_at", "rows_read", "rows_quarantined"), ("-started_at",)),
-}
-
-
-def show(
-    console: Console, settings: Settings, view: str | None, limit: int, every: bool = False, part: str | None = None
-) -> None:
-    """The first rows of a view, or the list of views with what they hold. ``every`` shows every column, row by row.
-
-    KPIs are shown month by month, of one slice (``part``); before the leaks stands what each kind comes to. Raises
-    ``SettingsError`` where a slice is asked for of anything else.
+    ``columns`` are those to show; ``wide`` adds those of the layout for wide terminals, ``all_columns`` shows each row
+    as a list of all its columns, ``csv`` writes raw values of all columns. ``slice`` is of KPIs.
     """
-    if part is not None and (view != "kpis" or every):
+
+    view: str | None = None
+    limit: int | None = None
+    columns: tuple[str, ...] = ()
+    wide: bool = False
+    all_columns: bool = False
+    csv: bool = False
+    slice: str | None = None
+
+
+def show(console: Console, settings: Settings, request: Request) -> None:
+    """Print rows of a view, or the list of views with their grain.
+
+    KPIs are shown month by month; before leaks stand the sums of their kinds. Raises ``SettingsError`` for options that
+    do not apply, ``StoreError`` for a view or a column that does not exist.
+    """
+    view = request.view
+    plain = not (request.csv or request.columns or request.all_columns)
+    if request.slice is not None and (view != "kpis" or not plain):
         raise SettingsError(
-            f"--slice {part} says nothing here: only KPIs month by month have slices",
+            f"--slice {request.slice} does not apply: only KPIs month by month have slices",
             where="the command line",
-            remedy=f"ask for gelir show kpis --slice {part}, or leave --slice out",
+            remedy=f"run gelir show kpis --slice {request.slice}, or leave --slice out",
         )
     if view is None:
-        listing = RichTable("view", "one row per", title="gelir show VIEW", title_justify="left")
-        for table in VIEWS.values():
-            listing.add_row(table.name, table.grain.removeprefix("One row per "))
-        console.print(listing)
+        console.print(_listing())
         return
-    if view == "kpis" and not every:
-        show_kpis(console, store(settings), part or "total")
+    with open_store(settings.scores_url) as store:
+        if view == "kpis" and plain:
+            show_kpis(console, store, Formats.from_settings(settings), request.slice or "total")
+        else:
+            _show_rows(console, store, settings, view, request)
+
+
+def _show_rows(console: Console, store: Store, settings: Settings, view: str, request: Request) -> None:
+    layout = LAYOUTS.get(view)
+    limit = request.limit or (None if request.csv else N_ROWS)
+    rows = scoring.view(store, view, limit, order_by=layout.order_by if layout else ())
+    if view == "next_best_actions" and not request.csv:
+        holdout = rows["holdout"].fillna(False).astype(bool)
+        rows["action"] = rows["action"].where(~holdout, rows["action"] + " (holdout)")
+    _check_columns(view, request.columns, rows)
+    if request.csv:
+        rows[list(request.columns or rows.columns)].to_csv(sys.stdout, index=False)
         return
-    look = LOOKS.get(view, Look(()))
-    rows = scoring.view(store(settings), view, limit, order_by=look.order_by)
     if rows.empty:
         console.print(f"{view}: nothing is published in it")
         return
-    if every:
+    formats = Formats.from_settings(settings)
+    if request.all_columns:
         for number, row in enumerate(rows.to_dict("records"), 1):
-            console.print(_record(f"{view} {number}", row))
+            console.print(_record(f"{view} {number}", view, row, formats))
         return
-    if view == "leaks":
-        show_leak_kinds(console, store(settings))
-    columns = look.columns or tuple(VIEWS[view].by_name)
-    console.print(framed(rows[list(columns)], title=f"{view}: {VIEWS[view].grain}"))
-    if len(columns) < len(VIEWS[view].by_name):
-        console.print(f"[dim]{len(VIEWS[view].by_name) - len(columns)} more columns: gelir show {view} --all[/]")
+    if view == "leaks" and not request.columns:
+        show_leak_kinds(console, store, formats)
+    layout = LAYOUTS[view]
+    columns = request.columns or (*layout.columns, *(layout.wide if request.wide else ()))
+    whole = request.wide or bool(request.columns)
+    console.print(f"[bold]{view}[/]: {VIEWS[view].grain}", highlight=False)
+    console.print(_table(rows[list(columns)], view, formats, whole=whole), crop=not whole)
+    left_out = len(VIEWS[view].by_name) - len(columns)
+    if left_out > 0 and not request.columns:
+        console.print(f"[dim]{left_out} more columns: --wide, --all, --csv, or --columns a,b,c[/]", highlight=False)
 
 
-def framed(rows: pd.DataFrame, title: str) -> RichTable:
-    """A frame as a table; cells fold where the terminal is narrow."""
-    table = RichTable(title=title, title_justify="left")
+def _listing() -> Table:
+    table = Table("view", "one row per", title="gelir show VIEW", title_justify="left", box=SIMPLE_HEAD)
+    for output in VIEWS.values():
+        table.add_row(output.name, output.grain.removeprefix("One row per "))
+    return table
+
+
+def _check_columns(view: str, columns: tuple[str, ...], rows: pd.DataFrame) -> None:
+    unknown = [name for name in columns if name not in rows.columns]
+    if unknown:
+        raise SettingsError(
+            f"the view '{view}' has no column {', '.join(unknown)}",
+            where="--columns",
+            remedy=f"name some of {', '.join(map(str, rows.columns))}",
+        )
+
+
+def _table(rows: pd.DataFrame, view: str, formats: Formats, *, whole: bool) -> Table:
+    """Rows as a table in which text wraps; lists are cut to their first sentences unless ``whole``."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in rows:
-        numeric = pd.api.types.is_numeric_dtype(rows[name]) and not pd.api.types.is_bool_dtype(rows[name])
-        table.add_column(str(name), overflow="fold", justify="right" if numeric else "left")
-    for row in rows.itertuples(index=False):
-        table.add_row(*(cell(value) for value in row))
+        is_number = pd.api.types.is_numeric_dtype(rows[name]) and not pd.api.types.is_bool_dtype(rows[name])
+        is_narrow = is_number or str(name).endswith("_id")  # neither numbers nor ids wrap, their headers do
+        table.add_column(
+            re.sub(r"_(?=[a-z])", "\n" if is_narrow else " ", str(name)).replace("_", " "),
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_narrow,
+        )
+    for row in rows.to_dict("records"):
+        table.add_row(*(cell(view, str(name), value, formats, whole=whole) for name, value in row.items()))
     return table
 
 
-def _record(title: str, row: Mapping[Hashable, object]) -> RichTable:
-    table = RichTable("column", "value", title=title, title_justify="left", show_header=False)
+def _record(title: str, view: str, row: Mapping[Hashable, object], formats: Formats) -> Table:
+    table = Table("column", "value", title=title, title_justify="left", show_header=False, box=SIMPLE_HEAD)
     for name, value in row.items():
-        table.add_row(str(name), cell(value))
+        table.add_row(str(name), cell(view, str(name), value, formats, whole=True))
     return table
 
 
-def cell(value: object) -> str:
-    """A value as people read it: nothing for what is missing, no more digits than mean something, lists as text."""
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.3f}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    text = str(value)
-    return "; ".join(map(str, json.loads(text))) if text.startswith("[") and text.endswith("]") else text
+def cell(view: str, column: str, value: object, formats: Formats, *, whole: bool) -> str:
+    """A value of a view as text: money, fractions and lists by the column, anything else by its type."""
+    if is_list(column):
+        return formats.value(value) if whole else first_sentences(value)
+    if isinstance(value, float) and column in LAYOUTS[view].money:
+        return formats.money(value)
+    if isinstance(value, float) and is_fraction(view, column):
+        return formats.percent(value)
+    if isinstance(value, bool):
+        return "yes" if value else MISSING
+    return formats.value(value)
 
 
 def runs(console: Console, settings: Settings) -> None:
-    """Every run, the latest first; an arrow marks the one that readers see."""
-    rows = scoring.runs(store(settings))
+    """Print every run, the latest first; an arrow marks the one that readers see."""
+    formats = Formats.from_settings(settings)
+    with open_store(settings.scores_url) as store:
+        rows = scoring.runs(store)
     if rows.empty:
         console.print("no run yet: start one with [bold]gelir nightly[/bold]")
         return
-    columns = ["run_id", "as_of", "status", "published_at", "rows_read", "rows_quarantined", "reason"]
-    table = RichTable("", title="runs", title_justify="left")
-    table.add_column("run_id", no_wrap=True)
-    for name in columns[1:]:
-        table.add_column(name, overflow="fold")
+    table = Table("", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    for name in ("status", "published", "rows read", "quarantined"):
+        table.add_column(name, justify="right" if name in ("rows read", "quarantined") else "left")
+    reasons = []
     for row in rows.to_dict("records"):
-        mark = "→" if row["current"] else ""
-        table.add_row(mark, *(cell(row[name]).split("\n")[0] for name in columns))
+        counts = (formats.count(row[name]) for name in ("rows_read", "rows_quarantined"))
+        published = MISSING if pd.isna(row["published_at"]) else f"{row['published_at']:%Y-%m-%d %H:%M}"
+        table.add_row("→" if row["current"] else "", row["run_id"], row["status"], published, *counts)
+        if isinstance(row["reason"], str):
+            reasons.append(f"{row['run_id']} {row['status']}: {row['reason'].splitlines()[0]}")
     console.print(table)
+    for reason in reasons:
+        console.print(reason, markup=False, highlight=False)
 
 
 def rollback(console: Console, settings: Settings, run_id: str) -> None:
-    """Readers see an earlier run again."""
-    publish.rollback(store(settings), run_id)
+    """Make readers see an earlier run again."""
+    with open_store(settings.scores_url) as store:
+        publish.rollback(store, run_id)
     console.print(
-        f"readers now see run [bold]{run_id}[/bold]; `gelir runs` lists all, `gelir rollback` goes forth as well"
+        f"readers now see run [bold]{run_id}[/]; `gelir runs` lists all, and `gelir rollback` goes back again"
     )
-
-
-def store(settings: Settings) -> Store:
-    """The scoring table of the settings."""
-    return open_store(settings.scores_url)

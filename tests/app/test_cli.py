@@ -1,17 +1,22 @@
 """The command line: what it shows, and the exit codes it leaves with."""
 
+import subprocess
+import sys
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from app.cli import app
+from app.view_layouts import LAYOUTS, VIEWS
 from data.errors import SettingsError, SourceError, StoreError
 from data.outputs.catalogue import OUTPUTS
 from data.store.publish import publish, record_stopped
 from data.store.views import open_store, published_run_id
 from flows.settings import EXAMPLE, load_settings
-from tests.command_line import ended, gelir, spawned
+from tests.command_line import ROOT, ended, gelir, spawned
 from tests.data.store.scored import outputs, record, write
 from tests.flows import small_crm
 
@@ -35,10 +40,10 @@ def test_init_writes_every_setting_and_refuses_to_overwrite(tmp_path: Path) -> N
     assert (tmp_path / "gelir.toml").read_text(encoding="utf-8") == EXAMPLE
     again = gelir(tmp_path, "init")
     assert again.code == SettingsError.exit_code
-    assert "a settings file is there already" in again.err
+    assert "a settings file exists already" in again.err
 
 
-def test_check_tells_what_works_and_what_is_broken(tmp_path: Path) -> None:
+def test_check_names_parts_that_work_and_parts_that_do_not(tmp_path: Path) -> None:
     broken = gelir(tmp_path, "check")
     assert broken.code == SourceError.exit_code
     assert broken.out.count("works  ") == 4
@@ -50,11 +55,11 @@ def test_check_tells_what_works_and_what_is_broken(tmp_path: Path) -> None:
     whole = gelir(tmp_path, "check")
     assert whole.code == 0
     assert whole.out.count("works  ") == 6
-    assert "mapping on the source: accounts, orders, products can be made of it" in whole.out
+    assert "mapping on the source: accounts, orders, products can be read" in whole.out
     assert "broken " not in whole.out
 
 
-def test_check_names_what_of_a_mapping_does_not_fit_the_source(tmp_path: Path) -> None:
+def test_check_lists_where_a_mapping_does_not_fit_the_source(tmp_path: Path) -> None:
     small_crm.small_crm(tmp_path / "crm")
     small_crm.mapping(tmp_path / "mapping")
     (tmp_path / "mapping" / "orders.sql").write_text("SELECT order_id, line_no FROM orders")
@@ -67,7 +72,7 @@ def test_check_names_what_of_a_mapping_does_not_fit_the_source(tmp_path: Path) -
     assert "tickets.sql reads 'cases', which the source lacks" in " ".join(said.out.split())
 
 
-def test_check_names_the_setting_that_makes_no_sense(tmp_path: Path) -> None:
+def test_check_names_the_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "gelir.toml").write_text('timezone = "Mars/Olympus"\n')
     said = gelir(tmp_path, "check")
     assert said.code == SettingsError.exit_code
@@ -98,33 +103,72 @@ def test_show_shows_the_first_rows_of_a_view(folder: Path) -> None:
     assert said.err == ""
 
 
-def test_show_marks_who_is_held_out(tmp_path: Path) -> None:
+def test_show_marks_accounts_in_the_holdout(tmp_path: Path) -> None:
     frames = outputs()
     frames["next_best_actions"]["holdout"] = [False, True, False]
     frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
     with open_store(load_settings(tmp_path).scores_url) as store:
-        publish(store, record("held"), write(tmp_path / "lake", "held", frames), datetime(2026, 3, 2, 2))
+        publish(store, record("holdout"), write(tmp_path / "lake", "holdout", frames), datetime(2026, 3, 2, 2))
     said = gelir(tmp_path, "show", "next_best_actions")
-    assert "holdout" in said.out
-    (held,) = (line for line in said.out.splitlines() if "A002" in line)
-    assert "True" in held
-    assert "wait" in held
-    assert "renewal_call" not in held
+    (line,) = (line for line in said.out.splitlines() if "A002" in line)
+    assert "wait (holdout)" in line
+    assert "renewal_call" not in line
 
 
-def test_show_names_the_views_there_are_for_one_that_is_not(folder: Path) -> None:
+@pytest.mark.parametrize("view", LAYOUTS)
+def test_every_view_fits_eighty_columns(view: str, folder: Path) -> None:
+    said = gelir(folder, "show", view)
+    assert said.code == 0, said.err
+    assert max(len(line) for line in said.out.splitlines()) <= 80
+
+
+def test_every_layout_names_columns_of_its_view() -> None:
+    assert set(LAYOUTS) == set(VIEWS)
+    for view, layout in LAYOUTS.items():
+        names = {*layout.columns, *layout.wide, *layout.money, *layout.fractions}
+        names |= {name.removeprefix("-") for name in layout.order_by}
+        assert names <= set(VIEWS[view].by_name), view
+
+
+def test_show_takes_columns_wide_and_csv(folder: Path) -> None:
+    chosen = gelir(folder, "show", "account_scores", "--columns", "account_id, churn_model")
+    assert "churn v1" in chosen.out
+    assert "lifetime" not in chosen.out
+    wide = ended(spawned(folder, "show", "account_scores", "--wide", COLUMNS="200"))
+    assert "next order" in wide.out
+    csv = gelir(folder, "show", "account_scores", "--csv")
+    rows = pd.read_csv(StringIO(csv.out))
+    assert len(rows) == 3
+    assert {"account_id", "churn", "run_id", "as_of"} <= set(rows.columns)
+    assert rows["churn"].tolist() == [0.5, 0.5, 0.5]
+
+
+def test_show_names_the_columns_that_exist_for_one_that_does_not(folder: Path) -> None:
+    said = gelir(folder, "show", "account_scores", "--columns", "account_id,chrun")
+    assert said.code == SettingsError.exit_code
+    assert "no column chrun" in said.err
+    assert "churn" in said.err
+
+
+def test_values_follow_the_locale(folder: Path) -> None:
+    (folder / "gelir.toml").write_text('locale = "de"\ncurrency = "CHF"\n')
+    said = gelir(folder, "show", "next_best_actions")
+    assert "CHF 12,50" in said.out
+
+
+def test_show_names_the_views_that_exist_for_one_that_does_not(folder: Path) -> None:
     said = gelir(folder, "show", "acount_scores")
     assert said.code == StoreError.exit_code
     assert "there is no view 'acount_scores'" in said.err
     assert "account_scores" in said.err
 
 
-def test_runs_marks_the_one_that_readers_see_and_tells_why_one_stopped(folder: Path) -> None:
+def test_runs_marks_the_published_run_and_gives_the_reason_of_a_stopped_one(folder: Path) -> None:
     said = ended(spawned(folder, "runs"))
     assert said.code == 0
     (current,) = (line for line in said.out.splitlines() if "→" in line)
     assert "new" in current
-    (stopped,) = (line for line in said.out.splitlines() if "broken" in line)
+    (stopped,) = (line for line in said.out.splitlines() if line.startswith("broken"))
     assert "stopped" in stopped
     assert "no orders" in stopped
     assert said.out.index("broken") < said.out.index("new") < said.out.index("old")
@@ -140,7 +184,7 @@ def test_rollback_goes_back_and_forth_at_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("run", ["nonsense", "broken"])
-def test_rollback_to_a_run_without_published_rows_names_those_there_are(run: str, folder: Path) -> None:
+def test_rollback_to_a_run_without_published_rows_names_those_with_rows(run: str, folder: Path) -> None:
     said = gelir(folder, "rollback", run)
     assert said.code == StoreError.exit_code
     assert f"there are no published rows of a run '{run}'" in " ".join(said.err.split())
@@ -149,7 +193,7 @@ def test_rollback_to_a_run_without_published_rows_names_those_there_are(run: str
         assert published_run_id(store) == "new"
 
 
-def test_demo_makes_a_company_once_where_it_is_missing(tmp_path: Path) -> None:
+def test_demo_writes_a_company_only_where_it_is_missing(tmp_path: Path) -> None:
     words = ("demo", "--size", "0.05", "--until", "2026-03-15T14:00", "--folder", str(tmp_path / "demo"))
     said = gelir(tmp_path, *words)
     assert said.code == 0
@@ -159,7 +203,15 @@ def test_demo_makes_a_company_once_where_it_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "demo" / "crm" / "accounts.parquet").stat().st_mtime_ns == written
 
 
-def test_no_words_show_the_commands(tmp_path: Path) -> None:
+def test_help_imports_neither_settings_nor_data_libraries() -> None:
+    script = (
+        "import sys; import app.cli; print([name for name in ('pandas', 'ibis', 'pydantic') if name in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout == "[]\n"
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
     said = gelir(tmp_path, "--help")
     assert said.code == 0
     for command in app.registered_commands:
@@ -167,10 +219,10 @@ def test_no_words_show_the_commands(tmp_path: Path) -> None:
         assert command.callback.__name__ in said.out
 
 
-def test_a_scenario_of_what_has_no_parts_says_what_to_run_and_one_of_nonsense_what_is_sense(folder: Path) -> None:
+def test_a_scenario_without_a_forecast_or_out_of_bounds_says_what_to_do(folder: Path) -> None:
     said = gelir(folder, "scenario", "--churn", "10")
     assert said.code == StoreError.exit_code
-    assert "no number whose parts could be changed" in said.err
+    assert "no revenue forecast whose drivers could be changed" in said.err
     assert "gelir nightly" in said.err
     wrong = gelir(folder, "scenario", "--price", "-120")
     assert wrong.code == SettingsError.exit_code
