@@ -169,7 +169,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
-    """The settings of a folder, the working directory by default. Raises ``SettingsError`` that lists every offender."""
+    """The settings of a folder, by default the working directory. Raises ``SettingsError`` listing every offender."""
     root = (root or Path.cwd()).resolve()
     _check_environment()
     try:

@@ -1,4 +1,4 @@
-"""The scoring table: every table that a run publishes, its grain, key and columns.
+"""Every table that a run publishes: its grain, key and columns.
 
 The store adds ``run_id`` to each; readers get the views of the same names, which follow the published run.
 """
@@ -71,7 +71,7 @@ CAMPAIGN_TARGETS = Table(
 
 QUARANTINED = Table(
     "quarantined",
-    "One row per table and reason for which rows were kept out; the rows themselves lie in the lake.",
+    "One row per table and reason for which rows were rejected; the rows themselves are in the lake.",
     ("table_name", "reason"),
     (
         Column("table_name", required=True),
@@ -83,7 +83,7 @@ QUARANTINED = Table(
 
 REPAIRED = Table(
     "repaired",
-    "One row per repair that the mapping states: which value became which, in how many rows, and why.",
+    "One row per repair that the mapping states: old and new value, the number of rows, and the reason.",
     ("table_name", "column_name", "old_value"),
     (
         Column("table_name", required=True),
@@ -121,7 +121,7 @@ OUTPUTS: tuple[Table, ...] = (
 
 PUBLISHED_SCORES = Table(
     "published_scores",
-    "One row per score of the nights whose scores are kept, one night a week: what it said, and what happened.",
+    "One row per score of the nights whose scores are kept, one night a week: its value, and the outcome.",
     ("run_id", "score", "key"),
     (
         Column("run_id", required=True),
@@ -139,11 +139,11 @@ PUBLISHED_SCORES = Table(
         Column("outcome_as_of", "date"),
     ),
 )
-"""What was ever said: runs that were rolled back, or made anew on the same date, are not among it."""
+"""Without runs that were rolled back, or repeated on the same date."""
 
 RUNS = Table(
     "runs",
-    "One row per run that published or stopped. Readers see the current one; a retired one's rows were removed.",
+    "One row per run that published or stopped. Readers see the current one; the rows of a retired one were removed.",
     ("run_id",),
     (
         Column("run_id", required=True),

@@ -1,4 +1,4 @@
-"""Frames as the tables of the scoring table hold them."""
+"""Cast a frame to the schema of a published table."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _PANDAS_TYPES: dict[Kind, Any] = {
 
 
 def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The frame with exactly the table's columns, in its order and types, so that empty columns keep theirs too."""
+    """The frame with exactly the table's columns, in its order and types; missing columns are empty."""
     typed = {column.name: _typed(frame, column) for column in table.columns}
     return pd.DataFrame(typed, index=frame.index)
 

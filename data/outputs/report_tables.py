@@ -1,10 +1,10 @@
-"""What reports say: the bridge, how right forecasts were, KPIs, leaks, the scoreboard, drift, alerts: a table each."""
+"""Schemas of the tables that reports fill: bridge, accuracy, KPIs, leaks, scoreboard, drift, alerts."""
 
 from data.schema import Column, Table
 
 BRIDGE = Table(
     "bridge",
-    "One row per node, period and cause: what moved the forecast since an earlier run. The amounts of a node and "
+    "One row per node, period and cause of change of the forecast since an earlier run. The amounts of a node and "
     "period add up to the difference to the cent.",
     ("node", "grain", "period", "cause"),
     (
@@ -23,7 +23,7 @@ BRIDGE = Table(
 
 FORECAST_ACCURACY = Table(
     "forecast_accuracy",
-    "One row per level, grain and way to part past published forecasts: how right they were, beside plain ones.",
+    "One row per level, grain, breakdown and bucket of past forecasts: their accuracy, and that of baselines.",
     ("level", "grain", "breakdown", "bucket"),
     (
         Column("level", required=True),
@@ -60,7 +60,7 @@ KPIS = Table(
 
 KPI_DEFINITIONS = Table(
     "kpi_definitions",
-    "One row per KPI: its formula, and the slices that it is told for.",
+    "One row per KPI: its formula, and the slices for which it is computed.",
     ("kpi",),
     (
         Column("kpi", required=True),
@@ -90,7 +90,7 @@ LEAKS = Table(
 
 SCOREBOARD = Table(
     "scoreboard",
-    "One row per score, month in which it was given and model version: what it said, and what happened.",
+    "One row per score, month in which it was published and model version: predictions against outcomes.",
     ("score", "month", "model"),
     (
         Column("score", required=True),
@@ -120,7 +120,7 @@ SCOREBOARD = Table(
 
 RELIABILITY = Table(
     "reliability",
-    "One row per score, month, model version and tenth of the scores, the lowest first: what it said, what happened.",
+    "One row per score, month, model version and decile of the scores, the lowest first: predictions against outcomes.",
     ("score", "month", "model", "decile"),
     (
         Column("score", required=True),
@@ -137,7 +137,7 @@ RELIABILITY = Table(
 
 DRIFT = Table(
     "drift",
-    "One row per daily flow, input of a model and score: where it stands against what was usual.",
+    "One row per daily volume, input of a model and score: its value against the reference.",
     ("kind", "name"),
     (
         Column("kind", required=True, one_of=("volume", "input", "score")),
@@ -160,7 +160,7 @@ DRIFT = Table(
 
 ALERTS = Table(
     "alerts",
-    "One row per alert: what left its band, since when, and what to do. It stays one alert on following nights.",
+    "One row per alert: what is out of its limits, since when, and what to do. Following nights keep its id.",
     ("alert_id",),
     (
         Column("alert_id", required=True),

@@ -1,4 +1,4 @@
-"""What models say, of accounts, contracts, contacts, deals and the revenue to come: one table each.
+"""Schemas of the tables that models fill: scores of accounts, contracts, contacts and deals, and the forecast.
 
 ``reasons``, ``send_windows`` and what ends in ``_reasons`` are JSON lists, so that a CRM can take
 them apart.
@@ -6,30 +6,32 @@ them apart.
 
 from data.schema import Column, Table
 
-CHANCES: tuple[str, ...] = ("churn", "upsell", "repeat")
-"""Chances of an account: to leave, to buy something new, to order again; within 90 days, and within 30 and 180."""
+ACCOUNT_PROBABILITIES: tuple[str, ...] = ("churn", "upsell", "repeat")
+"""Probabilities of an account: churn, a new product, a repeat order; within 90 days, and within 30 and 180."""
 
-SCORES: tuple[str, ...] = (*CHANCES, "expected_revenue", "lifetime_value")
-"""What an account is scored for: three probabilities, then two amounts of money."""
+ACCOUNT_SCORE_NAMES: tuple[str, ...] = (*ACCOUNT_PROBABILITIES, "expected_revenue", "lifetime_value")
+"""Scores of an account: three probabilities, then two amounts of money."""
 
-CONTRACT_CHANCES: tuple[str, ...] = ("churn", "expansion")
-"""Chances of an active subscription: to end, and to be followed by a larger one."""
+SUBSCRIPTION_PROBABILITIES: tuple[str, ...] = ("churn", "expansion")
+"""Probabilities of an active subscription: to end, and to be followed by a larger one."""
 
-NUMBER_PARTS: tuple[str, ...] = ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")
-"""What a forecast of revenue is the sum of."""
+REVENUE_COMPONENTS: tuple[str, ...] = ("recurring", "expansion", "open_deals", "new_deals", "repeat_orders")
+"""Components that add up to a revenue forecast."""
 
-WIDTHS: tuple[int, ...] = (50, 80, 95)
-"""Per cent of outcomes that the intervals of a forecast should hold."""
+INTERVAL_LEVELS: tuple[int, ...] = (50, 80, 95)
+"""Nominal coverage of a forecast's intervals, in per cent."""
 
 
 def _within(name: str) -> tuple[Column, ...]:
-    """The chance within 30 and 180 days, beside the score's own 90."""
+    """The columns of the probability within 30 and 180 days; that within 90 is the score itself."""
     return tuple(Column(f"{name}_{days}", "number", minimum=0.0, maximum=1.0) for days in (30, 180))
 
 
 def _score(name: str) -> tuple[Column, ...]:
-    """The columns of one score: value, interval, reasons, who made it, how far it looks, or why there is none."""
-    probability = {"minimum": 0.0, "maximum": 1.0} if name in (*CHANCES, *CONTRACT_CHANCES, "win") else {}
+    """The columns of one score: value, interval, reasons, model version, horizon, or the reason of an abstention."""
+    probability = (
+        {"minimum": 0.0, "maximum": 1.0} if name in (*ACCOUNT_PROBABILITIES, *SUBSCRIPTION_PROBABILITIES, "win") else {}
+    )
     return (
         Column(name, "number", **probability),  # type: ignore[arg-type]  # minimum and maximum only
         Column(f"{name}_low", "number"),
@@ -48,8 +50,8 @@ ACCOUNT_SCORES = Table(
     (
         Column("account_id", required=True),
         Column("name"),
-        *(column for name in SCORES for column in _score(name)),
-        *(column for name in CHANCES for column in _within(name)),
+        *(column for name in ACCOUNT_SCORE_NAMES for column in _score(name)),
+        *(column for name in ACCOUNT_PROBABILITIES for column in _within(name)),
         Column("next_order", "date"),
         Column("next_order_low", "date"),
         Column("next_order_high", "date"),
@@ -69,8 +71,8 @@ SUBSCRIPTION_SCORES = Table(
         Column("product_id"),
         Column("mrr", "number"),
         Column("term_ends_at", "timestamp"),
-        *(column for name in CONTRACT_CHANCES for column in _score(name)),
-        *(column for name in CONTRACT_CHANCES for column in _within(name)),
+        *(column for name in SUBSCRIPTION_PROBABILITIES for column in _score(name)),
+        *(column for name in SUBSCRIPTION_PROBABILITIES for column in _within(name)),
         Column("renewal", "number", minimum=0.0, maximum=1.0),
         Column("expansion_by_term", "number", minimum=0.0, maximum=1.0),
         Column("term_horizon_days", "integer"),
@@ -80,7 +82,7 @@ SUBSCRIPTION_SCORES = Table(
 
 UPSELL_SCORES = Table(
     "upsell_scores",
-    "One row per account and product that it never had: the ten likeliest of each account.",
+    "One row per account and product that it never had: the ten most probable of each account.",
     ("account_id", "product_id"),
     (
         Column("account_id", required=True),
@@ -136,8 +138,8 @@ OPPORTUNITY_SCORES = Table(
 
 RECOMMENDATIONS = Table(
     "recommendations",
-    "One row per customer (account or contact), kind (a repeat, or something never had to explore) and rank within it. "
-    "The first place also says why other products were excluded.",
+    "One row per customer (account or contact), kind (repeat: bought before; explore: never bought) and rank in it. "
+    "The first position also lists why other products were excluded.",
     ("customer_kind", "customer_id", "kind", "rank"),
     (
         Column("customer_kind", required=True, one_of=("account", "contact")),
@@ -166,8 +168,8 @@ REVENUE_FORECAST = Table(
         Column("grain", required=True, one_of=("week", "month")),
         Column("period", "date", required=True),
         Column("point", "number"),
-        *(Column(f"{side}_{width}", "number") for width in WIDTHS for side in ("low", "high")),
-        *(Column(name, "number") for name in NUMBER_PARTS),
+        *(Column(f"{side}_{width}", "number") for width in INTERVAL_LEVELS for side in ("low", "high")),
+        *(Column(name, "number") for name in REVENUE_COMPONENTS),
         Column("model"),
         Column("notes"),
         Column("abstained"),
@@ -176,7 +178,7 @@ REVENUE_FORECAST = Table(
 
 MODEL_RESULTS = Table(
     "model_results",
-    "One row per model: the version that scored, how it was judged out of time, or why it abstained.",
+    "One row per model: the version that scored and its evaluation out of time, or the reason of its abstention.",
     ("model",),
     (
         Column("model", required=True),

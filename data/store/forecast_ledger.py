@@ -1,7 +1,7 @@
-"""Published forecasts of revenue: those of the nights that the ledger keeps, and the run that tonight is compared with.
+"""The ledger of revenue forecasts, and the earlier run with which a forecast is compared.
 
-A forecast is kept with what plain ways would have said the same night, and never changed: what came is known from the
-company's own facts whenever it is asked for.
+A forecast is kept with those of two simple methods of the same night and never changed; actuals are computed from the
+company's facts when they are needed.
 """
 
 import json
@@ -11,30 +11,35 @@ from datetime import date, timedelta
 import pandas as pd
 from sqlalchemy import Column, Connection, Date, Double, Table, Text, insert, select
 
-from data.outputs.score_tables import WIDTHS
-from data.store.ledger_schema import LEDGERS, NIGHTS, plain_rows
+from data.outputs.score_tables import INTERVAL_LEVELS
+from data.store.ledger_schema import LEDGER_METADATA, LEDGER_RUNS, database_rows
 from data.store.views import RUN_RECORDS, Store
 
-FORESEEN = "kept_forecasts"
-"""The table that the report step writes for the ledger: tonight's forecasts of the larger nodes."""
+KEPT_FORECASTS = "kept_forecasts"
+"""The table that the report step writes for the ledger: the night's forecasts of the larger nodes."""
 WEEK = timedelta(days=7)
-NUMBERS = ("point", *(f"{side}_{width}" for width in WIDTHS for side in ("low", "high")), "naive", "pipeline")
+FORECAST_COLUMNS = (
+    "point",
+    *(f"{side}_{width}" for width in INTERVAL_LEVELS for side in ("low", "high")),
+    "naive",
+    "pipeline",
+)
 
-FORECASTS = Table(
+FORECAST_LEDGER = Table(
     "forecast_ledger",
-    LEDGERS,
+    LEDGER_METADATA,
     Column("run_id", Text),
     Column("node", Text),
     Column("level", Text),
     Column("grain", Text),
     Column("period", Date),
-    *(Column(name, Double) for name in NUMBERS),
+    *(Column(name, Double) for name in FORECAST_COLUMNS),
 )
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published run: its name, its date, and the versions of models by name that scored in it."""
+class PublishedRun:
+    """A published run: its id, its date, and the version of each model that scored in it."""
 
     run_id: str
     as_of: date
@@ -42,46 +47,56 @@ class Published:
 
 
 def forecasts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
-    """One row per forecast that a company's kept nights before ``as_of`` gave of a period that began before it:
-    ``run_id, as_of, node, level, grain, period`` and ``NUMBERS``. Nights that were rolled back are left out."""
+    """One row per forecast of a company's kept nights before ``as_of``, for periods that began before it.
+
+    Columns: ``run_id, as_of, node, level, grain, period`` and ``FORECAST_COLUMNS``; withdrawn nights are left out.
+    """
     query = (
-        select(NIGHTS.c.as_of, FORECASTS)
-        .join(FORECASTS, FORECASTS.c.run_id == NIGHTS.c.run_id)
+        select(LEDGER_RUNS.c.as_of, FORECAST_LEDGER)
+        .join(FORECAST_LEDGER, FORECAST_LEDGER.c.run_id == LEDGER_RUNS.c.run_id)
         .where(
-            NIGHTS.c.company == company,
-            NIGHTS.c.as_of < as_of,
-            ~NIGHTS.c.withdrawn,
-            FORECASTS.c.period < as_of,
+            LEDGER_RUNS.c.company == company,
+            LEDGER_RUNS.c.as_of < as_of,
+            ~LEDGER_RUNS.c.withdrawn,
+            FORECAST_LEDGER.c.period < as_of,
         )
-        .order_by(NIGHTS.c.as_of, FORECASTS.c.run_id, FORECASTS.c.node, FORECASTS.c.grain, FORECASTS.c.period)
+        .order_by(
+            LEDGER_RUNS.c.as_of,
+            FORECAST_LEDGER.c.run_id,
+            FORECAST_LEDGER.c.node,
+            FORECAST_LEDGER.c.grain,
+            FORECAST_LEDGER.c.period,
+        )
     )
     with store.reading() as connection:
-        found = connection.execute(query).all()
-    names = ["as_of", *(column.name for column in FORECASTS.c)]
-    rows = pd.DataFrame([tuple(row) for row in found], columns=names, dtype=object)
+        records = connection.execute(query).all()
+    names = ["as_of", *(column.name for column in FORECAST_LEDGER.c)]
+    rows = pd.DataFrame([tuple(row) for row in records], columns=names, dtype=object)
     return rows.astype(
-        {**dict.fromkeys(NUMBERS, "float64"), **dict.fromkeys(("run_id", "node", "level", "grain"), "str")}
+        {**dict.fromkeys(FORECAST_COLUMNS, "float64"), **dict.fromkeys(("run_id", "node", "level", "grain"), "str")}
     )
 
 
-def number_before(store: Store, company: str, as_of: date) -> Published | None:
-    """The published run that a date's number is compared with: the latest that is a week older or more, else the latest
-    of an earlier date; ``None`` where there is none whose rows are still there."""
-    records = RUN_RECORDS.c
+def run_before(store: Store, company: str, as_of: date) -> PublishedRun | None:
+    """The published run with which a date's forecast is compared; ``None`` where none has its rows left.
+
+    It is the latest that is at least a week older, else the latest of an earlier date.
+    """
+    run = RUN_RECORDS.c
     query = (
-        select(records.run_id, records.as_of, records.model_versions)
-        .where(records.company == company, records.as_of < as_of, records.status == "published")
-        .order_by(records.as_of.desc(), records.published_at.desc())
+        select(run.run_id, run.as_of, run.model_versions)
+        .where(run.company == company, run.as_of < as_of, run.status == "published")
+        .order_by(run.as_of.desc(), run.published_at.desc())
     )
     with store.reading() as connection:
-        found = connection.execute(query).all()
-    old = [run for run in found if run.as_of <= as_of - WEEK]
-    chosen = (old or found)[:1]
-    return next((Published(run.run_id, run.as_of, json.loads(run.model_versions or "{}")) for run in chosen), None)
+        candidates = connection.execute(query).all()
+    week_older = [run for run in candidates if run.as_of <= as_of - WEEK]
+    chosen = (week_older or candidates)[:1]
+    return next((PublishedRun(run.run_id, run.as_of, json.loads(run.model_versions or "{}")) for run in chosen), None)
 
 
-def keep_forecasts(connection: Connection, run_id: str, told: pd.DataFrame) -> None:
-    """Write the forecasts of a night that is kept."""
-    rows = plain_rows(told.assign(run_id=run_id)[FORECASTS.c.keys()])
+def keep_forecasts(connection: Connection, run_id: str, forecasts: pd.DataFrame) -> None:
+    """Write the forecasts of a kept night."""
+    rows = database_rows(forecasts.assign(run_id=run_id)[FORECAST_LEDGER.c.keys()])
     if rows:
-        connection.execute(insert(FORECASTS), rows)
+        connection.execute(insert(FORECAST_LEDGER), rows)

@@ -1,8 +1,7 @@
-"""The lock that makes two nights at once impossible, held for the whole night and freed when its process dies.
+"""The lock of a night, held until it ends and freed when its process dies.
 
-On PostgreSQL it is an advisory lock of one connection: the server frees it when that connection ends. (A pooler that
-shares connections between clients would break this: give the night a direct URL.) On SQLite it is a lock on a file
-beside the database, which the system frees with the process; that holds on one machine, as SQLite itself does.
+On PostgreSQL it is an advisory lock of one connection (which needs a direct URL: a pooler shares connections between
+clients). On SQLite it locks a file beside the database, which works on one machine, as SQLite itself does.
 """
 
 import fcntl
@@ -17,7 +16,7 @@ from data.errors import NightRunning, StoreError
 from data.store.database import Store
 
 LOCK_KEY = 0x47454C4952_02
-"""PostgreSQL's advisory lock of the night, in the database that holds the scoring table."""
+"""PostgreSQL's advisory lock of the night, in the database that holds the scoring database."""
 
 HOLDER = """
 SELECT 'the client at ' || coalesce(host(client_addr), 'the server itself')
@@ -30,8 +29,8 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND (classid::bigint <<
 
 
 @contextmanager
-def exclusive(store: Store) -> Iterator[None]:
-    """A block that one night at a time may be in, for one scoring table. Raises ``NightRunning`` at once otherwise."""
+def night_lock(store: Store) -> Iterator[None]:
+    """A block that one night at a time may enter, per scoring database. Raises ``NightRunning`` at once otherwise."""
     with _file_lock(store) if store.on_sqlite else _advisory_lock(store):
         yield
 
@@ -45,7 +44,7 @@ def _file_lock(store: Store) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StoreError(
-            f"the night's lock cannot be made: {error.strerror}",
+            f"the night's lock file cannot be created: {error.strerror}",
             where=str(path),
             remedy="let this user write the folder",
         ) from error
@@ -55,7 +54,7 @@ def _file_lock(store: Store) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(handle, 100).decode(errors="replace").strip() or "unknown"
             raise _running(f"process {holder}", str(path)) from None
-        # The file stays when the night is over: removing it would let two nights lock two files of one name.
+        # The file stays after the night: if it were removed, two nights could lock two files of one name.
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
         yield
@@ -69,15 +68,17 @@ def _advisory_lock(store: Store) -> Iterator[None]:
         connection = store.engine.connect()
     with connection:
         with store.failing("the night's lock cannot be taken"):
-            connection.execution_options(isolation_level="AUTOCOMMIT")  # a night is no transaction: vacuum must go on
-            # Should this machine vanish, the server notices within minutes, and the next night can run.
+            connection.execution_options(
+                isolation_level="AUTOCOMMIT"
+            )  # a night is not one transaction: vacuum must be able to run
+            # If this machine fails, the server notices within minutes, and the next night can run.
             connection.exec_driver_sql("SET tcp_keepalives_idle = 60")
             connection.exec_driver_sql("SET tcp_keepalives_interval = 20")
             connection.exec_driver_sql("SET tcp_keepalives_count = 3")
-            taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one()
-            if not taken:
+            acquired = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one()
+            if not acquired:
                 holder = connection.execute(text(HOLDER), {"key": LOCK_KEY}).scalar()
-                raise _running(holder or "another client", store.place)
+                raise _running(holder or "another client", store.name)
         yield
 
 
@@ -85,5 +86,5 @@ def _running(holder: str, where: str) -> NightRunning:
     return NightRunning(
         f"another night is running: {holder} holds the lock",
         where=where,
-        remedy="wait until it is done, or end that process: the lock goes with it",
+        remedy="wait until it is done, or end that process: the lock ends with it",
     )

@@ -1,6 +1,6 @@
-"""Migrations: the ordered SQL files of ``data/store/sql``, each applied once, in one transaction with the record that it ran.
+"""Migrations: the ordered SQL files of ``data/store/sql``, each applied once, in one transaction with its record.
 
-A file's text holds on every supported database. A file that was released is never edited: the next one follows it.
+Each file runs on every supported database. A file that was released is never edited: another one follows it.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from data.errors import StoreError
 FOLDER = Path(__file__).with_name("sql")
 RECORD = "schema_migrations"
 LOCK_KEY = 0x47454C4952_01
-"""PostgreSQL's advisory lock of whoever migrates; the bytes spell GELIR."""
+"""PostgreSQL's advisory lock of a migration; the bytes spell GELIR."""
 
 
 def names() -> tuple[str, ...]:
@@ -21,9 +21,9 @@ def names() -> tuple[str, ...]:
 
 
 def migrate(engine: Engine, place: str) -> tuple[str, ...]:
-    """Names of the migrations applied now, in order; none when the database is up to date, which writes nothing.
+    """Names of the migrations applied now, in order; empty, and nothing is written, when the database is up to date.
 
-    Raises ``StoreError`` where the database was migrated by a newer program than this.
+    ``place`` is the database in messages. Raises ``StoreError`` where a newer program has migrated it.
     """
     with engine.connect() as connection:
         pending = _pending(connection, place)
@@ -37,15 +37,15 @@ def _pending(connection: Connection, place: str) -> tuple[str, ...]:
     newer = sorted(applied - set(names()))
     if newer:
         raise StoreError(
-            f"the scoring table was made by a newer version of Gelir: it has {', '.join(newer)}",
+            f"the scoring database was migrated by a newer version of Gelir: it has {', '.join(newer)}",
             where=place,
-            remedy="run the newer version, or name another scoring table in the setting `scores`",
+            remedy="run the newer version, or name another scoring database in the setting `scores`",
         )
     return tuple(name for name in names() if name not in applied)
 
 
 def _apply(engine: Engine, name: str, place: str) -> bool:
-    """Whether the migration was applied here; another process may have done so since it was found pending."""
+    """Whether the migration was applied here; another process may have been faster."""
     statements = _statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
     with engine.execution_options(writes=True).begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -60,7 +60,7 @@ def _apply(engine: Engine, name: str, place: str) -> bool:
 
 
 def _statements(script: str) -> tuple[str, ...]:
-    """The statements of a script: what ends with a semicolon at the end of a line, comment lines left out."""
+    """The statements of a script, each ending with a semicolon at the end of a line, without comment lines."""
     lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
     parts = "\n".join(lines).split(";\n")
     return tuple(statement for part in parts if (statement := part.strip().removesuffix(";").strip()))

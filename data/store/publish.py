@@ -1,8 +1,6 @@
-"""Publishing: write, audit, publish.
+"""Write a run's rows where no reader sees them, audit them, and publish them by moving one pointer.
 
-A run's rows go into the scoring table under its ``run_id``, which no reader looks at; what was written is audited; one
-transaction moves the pointer that the readers' views follow. Killed anywhere, readers see all of the old run or all of
-the new one, and publishing again begins anew.
+Killed at any point, readers see all of the old run or all of the new one, and publishing can be repeated.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,17 +14,17 @@ from data.lake import Step
 from data.outputs.catalogue import OUTPUTS
 from data.store.audit import audit
 from data.store.bulk_load import load, reader, rows_of
-from data.store.score_ledger import keep as keep_scores
+from data.store.score_ledger import keep_scores as keep_scores
 from data.store.score_ledger import withdraw_after
-from data.store.views import BASES, POINTER, RUN_RECORDS, Store
+from data.store.views import BASE_TABLES, POINTER, RUN_RECORDS, Store
 
-CAPPED_AT = 20
-"""So many broken rules are told; a run that breaks more is told how many more."""
+MAX_RULES_LISTED = 20
+"""Violated rules that an error lists; of others it gives the number."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is kept of a run beside its rows: the columns of ``data.outputs.catalogue.RUNS`` that are known before it ends.
+    """The columns of ``data.outputs.catalogue.RUNS`` that are known before a run ends.
 
     Instants are naive UTC. ``model_versions`` is JSON; ``validation_report`` is a path.
     """
@@ -46,32 +44,30 @@ class RunRecord:
 def publish(
     store: Store, run: RunRecord, steps: Sequence[Step], published_at: datetime, *, keep: int = 30
 ) -> dict[str, int]:
-    """Rows published of each output. After it, readers see this run, and the rows of the company's ``keep`` latest runs
-    remain.
+    """Publish a run; the number of rows of each output. The rows of the company's ``keep`` latest runs remain.
 
-    Every output is a table of exactly one of the steps; a step may also hold what the ledger keeps (``data.store.score_ledger``).
-    A run that was published before is audited again and nothing else: publishing it twice changes nothing, not even
-    what readers see, who may have been rolled back since. Raises ``StoreError``, with every broken rule, when the audit
-    finds one: readers keep what they had.
+    Every output is a table of exactly one of the steps, which may also hold tables for the ledgers. A run that was
+    published before is only audited again: readers may have been rolled back since. Raises ``StoreError`` with every
+    violated rule of the audit; readers then keep what they had.
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1; it is {keep}")
     sources = _sources(store, steps)
     counts = {name: rows_of(step.path(name)) for name, step in sources.items()}
     with store.reading() as connection:
-        seen = _status(connection, run.run_id) == "published"
-    if not seen:
+        repeated = _status(connection, run.run_id) == "published"
+    if not repeated:
         with store.writing() as connection, reader() as duck:
             _remove(connection, [run.run_id, *_left_behind(connection)])
             _record(connection, run, status="writing", published_at=None, reason=None)
             for output in OUTPUTS:
                 parquet = sources[output.name].path(output.name)
-                load(connection, duck, parquet, output, BASES[output.name], run.run_id)
+                load(connection, duck, parquet, output, BASE_TABLES[output.name], run.run_id)
     with store.reading() as connection:
-        broken = audit(connection, run.run_id, BASES, counts)
-    if broken:
-        _refuse(store, run, broken, seen=seen)
-    if not seen:
+        violations = audit(connection, run.run_id, BASE_TABLES, counts)
+    if violations:
+        _refuse(store, run, violations, repeated=repeated)
+    if not repeated:
         with store.writing() as connection:
             _record(connection, run, status="published", published_at=published_at, reason=None)
             _point(connection, run.run_id)
@@ -81,9 +77,9 @@ def publish(
 
 
 def record_stopped(store: Store, run: RunRecord, reason: str) -> None:
-    """Keep that a run stopped, and why; rows that it had begun to write are removed.
+    """Record that a run stopped, and the reason; rows that it had begun to write are removed.
 
-    A run that was published before keeps its record: what stopped was only the repetition of it.
+    A run that was published before keeps its record: only its repetition stopped.
     """
     with store.writing() as connection:
         if _status(connection, run.run_id) in ("published", "retired"):
@@ -95,51 +91,52 @@ def record_stopped(store: Store, run: RunRecord, reason: str) -> None:
 def rollback(store: Store, run_id: str) -> None:
     """Make readers see an earlier run again, all at once.
 
-    Raises ``StoreError`` that names the runs there are, for a run that was not published or whose rows were removed.
+    Raises ``StoreError`` that names the published runs for a run without published rows.
     """
     with store.writing() as connection:
         if _status(connection, run_id) != "published":
             query = select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "published")
-            there = connection.execute(query.order_by(RUN_RECORDS.c.published_at.desc())).scalars().all()
+            run_ids = connection.execute(query.order_by(RUN_RECORDS.c.published_at.desc())).scalars().all()
             raise StoreError(
                 f"there are no published rows of a run '{run_id}'",
-                where=store.place,
-                remedy=f"name one of {', '.join(there)}" if there else "publish a run first: gelir nightly",
+                where=store.name,
+                remedy=f"name one of {', '.join(run_ids)}" if run_ids else "publish a run first: gelir nightly",
             )
         _point(connection, run_id)
-        gone_to = select(RUN_RECORDS.c.company, RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
-        withdraw_after(connection, *connection.execute(gone_to).one())
+        target = select(RUN_RECORDS.c.company, RUN_RECORDS.c.published_at).where(RUN_RECORDS.c.run_id == run_id)
+        withdraw_after(connection, *connection.execute(target).one())
 
 
 def _sources(store: Store, steps: Sequence[Step]) -> dict[str, Step]:
-    """The one step that wrote each output."""
+    """For each output the step that wrote it. Raises ``StoreError`` where none or several did."""
     writers = {output.name: [step for step in steps if output.name in step.tables] for output in OUTPUTS}
     wrong = [
-        f"{name} is in {' and '.join(step.name for step in found) or 'none of them'}"
-        for name, found in writers.items()
-        if len(found) != 1
+        f"{name} is in {' and '.join(step.name for step in written_by) or 'none of them'}"
+        for name, written_by in writers.items()
+        if len(written_by) != 1
     ]
     if wrong:
         raise StoreError(
             f"of the steps {', '.join(step.name for step in steps) or '(none)'}, one must write each output: "
             + "; ".join(wrong),
-            where=store.place,
+            where=store.name,
             remedy="give the finished steps that wrote the outputs, each once",
         )
-    return {name: found[0] for name, found in writers.items()}
+    return {name: written_by[0] for name, written_by in writers.items()}
 
 
-def _refuse(store: Store, run: RunRecord, broken: Sequence[str], *, seen: bool) -> None:
-    if not seen:
+def _refuse(store: Store, run: RunRecord, violations: Sequence[str], *, repeated: bool) -> None:
+    """Remove the rows of a run that was not published before, and raise ``StoreError``."""
+    if not repeated:
         with store.writing() as connection:
             _remove(connection, [run.run_id])
-    told = "".join(f"\n  - {sentence}" for sentence in broken[:CAPPED_AT])
-    more = f"\n  … and {len(broken) - CAPPED_AT} more" if len(broken) > CAPPED_AT else ""
+    listed = "".join(f"\n  - {sentence}" for sentence in violations[:MAX_RULES_LISTED])
+    more = f"\n  … and {len(violations) - MAX_RULES_LISTED} more" if len(violations) > MAX_RULES_LISTED else ""
     raise StoreError(
-        f"run {run.run_id} is not published, since the audit of its rows found:{told}{more}",
-        where=store.place,
+        f"run {run.run_id} is not published, since the audit of its rows found:{listed}{more}",
+        where=store.name,
         remedy="roll back to another run, then publish this one again: its rows were changed after publishing"
-        if seen
+        if repeated
         else "look at the named tables in the lake; readers keep what was published before",
     )
 
@@ -169,22 +166,22 @@ def _point(connection: Connection, run_id: str) -> None:
 
 
 def _left_behind(connection: Connection) -> list[str]:
-    """Runs that were killed while they wrote."""
+    """Runs that were killed while they were writing."""
     return list(connection.execute(select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "writing")).scalars())
 
 
 def _retire(connection: Connection, company: str, keep: int) -> None:
-    """Remove the rows of all but a company's latest published runs and the one that readers see; the records stay."""
+    """Remove the rows of all but a company's latest published runs and the current one; the records stay."""
     query = select(RUN_RECORDS.c.run_id).where(RUN_RECORDS.c.status == "published", RUN_RECORDS.c.company == company)
     latest_first = connection.execute(
         query.order_by(RUN_RECORDS.c.published_at.desc(), RUN_RECORDS.c.run_id.desc())
     ).scalars()
-    seen = _pointer(connection)
-    old = [run_id for run_id in list(latest_first)[keep:] if run_id != seen]
+    current = _pointer(connection)
+    old = [run_id for run_id in list(latest_first)[keep:] if run_id != current]
     _remove(connection, old)
     connection.execute(update(RUN_RECORDS).where(RUN_RECORDS.c.run_id.in_(old)).values(status="retired"))
 
 
 def _remove(connection: Connection, run_ids: Iterable[str]) -> None:
-    for table in BASES.values():
+    for table in BASE_TABLES.values():
         connection.execute(delete(table).where(table.c.run_id.in_(list(run_ids))))

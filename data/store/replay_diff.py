@@ -1,4 +1,4 @@
-"""Whether scores that were made again are those that were published."""
+"""The rows in which replayed scores differ from those that were published."""
 
 import pandas as pd
 
@@ -14,33 +14,35 @@ from data.schema import Table
 from data.store.views import Store, rows_of_run
 
 MISSING = "\0"
-"""Stands for what is missing, which differs from an empty text."""
+"""Stands for a missing value, which differs from an empty text."""
 
 SCORED: tuple[Table, ...] = (ACCOUNT_SCORES, CONTACT_SCORES, OPPORTUNITY_SCORES, RECOMMENDATIONS, REVENUE_FORECAST)
 
 
 def compare(store: Store, run_id: str, scores: Step, draft: Draft) -> None:
-    """Write ``compared``: one row per table of scores: ``table_name, published, made, differing`` rows.
+    """Write ``compared``: one row per table of scores: ``table_name, published, replayed, differing`` rows.
 
-    ``published`` is missing where the scoring table holds no rows of the run any more, and with it ``differing``.
+    ``published`` and ``differing`` are missing where the rows of the run were removed.
     """
     rows = []
     for table in SCORED:
         before, after = rows_of_run(store, table.name, run_id), scores.frame(table.name)
-        gone = before.empty and not after.empty
+        removed = before.empty and not after.empty
         rows.append(
             {
                 "table_name": table.name,
-                "published": None if gone else len(before),
-                "made": len(after),
-                "differing": None if gone else differing(before, after, table),
+                "published": None if removed else len(before),
+                "replayed": len(after),
+                "differing": None if removed else differing(before, after, table),
             }
         )
-    draft.write("compared", pd.DataFrame(rows).astype({"published": "Int64", "made": "Int64", "differing": "Int64"}))
+    draft.write(
+        "compared", pd.DataFrame(rows).astype({"published": "Int64", "replayed": "Int64", "differing": "Int64"})
+    )
 
 
 def differing(before: pd.DataFrame, after: pd.DataFrame, table: Table) -> int:
-    """Rows that only one of two frames has, by the table's key, or that differ in any of its columns."""
+    """The number of keys whose rows are in only one of two frames or differ in any column of the table."""
     key, columns = list(table.key), [column.name for column in table.columns]
     texts = [_as_text(frame[columns], table).drop_duplicates() for frame in (before, after)]
     both = texts[0].merge(texts[1], how="outer", on=columns, indicator=True)
@@ -48,9 +50,9 @@ def differing(before: pd.DataFrame, after: pd.DataFrame, table: Table) -> int:
 
 
 def _as_text(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Values in one spelling, so that what two databases call a number or a date is equal when it is the same."""
+    """Values as text, so that equal numbers and dates of two databases are equal."""
     kinds = {column.name: column.kind for column in table.columns}
-    spelt = {}
+    texts = {}
     for name in rows:
         values = rows[name]
         if kinds[str(name)] in ("number", "integer"):
@@ -58,6 +60,6 @@ def _as_text(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
         elif kinds[str(name)] in ("date", "timestamp"):
             values = pd.to_datetime(values.astype(object)).astype("datetime64[us]")
         known = values.notna()
-        spelt[name] = values.astype(object).map(lambda value: repr(value) if not isinstance(value, str) else value)
-        spelt[name] = spelt[name].where(known, MISSING)
-    return pd.DataFrame(spelt, index=rows.index)
+        text = values.astype(object).map(lambda value: repr(value) if not isinstance(value, str) else value)
+        texts[name] = text.where(known, MISSING)
+    return pd.DataFrame(texts, index=rows.index)

@@ -1,8 +1,7 @@
-"""The scoring table as readers see it.
+"""The scoring database as readers see it: its views, its runs, and the published run.
 
-Every output has a base table ``<name>_by_run`` with the rows of all runs that are kept, and a view ``<name>`` that
-shows the rows of the one run that is published (see ``data/store/sql``). Whoever reads one view in one statement, or several
-in one transaction, sees one run and never a part of one.
+Every output has a base table ``<name>_by_run`` with the rows of all runs that are kept, and a view ``<name>`` with the
+rows of the published one (``data/store/sql``). One statement, or one transaction, sees exactly one run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.schema import Kind
 from data.schema import Table as Output
 from data.store.database import Store as Store
-from data.store.database import reach
+from data.store.database import connect_store
 from data.store.migrations import migrate
 
 TYPES: dict[Kind, type[TypeEngine[Any]]] = {
@@ -35,7 +34,7 @@ FRAME_TYPES: dict[Kind, str] = {
     "boolean": "boolean",
     "timestamp": "datetime64[us]",
 }
-"""What a column of a frame becomes; a date stays an object."""
+"""The dtype of a column of a frame, by its kind; dates stay objects."""
 
 _METADATA = MetaData()
 
@@ -44,7 +43,7 @@ def _columns(output: Output, *, without: tuple[str, ...] = ()) -> list[Column[An
     return [Column(column.name, TYPES[column.kind]) for column in output.columns if column.name not in without]
 
 
-BASES: dict[str, Table] = {
+BASE_TABLES: dict[str, Table] = {
     output.name: Table(f"{output.name}_by_run", _METADATA, Column("run_id", Text), *_columns(output))
     for output in OUTPUTS
 }
@@ -57,7 +56,7 @@ VIEWS: dict[str, Table] = {
     },
     **{table.name: Table(table.name, _METADATA, *_columns(table)) for table in (RUNS, PUBLISHED_SCORES)},
 }
-"""What readers read: the outputs of the published run, the runs, and what was ever said."""
+"""The views: outputs of the published run, all runs, and past scores with their outcomes."""
 
 RUN_RECORDS = Table("run_records", _METADATA, *_columns(RUNS, without=("current",)))
 POINTER = Table("published_run", _METADATA, Column("only_row", BigInteger), Column("run_id", Text))
@@ -66,13 +65,13 @@ _BY_NAME: dict[str, Output] = {output.name: output for output in (*OUTPUTS, RUNS
 
 
 def open_store(url: str) -> Store:
-    """The scoring table at a URL, made or migrated where needed: ``sqlite:///path`` or ``postgresql://user@host/name``.
+    """The scoring database at ``sqlite:///path`` or ``postgresql://user@host/name``, created or migrated if needed.
 
-    Raises ``StoreError`` where the URL makes no sense, or the database cannot be reached, read or migrated.
+    Raises ``StoreError`` where the URL cannot be used, or the database cannot be connected, read or migrated.
     """
-    store = reach(url)
-    with store.failing("the scoring table cannot be opened"):
-        migrate(store.engine, store.place)
+    store = connect_store(url)
+    with store.failing("the scoring database cannot be opened"):
+        migrate(store.engine, store.name)
     return store
 
 
@@ -84,21 +83,21 @@ def view(
     where: Mapping[str, object] | None = None,
     order_by: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Rows of a view, in the order of its key; none where nothing is published yet. Types are equal on all databases.
+    """Rows of a view, in the order of its key, with equal types on all databases; empty before the first run.
 
-    ``where`` keeps the rows whose columns equal the given values. ``order_by`` names columns that come before the key;
-    ``-column`` puts the largest first. Raises ``StoreError`` for a view or column that does not exist.
+    ``where`` keeps the rows whose columns equal the given values. ``order_by`` names columns to sort by before the key;
+    ``-column`` sorts the largest first. Raises ``StoreError`` for a view or column that does not exist.
     """
     source = VIEWS.get(name)
     if source is None:
-        raise StoreError(f"there is no view '{name}'", where=store.place, remedy=f"name one of {', '.join(VIEWS)}")
+        raise StoreError(f"there is no view '{name}'", where=store.name, remedy=f"name one of {', '.join(VIEWS)}")
     conditions = dict(where or {})
     columns = source.c.keys()
     unknown = sorted({*conditions, *(column.removeprefix("-") for column in order_by)} - set(columns))
     if unknown:
         raise StoreError(
             f"the view '{name}' has no column {', '.join(unknown)}",
-            where=store.place,
+            where=store.name,
             remedy=f"name some of {', '.join(columns)}",
         )
     order = [
@@ -114,21 +113,21 @@ def view(
 
 
 def rows_of_run(store: Store, name: str, run_id: str) -> pd.DataFrame:
-    """The rows of an output that a run published, whether readers see it or not; none where they are not kept."""
+    """The rows of an output that a run published, current or not; empty where they were removed."""
     columns = [column.name for column in _BY_NAME[name].columns]
-    query = select(*(BASES[name].c[column] for column in columns)).where(BASES[name].c.run_id == run_id)
+    query = select(*(BASE_TABLES[name].c[column] for column in columns)).where(BASE_TABLES[name].c.run_id == run_id)
     with store.reading() as connection:
         found = connection.execute(query).all()
     return _frame(_BY_NAME[name], columns, found)
 
 
 def runs(store: Store) -> pd.DataFrame:
-    """One row per run that published or stopped, the latest started first; the columns of ``data.outputs.catalogue.RUNS``."""
+    """One row per run that published or stopped, the latest started first: ``data.outputs.catalogue.RUNS``."""
     return view(store, RUNS.name, order_by=("-started_at",))
 
 
-def published(store: Store) -> str | None:
-    """The run that readers see; ``None`` before the first was published."""
+def published_run_id(store: Store) -> str | None:
+    """The id of the run that readers see; ``None`` before the first was published."""
     with store.reading() as connection:
         return connection.execute(select(POINTER.c.run_id)).scalar_one_or_none()
 

@@ -37,7 +37,7 @@ class Night:
         return load_settings(self.folder)
 
     def store(self) -> Store:
-        """Its scoring table, to be closed by the caller."""
+        """Its scoring database, to be closed by the caller."""
         return open_store(self.settings.scores_url)
 
 

@@ -56,7 +56,7 @@ def test_the_same_night_again_changes_nothing(demo_night: Night) -> None:
 
 
 def everything(night: Night) -> dict[str, object]:
-    """All that a night leaves: the rows of the scoring table, versions of models, files of the lake and their times."""
+    """All that a night leaves: the rows of the scoring database, versions of models, files of the lake and their times."""
     settings = night.settings
     tracking = Tracking(settings.path(settings.mlruns), "demo")
     champions = {model.name: tracking.champion(model.name) for model in MODELS}

@@ -62,7 +62,7 @@ def test_the_deployments_for_workers_name_flows_that_load() -> None:
 
 
 def run_seen(folder: Path) -> str | None:
-    """The run that readers see in a folder's scoring table, once there is one."""
+    """The run that readers see in a folder's scoring database, once there is one."""
     settings = load_settings(folder)
     if not (folder / "var" / "scores.db").exists():
         return None

@@ -8,7 +8,7 @@ import pandas as pd
 
 from data.lake import Lake, Step
 from data.outputs.catalogue import OUTPUTS
-from data.outputs.score_tables import SCORES
+from data.outputs.score_tables import ACCOUNT_SCORE_NAMES
 from data.store.publish import RunRecord
 
 AS_OF = date(2026, 3, 2)
@@ -63,9 +63,9 @@ def outputs(churn: float = 0.25, accounts: int = 3) -> dict[str, pd.DataFrame]:
             f"{name}_horizon_days": 90,
             f"{name}_abstained": None,
         }
-        for name in (*SCORES, "win")
+        for name in (*ACCOUNT_SCORE_NAMES, "win")
     }
-    account_parts = {name: value for score in SCORES for name, value in score_parts[score].items()}
+    account_parts = {name: value for score in ACCOUNT_SCORE_NAMES for name, value in score_parts[score].items()}
     rows: dict[str, list[dict[str, object]]] = {
         "account_scores": [{"account_id": a, "name": "", **account_parts, "expires_at": expires} for a in ids],
         "subscription_scores": [
@@ -191,7 +191,7 @@ def write(root: Path, run_id: str, frames: Mapping[str, pd.DataFrame]) -> list[S
     """The finished steps of a run that wrote the frames."""
     lake = Lake(root)
     for name, tables in STEPS.items():
-        with lake.writing(run_id, name) as draft:
+        with lake.write_step(run_id, name) as draft:
             for table in tables:
                 draft.write(table, frames[table])
     return [lake.step(run_id, name) for name in STEPS]

@@ -9,7 +9,7 @@ import pytest
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS
 from data.store.publish import publish, record_stopped
-from data.store.views import BASES, Store, open_store, published, runs, view
+from data.store.views import BASE_TABLES, Store, open_store, published_run_id, runs, view
 from tests.data.store.scored import PUBLISHED_AT, STEPS, outputs, record, write
 
 
@@ -29,14 +29,14 @@ def refusal(store: Store, root: Path, frames: dict[str, pd.DataFrame]) -> str:
     """What publishing the frames says, when it is refused and leaves nothing behind."""
     with pytest.raises(StoreError) as caught:
         publish(store, record("bad"), write(root, "bad", frames), PUBLISHED_AT)
-    assert published(store) != "bad"
+    assert published_run_id(store) != "bad"
     with store.reading() as connection:
-        for table in BASES.values():
+        for table in BASE_TABLES.values():
             assert not connection.execute(table.select().where(table.c.run_id == "bad")).all()
     return str(caught.value)
 
 
-def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run(store: Store, tmp_path: Path) -> None:
+def test_every_violated_rule_is_listed_with_its_rows_and_readers_keep_the_old_run(store: Store, tmp_path: Path) -> None:
     publish(store, record("good"), write(tmp_path, "good", outputs()), PUBLISHED_AT)
     frames = outputs()
     frames["account_scores"].loc[0, "churn"] = 1.5
@@ -53,19 +53,19 @@ def test_every_broken_promise_is_told_with_its_rows_and_readers_keep_the_old_run
     for sentence in (
         "account_scores: churn is at most 1 (1 rows, such as A001)",
         "account_scores: upsell is at least 0 (1 rows, such as A002)",
-        "account_scores: no lifetime_value without saying why in lifetime_value_abstained (1 rows, such as A003)",
+        "account_scores: a missing lifetime_value has a reason in lifetime_value_abstained (1 rows, such as A003)",
         "account_scores: expected_revenue is finite (1 rows, such as A003)",
-        "contact_scores: no send_windows without saying why in send_abstained (1 rows, such as C2)",
+        "contact_scores: a missing send_windows has a reason in send_abstained (1 rows, such as C2)",
         "contact_scores: email_status is one of valid, invalid, missing, bounced, unsubscribed (1 rows, such as C1)",
-        "recommendations: no product_id without saying why in abstained (1 rows, such as account, A001, explore, 2)",
+        "recommendations: a missing product_id has a reason in abstained (1 rows, such as account, A001, explore, 2)",
         "next_best_actions: cost is given (1 rows, such as A003)",
-        "revenue_forecast: the parts add up to the point (1 rows, such as total, month, 2026-04-01)",
+        "revenue_forecast: the components add up to the point (1 rows, such as total, month, 2026-04-01)",
         "campaign_targets: consent_evidence is given (1 rows, such as C1, K1)",
-        "next_best_actions: an e-mail goes only to a contact whose consent is proved in campaign_targets"
+        "next_best_actions: an e-mail goes only to a contact whose evidence of consent in campaign_targets"
         " (1 rows, such as A001)",
     ):
         assert f"  - {sentence}\n" in told
-    assert published(store) == "good"
+    assert published_run_id(store) == "good"
     assert view(store, "account_scores")["churn"].tolist() == [0.25] * 3
     record_stopped(store, record("bad"), told)
     assert runs(store).set_index("run_id")["status"].to_dict() == {"good": "published", "bad": "stopped"}
@@ -76,7 +76,7 @@ def test_an_email_to_nobody_or_to_a_contact_without_consent_is_refused(sqlite: S
     frames["next_best_actions"].loc[:1, "channel"] = "email"
     frames["next_best_actions"].loc[0, "contact_id"] = "C2"
     told = refusal(sqlite, tmp_path, frames)
-    assert "consent is proved in campaign_targets (1 rows, such as A001)" in told
+    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in told
     assert "an e-mail names its contact (1 rows, such as A002)" in told
 
 
@@ -86,7 +86,7 @@ def test_an_email_to_a_contact_whose_consent_was_withdrawn_is_refused(store: Sto
     frames["campaign_targets"] = frames["campaign_targets"].assign(**withdrawn)
     told = refusal(store, tmp_path, frames)
     assert "campaign_targets: consent_status is one of granted (1 rows, such as C1, K1)" in told
-    assert "consent is proved in campaign_targets (1 rows, such as A001)" in told
+    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in told
     assert "consent_recorded_at" not in told
 
 
@@ -95,8 +95,8 @@ def test_what_is_held_out_must_wait_and_say_what_was_withheld(store: Store, tmp_
     frames["next_best_actions"]["holdout"] = [True, True, False]
     frames["next_best_actions"]["withheld_action"] = ["cross_sell_email", None, "renewal_call"]
     told = refusal(store, tmp_path, frames)
-    assert "what is held out waits (1 rows, such as A001)" in told
-    assert "where and only where an account is held out (2 rows, such as A002; A003)" in told
+    assert "an account in the holdout waits (1 rows, such as A001)" in told
+    assert "given in the holdout and nowhere else (2 rows, such as A002; A003)" in told
     frames["next_best_actions"]["holdout"] = [False, True, False]
     frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
     publish(store, record("good"), write(tmp_path, "good", frames), PUBLISHED_AT)
@@ -158,9 +158,11 @@ def test_rows_changed_after_publishing_are_found_when_it_is_repeated(store: Stor
     steps = write(tmp_path, "r1", outputs())
     publish(store, record("r1"), steps, PUBLISHED_AT)
     with store.writing() as connection:
-        actions = BASES["next_best_actions"]
+        actions = BASE_TABLES["next_best_actions"]
         connection.execute(actions.delete().where(actions.c.account_id == "A002"))
-    with pytest.raises(StoreError, match=r"3 rows in the lake, 2 in the scoring table(.|\n)*roll back to another run"):
+    with pytest.raises(
+        StoreError, match=r"3 rows in the lake, 2 in the scoring database(.|\n)*roll back to another run"
+    ):
         publish(store, record("r1"), steps, PUBLISHED_AT)
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from data.lake import Lake
-from data.store.forecast_ledger import FORESEEN, NUMBERS, forecasts_before, number_before
+from data.store.forecast_ledger import FORECAST_COLUMNS, KEPT_FORECASTS, forecasts_before, run_before
 from data.store.publish import publish, rollback
-from data.store.score_ledger import CAME, TOLD
+from data.store.score_ledger import KEPT_SCORES, SCORE_OUTCOMES
 from data.store.views import Store, open_store
 from tests.data.store.scored import outputs, record, write
 
@@ -26,13 +26,13 @@ def night(store: Store, root: Path, name: str, as_of: date, point: float = 100.0
     """Publish a night that foresaw the month of its date and the one after."""
     months = [as_of.replace(day=1), (as_of.replace(day=1) + timedelta(days=32)).replace(day=1)]
     foreseen = pd.DataFrame({"node": "total", "level": "total", "grain": "month", "period": months})
-    foreseen = foreseen.assign(**dict.fromkeys(NUMBERS, point)).assign(pipeline=float("nan"))
+    foreseen = foreseen.assign(**dict.fromkeys(FORECAST_COLUMNS, point)).assign(pipeline=float("nan"))
     steps = write(root, name, outputs())
-    with Lake(root).writing(name, "ledger") as draft:
+    with Lake(root).write_step(name, "ledger") as draft:
         said = {"score": "churn", "key": ["A001"], "value": 0.5, "low": 0.1, "high": 0.9, "model": "churn v1"}
-        draft.write(TOLD, pd.DataFrame({**said, "horizon_days": 90, "closes_on": as_of}))
-        draft.write(CAME, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]))
-        draft.write(FORESEEN, foreseen)
+        draft.write(KEPT_SCORES, pd.DataFrame({**said, "horizon_days": 90, "closes_on": as_of}))
+        draft.write(SCORE_OUTCOMES, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]))
+        draft.write(KEPT_FORECASTS, foreseen)
     at = datetime(as_of.year, as_of.month, as_of.day, 1)
     run = record(name, as_of=as_of, model_versions='{"revenue": "3"}')
     publish(store, run, [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
@@ -59,12 +59,12 @@ def test_a_night_that_was_rolled_back_is_not_judged(store: Store, tmp_path: Path
 
 
 def test_a_number_is_compared_with_that_of_a_week_ago_or_the_latest_before(store: Store, tmp_path: Path) -> None:
-    assert number_before(store, "acme", MONDAY) is None
+    assert run_before(store, "acme", MONDAY) is None
     night(store, tmp_path, "monday", MONDAY)
     night(store, tmp_path, "wednesday", MONDAY + timedelta(days=2))
-    before = number_before(store, "acme", MONDAY + timedelta(days=3))
+    before = run_before(store, "acme", MONDAY + timedelta(days=3))
     assert before is not None
     assert (before.run_id, before.versions) == ("wednesday", {"revenue": "3"})  # none is a week old
-    later = number_before(store, "acme", MONDAY + timedelta(days=8))
+    later = run_before(store, "acme", MONDAY + timedelta(days=8))
     assert later is not None
     assert (later.run_id, later.as_of) == ("monday", MONDAY)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from data.store.publish import publish
-from data.store.views import BASES, Store, open_store, runs, view
+from data.store.views import BASE_TABLES, Store, open_store, runs, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ def test_plain_sql_of_another_program_sees_the_old_run_while_the_new_one_is_writ
     with open_store(scores_url) as store:
         publish(store, record("old"), write(tmp_path, "old", outputs(churn=0.25)), PUBLISHED_AT)
         with store.writing() as connection:
-            for table in BASES.values():
+            for table in BASE_TABLES.values():
                 connection.execute(table.update().values(run_id="new"))
             query = "SELECT run_id, as_of, count(*), sum(churn) FROM account_scores GROUP BY run_id, as_of"
             if store.on_sqlite:
@@ -101,6 +101,6 @@ def test_plain_sql_of_another_program_sees_the_old_run_while_the_new_one_is_writ
 
 def rows_of(store: Store, run_id: str) -> int:
     """Rows of accounts that are kept of a run, published or not."""
-    table = BASES["account_scores"]
+    table = BASE_TABLES["account_scores"]
     with store.reading() as connection:
         return len(connection.execute(table.select().where(table.c.run_id == run_id)).all())

@@ -11,7 +11,7 @@ import pytest
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, RUNS
 from data.store.publish import publish, record_stopped, rollback
-from data.store.views import BASES, Store, open_store, published, runs, view
+from data.store.views import BASE_TABLES, Store, open_store, published_run_id, runs, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
 
 
@@ -33,12 +33,13 @@ def churn_seen(store: Store) -> list[float]:
 def rows_held(store: Store, run_id: str) -> int:
     with store.reading() as connection:
         return sum(
-            len(connection.execute(table.select().where(table.c.run_id == run_id)).all()) for table in BASES.values()
+            len(connection.execute(table.select().where(table.c.run_id == run_id)).all())
+            for table in BASE_TABLES.values()
         )
 
 
 def test_before_the_first_run_every_view_exists_and_is_empty(store: Store) -> None:
-    assert published(store) is None
+    assert published_run_id(store) is None
     for output in (*OUTPUTS, RUNS):
         assert view(store, output.name).empty
 
@@ -47,7 +48,7 @@ def test_readers_see_exactly_what_the_run_wrote(store: Store, tmp_path: Path) ->
     counts = publish_run(store, tmp_path, "r1")
     written = outputs()
     assert counts == {name: len(frame) for name, frame in written.items()}
-    assert published(store) == "r1"
+    assert published_run_id(store) == "r1"
     for output in OUTPUTS:
         seen = view(store, output.name)
         assert list(seen.columns) == [*output.by_name, "run_id", "as_of"]
@@ -97,7 +98,7 @@ def test_rolling_back_shows_the_earlier_rows_again(store: Store, tmp_path: Path)
     publish_run(store, tmp_path, "r1", churn=0.25, day=2)
     publish_run(store, tmp_path, "r2", churn=0.5, day=3)
     rollback(store, "r1")
-    assert published(store) == "r1"
+    assert published_run_id(store) == "r1"
     assert churn_seen(store) == [0.25] * 3
     rollback(store, "r2")
     assert churn_seen(store) == [0.5] * 3
@@ -111,7 +112,7 @@ def test_rolling_back_to_a_run_that_is_not_there_names_those_that_are(store: Sto
     for missing in ("r2", "r9"):
         with pytest.raises(StoreError, match=rf"run '{missing}'(.|\n)*name one of r1"):
             rollback(store, missing)
-    assert published(store) == "r1"
+    assert published_run_id(store) == "r1"
 
 
 def test_publishing_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_rollback_outlives_the_repetition_of_a_night_that_was_published(store:
     rollback(store, "r1")
     before = runs(store)
     publish(store, record("r2"), steps, PUBLISHED_AT.replace(day=4))
-    assert published(store) == "r1"
+    assert published_run_id(store) == "r1"
     assert churn_seen(store) == [0.25] * 3
     pd.testing.assert_frame_equal(runs(store), before)
 
@@ -141,7 +142,7 @@ def test_one_company_makes_no_room_of_anothers_runs(store: Store, tmp_path: Path
     publish(store, replace(record("other"), company="other"), steps, PUBLISHED_AT.replace(day=3), keep=1)
     assert runs(store).set_index("run_id")["status"].to_dict() == {"r1": "published", "other": "published"}
     rollback(store, "r1")
-    assert published(store) == "r1"
+    assert published_run_id(store) == "r1"
 
 
 def test_old_rows_make_room_and_their_record_stays(store: Store, tmp_path: Path) -> None:

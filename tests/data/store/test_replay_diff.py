@@ -16,7 +16,7 @@ from tests.data.store.scored import outputs, record, write
 def compared(store: Store, folder: Path, run_id: str, scores: Step) -> pd.DataFrame:
     lake = Lake(folder / "compared")
     replay = f"{scores.run_id} of {run_id}"
-    with lake.writing(replay, "compare") as draft:
+    with lake.write_step(replay, "compare") as draft:
         compare(store, run_id, scores, draft)
     return lake.step(replay, "compare").frame("compared").set_index("table_name")
 
@@ -35,7 +35,7 @@ def test_equal_scores_differ_in_no_row_and_changed_ones_in_all(scores_url: str, 
         rows = len(rows_of_run(store, ACCOUNT_SCORES.name, "old"))
         assert rows > 0
         assert (found["differing"] == 0).all()
-        assert found.loc["account_scores", ["published", "made"]].tolist() == [rows, rows]
+        assert found.loc["account_scores", ["published", "replayed"]].tolist() == [rows, rows]
         other = compared(store, tmp_path, "new", same)
         assert other.loc["account_scores", "differing"] == rows
         assert other.loc["recommendations", "differing"] == 0

@@ -8,7 +8,7 @@ import pytest
 
 from data.lake import Lake
 from data.store.publish import publish, rollback
-from data.store.score_ledger import CAME, TOLD, alerts_before, said_before
+from data.store.score_ledger import KEPT_SCORES, SCORE_OUTCOMES, alerts_before, scores_before
 from data.store.views import Store, open_store, view
 from tests.data.store.scored import outputs, record, write
 
@@ -35,9 +35,11 @@ def night(
     if alerts is not None:
         frames["alerts"] = alerts
     steps = write(root, name, frames)
-    with Lake(root).writing(name, "ledger") as draft:
-        draft.write(TOLD, told(churn, as_of))
-        draft.write(CAME, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]) if came is None else came)
+    with Lake(root).write_step(name, "ledger") as draft:
+        draft.write(KEPT_SCORES, told(churn, as_of))
+        draft.write(
+            SCORE_OUTCOMES, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]) if came is None else came
+        )
     at = datetime(as_of.year, as_of.month, as_of.day, 1, attempt)
     publish(store, record(name, as_of=as_of, company=company), [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
 
@@ -86,7 +88,7 @@ def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: 
     night(store, tmp_path, "ours", MONDAY)
     night(store, tmp_path, "theirs", MONDAY, company="other", attempt=2)
     night(store, tmp_path, "theirs later", MONDAY + timedelta(weeks=1), company="other")
-    assert set(said_before(store, "other", MONDAY + timedelta(weeks=3))["run_id"]) == {"theirs later"}
+    assert set(scores_before(store, "other", MONDAY + timedelta(weeks=3))["run_id"]) == {"theirs later"}
     rollback(store, "ours")
     assert list(said(store)) == ["ours", "theirs", "theirs later"], "going to another company withdraws nothing of it"
 
@@ -94,9 +96,9 @@ def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: 
 def test_a_report_is_given_what_has_closed_and_the_latest_night(store: Store, tmp_path: Path) -> None:
     for week in (0, 1, 2):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week))
-    assert set(said_before(store, "acme", MONDAY)["run_id"]) == set()
-    assert set(said_before(store, "acme", MONDAY + timedelta(weeks=2))["run_id"]) == {"r1"}
-    assert set(said_before(store, "acme", MONDAY + timedelta(days=97))["run_id"]) == {"r0", "r1", "r2"}
+    assert set(scores_before(store, "acme", MONDAY)["run_id"]) == set()
+    assert set(scores_before(store, "acme", MONDAY + timedelta(weeks=2))["run_id"]) == {"r1"}
+    assert set(scores_before(store, "acme", MONDAY + timedelta(days=97))["run_id"]) == {"r0", "r1", "r2"}
 
 
 def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(store: Store, tmp_path: Path) -> None:
@@ -109,11 +111,11 @@ def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(s
     night(store, tmp_path, "r0", MONDAY)
     night(store, tmp_path, "r1", closed, came=came(1.0))
     night(store, tmp_path, "r2", closed + timedelta(weeks=1), came=came(0.0))
-    kept = said_before(store, "acme", closed + timedelta(weeks=2)).query("run_id == 'r0'")
+    kept = scores_before(store, "acme", closed + timedelta(weeks=2)).query("run_id == 'r0'")
     assert kept["outcome"].tolist()[0] == 1.0
     assert pd.isna(kept["outcome"].tolist()[1]), "there was none to be had"
     assert kept["outcome_as_of"].tolist() == [closed] * 2
-    replayed = said_before(store, "acme", closed - timedelta(days=1)).query("run_id == 'r0'")
+    replayed = scores_before(store, "acme", closed - timedelta(days=1)).query("run_id == 'r0'")
     assert replayed["outcome"].isna().all()
     assert replayed["outcome_as_of"].isna().all()
 

@@ -1,4 +1,4 @@
-"""The scoring table's database: what is wrong with it is said in one message, and its shape is data.outputs.catalogue's."""
+"""Opening the scoring database: its errors, its migrations, and its shape, which follows data.outputs.catalogue."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +11,17 @@ from sqlalchemy import Float, inspect, text
 
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
-from data.store.database import reach
+from data.store.database import connect_store
 from data.store.migrations import FOLDER, RECORD, _statements, names
 from data.store.publish import publish, rollback
-from data.store.views import BASES, RUN_RECORDS, TYPES, open_store, view
+from data.store.views import BASE_TABLES, RUN_RECORDS, TYPES, open_store, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
 
 VIEWS_OF = (*OUTPUTS, RUNS, PUBLISHED_SCORES)
 
 
 def message_of(url: str) -> str:
-    """What opening the scoring table at a URL says when it fails."""
+    """What opening the scoring database at a URL says when it fails."""
     with pytest.raises(StoreError) as caught:
         open_store(url)
     assert caught.value.remedy
@@ -34,12 +34,12 @@ def message_of(url: str) -> str:
         ("", "cannot be read"),
         ("scores.db", "cannot be read"),
         ("postgresql://host:port/name", "cannot be read"),
-        ("mysql://user@host/name", "cannot live in 'mysql'"),
+        ("mysql://user@host/name", "cannot be of the kind 'mysql'"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
     ],
 )
-def test_a_url_that_makes_no_sense_is_answered_with_two_that_do(url: str, says: str) -> None:
+def test_a_wrong_url_is_answered_with_two_right_ones(url: str, says: str) -> None:
     told = message_of(url)
     assert says in told
     assert "sqlite:///folder/scores.db or postgresql://user:password@host:5432/name" in told
@@ -82,7 +82,9 @@ def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
-    assert "folder of the scoring table cannot be made" in message_of(f"sqlite:///{tmp_path / 'var' / 'scores.db'}")
+    assert "folder of the scoring database cannot be created" in message_of(
+        f"sqlite:///{tmp_path / 'var' / 'scores.db'}"
+    )
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tm
 
 
 def test_a_holdout_of_the_first_release_waits_once_migrated(scores_url: str) -> None:
-    """A scoring table of the first release, with a call that its holdout withheld, is opened by this one."""
+    """A scoring database of the first release, with a call that its holdout withheld, is opened by this one."""
     first, *_ = names()
     at_release(
         scores_url,
@@ -164,7 +166,7 @@ def test_a_holdout_of_the_first_release_waits_once_migrated(scores_url: str) -> 
 
 
 def test_the_renaming_migration_keeps_every_value_under_its_new_name(scores_url: str) -> None:
-    """A scoring table of the release before ``0011_standard_names`` is opened by this one."""
+    """A scoring database of the release before ``0011_standard_names`` is opened by this one."""
     at_release(
         scores_url,
         "0010_renewal",
@@ -208,8 +210,8 @@ def test_the_renaming_migration_keeps_every_value_under_its_new_name(scores_url:
 
 
 def at_release(url: str, last: str, *statements: str) -> None:
-    """Make the scoring table at a URL as it was when ``last`` was the newest migration, with one published run."""
-    store = reach(url)
+    """Make the scoring database at a URL as it was when ``last`` was the newest migration, with one published run."""
+    store = connect_store(url)
     with store.writing() as connection:
         connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
         for name in names()[: names().index(last) + 1]:
@@ -228,20 +230,20 @@ def at_release(url: str, last: str, *statements: str) -> None:
 
 def test_a_migration_that_fails_leaves_nothing(scores_url: str) -> None:
     """Its last view cannot be made, since a table of that name is there: so none of its tables are made either."""
-    store = reach(scores_url)
+    store = connect_store(scores_url)
     with store.writing() as connection:
         connection.execute(text("CREATE TABLE model_results (note TEXT)"))
     assert "already exists" in message_of(scores_url)
     assert inspect(store.engine).get_table_names() == ["model_results"]
 
 
-def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
-    """When this fails, data.outputs.catalogue was changed: add a migration to data/store/sql that does the same to the database."""
+def test_the_migrated_database_has_the_columns_and_keys_of_the_catalogue(scores_url: str) -> None:
+    """When this fails, data.outputs.catalogue was changed: add a migration with the same change to data/store/sql."""
     with open_store(scores_url) as store:
         database = inspect(store.engine)
         assert set(database.get_view_names()) == {output.name for output in VIEWS_OF}
         assert set(database.get_table_names()) == {
-            *(table.name for table in BASES.values()),
+            *(table.name for table in BASE_TABLES.values()),
             "run_records",
             "published_run",
             "ledger_runs",
@@ -254,7 +256,7 @@ def test_migrations_make_what_data_scoring_says(scores_url: str) -> None:
             view_columns = [column["name"] for column in database.get_columns(output.name)]
             assert view_columns == [*output.by_name, *beside], output.name
         kinds = {**TYPES, "number": Float}  # SQLAlchemy knows SQLite's DOUBLE PRECISION as REAL
-        for output, table in [*((output, BASES[output.name]) for output in OUTPUTS), (RUNS, RUN_RECORDS)]:
+        for output, table in [*((output, BASE_TABLES[output.name]) for output in OUTPUTS), (RUNS, RUN_RECORDS)]:
             types = {column["name"]: column["type"] for column in database.get_columns(table.name)}
             computed = {"current"} if output is RUNS else set()
             assert set(types) == {*output.by_name, "run_id"} - computed, output.name
