@@ -35,6 +35,16 @@ MAX_REASONS_SHOWN = 4
 
 
 @dataclass(frozen=True)
+class HealthLimits:
+    """Limits that a company states."""
+
+    tolerated_shares: Mapping[str, float]
+    """Table → largest share of its rows that may be rejected, where it differs from the default."""
+    stale_days: int
+    """Largest age of the newest fact, in days."""
+
+
+@dataclass(frozen=True)
 class HealthCheck:
     """One measurement and its limits."""
 
@@ -60,10 +70,8 @@ def measure_health(
     results: Sequence[SplitResult],
     dates: RunDates,
     draft: Draft,
-    *,
-    tolerated_shares: Mapping[str, float],
+    limits: HealthLimits,
     previous: Sequence[Step],
-    stale_days: int,
 ) -> list[HealthCheck]:
     """The health checks of a night, not yet evaluated.
 
@@ -72,9 +80,9 @@ def measure_health(
     """
     by_table = {result.table: result for result in results}
     checks = [_valid_rows(group, by_table) for group in KEY_TABLES]
-    checks += [_rejected_share(duck, result, draft, tolerated_shares) for result in results if result.n_read]
-    checks.append(_newest_fact(duck, dates, draft, stale_days))
-    gaps = (_days_without_sales(duck, table, dates, draft, stale_days) for table in SALES_TABLES)
+    checks += [_rejected_share(duck, result, draft, limits.tolerated_shares) for result in results if result.n_read]
+    checks.append(_newest_fact(duck, dates, draft, limits.stale_days))
+    gaps = (_days_without_sales(duck, table, dates, draft, limits.stale_days) for table in SALES_TABLES)
     checks += [check for check in gaps if check is not None]
     volumes = (_volume(result, previous) for result in results)
     checks += [check for check in volumes if check is not None]

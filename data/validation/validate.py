@@ -10,7 +10,7 @@ from data.errors import DataQualityError
 from data.lake import Draft, Step
 from data.validation.data_docs import ReasonSummary, TableSummary, write_index
 from data.validation.expectations import ExpectationResult, run_expectations
-from data.validation.health_checks import measure_health
+from data.validation.health_checks import HealthLimits, measure_health
 from data.validation.quarantine import SplitResult, quarantine
 
 STALE_DAYS = 7
@@ -39,15 +39,7 @@ def validate(
     duck = duckdb.connect()
     duck.execute("SET enable_progress_bar = false")
     splits = quarantine(duck, crm, dates, draft)
-    checks = measure_health(
-        duck,
-        splits,
-        dates,
-        draft,
-        tolerated_shares=tolerated_shares,
-        previous=previous,
-        stale_days=stale_days,
-    )
+    checks = measure_health(duck, splits, dates, draft, HealthLimits(tolerated_shares, stale_days), previous)
     duck.close()
     results = run_expectations(splits, checks, crm.run_id, dates, draft)
     draft.write(

@@ -13,7 +13,7 @@ from data.errors import DataQualityError
 from data.lake import Draft, Step
 from data.validation.constraints import Constraint, constraints_of, unique_key
 from data.validation.expectations import run_expectations
-from data.validation.health_checks import HealthCheck, measure_health
+from data.validation.health_checks import HealthCheck, HealthLimits, measure_health
 from data.validation.quarantine import SplitResult, quarantine
 from tests.data.literal import ACME, DATES, ROSE, crm, order, rows, step, validated
 
@@ -80,8 +80,8 @@ def measured(root: Path, tables: Any, table: str, name: str, **options: Any) -> 
     folder.mkdir(parents=True)
     duck = duckdb.connect()
     results = quarantine(duck, step(root, "read", tables), DATES, Draft(folder))
-    options = {"tolerated_shares": {}, "previous": [], "stale_days": 7, **options}
-    checks = measure_health(duck, results, DATES, Draft(folder), **options)
+    limits = HealthLimits(options.get("tolerated_shares", {}), options.get("stale_days", 7))
+    checks = measure_health(duck, results, DATES, Draft(folder), limits, options.get("previous", []))
     duck.close()
     check = next(check for check in checks if check.table == table and name in check.name)
     assert check.observed is not None
