@@ -13,7 +13,7 @@ from flows.settings import Settings
 
 MISSING = ""
 N_REASONS = 2
-"""Reasons that are shown of a list where it is not shown whole."""
+"""Reasons that are shown of a list where not all are shown."""
 
 
 @dataclass(frozen=True)

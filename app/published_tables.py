@@ -87,9 +87,9 @@ def _show_rows(console: Console, store: Store, settings: Settings, view: str, re
         show_leak_kinds(console, store, formats)
     layout = LAYOUTS[view]
     columns = request.columns or (*layout.columns, *(layout.wide if request.wide else ()))
-    whole = request.wide or bool(request.columns)
+    full = request.wide or bool(request.columns)
     console.print(f"[bold]{view}[/]: {VIEWS[view].grain}", highlight=False)
-    console.print(_table(rows[list(columns)], view, formats, whole=whole), crop=not whole)
+    console.print(_table(rows[list(columns)], view, formats, full=full), crop=not full)
     left_out = len(VIEWS[view].by_name) - len(columns)
     if left_out > 0 and not request.columns:
         console.print(f"[dim]{left_out} more columns: --wide, --all, --csv, or --columns a,b,c[/]", highlight=False)
@@ -112,8 +112,8 @@ def _check_columns(view: str, columns: tuple[str, ...], rows: pd.DataFrame) -> N
         )
 
 
-def _table(rows: pd.DataFrame, view: str, formats: Formats, *, whole: bool) -> Table:
-    """Rows as a table in which text wraps; lists are cut to their first sentences unless ``whole``."""
+def _table(rows: pd.DataFrame, view: str, formats: Formats, *, full: bool) -> Table:
+    """Rows as a table in which text wraps; lists are cut to their first sentences unless ``full``."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in rows:
         is_number = pd.api.types.is_numeric_dtype(rows[name]) and not pd.api.types.is_bool_dtype(rows[name])
@@ -125,21 +125,21 @@ def _table(rows: pd.DataFrame, view: str, formats: Formats, *, whole: bool) -> T
             no_wrap=is_narrow,
         )
     for row in rows.to_dict("records"):
-        table.add_row(*(cell(view, str(name), value, formats, whole=whole) for name, value in row.items()))
+        table.add_row(*(cell(view, str(name), value, formats, full=full) for name, value in row.items()))
     return table
 
 
 def _record(title: str, view: str, row: Mapping[Hashable, object], formats: Formats) -> Table:
     table = Table("column", "value", title=title, title_justify="left", show_header=False, box=SIMPLE_HEAD)
     for name, value in row.items():
-        table.add_row(str(name), cell(view, str(name), value, formats, whole=True))
+        table.add_row(str(name), cell(view, str(name), value, formats, full=True))
     return table
 
 
-def cell(view: str, column: str, value: object, formats: Formats, *, whole: bool) -> str:
+def cell(view: str, column: str, value: object, formats: Formats, *, full: bool) -> str:
     """A value of a view as text: money, fractions and lists by the column, anything else by its type."""
     if is_list(column):
-        return formats.value(value) if whole else first_sentences(value)
+        return formats.value(value) if full else first_sentences(value)
     if isinstance(value, float) and column in LAYOUTS[view].money:
         return formats.money(value)
     if isinstance(value, float) and is_fraction(view, column):

@@ -40,7 +40,7 @@ def engineer(run: Run, golden: Step) -> Step:
 def model_groups(run: Run) -> list[ModelGroup]:
     """The names of all models, grouped by the rows that they are trained on.
 
-    It makes the model store where there is none: two groups that made it at once would break it.
+    It creates the model store where there is none: two groups that created it at once would break it.
     """
     from models.registry import MODELS
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What one command left behind."""
 
     code: int
@@ -25,7 +25,7 @@ class Said:
     err: str
 
 
-def gelir(folder: Path, *words: str) -> Said:
+def gelir(folder: Path, *words: str) -> CommandResult:
     """A command run in this process, with the folder as its working directory."""
     logger = logging.getLogger("gelir")
     handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
@@ -39,7 +39,7 @@ def gelir(folder: Path, *words: str) -> Said:
     finally:
         logger.handlers[:], logger.propagate = handlers, propagate
         logger.setLevel(level)
-    return Said(code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue())
+    return CommandResult(code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue())
 
 
 def spawned(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
@@ -55,13 +55,13 @@ def spawned(folder: Path, *words: str, **environment: str) -> subprocess.Popen[s
     )
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 120) -> Said:
+def ended(process: subprocess.Popen[str], seconds: float = 120) -> CommandResult:
     """What a spawned command left behind."""
     try:
         out, err = process.communicate(timeout=seconds)
     finally:
         process.kill()
-    return Said(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
 def clean(changes: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from actions.registry import ACTIONS
 from app.cli import app
 from app.view_layouts import VIEWS
-from data.mapping.mapping import shipped
+from data.mapping.mapping import shipped_mappings
 from flows.settings import RENAMED
 from models.registry import MODELS
 from reports.kpis.report import DEFINITIONS
@@ -34,7 +34,7 @@ def first_cells(text: str) -> set[str]:
         pytest.param("models", [model.name for model in MODELS], id="models"),
         pytest.param("outputs", [action.name for action in ACTIONS], id="actions"),
         pytest.param("outputs", [report.name for report in REPORTS], id="reports"),
-        pytest.param("mappings", list(shipped()), id="mappings"),
+        pytest.param("mappings", list(shipped_mappings()), id="mappings"),
     ],
 )
 def test_the_tables_of_the_docs_name_every_entry(name, entries):

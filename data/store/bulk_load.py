@@ -109,16 +109,16 @@ def _check_rows(duck: duckdb.DuckDBPyConnection, typed: str, parquet: Path, outp
     if repeated or without:
         wrong = f"SELECT {key}, count(*) FROM {typed} GROUP BY {key} HAVING count(*) > 1 OR {missing}"
         found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {EXAMPLES}").fetchall()
-        told = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]:,} rows)" for row in found)
+        examples = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]:,} rows)" for row in found)
         raise StoreError(
-            f"{output.name} has keys ({', '.join(output.key)}) missing or there more than once, such as {told}",
+            f"{output.name} has keys ({', '.join(output.key)}) missing or there more than once, such as {examples}",
             where=str(parquet),
             remedy=f"correct the step that writes it: {output.grain}",
         )
     if any(no_lists):
-        told = ", ".join(f"{name} in {count:,} rows" for name, count in zip(lists, no_lists, strict=True) if count)
+        columns = ", ".join(f"{name} in {count:,} rows" for name, count in zip(lists, no_lists, strict=True) if count)
         raise StoreError(
-            f"{output.name} has columns that must hold JSON lists and do not: {told}",
+            f"{output.name} has columns that must hold JSON lists and do not: {columns}",
             where=str(parquet),
             remedy="write them with json.dumps: readers take them apart",
         )

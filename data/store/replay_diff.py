@@ -59,7 +59,7 @@ def _as_text(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
             values = values.astype("float64")
         elif kinds[str(name)] in ("date", "timestamp"):
             values = pd.to_datetime(values.astype(object)).astype("datetime64[us]")
-        known = values.notna()
+        present = values.notna()
         text = values.astype(object).map(lambda value: repr(value) if not isinstance(value, str) else value)
-        texts[name] = text.where(known, MISSING)
+        texts[name] = text.where(present, MISSING)
     return pd.DataFrame(texts, index=rows.index)

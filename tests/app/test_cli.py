@@ -34,9 +34,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_init_writes_every_setting_and_refuses_to_overwrite(tmp_path: Path) -> None:
-    said = gelir(tmp_path, "init")
-    assert said.code == 0
-    assert "gelir check" in said.out
+    result = gelir(tmp_path, "init")
+    assert result.code == 0
+    assert "gelir check" in result.out
     assert (tmp_path / "gelir.toml").read_text(encoding="utf-8") == EXAMPLE
     again = gelir(tmp_path, "init")
     assert again.code == SettingsError.exit_code
@@ -52,11 +52,11 @@ def test_check_names_parts_that_work_and_parts_that_do_not(tmp_path: Path) -> No
     small_crm.small_crm(tmp_path / "crm")
     small_crm.mapping(tmp_path / "mapping")
     (tmp_path / "gelir.toml").write_text('source = "crm"\nmapping = "mapping"\n')
-    whole = gelir(tmp_path, "check")
-    assert whole.code == 0
-    assert whole.out.count("works  ") == 6
-    assert "mapping on the source: accounts, orders, products can be read" in whole.out
-    assert "broken " not in whole.out
+    complete = gelir(tmp_path, "check")
+    assert complete.code == 0
+    assert complete.out.count("works  ") == 6
+    assert "mapping on the source: accounts, orders, products can be read" in complete.out
+    assert "broken " not in complete.out
 
 
 def test_check_lists_where_a_mapping_does_not_fit_the_source(tmp_path: Path) -> None:
@@ -65,42 +65,42 @@ def test_check_lists_where_a_mapping_does_not_fit_the_source(tmp_path: Path) -> 
     (tmp_path / "mapping" / "orders.sql").write_text("SELECT order_id, line_no FROM orders")
     (tmp_path / "mapping" / "tickets.sql").write_text("SELECT * FROM cases")
     (tmp_path / "gelir.toml").write_text('source = "crm"\nmapping = "mapping"\n')
-    said = gelir(tmp_path, "check")
-    assert said.code == SourceError.exit_code
-    assert "broken mapping on the source" in said.out
-    assert "line_no" in said.out
-    assert "tickets.sql reads 'cases', which the source lacks" in " ".join(said.out.split())
+    result = gelir(tmp_path, "check")
+    assert result.code == SourceError.exit_code
+    assert "broken mapping on the source" in result.out
+    assert "line_no" in result.out
+    assert "tickets.sql reads 'cases', which the source lacks" in " ".join(result.out.split())
 
 
 def test_check_names_the_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "gelir.toml").write_text('timezone = "Mars/Olympus"\n')
-    said = gelir(tmp_path, "check")
-    assert said.code == SettingsError.exit_code
-    assert "Mars/Olympus" in said.err
+    result = gelir(tmp_path, "check")
+    assert result.code == SettingsError.exit_code
+    assert "Mars/Olympus" in result.err
 
 
 def test_show_lists_every_view_with_its_grain(tmp_path: Path) -> None:
-    said = gelir(tmp_path, "show")
-    assert said.code == 0
+    result = gelir(tmp_path, "show")
+    assert result.code == 0
     for output in OUTPUTS:
-        assert output.name in said.out
+        assert output.name in result.out
 
 
 def test_show_says_that_nothing_is_published_yet(tmp_path: Path) -> None:
-    said = gelir(tmp_path, "show", "next_best_actions")
-    assert said.code == 0
-    assert "nothing is published" in said.out
+    result = gelir(tmp_path, "show", "next_best_actions")
+    assert result.code == 0
+    assert "nothing is published" in result.out
     assert "gelir nightly" in gelir(tmp_path, "runs").out
 
 
 def test_show_shows_the_first_rows_of_a_view(folder: Path) -> None:
-    said = ended(spawned(folder, "show", "account_scores", "--limit", "2"))
-    assert said.code == 0
-    assert "account_scores: One row per account." in said.out
-    assert "A001" in said.out
-    assert "A002" in said.out
-    assert "A003" not in said.out
-    assert said.err == ""
+    result = ended(spawned(folder, "show", "account_scores", "--limit", "2"))
+    assert result.code == 0
+    assert "account_scores: One row per account." in result.out
+    assert "A001" in result.out
+    assert "A002" in result.out
+    assert "A003" not in result.out
+    assert result.err == ""
 
 
 def test_show_marks_accounts_in_the_holdout(tmp_path: Path) -> None:
@@ -109,17 +109,17 @@ def test_show_marks_accounts_in_the_holdout(tmp_path: Path) -> None:
     frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
     with open_store(load_settings(tmp_path).scores_url) as store:
         publish(store, record("holdout"), write(tmp_path / "lake", "holdout", frames), datetime(2026, 3, 2, 2))
-    said = gelir(tmp_path, "show", "next_best_actions")
-    (line,) = (line for line in said.out.splitlines() if "A002" in line)
+    result = gelir(tmp_path, "show", "next_best_actions")
+    (line,) = (line for line in result.out.splitlines() if "A002" in line)
     assert "wait (holdout)" in line
     assert "renewal_call" not in line
 
 
 @pytest.mark.parametrize("view", LAYOUTS)
 def test_every_view_fits_eighty_columns(view: str, folder: Path) -> None:
-    said = gelir(folder, "show", view)
-    assert said.code == 0, said.err
-    assert max(len(line) for line in said.out.splitlines()) <= 80
+    result = gelir(folder, "show", view)
+    assert result.code == 0, result.err
+    assert max(len(line) for line in result.out.splitlines()) <= 80
 
 
 def test_every_layout_names_columns_of_its_view() -> None:
@@ -144,60 +144,60 @@ def test_show_takes_columns_wide_and_csv(folder: Path) -> None:
 
 
 def test_show_names_the_columns_that_exist_for_one_that_does_not(folder: Path) -> None:
-    said = gelir(folder, "show", "account_scores", "--columns", "account_id,chrun")
-    assert said.code == SettingsError.exit_code
-    assert "no column chrun" in said.err
-    assert "churn" in said.err
+    result = gelir(folder, "show", "account_scores", "--columns", "account_id,chrun")
+    assert result.code == SettingsError.exit_code
+    assert "no column chrun" in result.err
+    assert "churn" in result.err
 
 
 def test_values_follow_the_locale(folder: Path) -> None:
     (folder / "gelir.toml").write_text('locale = "de"\ncurrency = "CHF"\n')
-    said = gelir(folder, "show", "next_best_actions")
-    assert "CHF 12,50" in said.out
+    result = gelir(folder, "show", "next_best_actions")
+    assert "CHF 12,50" in result.out
 
 
 def test_show_names_the_views_that_exist_for_one_that_does_not(folder: Path) -> None:
-    said = gelir(folder, "show", "acount_scores")
-    assert said.code == StoreError.exit_code
-    assert "there is no view 'acount_scores'" in said.err
-    assert "account_scores" in said.err
+    result = gelir(folder, "show", "acount_scores")
+    assert result.code == StoreError.exit_code
+    assert "there is no view 'acount_scores'" in result.err
+    assert "account_scores" in result.err
 
 
 def test_runs_marks_the_published_run_and_gives_the_reason_of_a_stopped_one(folder: Path) -> None:
-    said = ended(spawned(folder, "runs"))
-    assert said.code == 0
-    (current,) = (line for line in said.out.splitlines() if "→" in line)
+    result = ended(spawned(folder, "runs"))
+    assert result.code == 0
+    (current,) = (line for line in result.out.splitlines() if "→" in line)
     assert "new" in current
-    (stopped,) = (line for line in said.out.splitlines() if line.startswith("broken"))
+    (stopped,) = (line for line in result.out.splitlines() if line.startswith("broken"))
     assert "stopped" in stopped
     assert "no orders" in stopped
-    assert said.out.index("broken") < said.out.index("new") < said.out.index("old")
+    assert result.out.index("broken") < result.out.index("new") < result.out.index("old")
 
 
 def test_rollback_goes_back_and_forth_at_once(folder: Path) -> None:
     for run in ("old", "new"):
-        said = gelir(folder, "rollback", run)
-        assert said.code == 0
-        assert f"readers now see run {run}" in said.out
+        result = gelir(folder, "rollback", run)
+        assert result.code == 0
+        assert f"readers now see run {run}" in result.out
         with open_store(load_settings(folder).scores_url) as store:
             assert published_run_id(store) == run
 
 
 @pytest.mark.parametrize("run", ["nonsense", "broken"])
 def test_rollback_to_a_run_without_published_rows_names_those_with_rows(run: str, folder: Path) -> None:
-    said = gelir(folder, "rollback", run)
-    assert said.code == StoreError.exit_code
-    assert f"there are no published rows of a run '{run}'" in " ".join(said.err.split())
-    assert "name one of new, old" in " ".join(said.err.split())
+    result = gelir(folder, "rollback", run)
+    assert result.code == StoreError.exit_code
+    assert f"there are no published rows of a run '{run}'" in " ".join(result.err.split())
+    assert "name one of new, old" in " ".join(result.err.split())
     with open_store(load_settings(folder).scores_url) as store:
         assert published_run_id(store) == "new"
 
 
 def test_demo_writes_a_company_only_where_it_is_missing(tmp_path: Path) -> None:
     words = ("demo", "--size", "0.05", "--until", "2026-03-15T14:00", "--folder", str(tmp_path / "demo"))
-    said = gelir(tmp_path, *words)
-    assert said.code == 0
-    assert "accounts" in said.out
+    result = gelir(tmp_path, *words)
+    assert result.code == 0
+    assert "accounts" in result.out
     written = (tmp_path / "demo" / "crm" / "accounts.parquet").stat().st_mtime_ns
     assert "kept" in gelir(tmp_path, *words, "--if-missing").out
     assert (tmp_path / "demo" / "crm" / "accounts.parquet").stat().st_mtime_ns == written
@@ -212,18 +212,18 @@ def test_help_imports_neither_settings_nor_data_libraries() -> None:
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
-    said = gelir(tmp_path, "--help")
-    assert said.code == 0
+    result = gelir(tmp_path, "--help")
+    assert result.code == 0
     for command in app.registered_commands:
         assert command.callback is not None
-        assert command.callback.__name__ in said.out
+        assert command.callback.__name__ in result.out
 
 
 def test_a_scenario_without_a_forecast_or_out_of_bounds_says_what_to_do(folder: Path) -> None:
-    said = gelir(folder, "scenario", "--churn", "10")
-    assert said.code == StoreError.exit_code
-    assert "no revenue forecast whose drivers could be changed" in said.err
-    assert "gelir nightly" in said.err
+    result = gelir(folder, "scenario", "--churn", "10")
+    assert result.code == StoreError.exit_code
+    assert "no revenue forecast whose drivers could be changed" in result.err
+    assert "gelir nightly" in result.err
     wrong = gelir(folder, "scenario", "--price", "-120")
     assert wrong.code == SettingsError.exit_code
     assert "price -120 %" in wrong.err

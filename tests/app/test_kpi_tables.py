@@ -26,8 +26,17 @@ def folder(tmp_path: Path) -> Path:
         ("mrr", "region:N", 6, 7.0, "EUR"),
         ("churn", "total", 6, 0.0312, "share"), ("stage_conversion", "stage:offer", 6, 0.5, "share"),
     ]  # fmt: skip
-    told = [{"kpi": kpi, "position": place, "unit": "EUR", "formula": f"that of {kpi}", "slices": "total",
-             "definition_version": 1} for place, kpi in enumerate(("mrr", "stage_conversion", "churn"), 1)]  # fmt: skip
+    definitions = [
+        {
+            "kpi": kpi,
+            "position": position,
+            "unit": "EUR",
+            "formula": "a / b",
+            "slices": "total",
+            "definition_version": 1,
+        }
+        for position, kpi in enumerate(("mrr", "stage_conversion", "churn"), 1)
+    ]
     leaks = [("invoice_overdue:1", "invoice_overdue", 100.5), ("invoice_overdue:2", "invoice_overdue", 200.0),
              ("deal_stalled:3", "deal_stalled", 1000.0)]  # fmt: skip
     frames = outputs() | {
@@ -35,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
             [{"kpi": kpi, "slice": part, "period": date(2024, month, 1), "value": value, "unit": unit}
              for kpi, part, month, value, unit in figures]
         ).reindex(columns=list(KPIS.by_name)),
-        "kpi_definitions": pd.DataFrame(told)[list(KPI_DEFINITIONS.by_name)],
+        "kpi_definitions": pd.DataFrame(definitions)[list(KPI_DEFINITIONS.by_name)],
         "leaks": pd.DataFrame(leaks, columns=["leak_id", "detector", "money"]).reindex(columns=list(LEAKS.by_name)),
     }  # fmt: skip
     with open_store(load_settings(tmp_path).scores_url) as store:
@@ -51,11 +60,11 @@ def rows(printed: str) -> list[list[str]]:
 
 
 def test_kpis_are_shown_month_by_month_in_the_order_of_their_definitions(folder: Path) -> None:
-    said = gelir(folder, "show", "kpis")
-    assert rows(said.out)[:3] == [
+    result = gelir(folder, "show", "kpis")
+    assert rows(result.out)[:3] == [
         ["mrr", "EUR", "1,234,568", "1,300,000"], ["conversion: offer", "50.0 %"], ["churn", "3.1 %"],
     ]  # fmt: skip
-    assert "May 2024" in said.out
+    assert "May 2024" in result.out
 
 
 def test_a_slice_has_values_of_its_own_and_an_unknown_one_is_named(folder: Path) -> None:
@@ -79,8 +88,8 @@ def test_leaks_are_summed_by_kind_before_the_largest_are_shown(folder: Path) -> 
 
 
 def test_definitions_are_shown_in_their_own_order(folder: Path) -> None:
-    said = gelir(folder, "show", "kpi_definitions")
-    assert [row[0] for row in rows(said.out)][:3] == ["mrr", "stage_conversion", "churn"]
+    result = gelir(folder, "show", "kpi_definitions")
+    assert [row[0] for row in rows(result.out)][:3] == ["mrr", "stage_conversion", "churn"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from data.store.views import Store, open_store
 from flows.settings import Settings, load_settings
 from flows.worker_pool import worker_pool
 from flows.worker_tasks import import_models
-from tests.command_line import Said, gelir
+from tests.command_line import CommandResult, gelir
 from tests.flows import small_crm
 from tests.flows.served import Served, serving
 
@@ -24,12 +24,12 @@ DEMO_AS_OF = date(2026, 3, 15)
 
 @dataclass(frozen=True)
 class Night:
-    """A folder in which a night was published, and what the night said."""
+    """A folder in which a night was published, and what its command printed."""
 
     folder: Path
     as_of: date
     run_id: str
-    said: Said
+    result: CommandResult
 
     @property
     def settings(self) -> Settings:
@@ -86,7 +86,7 @@ def small_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> N
 
 def published(folder: Path, as_of: date) -> Night:
     """The night of a folder, run now."""
-    said = gelir(folder, "nightly", "--as-of", str(as_of))
-    assert said.code == 0, said.err
+    result = gelir(folder, "nightly", "--as-of", str(as_of))
+    assert result.code == 0, result.err
     (run,) = (path.name for path in (folder / "var" / "lake").iterdir())
-    return Night(folder, as_of, run, said)
+    return Night(folder, as_of, run, result)

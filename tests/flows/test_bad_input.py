@@ -1,4 +1,4 @@
-"""Bad input: one message that says what, where and how to mend, an exit code, and yesterday's scores still there."""
+"""Bad input: one message that says what, where and the remedy, an exit code, and the earlier scores stay."""
 
 import shutil
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 from data.errors import DataQualityError, GelirError, MappingError, SettingsError, SourceError, StoreError
 from data.store.views import published_run_id, runs, view
-from tests.command_line import Said, ended, gelir, spawned
+from tests.command_line import CommandResult, ended, gelir, spawned
 from tests.flows.conftest import Night
 
 NOWHERE = "postgresql://reader:secret@127.0.0.1:1/crm"
@@ -27,10 +27,10 @@ def removed(crm: Path) -> None:
 
 
 def cut_short(crm: Path) -> None:
-    whole = crm / "orders.parquet"
-    pd.read_csv(crm / "orders.csv").to_parquet(whole)
+    parquet = crm / "orders.parquet"
+    pd.read_csv(crm / "orders.csv").to_parquet(parquet)
     (crm / "orders.csv").unlink()
-    whole.write_bytes(whole.read_bytes()[:-200])
+    parquet.write_bytes(parquet.read_bytes()[:-200])
 
 
 def in_latin_1(crm: Path) -> None:
@@ -81,15 +81,15 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_bad_files_get_one_message_and_what_was_published_stays(name: str, small_night: Night, tmp_path: Path) -> None:
+def test_bad_files_get_one_message_and_the_published_run_stays(name: str, small_night: Night, tmp_path: Path) -> None:
     bad = FILES[name]
     crm = tmp_path / "crm"
     shutil.copytree(small_night.folder / "crm", crm)
     bad.done(crm)
-    said = gelir(small_night.folder, "nightly", "--as-of", str(small_night.as_of), "--source", str(crm))
-    one_message(said, bad.error)
+    result = gelir(small_night.folder, "nightly", "--as-of", str(small_night.as_of), "--source", str(crm))
+    one_message(result, bad.error)
     for words in bad.says:
-        assert words in flat(said.err)
+        assert words in flat(result.err)
     still_readable(small_night)
 
 
@@ -106,23 +106,23 @@ def test_bad_settings_get_one_message(
     words: tuple[str, ...], error: type[GelirError], says: tuple[str, ...], small_night: Night
 ) -> None:
     began = monotonic()
-    said = gelir(small_night.folder, "nightly", *(() if "--as-of" in words else ("--as-of", "2025-06-02")), *words)
+    result = gelir(small_night.folder, "nightly", *(() if "--as-of" in words else ("--as-of", "2025-06-02")), *words)
     assert monotonic() - began < 30
-    one_message(said, error)
+    one_message(result, error)
     for sentence in says:
-        assert sentence in flat(said.err)
-    assert "secret" not in said.err
+        assert sentence in flat(result.err)
+    assert "secret" not in result.err
     still_readable(small_night)
 
 
 def test_a_process_leaves_with_the_message_and_no_traceback(small_night: Night, prefect_api: str) -> None:
     environment = {"PREFECT_API_URL": prefect_api, "GELIR_SOURCE": NOWHERE}
-    said = ended(spawned(small_night.folder, "nightly", "--as-of", "2025-06-02", **environment))
-    one_message(said, SourceError)
+    result = ended(spawned(small_night.folder, "nightly", "--as-of", "2025-06-02", **environment))
+    one_message(result, SourceError)
     still_readable(small_night)
 
 
-def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_database: str, tmp_path: Path) -> None:
+def test_a_corrected_database_is_read_again(small_night: Night, postgres_database: str, tmp_path: Path) -> None:
     """Its URL tells nothing of its content, so the night has the same name as the one that stopped."""
     crm = small_night.folder / "crm"
     engine = create_engine(postgres_database.replace("postgresql://", "postgresql+psycopg://"))
@@ -135,8 +135,8 @@ def test_a_database_that_was_mended_is_read_again(small_night: Night, postgres_d
     one_message(gelir(tmp_path, *night), DataQualityError)
     frames["orders"].to_sql("orders", engine, index=False, if_exists="replace")
     engine.dispose()
-    said = gelir(tmp_path, *night)
-    assert said.code == 0, said.err
+    result = gelir(tmp_path, *night)
+    assert result.code == 0, result.err
 
 
 def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path: Path) -> None:
@@ -151,12 +151,12 @@ def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path:
     assert "orders.csv: the file is empty" in stopped["reason"]
 
 
-def one_message(said: Said, error: type[GelirError]) -> None:
+def one_message(result: CommandResult, error: type[GelirError]) -> None:
     """Nothing on standard error but progress and one complaint of the kind."""
-    assert said.code == error.exit_code, said.err
-    assert "Traceback" not in said.err
+    assert result.code == error.exit_code, result.err
+    assert "Traceback" not in result.err
     for words in (error.__name__, "where:", "remedy:"):
-        assert said.err.count(words) == 1, said.err
+        assert result.err.count(words) == 1, result.err
 
 
 def still_readable(night: Night) -> None:

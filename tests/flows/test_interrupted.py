@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 from data.errors import NightRunning
 from data.store.views import view
-from tests.command_line import Said, ended, gelir, spawned
+from tests.command_line import CommandResult, ended, gelir, spawned
 from tests.flows import small_crm
 from tests.flows.conftest import Night
 
@@ -32,8 +32,8 @@ class Interrupted:
     left: dict[Path, int]
     seen_after_the_kill: list[set[str]]
     seen_while_resuming: list[set[str]]
-    other: Said
-    resumed: Said
+    other: CommandResult
+    resumed: CommandResult
     first_pid: int
 
 
@@ -67,24 +67,24 @@ def interrupted(small_night: Night, prefect_api: str) -> Interrupted:
 def test_a_killed_night_started_again_resumes_after_its_last_finished_step_and_publishes(
     interrupted: Interrupted, small_night: Night
 ) -> None:
-    said, run = interrupted.resumed, interrupted.run
-    assert said.code == 0, said.err
+    result, run = interrupted.resumed, interrupted.run
+    assert result.code == 0, result.err
     assert times(run, "read", "validate", "resolve") == interrupted.left
     for step in ("read", "validate", "resolve"):
-        assert re.search(rf"{step} +reused", said.err)
-    assert re.search(r"decide +done in", said.err)
+        assert re.search(rf"{step} +reused", result.err)
+    assert re.search(r"decide +done in", result.err)
     assert not list(run.glob(".*"))
     assert readers_see(small_night) == [{run.name}] * 2
     assert gelir(small_night.folder, "rollback", small_night.run_id).code == 0
     assert readers_see(small_night) == [{small_night.run_id}] * 2
 
 
-def test_readers_see_the_old_run_until_the_new_one_is_whole(interrupted: Interrupted, small_night: Night) -> None:
+def test_readers_see_the_old_run_until_the_new_one_is_complete(interrupted: Interrupted, small_night: Night) -> None:
     assert interrupted.seen_after_the_kill == [{small_night.run_id}] * 2
     assert interrupted.seen_while_resuming == [{small_night.run_id}] * 2
 
 
-def test_a_second_night_at_once_is_told_so_in_one_message(interrupted: Interrupted) -> None:
+def test_a_second_night_at_once_gets_one_message(interrupted: Interrupted) -> None:
     other = interrupted.other
     assert other.code == NightRunning.exit_code
     assert other.err.count("NightRunning") == 1
@@ -106,7 +106,7 @@ def test_a_database_that_is_away_for_a_moment_is_tried_again(
     for file in (tmp_path / "crm").iterdir():
         pd.read_csv(file, dtype=str).to_sql(file.stem, engine, index=False)
     engine.dispose()
-    mapping = small_crm.mapping(tmp_path / "mine")
+    mapping = small_crm.mapping(tmp_path / "custom")
     run = Run.begin(small_crm.AS_OF, load_settings(tmp_path, source=postgres_database, mapping=str(mapping)))
 
     def allow(connections: str) -> None:
@@ -150,4 +150,4 @@ def await_true(holds: Callable[[], bool], process: subprocess.Popen[str]) -> Non
         if process.poll() is not None:
             pytest.fail(f"the night ended too early: {process.communicate()}")
         time.sleep(0.005)
-    pytest.fail("it never came to that")
+    pytest.fail("the expected state was not reached")

@@ -38,13 +38,14 @@ def test_every_customer_has_a_score_and_one_action(demo_night: Night) -> None:
     assert (scored["churn"].notna() | scored["churn_abstained"].notna()).all()
 
 
-def test_the_night_ends_by_telling_what_it_did_and_how_to_look_at_it(demo_night: Night) -> None:
-    said = demo_night.said
+def test_the_night_ends_with_a_summary_on_one_screen_and_commands_for_details(demo_night: Night) -> None:
+    result = demo_night.result
     for words in (demo_night.run_id, "gelir show next_best_actions", "mlflow ui", "SELECT * FROM next_best_actions"):
-        assert words in " ".join(said.out.split())
+        assert words in " ".join(result.out.split())
     for model in MODELS:
-        assert model.name in said.out
-    assert "Traceback" not in said.err
+        assert model.name in result.out
+    assert len(result.out.splitlines()) <= 40
+    assert "Traceback" not in result.err
 
 
 def test_the_same_night_again_changes_nothing(demo_night: Night) -> None:
@@ -56,7 +57,7 @@ def test_the_same_night_again_changes_nothing(demo_night: Night) -> None:
 
 
 def everything(night: Night) -> dict[str, object]:
-    """All that a night leaves: the rows of the scoring database, versions of models, files of the lake and their times."""
+    """All that a night leaves: rows of the scoring database, versions of models, files of the lake and their times."""
     settings = night.settings
     tracking = Tracking(settings.path(settings.mlruns), "demo")
     champions = {model.name: tracking.champion(model.name) for model in MODELS}

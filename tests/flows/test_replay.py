@@ -14,14 +14,14 @@ from tests.flows.conftest import Night
 def test_the_replay_of_a_night_gives_its_scores_again_and_changes_nothing_for_readers(demo_night: Night) -> None:
     tracking = Tracking(demo_night.settings.path(demo_night.settings.mlruns), "demo")
     versions = {model.name: len(tracking.versions(model.name)) for model in MODELS}
-    said = gelir(demo_night.folder, "replay", demo_night.run_id)
-    assert said.code == 0, said.err
+    result = gelir(demo_night.folder, "replay", demo_night.run_id)
+    assert result.code == 0, result.err
     lake = Lake(demo_night.settings.lake)
     (replay,) = (path.name for path in lake.root.glob(f"replay-demo-{demo_night.as_of}-*"))
     compared = lake.step(replay, "compare").frame("compared")
     assert (compared["published"] > 0).all()
     assert (compared["differing"] == 0).all()
-    assert replay in said.out
+    assert replay in result.out
     assert {model.name: len(tracking.versions(model.name)) for model in MODELS} == versions
     with demo_night.store() as store:
         assert published_run_id(store) == demo_night.run_id
@@ -29,24 +29,24 @@ def test_the_replay_of_a_night_gives_its_scores_again_and_changes_nothing_for_re
 
 
 def test_a_run_that_did_not_score_cannot_be_replayed(demo_night: Night) -> None:
-    said = gelir(demo_night.folder, "replay", "nonsense")
-    assert said.code == StoreError.exit_code
-    assert "there is no run 'nonsense' that scored" in said.err
-    assert demo_night.run_id in said.err
+    result = gelir(demo_night.folder, "replay", "nonsense")
+    assert result.code == StoreError.exit_code
+    assert "there is no run 'nonsense' that scored" in result.err
+    assert demo_night.run_id in result.err
 
 
-def test_the_versions_of_a_night_are_told_with_the_night_that_they_scored(demo_night: Night) -> None:
+def test_versions_are_listed_with_the_nights_that_they_scored(demo_night: Night) -> None:
     with demo_night.store() as store:
-        told = json.loads(view(store, "runs")["model_versions"].iloc[0])
-    assert told["win"] == "1"
-    said = gelir(demo_night.folder, "champion", "win")
-    assert said.code == 0, said.err
-    (row,) = (line for line in said.out.splitlines() if "v1" in line)
+        versions = json.loads(view(store, "runs")["model_versions"].iloc[0])
+    assert versions["win"] == "1"
+    result = gelir(demo_night.folder, "champion", "win")
+    assert result.code == 0, result.err
+    (row,) = (line for line in result.out.splitlines() if "v1" in line)
     assert row.count("→") == 1
     assert "1 night" in row
 
 
-def test_a_version_that_a_person_chose_is_held_until_it_is_let_go(demo_night: Night) -> None:
+def test_a_pinned_version_stays_champion_until_released(demo_night: Night) -> None:
     chosen = gelir(demo_night.folder, "champion", "win", "v1")
     assert chosen.code == 0, chosen.err
     assert "→ pinned" in gelir(demo_night.folder, "champion", "win").out

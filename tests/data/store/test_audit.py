@@ -49,7 +49,7 @@ def test_every_violated_rule_is_listed_with_its_rows_and_readers_keep_the_old_ru
     frames["next_best_actions"].loc[2, "cost"] = None
     frames["campaign_targets"].loc[0, "consent_evidence"] = ""
     frames["revenue_forecast"].loc[0, "open_deals"] = 89.74
-    told = refusal(store, tmp_path, frames)
+    message = refusal(store, tmp_path, frames)
     for sentence in (
         "account_scores: churn is at most 1 (1 rows, such as A001)",
         "account_scores: upsell is at least 0 (1 rows, such as A002)",
@@ -64,10 +64,10 @@ def test_every_violated_rule_is_listed_with_its_rows_and_readers_keep_the_old_ru
         "next_best_actions: an e-mail goes only to a contact whose evidence of consent in campaign_targets"
         " (1 rows, such as A001)",
     ):
-        assert f"  - {sentence}\n" in told
+        assert f"  - {sentence}\n" in message
     assert published_run_id(store) == "good"
     assert view(store, "account_scores")["churn"].tolist() == [0.25] * 3
-    record_stopped(store, record("bad"), told)
+    record_stopped(store, record("bad"), message)
     assert runs(store).set_index("run_id")["status"].to_dict() == {"good": "published", "bad": "stopped"}
 
 
@@ -75,28 +75,28 @@ def test_an_email_to_nobody_or_to_a_contact_without_consent_is_refused(sqlite: S
     frames = outputs()
     frames["next_best_actions"].loc[:1, "channel"] = "email"
     frames["next_best_actions"].loc[0, "contact_id"] = "C2"
-    told = refusal(sqlite, tmp_path, frames)
-    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in told
-    assert "an e-mail names its contact (1 rows, such as A002)" in told
+    message = refusal(sqlite, tmp_path, frames)
+    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in message
+    assert "an e-mail names its contact (1 rows, such as A002)" in message
 
 
 def test_an_email_to_a_contact_whose_consent_was_withdrawn_is_refused(store: Store, tmp_path: Path) -> None:
     frames = outputs()
     withdrawn = {"consent_status": "withdrawn", "consent_evidence": "withdrawn 2026-01-09 by the footer of an e-mail"}
     frames["campaign_targets"] = frames["campaign_targets"].assign(**withdrawn)
-    told = refusal(store, tmp_path, frames)
-    assert "campaign_targets: consent_status is one of granted (1 rows, such as C1, K1)" in told
-    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in told
-    assert "consent_recorded_at" not in told
+    message = refusal(store, tmp_path, frames)
+    assert "campaign_targets: consent_status is one of granted (1 rows, such as C1, K1)" in message
+    assert "evidence of consent in campaign_targets (1 rows, such as A001)" in message
+    assert "consent_recorded_at" not in message
 
 
-def test_what_is_held_out_must_wait_and_say_what_was_withheld(store: Store, tmp_path: Path) -> None:
+def test_an_account_in_the_holdout_must_wait_and_name_the_withheld_action(store: Store, tmp_path: Path) -> None:
     frames = outputs()
     frames["next_best_actions"]["holdout"] = [True, True, False]
     frames["next_best_actions"]["withheld_action"] = ["cross_sell_email", None, "renewal_call"]
-    told = refusal(store, tmp_path, frames)
-    assert "an account in the holdout waits (1 rows, such as A001)" in told
-    assert "given in the holdout and nowhere else (2 rows, such as A002; A003)" in told
+    message = refusal(store, tmp_path, frames)
+    assert "an account in the holdout waits (1 rows, such as A001)" in message
+    assert "given in the holdout and nowhere else (2 rows, such as A002; A003)" in message
     frames["next_best_actions"]["holdout"] = [False, True, False]
     frames["next_best_actions"]["withheld_action"] = [None, "renewal_call", None]
     publish(store, record("good"), write(tmp_path, "good", frames), PUBLISHED_AT)
@@ -107,16 +107,16 @@ def test_every_account_has_one_action_and_no_other_has_any(sqlite: Store, tmp_pa
     frames = outputs(accounts=4)
     frames["account_scores"] = frames["account_scores"].drop(index=3)
     frames["next_best_actions"] = frames["next_best_actions"].drop(index=[1, 2])
-    told = refusal(sqlite, tmp_path, frames)
-    assert "every account has a next best action (2 rows, such as A002; A003)" in told
-    assert "every action is for an account that was scored (1 rows, such as A004)" in told
+    message = refusal(sqlite, tmp_path, frames)
+    assert "every account has a next best action (2 rows, such as A002; A003)" in message
+    assert "every action is for an account that was scored (1 rows, such as A004)" in message
 
 
 def test_two_actions_for_one_account_are_refused(store: Store, tmp_path: Path) -> None:
     frames = outputs()
     frames["next_best_actions"].loc[2, "account_id"] = "A001"
-    told = refusal(store, tmp_path, frames)
-    assert "next_best_actions has keys (account_id) missing or there more than once, such as A001 (2 rows)" in told
+    message = refusal(store, tmp_path, frames)
+    assert "next_best_actions has keys (account_id) missing or there more than once, such as A001 (2 rows)" in message
 
 
 def test_a_row_without_its_key_is_refused(sqlite: Store, tmp_path: Path) -> None:

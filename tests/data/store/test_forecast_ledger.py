@@ -41,10 +41,10 @@ def night(store: Store, root: Path, name: str, as_of: date, point: float = 100.0
 def test_forecasts_outlive_their_runs_one_night_a_week(store: Store, tmp_path: Path) -> None:
     for day in (0, 1, 7, 14):
         night(store, tmp_path, f"r{day}", MONDAY + timedelta(days=day), point=100.0 + day, keep=1)
-    told = forecasts_before(store, "acme", date(2026, 5, 1))
-    assert told.groupby("run_id")["point"].first().to_dict() == {"r0": 100.0, "r7": 107.0, "r14": 114.0}
-    assert told["period"].unique().tolist() == [date(2026, 3, 1), date(2026, 4, 1)]
-    assert told["pipeline"].isna().all()
+    forecasts = forecasts_before(store, "acme", date(2026, 5, 1))
+    assert forecasts.groupby("run_id")["point"].first().to_dict() == {"r0": 100.0, "r7": 107.0, "r14": 114.0}
+    assert forecasts["period"].unique().tolist() == [date(2026, 3, 1), date(2026, 4, 1)]
+    assert forecasts["pipeline"].isna().all()
     early = forecasts_before(store, "acme", MONDAY + timedelta(days=10))
     assert set(early["run_id"]) == {"r0", "r7"}
     assert set(early["period"]) == {date(2026, 3, 1)}  # April has not begun

@@ -67,8 +67,8 @@ def test_readers_never_see_a_part_of_a_run_that_was_killed(scores_url: str, tmp_
             capture_output=True,
             text=True,
         )
-        told = [json.loads(line) for line in done.stdout.splitlines()]
-        assert told == [[kind, number, True, ["old"], [0.25] * 3] for kind, number in POINTS]
+        observed = [json.loads(line) for line in done.stdout.splitlines()]
+        assert observed == [[kind, number, True, ["old"], [0.25] * 3] for kind, number in POINTS]
         assert rows_of(store, "new") == 3
         assert runs(store)["run_id"].tolist() == ["old"]
         publish(store, record("next"), write(tmp_path, "next", outputs(churn=0.125)), PUBLISHED_AT.replace(day=3))

@@ -39,7 +39,7 @@ def held_elsewhere(url: str) -> Iterator[subprocess.Popen[str]]:
         holder.kill()
 
 
-def test_a_second_night_is_told_who_holds_the_lock_and_runs_once_the_first_is_killed(scores_url: str) -> None:
+def test_a_second_night_names_the_holder_of_the_lock_and_runs_after_the_first_is_killed(scores_url: str) -> None:
     with open_store(scores_url) as store, held_elsewhere(scores_url) as holder:
         who = f"process {holder.pid}" if store.on_sqlite else r"the client at 127\.0\.0\.1, connected since 20"
         with pytest.raises(NightRunning, match=f"another night is running: {who}"), night_lock(store):

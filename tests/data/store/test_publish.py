@@ -44,7 +44,7 @@ def test_before_the_first_run_every_view_exists_and_is_empty(store: Store) -> No
         assert view(store, output.name).empty
 
 
-def test_readers_see_exactly_what_the_run_wrote(store: Store, tmp_path: Path) -> None:
+def test_readers_see_exactly_the_rows_that_the_run_wrote(store: Store, tmp_path: Path) -> None:
     counts = publish_run(store, tmp_path, "r1")
     written = outputs()
     assert counts == {name: len(frame) for name, frame in written.items()}
@@ -160,7 +160,7 @@ def test_old_rows_make_room_and_their_record_stays(store: Store, tmp_path: Path)
         rollback(store, "r2")
 
 
-def test_a_retired_run_can_be_published_anew(store: Store, tmp_path: Path) -> None:
+def test_a_retired_run_can_be_published_again(store: Store, tmp_path: Path) -> None:
     steps = write(tmp_path, "r2", outputs(churn=0.125))
     publish(store, record("r2"), steps, PUBLISHED_AT, keep=1)
     publish_run(store, tmp_path, "r3", day=3, keep=1)

@@ -1,4 +1,4 @@
-"""Scores that were made again, beside those that were published."""
+"""Replayed scores are compared with those that were published."""
 
 from datetime import datetime
 from pathlib import Path
@@ -42,15 +42,13 @@ def test_equal_scores_differ_in_no_row_and_changed_ones_in_all(scores_url: str, 
         assert list(rows_of_run(store, RECOMMENDATIONS.name, "old")) == [c.name for c in RECOMMENDATIONS.columns]
 
 
-def test_rows_that_are_not_kept_any_more_are_said_to_be_missing_and_the_versions_stay(
-    scores_url: str, tmp_path: Path
-) -> None:
+def test_removed_rows_count_as_missing_and_versions_stay(scores_url: str, tmp_path: Path) -> None:
     with open_store(scores_url) as store:
         for day, name in enumerate(["old", "new"], 3):
-            told = record(name, model_versions='{"churn": "1"}', started_at=datetime(2026, 3, day))
-            publish(store, told, write(tmp_path, name, outputs()), datetime(2026, 3, day, 2), keep=1)
-        kept = runs(store).set_index("run_id")
+            run = record(name, model_versions='{"churn": "1"}', started_at=datetime(2026, 3, day))
+            publish(store, run, write(tmp_path, name, outputs()), datetime(2026, 3, day, 2), keep=1)
+        records = runs(store).set_index("run_id")
         found = compared(store, tmp_path, "old", scoring_step(write(tmp_path, "again", outputs())))
-    assert kept.loc["old", ["status", "model_versions"]].tolist() == ["retired", '{"churn": "1"}']
+    assert records.loc["old", ["status", "model_versions"]].tolist() == ["retired", '{"churn": "1"}']
     assert pd.isna(found.loc["account_scores", "published"])
     assert pd.isna(found.loc["account_scores", "differing"])

@@ -1,4 +1,4 @@
-"""What was said is kept after its run is retired, once a week; what came of it is filled in once."""
+"""Scores are kept after their run is retired, one night a week, and their outcome is filled in once."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,13 +21,13 @@ def store(scores_url: str):
         yield opened
 
 
-def told(churn: float, as_of: date, keys: tuple[str, ...] = ("A001", "A002")) -> pd.DataFrame:
+def kept_scores(churn: float, as_of: date, keys: tuple[str, ...] = ("A001", "A002")) -> pd.DataFrame:
     rows = {"score": "churn", "key": list(keys), "value": churn, "low": 0.1, "high": float("nan"), "model": "churn v1"}
     return pd.DataFrame({**rows, "horizon_days": 90, "closes_on": as_of + timedelta(days=90)})
 
 
 def night(
-    store: Store, root: Path, name: str, as_of: date, *, churn: float = 0.25, came: pd.DataFrame | None = None,
+    store: Store, root: Path, name: str, as_of: date, *, churn: float = 0.25, outcomes: pd.DataFrame | None = None,
     alerts: pd.DataFrame | None = None, attempt: int = 1, keep: int = 30, company: str = "acme",
 ) -> None:  # fmt: skip
     """Publish a night that said ``churn`` of two accounts and found outcomes."""
@@ -36,9 +36,10 @@ def night(
         frames["alerts"] = alerts
     steps = write(root, name, frames)
     with Lake(root).write_step(name, "ledger") as draft:
-        draft.write(KEPT_SCORES, told(churn, as_of))
+        draft.write(KEPT_SCORES, kept_scores(churn, as_of))
         draft.write(
-            SCORE_OUTCOMES, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]) if came is None else came
+            SCORE_OUTCOMES,
+            pd.DataFrame(columns=["run_id", "score", "key", "outcome"]) if outcomes is None else outcomes,
         )
     at = datetime(as_of.year, as_of.month, as_of.day, 1, attempt)
     publish(store, record(name, as_of=as_of, company=company), [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
@@ -93,7 +94,7 @@ def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: 
     assert list(said(store)) == ["ours", "theirs", "theirs later"], "going to another company withdraws nothing of it"
 
 
-def test_a_report_is_given_what_has_closed_and_the_latest_night(store: Store, tmp_path: Path) -> None:
+def test_reports_get_scores_with_closed_windows_and_the_latest_night(store: Store, tmp_path: Path) -> None:
     for week in (0, 1, 2):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week))
     assert set(scores_before(store, "acme", MONDAY)["run_id"]) == set()
@@ -101,19 +102,19 @@ def test_a_report_is_given_what_has_closed_and_the_latest_night(store: Store, tm
     assert set(scores_before(store, "acme", MONDAY + timedelta(days=97))["run_id"]) == {"r0", "r1", "r2"}
 
 
-def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(store: Store, tmp_path: Path) -> None:
+def test_an_outcome_is_filled_in_once_and_hidden_from_earlier_nights(store: Store, tmp_path: Path) -> None:
     closed = MONDAY + timedelta(days=91)
 
-    def came(outcome: float) -> pd.DataFrame:
+    def outcomes(outcome: float) -> pd.DataFrame:
         rows = {"run_id": "r0", "score": "churn", "key": ["A001", "A002"], "outcome": [outcome, float("nan")]}
         return pd.DataFrame(rows)
 
     night(store, tmp_path, "r0", MONDAY)
-    night(store, tmp_path, "r1", closed, came=came(1.0))
-    night(store, tmp_path, "r2", closed + timedelta(weeks=1), came=came(0.0))
+    night(store, tmp_path, "r1", closed, outcomes=outcomes(1.0))
+    night(store, tmp_path, "r2", closed + timedelta(weeks=1), outcomes=outcomes(0.0))
     kept = scores_before(store, "acme", closed + timedelta(weeks=2)).query("run_id == 'r0'")
     assert kept["outcome"].tolist()[0] == 1.0
-    assert pd.isna(kept["outcome"].tolist()[1]), "there was none to be had"
+    assert pd.isna(kept["outcome"].tolist()[1]), "its outcome is missing"
     assert kept["outcome_as_of"].tolist() == [closed] * 2
     replayed = scores_before(store, "acme", closed - timedelta(days=1)).query("run_id == 'r0'")
     assert replayed["outcome"].isna().all()
@@ -122,8 +123,8 @@ def test_an_outcome_is_filled_in_once_and_told_to_no_night_before_it_was_known(s
 
 def test_a_night_is_given_the_alerts_of_the_night_before_its_date(store: Store, tmp_path: Path) -> None:
     def alert(first_seen: date) -> pd.DataFrame:
-        told = {"kind": "volume", "subject": "orders", "severity": "act", "evidence": "fewer", "suggestion": "look"}
-        row = {**told, "alert_id": f"volume:orders:{first_seen}", "first_seen": first_seen, "since": first_seen}
+        alert = {"kind": "volume", "subject": "orders", "severity": "act", "evidence": "fewer", "suggestion": "look"}
+        row = {**alert, "alert_id": f"volume:orders:{first_seen}", "first_seen": first_seen, "since": first_seen}
         return pd.DataFrame([row]).reindex(columns=list(outputs()["alerts"].columns))
 
     night(store, tmp_path, "r0", MONDAY, alerts=alert(MONDAY))

@@ -29,7 +29,7 @@ def message_of(url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "words"),
     [
         ("", "cannot be read"),
         ("scores.db", "cannot be read"),
@@ -39,17 +39,17 @@ def message_of(url: str) -> str:
         ("sqlite:///:memory:", "names no file"),
     ],
 )
-def test_a_wrong_url_is_answered_with_two_right_ones(url: str, says: str) -> None:
-    told = message_of(url)
-    assert says in told
-    assert "sqlite:///folder/scores.db or postgresql://user:password@host:5432/name" in told
+def test_a_wrong_url_is_answered_with_two_right_ones(url: str, words: str) -> None:
+    message = message_of(url)
+    assert words in message
+    assert "sqlite:///folder/scores.db or postgresql://user:password@host:5432/name" in message
 
 
 def test_an_unreachable_server_is_named_and_its_password_is_not() -> None:
-    told = message_of("postgresql://gelir:s3cret@127.0.0.1:1/scores")
-    assert "postgresql://gelir:***@127.0.0.1:1/scores" in told
-    assert "see that the server runs" in told
-    assert "s3cret" not in told
+    message = message_of("postgresql://gelir:s3cret@127.0.0.1:1/scores")
+    assert "postgresql://gelir:***@127.0.0.1:1/scores" in message
+    assert "see that the server runs" in message
+    assert "s3cret" not in message
 
 
 def test_a_password_in_a_broken_url_is_not_repeated() -> None:
@@ -60,13 +60,13 @@ def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
     assert 'database "nowhere" does not exist' in message_of(postgres_url.rpartition("/")[0] + "/nowhere")
 
 
-def test_a_user_who_may_not_make_tables_is_told_what_to_grant(postgres_database: str) -> None:
+def test_a_user_without_the_right_to_create_tables_gets_the_grant_to_run(postgres_database: str) -> None:
     with psycopg.connect(postgres_database, autocommit=True) as owner:
         owner.execute("DROP ROLE IF EXISTS a_reader")
         owner.execute("CREATE ROLE a_reader LOGIN")
-    told = message_of(postgres_database.replace("gelir@", "a_reader@"))
-    assert "permission denied" in told
-    assert "GRANT USAGE, CREATE" in told
+    message = message_of(postgres_database.replace("gelir@", "a_reader@"))
+    assert "permission denied" in message
+    assert "GRANT USAGE, CREATE" in message
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert file.read_text() == "account_id;churn\n" * 100
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_instead_of_the_file_is_reported(tmp_path: Path) -> None:
     assert "unable to open database file" in message_of(f"sqlite:///{tmp_path}")
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
     assert "folder of the scoring database cannot be created" in message_of(
         f"sqlite:///{tmp_path / 'var' / 'scores.db'}"
