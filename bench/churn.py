@@ -1,33 +1,19 @@
-"""Who leaves and who comes back, on real customers.
+"""Churn and repeat orders on real customers, each data set in a section of its own.
 
-``python -m bench.churn [--data FOLDER] [--only telco cdnow …]``. Each section tells in its own file how it is measured.
+``python -m bench.churn [--data FOLDER] [--only telco cdnow companies]``. The module of a section says how it measures.
 """
 
-import argparse
-from importlib import import_module
-from importlib.util import find_spec
+from bench.harness.result import Section, run_sections
+from bench.sections.churn_companies import companies
+from bench.sections.churn_repeats import cdnow
+from bench.sections.churn_tables import telco
 
-from bench.churn_repeats import cdnow
-from bench.churn_tables import telco
-from bench.harness.result import COLUMNS, Figures, Rows, Section, measured_on, say
-
-SECTIONS: dict[str, Section] = {"telco": telco, "cdnow": cdnow}
+SECTIONS: dict[str, Section] = {"telco": telco, "cdnow": cdnow, "companies": companies}
 
 
 def main() -> None:
     """Run the sections and print what they measured."""
-    sections = dict(SECTIONS)
-    if find_spec("bench.churn_companies"):
-        sections["companies"] = import_module("bench.churn_companies").sections
-    parser = argparse.ArgumentParser(description=__doc__)
-    data, only = measured_on(parser, sections)
-    rows: Rows = []
-    figures: Figures = {}
-    for name in only:
-        more, measured = sections[name](data)
-        rows += more
-        figures |= measured
-    say("who leaves, and who comes back", COLUMNS, rows, figures)
+    run_sections("churn and repeat orders", __doc__, SECTIONS)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""How soon an alert tells of a change, and how often one cries wolf, on demo companies.
+"""How soon a change of regime raises an alert on demo companies, and how often there are false alerts.
 
-``python -m bench.drift [--seeds 11 12 …] [--size 1]``. For each seed a company is made twice: as it is, and with a
+``python -m bench.drift [--seeds 11 12 …] [--size 1]``. For each seed a company is written twice: as it is, and with a
 change of regime (``data.demo.regime``) from midnight of a day that the seed draws. Each of the last hundred nights of
-the quiet one is judged by what that night knew, with the alerts of the night before it; every alert that is new is
-false. The changed one is judged from the night on that sees the first changed day, until an alert that was not up
+the unchanged company is evaluated on what that night knew, with the alerts of the night before; every new alert is
+false. The changed company is evaluated from the night that first sees the changed day until an alert that was not up
 before: the first such night is night 1. ``drift.nights_to_alert`` is the median over the seeds (the table names each,
 and the worst); ``drift.false_alerts`` the mean number per ``drift.quiet_nights`` nights of one company.
 
-The last rows plant one sign of the change at a time: what of it would have sufficed. The limit of the bands
-(``reports.monitoring.control_limits.LIMIT``) was chosen on other seeds (201–220), at other dates.
+The last rows plant one sign of the change at a time: which of them would have been enough. The limit
+(``reports.monitoring.control_limits.MAX_Z``) was chosen on other seeds (201–220), at other dates.
 """
 
 import argparse
@@ -31,12 +31,12 @@ from data.demo.regime import SIGNS
 from data.lake import connect
 from data.outputs.conform import conform
 from data.outputs.report_tables import SCOREBOARD
-from data.point_in_time import as_known
-from features.company import Company
+from data.point_in_time import cut_as_of
+from features.company import Company, CompanySettings
 from reports.monitoring.alerts import raise_alerts
-from reports.monitoring.control_limits import NIGHTS, Band, band
-from reports.monitoring.daily_volumes import daily_flows
-from reports.monitoring.drift import flow_drift
+from reports.monitoring.control_limits import N_NIGHTS, ControlLimits, control_limits
+from reports.monitoring.daily_volumes import daily_volumes
+from reports.monitoring.drift import volume_drift
 
 TIMEZONE = "Europe/Istanbul"
 FIRST_UNTIL = datetime(2026, 1, 1, 12)
@@ -50,32 +50,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--size", type=float, default=1.0)
-    given = parser.parse_args()
+    options = parser.parse_args()
     rows, waits, false = [], [], []
-    for seed in given.seeds:
+    for seed in options.seeds:
         until, change = _dates(seed)
         with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
-            quiet = _bands(Path(folder), until, seed, given.size, None, ())
-            changed = _bands(Path(folder), until, seed, given.size, change, tuple(SIGNS))
-        told = list(_new_alerts(quiet, until.date(), QUIET_NIGHTS))
+            quiet = _limits(Path(folder), until, seed, options.size, None, ())
+            changed = _limits(Path(folder), until, seed, options.size, change, tuple(SIGNS))
+        false_alerts = list(_new_alerts(quiet, until.date(), QUIET_NIGHTS))
         wait, by = _wait(changed, change, until.date())
-        false.append(len(told))
+        false.append(len(false_alerts))
         waits.append(wait)
-        rows.append([str(seed), f"{change:%a %Y-%m-%d}", _nights(wait), by, str(len(told)), ", ".join(told)])
+        rows.append(
+            [str(seed), f"{change:%a %Y-%m-%d}", _nights(wait), by, str(len(false_alerts)), ", ".join(false_alerts)]
+        )
     for sign in SIGNS:
-        alone = []
-        for seed in given.seeds:
+        single = []
+        for seed in options.seeds:
             until, change = _dates(seed)
             with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
-                bands = _bands(Path(folder), until, seed, given.size, change, (sign,))
-            alone.append(_wait(bands, change, until.date())[0])
-        seen = [wait for wait in alone if wait <= WATCHED_NIGHTS]
+                limits = _limits(Path(folder), until, seed, options.size, change, (sign,))
+            single.append(_wait(limits, change, until.date())[0])
+        detected = [wait for wait in single if wait <= WATCHED_NIGHTS]
         rows.append(
             [
                 f"only {sign}",
                 "",
-                f"{_nights(int(median(alone)))} (median)",
-                f"seen in {len(seen)} of {len(alone)}",
+                f"{_nights(int(median(single)))} (median)",
+                f"detected in {len(detected)} of {len(single)}",
                 "",
                 "",
             ]
@@ -102,67 +104,76 @@ def _dates(seed: int) -> tuple[datetime, datetime]:
     return until, datetime.combine(until.date(), datetime.min.time()) - timedelta(days=int(rng.integers(32, 60)))
 
 
-def _bands(
+def _limits(
     folder: Path, until: datetime, seed: int, size: float, change: datetime | None, signs: Sequence[str]
-) -> list[Band]:
-    """The bands of a company's daily flows as of its last day."""
+) -> list[ControlLimits]:
+    """The control limits of a company's daily volumes as of its last day."""
     at = None if change is None else first_instant(change.date(), TIMEZONE)
     write_demo(folder, until=until, size=size, seed=seed, timezone=TIMEZONE, regime_change=at, regime_signs=signs)
-    flows = daily_flows(company_of(folder, until.date(), seed))
-    return [band(daily, QUIET_NIGHTS + NIGHTS) for daily in flows]
+    volumes = daily_volumes(company_of(folder, until.date(), seed))
+    return [control_limits(daily, QUIET_NIGHTS + N_NIGHTS) for daily in volumes]
 
 
 def company_of(folder: Path, as_of: date, seed: int = 7) -> Company:
-    """The demo company below a folder as it was known at a date, read as it lies."""
+    """The demo company in a folder as known at a date, read without mapping and validation."""
     backend, before = connect(threads=1), ibis.literal(first_instant(as_of, TIMEZONE))
     tables = {
-        name: as_known(backend.read_parquet(folder / "crm" / f"{name}.parquet", table_name=name), table, before).cache()
+        name: cut_as_of(
+            backend.read_parquet(folder / "crm" / f"{name}.parquet", table_name=name), table, before
+        ).cache()
         for name, table in TABLES.items()
     }
-    return Company(tables, as_of, TIMEZONE, "EUR", seed, backend)
+    return Company(tables, as_of, CompanySettings(TIMEZONE, "EUR", seed), backend)
 
 
 def _nights(wait: int) -> str:
     return str(wait) if wait <= WATCHED_NIGHTS else f"not within {WATCHED_NIGHTS}"
 
 
-def _alerts(bands: list[Band], first: date, nights: int) -> Iterator[tuple[date, pd.DataFrame]]:
-    """The alerts of nights one after the other, each given the days that it knew and the alerts of the one before."""
+def _alerts(limits: list[ControlLimits], first: date, nights: int) -> Iterator[tuple[date, pd.DataFrame]]:
+    """The alerts of consecutive nights, each from the days that it knew and the alerts of the night before."""
     earlier = pd.DataFrame(columns=["kind", "subject", "first_seen", "since", "run_as_of"])
     for night in (first + timedelta(days=n) for n in range(nights)):
-        known = [_until(found, night) for found in bands]
-        told = raise_alerts(night, known, flow_drift(known), NOTHING_MATCHED, earlier)
-        earlier = told.assign(run_as_of=night)
-        yield night, told
+        known = [_as_of(one_volume, night) for one_volume in limits]
+        alerts = raise_alerts(night, known, volume_drift(known), NOTHING_MATCHED, earlier)
+        earlier = alerts.assign(run_as_of=night)
+        yield night, alerts
 
 
-def _until(found: Band, night: date) -> Band:
-    """The band as a night saw it. A day's counts are those of the first night after it and never change, and a day is
-    judged by days before it alone: so what a night saw is the first part of what a later one sees (tests hold both).
+def _as_of(limits: ControlLimits, night: date) -> ControlLimits:
+    """The control limits as a night saw them: the first part of what a later night sees.
+
+    A day's counts are those of the first night after it and never change, and the limits of a day depend on earlier
+    days only; tests hold both.
     """
-    daily = found.daily
-    known = int(np.searchsorted(daily.days, np.datetime64(night - timedelta(days=daily.delay_days))))
-    seen = replace(daily, days=daily.days[:known], came=daily.observed[:known], of=daily.exposure[:known],
-                   quiet=daily.holiday[:known])  # fmt: skip
-    parts = (found.came, found.expected, found.low, found.high, found.deviations)
-    return Band(seen, *(part[:, :known] for part in parts))
+    volume = limits.volume
+    known = int(np.searchsorted(volume.days, np.datetime64(night - timedelta(days=volume.delay_days))))
+    seen = replace(
+        volume,
+        days=volume.days[:known],
+        observed=volume.observed[:known],
+        exposure=volume.exposure[:known],
+        holiday=volume.holiday[:known],
+    )
+    windows = (limits.observed, limits.expected, limits.low, limits.high, limits.z)
+    return ControlLimits(seen, *(window[:, :known] for window in windows))
 
 
-def _new_alerts(bands: list[Band], last: date, nights: int) -> Iterator[str]:
+def _new_alerts(limits: list[ControlLimits], last: date, nights: int) -> Iterator[str]:
     """The names of alerts that were first seen in one of the last nights."""
     first, seen = last - timedelta(days=nights - 1), set()
-    for _, told in _alerts(bands, first, nights):
-        for alert, day in zip(told["alert_id"], told["first_seen"], strict=True):
+    for _, alerts in _alerts(limits, first, nights):
+        for alert, day in zip(alerts["alert_id"], alerts["first_seen"], strict=True):
             if day >= first and alert not in seen:
                 seen.add(alert)
                 yield str(alert)
 
 
-def _wait(bands: list[Band], change: datetime, last: date) -> tuple[int, str]:
-    """Nights from the first that sees the change until one brings a new alert, and about what."""
+def _wait(limits: list[ControlLimits], change: datetime, last: date) -> tuple[int, str]:
+    """Nights from the first that sees the change until a new alert, and the subjects of that alert."""
     first = change.date() + timedelta(days=1)
-    for n, (_, told) in enumerate(_alerts(bands, first, min(WATCHED_NIGHTS, (last - first).days + 1)), 1):
-        new = told[told["first_seen"] >= first]
+    for n, (_, alerts) in enumerate(_alerts(limits, first, min(WATCHED_NIGHTS, (last - first).days + 1)), 1):
+        new = alerts[alerts["first_seen"] >= first]
         if len(new):
             return n, ", ".join(new["subject"])
     return WATCHED_NIGHTS + 1, ""

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.forecast_m3 import m3
-from bench.forecast_online_retail import online_retail
-from bench.forecast_speed import speed
-from bench.forecast_tourism import tourism_quarterly
-from bench.forecast_walmart import walmart
 from bench.harness.result import DATA, print_result
+from bench.sections.forecast_m3 import m3
+from bench.sections.forecast_online_retail import online_retail
+from bench.sections.forecast_speed import speed
+from bench.sections.forecast_tourism import tourism_quarterly
+from bench.sections.forecast_walmart import walmart
 
 Rows = list[list[str]]
 BENCHES: Mapping[str, tuple[str, Callable[[Path, int], tuple[Rows, dict[str, float]]]]] = {

@@ -17,7 +17,7 @@ from time import perf_counter, sleep
 
 import psutil
 
-from bench.harness.result import say
+from bench.harness.result import print_result
 from data.demo import write_demo
 
 UNTIL = datetime(2026, 6, 30, 15, 0)
@@ -43,7 +43,7 @@ def main() -> None:
         rows.append([f"{size:g}×", "demo company (not counted)", f"{made:.1f}", ""])
         rows += [[f"{size:g}×", step, f"{took:.1f}", f"{high:.2f}"] for step, (took, high) in steps.items()]
         rows.append([f"{size:g}×", "the whole night", f"{seconds:.1f}", f"{peak:.2f}"])
-    say("the night", ["size", "step", "seconds", "peak GiB"], rows, figures)
+    print_result("the night", ["size", "step", "seconds", "peak GiB"], rows, figures)
 
 
 def night(folder: Path) -> tuple[float, float, dict[str, tuple[float, float]]]:

@@ -1,11 +1,11 @@
-"""Seconds and peak memory of one training at scale: churn, learnt from a million accounts at twelve dates and more.
+"""Seconds and peak memory of one training at scale: churn, on a million accounts at twelve dates and more.
 
 ``python -m bench.training [--accounts 1000000]``. Contract tables are simulated in DuckDB and written as Parquet, as a
-night would leave them: orders that grow rare before an account falls silent, subscriptions of a third, tickets. That is
-not counted. The training runs in a process of its own, from those files to a judged and calibrated challenger; its peak
-is the resident memory of that process. ``training.rows`` are the lives it learnt from: of very many accounts the model
-draws a part (``models.training.rows.MOST_ROWS``), all dates of each. Seconds of the processor are told beside those of the
-clock, which other work on the machine lengthens.
+night would leave them: orders that become rare before an account churns, subscriptions of a third, tickets. That is not
+counted. The training runs in a process of its own, from those files to an evaluated and calibrated challenger; its peak
+is the resident memory of that process. ``training.rows`` are the episodes it is trained on: of very many accounts the
+model draws a sample (``models.training.rows.MAX_ROWS``), all dates of each. CPU seconds are shown as well, since other
+work on the machine lengthens wall-clock seconds.
 """
 
 import argparse
@@ -76,25 +76,25 @@ def main() -> None:
     """Simulate, train in a process of its own, and print what it cost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1_000_000)
-    parser.add_argument("--learn", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.learn:
-        sys.stdout.write(json.dumps(learn(asked.learn)) + "\n")
+    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.train:
+        sys.stdout.write(json.dumps(train(options.train)) + "\n")
         return
     with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
-        counts = simulate(Path(folder), asked.accounts)
-        command = [sys.executable, "-m", "bench.training", "--learn", folder]
+        counts = simulate(Path(folder), options.accounts)
+        command = [sys.executable, "-m", "bench.training", "--train", folder]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, float | None] = json.loads(done.stdout.splitlines()[-1])
     rows = [[table, f"{count:,}", ""] for table, count in counts.items()]
     rows += [
-        ["lives learnt from, drawn from all", f"{figures['training.rows']:,.0f}", ""],
+        ["episodes, a sample of all", f"{figures['training.rows']:,.0f}", ""],
         ["seconds", f"{figures['training.seconds']:.0f}", "≤ 600"],
-        ["seconds of the processor", f"{figures['training.cpu_seconds']:.0f}", ""],
+        ["CPU seconds", f"{figures['training.cpu_seconds']:.0f}", ""],
         ["peak GiB", f"{figures['training.peak_gib']:.2f}", "≤ 8"],
         ["AUC out of time", f"{figures['training.auc']:.3f}", ""],
     ]
-    print_result(f"one training, {asked.accounts:,} accounts", ["figure", "value", "target"], rows, figures)
+    print_result(f"one training, {options.accounts:,} accounts", ["figure", "value", "target"], rows, figures)
 
 
 def simulate(folder: Path, accounts: int) -> dict[str, int]:
@@ -103,33 +103,34 @@ def simulate(folder: Path, accounts: int) -> dict[str, int]:
     con.execute(PEOPLE.format(accounts=accounts))
     counts = {}
     for table in CONTRACT:
-        given = ROWS.get(table.name, "SELECT 1 AS nothing WHERE false")
-        known = {name for name, *_ in con.execute(f"DESCRIBE {given}").fetchall()}
+        query = ROWS.get(table.name, "SELECT 1 AS nothing WHERE false")
+        simulated = {name for name, *_ in con.execute(f"DESCRIBE {query}").fetchall()}
         columns = [
-            f'CAST({name if name in known else "NULL"} AS {kind}) AS "{name}"' for name, kind in table.types().items()
+            f'CAST({name if name in simulated else "NULL"} AS {kind}) AS "{name}"'
+            for name, kind in table.types().items()
         ]
         path = folder / f"{table.name}.parquet"
-        con.execute(f"COPY (SELECT {', '.join(columns)} FROM ({given})) TO '{path}' (FORMAT parquet)")
+        con.execute(f"COPY (SELECT {', '.join(columns)} FROM ({query})) TO '{path}' (FORMAT parquet)")
         (count,) = con.execute(f"SELECT count(*) FROM '{path}'").fetchall()[0]
         if count:
             counts[table.name] = int(count)
     return counts
 
 
-def learn(folder: Path) -> dict[str, float]:
-    """What one training from the files took, in figures."""
-    began, worked = perf_counter(), process_time()
+def train(folder: Path) -> dict[str, float]:
+    """Seconds, memory, rows and AUC of one training from the files."""
+    start, cpu_start = perf_counter(), process_time()
     backend = connect()
     tables = {table.name: backend.read_parquet(str(folder / f"{table.name}.parquet")) for table in CONTRACT}
-    learnt = CHURN.train(Company(tables, AS_OF, CompanySettings("UTC", "EUR", 7), backend))
-    if isinstance(learnt, Abstention):
-        raise SystemExit(f"nothing was learnt: {learnt.reason}")
+    challenger = CHURN.train(Company(tables, AS_OF, CompanySettings("UTC", "EUR", 7), backend))
+    if isinstance(challenger, Abstention):
+        raise SystemExit(f"the churn model abstains: {challenger.reason}")
     return {
-        "training.seconds": perf_counter() - began,
-        "training.cpu_seconds": process_time() - worked,
+        "training.seconds": perf_counter() - start,
+        "training.cpu_seconds": process_time() - cpu_start,
         "training.peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "training.rows": float(learnt.rows),
-        "training.auc": learnt.evaluation.metrics["auc"],
+        "training.rows": float(challenger.rows),
+        "training.auc": challenger.evaluation.metrics["auc"],
     }
 
 

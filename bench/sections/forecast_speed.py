@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from bench.forecast_m3 import dates
+from bench.sections.forecast_m3 import dates
 from models.forecasting.forecaster import Forecaster
 from models.forecasting.saved_state import from_state, to_state
 
