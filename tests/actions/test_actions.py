@@ -1,4 +1,4 @@
-"""What each action is worth and to whom, and what it says for itself."""
+"""The value, the eligible accounts and the reasons of each action."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.features.company_builder import build_company
 Choose = Callable[..., Choice]
 
 
-def test_a_leaving_subscriber_is_called_when_that_is_worth_more_than_the_call(choose: Choose) -> None:
+def test_a_subscriber_at_risk_is_called_if_the_call_pays(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1"), account("A2")],
         owners=[OWNER],
@@ -53,7 +53,7 @@ def test_a_leaving_subscriber_is_called_when_that_is_worth_more_than_the_call(ch
     )  # fmt: skip
 
 
-def test_an_offer_is_worth_the_chance_of_its_own_product_never_more_than_of_anything_new(choose: Choose) -> None:
+def test_an_offer_is_valued_by_its_products_probability_bounded_by_that_of_anything_new(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1"), account("A2"), account("A3")],
         owners=[OWNER],
@@ -109,7 +109,7 @@ def test_an_open_deal_is_advanced_by_its_own_owner(choose: Choose) -> None:
     assert (chosen["owner_id"], chosen["opportunity_id"]) == ("O2", "D1")
 
 
-def test_a_term_that_is_over_is_told(choose: Choose) -> None:
+def test_a_term_that_has_ended_is_named_in_the_reasons(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1"), account("A2")],
         owners=[OWNER],
@@ -122,11 +122,11 @@ def test_a_term_that_is_over_is_told(choose: Choose) -> None:
         ],
     )
     chosen = choose(company, account_scores=[{"account_id": a, "churn": 0.5} for a in ("A1", "A2")])
-    told = [json.loads(chosen.of(a)["reasons"])[2] for a in ("A1", "A2")]
-    assert told == ["the term ended on 2024-06-01 and was not renewed in the CRM", "the next term ends 2025-01-01"]
+    sentences = [json.loads(chosen.of(a)["reasons"])[2] for a in ("A1", "A2")]
+    assert sentences == ["the term ended on 2024-06-01 and was not renewed in the CRM", "the next term ends 2025-01-01"]
 
 
-def test_only_who_is_silent_for_longer_than_is_usual_for_it_is_won_back(choose: Choose) -> None:
+def test_only_customers_with_an_overdue_order_are_won_back(choose: Choose) -> None:
     monthly = ["2024-01-29", "2024-02-28", "2024-03-29", "2024-04-28"]  # 30 days apart
     silent = {"ordered this week": [*monthly, "2024-05-28", "2024-06-27"], "ordered two months ago": monthly}
     holds = {"subscription_id": "S", "account_id": "subscribes", "product_id": "base", "mrr": 0,
@@ -149,7 +149,7 @@ def test_only_who_is_silent_for_longer_than_is_usual_for_it_is_won_back(choose: 
     )
 
 
-def test_who_has_left_is_won_back_and_sold_nothing_new(choose: Choose) -> None:
+def test_lapsed_customers_are_won_back_and_offered_nothing_new(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1"), account("A2")],
         products=PRODUCTS,
@@ -165,7 +165,7 @@ def test_who_has_left_is_won_back_and_sold_nothing_new(choose: Choose) -> None:
     assert [called.of(a)["action"] for a in ("A1", "A2")] == ["win_back_email", "upsell_offer"]
 
 
-def test_who_has_an_open_deal_is_not_won_back(choose: Choose) -> None:
+def test_customers_with_an_open_deal_are_not_won_back(choose: Choose) -> None:
     accounts = ("talks to us", "talked to us", "is silent")
     deals = [
         {"account_id": "talks to us"},
@@ -183,7 +183,7 @@ def test_who_has_an_open_deal_is_not_won_back(choose: Choose) -> None:
     assert [chosen.of(a)["action"] for a in accounts] == ["wait", "win_back_email", "win_back_email"]
 
 
-def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:
+def test_an_inactive_customer_of_orders_is_emailed(choose: Choose) -> None:
     company = build_company(accounts=[account("A1")], products=PRODUCTS, orders=[order("A1", "2024-01-01")], **MAILABLE)
     gone = choose(company).of("A1")
     # nobody ever came back: 100 % stay away, 2 % are brought back, 800 of margin, 0.25 for the e-mail
@@ -193,12 +193,12 @@ def test_a_silent_customer_of_orders_is_written_to(choose: Choose) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
-def test_every_action_answers_with_the_columns_of_a_candidate(action: Any) -> None:
+def test_every_action_returns_candidate_columns_and_no_rows_without_its_tables(action: Any) -> None:
     company = build_company(accounts=[account("A1")])
     for inputs in (ActionInputs({}), ActionInputs({"account_margins": account_margins(company)})):
         assert list(action.candidates(company, inputs).columns) == list(CANDIDATE_COLUMNS)
     assert action.description.endswith(".")
 
 
-def test_actions_have_names_of_their_own() -> None:
+def test_action_names_are_unique() -> None:
     assert len({action.name for action in ACTIONS}) == len(ACTIONS)

@@ -27,7 +27,7 @@ def test_a_working_morning_is_nine_o_clock_of_its_zone_and_no_weekend() -> None:
     assert working_morning_of(date(2024, 7, 5), "Asia/Riyadh") == datetime(2024, 7, 7, 6)  # Sunday
 
 
-def test_the_first_morning_is_never_in_the_past() -> None:
+def test_the_next_working_morning_is_never_in_the_past() -> None:
     midnight_in_istanbul = datetime(2024, 7, 1, 21)  # of Tuesday
     assert next_working_morning(midnight_in_istanbul, ISTANBUL) == datetime(2024, 7, 2, 6)
     assert next_working_morning(midnight_in_istanbul, "Asia/Tokyo") == datetime(2024, 7, 2, 0)
@@ -37,7 +37,7 @@ def test_the_first_morning_is_never_in_the_past() -> None:
     assert next_working_morning(midnight_in_istanbul, CHICAGO) == datetime(2024, 7, 2, 14)  # there it is still Monday
 
 
-def test_the_mornings_of_unknown_zones_are_the_company_s() -> None:
+def test_unknown_zones_get_the_companys_mornings() -> None:
     company = build_company(date(2024, 7, 1))
     found = next_working_mornings(company, pd.Series([CHICAGO, None, ISTANBUL]))
     assert found.tolist() == [pd.Timestamp("2024-07-01 14:00"), *[pd.Timestamp("2024-07-01 06:00")] * 2]
@@ -60,7 +60,7 @@ def begins(rows: pd.DataFrame, zones: dict[str, str], callers: dict[str, str] | 
     return {str(row.account_id): f"{row.begins:%d %H:%M}" for row in rows.assign(begins=found).itertuples()}
 
 
-def test_calls_of_an_owner_follow_each_other_those_worth_most_by_the_minute_first() -> None:
+def test_calls_of_an_owner_follow_each_other_by_value_a_minute() -> None:
     rows = calls(
         ("small", "O1", "2024-07-01 06:00", 30, 10),
         ("large", "O1", "2024-07-01 06:00", 45, 100),
@@ -93,7 +93,7 @@ def test_a_call_ends_before_the_evening() -> None:
     assert begins(late, {}) == {"fits": "01 13:15", "too late": "02 06:00"}
 
 
-def test_nobody_is_called_at_night_because_the_day_was_taken_by_another_zone() -> None:
+def test_no_call_is_at_night_even_if_the_day_is_full_in_another_zone() -> None:
     early = [(f"T{n:02}", "O1", "2024-07-01 00:00", 30, 100.0) for n in range(16)]  # until 17:00 in Tokyo
     rows = calls(*early, ("late", "O1", "2024-07-01 00:30", 30, 1.0))
     tokyo = dict.fromkeys(rows["account_id"], "Asia/Tokyo")
@@ -116,7 +116,7 @@ def test_a_call_lies_in_the_working_hours_of_both() -> None:
     }
 
 
-def test_where_no_hour_is_common_the_customer_s_count_and_that_is_said() -> None:
+def test_without_a_common_hour_the_customers_hours_count_with_a_note() -> None:
     rows = calls(("far", "O1", "2024-07-01 16:00", 30, 9), ("near", "O1", "2024-07-01 06:00", 30, 8))
     found = times(rows, {"far": "America/Los_Angeles"})
     assert [f"{at:%d %H:%M}" for at in found["starts_at"]] == ["01 16:00", "01 06:00"]
@@ -126,7 +126,7 @@ def test_where_no_hour_is_common_the_customer_s_count_and_that_is_said() -> None
     ]
 
 
-def test_callers_whose_zone_nobody_knows_sit_where_the_company_does() -> None:
+def test_owners_without_a_valid_zone_are_left_to_the_companys() -> None:
     owners = [{"owner_id": "O1", "timezone": CHICAGO}, {"owner_id": "O2"}, {"owner_id": "O3", "timezone": "Mars/Base"}]
     assert owner_timezones(build_company(owners=owners)) == {"O1": CHICAGO}
 
@@ -135,7 +135,7 @@ def person(contact_id: str, account_id: str, **more: Any) -> dict[str, Any]:
     return {"contact_id": contact_id, "account_id": account_id, "created_at": "2023-01-01", **more}
 
 
-def test_who_may_be_called_has_a_phone_where_phones_are_kept_and_is_called_in_the_morning_of_its_zone() -> None:
+def test_callable_contacts_have_a_phone_where_phones_are_recorded_and_get_their_zones_morning() -> None:
     people = [
         person("C1", "A1", phone="1", timezone=CHICAGO),
         person("C2", "A1", phone="2"),
@@ -169,7 +169,7 @@ def test_who_may_be_called_has_a_phone_where_phones_are_kept_and_is_called_in_th
     }
 
 
-def test_who_has_no_best_hour_is_written_to_in_the_morning_of_its_zone() -> None:
+def test_contacts_without_a_best_hour_are_emailed_in_their_zones_morning() -> None:
     company = build_company(
         date(2024, 7, 1),
         accounts=[{"account_id": "A1"}],

@@ -44,7 +44,7 @@ def test_calls_of_one_owner_follow_each_other(choose: Choose) -> None:
     assert "in the hours of" not in chosen.of("A1")["reasons"]
 
 
-def test_a_call_is_made_by_the_clock_of_its_owner_too(choose: Choose) -> None:
+def test_a_call_respects_the_owners_working_hours(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1")],
         owners=[{**OWNER, "timezone": "Europe/London"}],
@@ -56,7 +56,7 @@ def test_a_call_is_made_by_the_clock_of_its_owner_too(choose: Choose) -> None:
     assert chosen["act_at"] == pd.Timestamp("2024-07-01 08:00")  # nine in London, noon in Dubai
 
 
-def test_a_customer_whose_owner_is_busy_is_mailed_instead(choose: Choose) -> None:
+def test_a_customer_whose_owner_has_no_time_is_emailed_instead(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1")],
         owners=[{"owner_id": "O1", "weekly_hours": 0}],
@@ -85,7 +85,7 @@ def test_a_customer_called_this_week_is_not_called_again(choose: Choose) -> None
     assert choose(build_company(**earlier), account_scores=scores).of("A1")["action"] == "renewal_call"
 
 
-def test_nobody_who_withdrew_from_the_phone_is_called(choose: Choose) -> None:
+def test_contacts_who_withdrew_phone_consent_are_not_called(choose: Choose) -> None:
     tables: dict[str, Any] = {
         "accounts": [account("A1")],
         "products": PRODUCTS,

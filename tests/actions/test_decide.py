@@ -19,7 +19,7 @@ from tests.features.company_builder import build_company
 Choose = Callable[..., Choice]
 
 
-def test_the_action_worth_most_is_chosen_and_the_next_is_its_runner_up(choose: Choose) -> None:
+def test_the_action_of_highest_value_is_chosen_and_the_next_is_its_runner_up(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1")],
         owners=[OWNER],
@@ -38,7 +38,7 @@ def test_the_action_worth_most_is_chosen_and_the_next_is_its_runner_up(choose: C
     assert (chosen["runner_up"], chosen["runner_up_value"]) == ("cross_sell_email", 127.75)
 
 
-def test_nothing_is_offered_that_an_open_deal_is_about(choose: Choose) -> None:
+def test_products_of_an_open_deal_are_not_offered(choose: Choose) -> None:
     deals = {
         "same product": {"product_id": "addon"},
         "same family": {"product_id": "sibling"},
@@ -92,7 +92,7 @@ def test_costs_are_those_that_the_company_states(choose: Choose) -> None:
         choose(build_company(currency="TRY", **tables))
 
 
-def test_every_account_has_exactly_one_action_whatever_is_missing(choose: Choose) -> None:
+def test_every_account_has_exactly_one_action_with_any_scores_missing(choose: Choose) -> None:
     company = build_company(accounts=[account("A1"), {"account_id": "A2"}])
     chosen = choose(company)
     assert chosen.actions["account_id"].tolist() == ["A1", "A2"]
@@ -123,7 +123,7 @@ def test_any_table_may_be_empty(choose: Choose) -> None:
         assert len(chosen.actions) == 1
 
 
-def test_the_same_night_chooses_the_same(choose: Choose) -> None:
+def test_decisions_are_deterministic(choose: Choose) -> None:
     accounts = [f"A{number}" for number in range(40)]
     company = build_company(
         accounts=[account(a) for a in accounts],

@@ -13,7 +13,7 @@ from tests.features.company_builder import build_company
 Choose = Callable[..., Choice]
 
 
-def test_no_email_is_sent_where_it_must_not_be(choose: Choose) -> None:
+def test_no_email_without_consent_address_or_under_the_cap(choose: Choose) -> None:
     unsubscribed = {"touch_id": "T", "contact_id": "C-unsubscribed", "channel": "email", "kind": "unsubscribed",
                     "happened_at": "2024-06-01"}  # fmt: skip
     sent = [
@@ -69,7 +69,7 @@ def test_no_email_is_sent_where_it_must_not_be(choose: Choose) -> None:
     assert sorted(chosen.targets["account_id"]) == sorted(allowed)
 
 
-def test_an_email_brings_its_consent_and_its_hour_into_the_targets(choose: Choose) -> None:
+def test_campaign_targets_have_the_consent_and_the_send_time(choose: Choose) -> None:
     company = build_company(
         accounts=[account("A1")],
         products=PRODUCTS,

@@ -28,7 +28,7 @@ def test_the_holdout_is_a_tenth_of_the_accounts_and_stays_the_same() -> None:
     assert not in_holdout(accounts, seed=8).equals(drawn)
 
 
-def test_an_account_of_the_holdout_is_chosen_for_and_marked_and_takes_no_time(choose: Choose) -> None:
+def test_an_account_of_the_holdout_is_marked_with_its_withheld_action_and_takes_no_time(choose: Choose) -> None:
     aside = ASIDE
     company = build_company(
         accounts=[account(aside), account("A1")],

@@ -27,7 +27,7 @@ ISTANBUL, NEW_YORK = "Europe/Istanbul", "America/New_York"
         (None, None, None, "2024-07-01 06:00"),  # the company's
     ],
 )
-def test_mail_goes_out_at_the_best_hour_that_is_not_quiet(
+def test_emails_are_sent_at_the_best_hour_outside_quiet_hours(
     send_at: str | None, windows: list[str] | None, timezone: str | None, expected: str
 ) -> None:
     row: dict[str, Any] = {
@@ -41,12 +41,12 @@ def test_mail_goes_out_at_the_best_hour_that_is_not_quiet(
     assert found.to_dict() == {5: pd.Timestamp(expected)}
 
 
-def test_a_window_that_is_over_today_comes_again_in_a_week() -> None:
+def test_a_window_already_past_comes_again_in_a_week() -> None:
     """As of Monday the first instant of the company is Sunday evening in New York: its Sunday 08:00 is over."""
     mails = pd.DataFrame({"send_at": [pd.NaT], "send_windows": ['["Sun 08:00"]'], "timezone": [NEW_YORK]})
     assert send_times(build_company(date(2024, 7, 1)), mails).tolist() == [pd.Timestamp("2024-07-07 12:00")]
 
 
-def test_no_mail_is_no_trouble() -> None:
+def test_no_emails_give_no_times() -> None:
     none = pd.DataFrame({"send_at": [], "send_windows": [], "timezone": []})
     assert send_times(build_company(), none).empty

@@ -1,4 +1,4 @@
-"""What people said no to stays away for as long as they said, and owners' weeks are not overfilled."""
+"""Suppression by responses and status, and the capacity of owners for calls."""
 
 from datetime import date
 from typing import Any
@@ -7,7 +7,6 @@ import pandas as pd
 
 from actions.call_capacity import assign_within_capacity, owner_minutes
 from actions.suppression import lapsed_accounts, suppressed_actions
-from features.labels.returning_customers import return_rate
 from tests.features.company_builder import build_company
 
 
@@ -15,7 +14,7 @@ def answer(account_id: str, response: str, at: str, until: str | None = None, ac
     return {"action_id": f"2024-05-01:{account_id}:{action}", "responded_at": at, "response": response, "until": until}
 
 
-def test_an_answer_keeps_its_action_away_for_as_long_as_it_says() -> None:
+def test_a_response_suppresses_its_action_for_as_long_as_it_says() -> None:
     company = build_company(
         date(2024, 7, 1),
         responses=[
@@ -33,9 +32,15 @@ def test_an_answer_keeps_its_action_away_for_as_long_as_it_says() -> None:
             {"action_id": "unreadable", "responded_at": "2024-01-01", "response": "overridden"},
         ],
     )
-    away = suppressed_actions(company)
-    assert away["account_id"].tolist() == ["dismissed lately", "done lately", "for good", "of:colons", "until later"]
-    assert set(away["action"]) == {"wait"}
+    suppressed = suppressed_actions(company)
+    assert suppressed["account_id"].tolist() == [
+        "dismissed lately",
+        "done lately",
+        "for good",
+        "of:colons",
+        "until later",
+    ]
+    assert set(suppressed["action"]) == {"wait"}
 
 
 def candidates(*rows: tuple[str, str, float, str, float]) -> pd.DataFrame:
@@ -43,8 +48,8 @@ def candidates(*rows: tuple[str, str, float, str, float]) -> pd.DataFrame:
     return frame.assign(product_id=None, holdout=False)
 
 
-def test_who_is_refused_takes_the_next_best_and_may_take_it_from_another() -> None:
-    picked, refused = assign_within_capacity(
+def test_a_refused_account_proposes_its_next_candidate_and_may_displace_another() -> None:
+    proposed, refused = assign_within_capacity(
         candidates(
             ("A", "long call", 100, "O", 60),
             ("B", "long call", 90, "O", 60),  # refused: 60 minutes are all there are
@@ -54,18 +59,18 @@ def test_who_is_refused_takes_the_next_best_and_may_take_it_from_another() -> No
         ),
         {"O": 60.0, "P": 60.0},
     )
-    assert dict(zip(picked["account_id"], picked["action"], strict=True)) == {
+    assert dict(zip(proposed["account_id"], proposed["action"], strict=True)) == {
         "A": "long call", "B": "call of another", "C": "mail",
     }  # fmt: skip
     assert refused["account_id"].tolist() == ["B", "C"]
 
 
-def test_hours_that_nobody_wrote_down_are_those_of_a_usual_week() -> None:
+def test_owners_without_recorded_hours_have_the_default_week() -> None:
     company = build_company(owners=[{"owner_id": "O1", "weekly_hours": 10}, {"owner_id": "O2"}])
     assert owner_minutes(company) == {"O1": 240.0, "O2": 960.0}
 
 
-def test_calls_and_meetings_of_the_last_week_leave_less_of_the_next() -> None:
+def test_calls_and_meetings_of_the_last_week_reduce_the_capacity() -> None:
     def done(number: int, owner_id: str | None, kind: str = "call", day: str = "2024-06-27") -> dict[str, Any]:
         return {"activity_id": f"X{number}", "owner_id": owner_id, "kind": kind, "happened_at": day}
 
@@ -76,13 +81,13 @@ def test_calls_and_meetings_of_the_last_week_leave_less_of_the_next() -> None:
             done(1, "O1"), done(2, "O1", "meeting"),  # 60 of 240 minutes
             done(3, "O1", "email"), done(4, "O1", "note"), done(5, "O1", day="2024-06-20"),  # take none
             done(6, "O2"),  # 30 of 24
-            done(7, "a stranger"), done(8, None),  # 30 of a usual week's 960
+            done(7, "unknown owner"), done(8, None),  # 30 of a default week's 960
         ],
     )  # fmt: skip
-    assert owner_minutes(company) == {"": 930.0, "O1": 180.0, "O2": 0.0, "O3": 960.0, "a stranger": 930.0}
+    assert owner_minutes(company) == {"": 930.0, "O1": 180.0, "O2": 0.0, "O3": 960.0, "unknown owner": 930.0}
 
 
-def test_who_has_neither_a_subscription_nor_a_recent_order_has_left() -> None:
+def test_accounts_without_subscription_or_recent_order_have_lapsed() -> None:
     def order(account_id: str, day: str) -> dict[str, Any]:
         return {"order_id": f"{account_id}{day}", "line_id": "1", "account_id": account_id, "product_id": "P",
                 "amount": 1, "ordered_at": day, "status": "placed"}  # fmt: skip
@@ -98,19 +103,3 @@ def test_who_has_neither_a_subscription_nor_a_recent_order_has_left() -> None:
         subscriptions=[held("subscribes"), held("subscribed", "2024-05-01")],
     )
     assert lapsed_accounts(company) == {"bought", "subscribed"}
-
-
-def test_how_many_come_back_by_themselves_is_counted_at_past_dates() -> None:
-    def order(account_id: str, day: str) -> dict[str, Any]:
-        return {"order_id": f"{account_id}{day}", "line_id": "1", "account_id": account_id, "product_id": "P",
-                "amount": 1, "ordered_at": day, "status": "placed"}  # fmt: skip
-
-    company = build_company(
-        date(2024, 7, 1),
-        orders=[
-            order("back", "2023-12-01"), order("back", "2024-05-01"),  # gone on 2 April, back within 90 days
-            order("away", "2023-12-01"),  # gone on 2 April
-            order("busy", "2024-03-01"), order("busy", "2024-06-01"),
-        ],
-    )  # fmt: skip
-    assert return_rate(company) == 1 / (2 + 20)
