@@ -53,8 +53,8 @@ def _tier_step(pairs: pd.DataFrame, owned: pd.DataFrame, products: pd.DataFrame)
         products[["product_id", "family", "tier"]], on="product_id", how="left"
     )
     rows = rows.merge(highest, on=["account_id", "family"], how="left")
-    steps: Floats = (rows["tier"].astype("float64") - rows["highest"].astype("float64")).to_numpy(dtype=np.float64)
-    return steps
+    steps = rows["tier"].astype("float64") - rows["highest"].astype("float64")
+    return np.asarray(steps, dtype=np.float64)
 
 
 def _price_log_ratio(candidates: CandidateSet, products: pd.DataFrame) -> Floats:
