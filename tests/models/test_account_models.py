@@ -1,4 +1,4 @@
-"""Churn, upsell, value and win on a company that lives by known rules."""
+"""Churn, upsell, repeat orders, expected revenue and wins of a company with planted probabilities."""
 
 import json
 from dataclasses import replace
@@ -54,23 +54,23 @@ def no_facts() -> Company:
 
 @pytest.fixture(scope="module")
 def challengers(company: Company) -> dict[str, Challenger]:
-    learnt = {model.name: model.train(company) for model in CUSTOMER_MODELS}
-    return {name: each for name, each in learnt.items() if isinstance(each, Challenger)}
+    trained = {model.name: model.train(company) for model in CUSTOMER_MODELS}
+    return {name: challenger for name, challenger in trained.items() if isinstance(challenger, Challenger)}
 
 
 @pytest.fixture(scope="module")
 def frames(company: Company, challengers: dict[str, Challenger]) -> dict[str, pd.DataFrame]:
-    scored: dict[str, pd.DataFrame] = {}
+    frames: dict[str, pd.DataFrame] = {}
     for model in CUSTOMER_MODELS:
-        made = model.score(company, champion_of(challengers[model.name]))
-        assert not isinstance(made, Abstention)
-        scored |= made
-    return scored | {"lifetime_value": lifetime_scores(scored["expected_revenue"], scored["churn"], "EUR")}
+        scores = model.score(company, champion_of(challengers[model.name]))
+        assert not isinstance(scores, Abstention)
+        frames |= scores
+    return frames | {"lifetime_value": lifetime_scores(frames["expected_revenue"], frames["churn"], "EUR")}
 
 
 @pytest.fixture(scope="module")
 def a_month_back(company: Company) -> tuple[Company, Company]:
-    """The company of then, and the company of today without what it has learnt since."""
+    """The company of a month ago, and today's company without the facts since then."""
     then = AS_OF - timedelta(days=30)
     cut = {name: table.execute() for name, table in company.tables.items() if company.has(name)}
     return living_company(ACCOUNTS, as_of=then), company_of(
@@ -79,20 +79,20 @@ def a_month_back(company: Company) -> tuple[Company, Company]:
 
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
-def test_planted_skill_beats_the_plain_baseline(model: Model, challengers: dict[str, Challenger]) -> None:
-    judgement = challengers[model.name].evaluation
-    assert judgement.ships == "model"
-    assert judgement.value < judgement.baseline_value
+def test_planted_skill_beats_the_baseline(model: Model, challengers: dict[str, Challenger]) -> None:
+    evaluation = challengers[model.name].evaluation
+    assert evaluation.ships == "model"
+    assert evaluation.value < evaluation.baseline_value
 
 
-def test_churn_ranks_those_who_leave_first(challengers: dict[str, Challenger]) -> None:
+def test_churn_ranks_accounts_that_leave_first(challengers: dict[str, Challenger]) -> None:
     metrics = challengers["churn"].evaluation.metrics
     assert metrics["auc"] > 0.75
     assert metrics["auc"] > metrics["baseline auc"]
 
 
 @pytest.mark.parametrize("table", ["churn", "upsell", "repeat", "expected_revenue", "lifetime_value", "win"])
-def test_every_score_has_bounds_that_hold_it_and_reasons_or_says_why_not(
+def test_every_score_has_bounds_around_it_and_reasons_or_an_abstention(
     frames: dict[str, pd.DataFrame], table: str
 ) -> None:
     frame = frames[table]
@@ -100,17 +100,17 @@ def test_every_score_has_bounds_that_hold_it_and_reasons_or_says_why_not(
     assert frame[key].is_unique
     assert set(frame.columns) >= {key, *COLUMNS}
     assert (frame["value"].isna() == frame["abstained"].notna()).all()
-    given = frame.dropna(subset=["value"])
-    assert ((given["low"] <= given["value"]) & (given["value"] <= given["high"])).all()
-    assert all(1 <= len(json.loads(reasons)) <= 3 for reasons in given["reasons"])
+    scored = frame.dropna(subset=["value"])
+    assert ((scored["low"] <= scored["value"]) & (scored["value"] <= scored["high"])).all()
+    assert all(1 <= len(json.loads(reasons)) <= 3 for reasons in scored["reasons"])
     if table in ("churn", "upsell", "repeat"):
-        assert (given["within_30"] <= given["value"]).all()
-        assert (given["value"] <= given["within_180"]).all()
+        assert (scored["within_30"] <= scored["value"]).all()
+        assert (scored["value"] <= scored["within_180"]).all()
     if table in ("churn", "upsell", "repeat", "win"):
-        assert given["low"].ge(0).all()
-        assert given["high"].le(1).all()
+        assert scored["low"].ge(0).all()
+        assert scored["high"].le(1).all()
     else:
-        assert given["low"].ge(0).all()
+        assert scored["low"].ge(0).all()
 
 
 def test_every_customer_is_in_every_account_frame(frames: dict[str, pd.DataFrame]) -> None:
@@ -118,25 +118,25 @@ def test_every_customer_is_in_every_account_frame(frames: dict[str, pd.DataFrame
         assert list(frames[table]["account_id"]) == list(frames["upsell"]["account_id"])
 
 
-def test_who_has_left_already_gets_no_chance_to_leave(company: Company, frames: dict[str, pd.DataFrame]) -> None:
+def test_a_churned_account_has_no_churn_probability(company: Company, frames: dict[str, pd.DataFrame]) -> None:
     orders = company.tables["orders"].select("account_id", "ordered_at").execute()
     last = orders.groupby("account_id")["ordered_at"].max()
-    silent = set(last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)])
+    inactive = set(last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)])
     churn = frames["churn"].set_index("account_id")
-    assert silent
-    assert churn.loc[sorted(silent), "abstained"].str.contains("it has left already").all()
+    assert inactive
+    assert churn.loc[sorted(inactive), "abstained"].str.contains("it has left already").all()
 
 
-def test_revenue_comes_in_bounds_about_as_often_as_said(challengers: dict[str, Challenger]) -> None:
+def test_intervals_of_expected_revenue_hold_their_share(challengers: dict[str, Challenger]) -> None:
     metrics = challengers["expected_revenue"].evaluation.metrics
     assert 0.65 < metrics["interval coverage"] < 0.95
     assert 0.7 < metrics["total expected over actual"] < 1.3
 
 
-def test_who_has_left_already_is_worth_what_it_may_bring_in_a_quarter_and_no_more(
+def test_a_churned_account_is_worth_a_quarter_of_its_expected_revenue_and_no_more(
     frames: dict[str, pd.DataFrame],
 ) -> None:
-    """Nobody who left comes back here."""
+    """No churned account comes back in this company."""
     left = frames["churn"].set_index("account_id")["abstained"].notna()
     quarter = frames["expected_revenue"].set_index("account_id")["value"]
     lifetime = frames["lifetime_value"].set_index("account_id")["value"]
@@ -147,7 +147,7 @@ def test_who_has_left_already_is_worth_what_it_may_bring_in_a_quarter_and_no_mor
 
 
 @pytest.fixture(scope="module")
-def sleepers() -> Company:
+def lapsed_company() -> Company:
     """Large customers that order every ten days, and many small ones that slept for a year before one in twenty-five
     of them orders in a quarter, for 100."""
     rng = np.random.default_rng(8)
@@ -167,22 +167,22 @@ def sleepers() -> Company:
     return company_of({"accounts": names, "products": pd.DataFrame({"product_id": ["P"]}), "orders": orders}, AS_OF)
 
 
-def test_what_sleepers_will_bring_is_right_in_all_and_no_floor(sleepers: Company) -> None:
-    learnt = ExpectedRevenue().train(sleepers)
-    assert isinstance(learnt, Challenger)
-    scored = ExpectedRevenue().score(sleepers, replace(champion_of(learnt), ships="model"))
+def test_expected_revenue_of_lapsed_accounts_is_right_in_total_and_above_a_floor(lapsed_company: Company) -> None:
+    challenger = ExpectedRevenue().train(lapsed_company)
+    assert isinstance(challenger, Challenger)
+    scored = ExpectedRevenue().score(lapsed_company, replace(champion_of(challenger), ships="model"))
     assert not isinstance(scored, Abstention)
     expected = scored["expected_revenue"].set_index("account_id")["value"]
-    orders = sleepers.tables["orders"].select("account_id", "ordered_at").execute()
+    orders = lapsed_company.tables["orders"].select("account_id", "ordered_at").execute()
     last = orders.groupby("account_id")["ordered_at"].max()
     asleep = last.index[last < pd.Timestamp(AS_OF) - pd.Timedelta(days=366)]
     truth = len(asleep) / 25 * 100.0
     assert expected[asleep].sum() == pytest.approx(truth, rel=0.5)
-    assert expected[asleep].min() > 0.3 * expected[asleep].mean()  # nobody knows who of them comes back
-    assert learnt.state["shrinkage"]["weight"] >= 0.5
+    assert expected[asleep].min() > 0.3 * expected[asleep].mean()  # which of them return is not predictable
+    assert challenger.state["shrinkage"]["weight"] >= 0.5
 
 
-def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounted_years(
+def test_a_lifetime_value_lies_between_a_quarter_and_three_undiscounted_years(
     frames: dict[str, pd.DataFrame],
 ) -> None:
     quarter = frames["expected_revenue"].set_index("account_id")["value"]
@@ -193,7 +193,7 @@ def test_a_lifetime_is_worth_more_than_a_quarter_and_less_than_three_undiscounte
     assert ((quarter - 0.01 <= year) & (year <= lifetime + 0.01)).all()
 
 
-def test_a_deal_would_bring_what_deals_brought_over_what_was_known_before(
+def test_the_expected_amount_of_a_deal_grows_as_amounts_of_won_deals_did(
     company: Company, frames: dict[str, pd.DataFrame]
 ) -> None:
     """Every amount was planted to grow by a tenth until the deal closes."""
@@ -208,7 +208,7 @@ def test_only_open_deals_are_scored(company: Company, frames: dict[str, pd.DataF
     assert set(frames["win"]["opportunity_id"]) == set(deals.loc[deals["closed_at"].isna(), "opportunity_id"])
 
 
-def test_deals_drawn_by_lot_leave_nothing_to_learn_and_the_base_rate_ships() -> None:
+def test_random_outcomes_of_deals_ship_the_base_rate() -> None:
     company = living_company(ACCOUNTS, skill=0.0)
     challenger = Win().train(company)
     assert isinstance(challenger, Challenger)
@@ -218,33 +218,33 @@ def test_deals_drawn_by_lot_leave_nothing_to_learn_and_the_base_rate_ships() -> 
     assert frame["win"]["value"].between(0.35, 0.65).all()
 
 
-@pytest.mark.parametrize("model", CUSTOMER_MODELS[:-1], ids=lambda model: model.name)  # their 60 deals do teach
-def test_ten_customers_teach_nothing_and_it_is_said(model: Model, ten_customers: Company) -> None:
+@pytest.mark.parametrize("model", CUSTOMER_MODELS[:-1], ids=lambda model: model.name)  # their 60 deals suffice
+def test_ten_customers_abstain_with_what_is_needed(model: Model, ten_customers: Company) -> None:
     outcome = model.train(ten_customers)
     assert isinstance(outcome, Abstention)
     assert outcome.reason.startswith("needs")
 
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
-def test_a_company_without_facts_teaches_nothing_and_it_is_said(model: Model, no_facts: Company) -> None:
+def test_a_company_without_facts_abstains(model: Model, no_facts: Company) -> None:
     outcome = model.train(no_facts)
     assert isinstance(outcome, Abstention)
     assert outcome.model == model.name
 
 
 @pytest.mark.parametrize("model", CUSTOMER_MODELS, ids=lambda model: model.name)
-def test_what_comes_to_light_later_changes_no_score(
+def test_later_facts_change_no_score(
     model: Model, a_month_back: tuple[Company, Company], challengers: dict[str, Challenger]
 ) -> None:
     champion = champion_of(challengers[model.name])
-    scored, before = (model.score(each, champion) for each in a_month_back)
-    assert not isinstance(scored, Abstention)
-    assert not isinstance(before, Abstention)
+    then, without_later = (model.score(company, champion) for company in a_month_back)
+    assert not isinstance(then, Abstention)
+    assert not isinstance(without_later, Abstention)
     for table in model.tables:
-        pd.testing.assert_frame_equal(scored[table], before[table])
+        pd.testing.assert_frame_equal(then[table], without_later[table])
 
 
-def test_what_accounts_bring_is_studied_date_by_date_and_tuned(company: Company) -> None:
+def test_expected_revenue_is_cross_validated_by_date_and_tuned(company: Company) -> None:
     study = ExpectedRevenue().study(company)
     assert isinstance(study, Study)
     learn, day = rolling_origin_splits(study.dates, study.horizon_days, 1)[0]
