@@ -128,9 +128,9 @@ def test_owned_lower_withdrawn_and_unsupported_products_are_never_offered(shop: 
 def test_reasons_name_the_nearest_product_and_exclusions_their_rule(offers: pd.DataFrame) -> None:
     one = offers[(offers["account_id"] == "A000") & (offers["position"] == 1)].iloc[0]
     assert 1 <= len(json.loads(one["reasons"])) <= 3
-    whys = " ".join(sentence for why in offers["reasons"] for sentence in json.loads(why))
-    assert "accounts with Razor buy it" in whys
-    assert "usually every" in whys
+    sentences = " ".join(text for reasons in offers["reasons"] for text in json.loads(reasons))
+    assert "accounts with Razor buy it" in sentences
+    assert "usually every" in sentences
     nots = json.loads(one["exclusion_reasons"])
     assert len(nots) <= 5
     assert "Plan is a lower tier than Plan Plus, which is there already" in nots
