@@ -10,7 +10,7 @@ import warnings
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,7 +36,7 @@ ScoresOption = Annotated[str | None, typer.Option("--scores", help="URL of the s
 ModelName = Annotated[str, typer.Argument(help="A model, by its name: churn, win, …")]
 
 
-def _settings(*, for_run: bool = False, **options: str | None) -> "Settings":
+def _settings(*, for_run: bool = False, **options: Any) -> "Settings":
     """The settings in force; ``for_run`` also prepares the environment of libraries that a run imports."""
     from flows.settings import load_settings, prepare_environment
 

@@ -62,9 +62,9 @@ def show_leak_kinds(console: Console, store: Store, formats: Formats) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("kind", "leaks", "money", "how its money is counted"):
         table.add_column(name, justify="right" if name in ("leaks", "money") else "left", no_wrap=name == "money")
-    for kind in kinds.sort_values("money", ascending=False).itertuples():
-        formula = MISSING if is_missing(kind.formula) else str(kind.formula)
-        table.add_row(str(kind.Index), formats.count(kind.leaks), formats.money(kind.money), formula)
+    for kind in kinds.sort_values("money", ascending=False).reset_index().to_dict("records"):
+        formula = MISSING if is_missing(kind["formula"]) else str(kind["formula"])
+        table.add_row(str(kind["detector"]), formats.count(kind["leaks"]), formats.money(kind["money"]), formula)
     table.add_section()
     table.add_row("all", formats.count(len(leaks)), formats.money(leaks["money"].sum()), MISSING)
     console.print("[bold]leaks[/] by kind")

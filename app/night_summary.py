@@ -48,12 +48,12 @@ def models_table(results: pd.DataFrame, formats: Formats) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("model", "version", "scores by", "out of time"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for row in results.itertuples():
-        if isinstance(row.abstained, str):
-            table.add_row(str(row.model), MISSING, "abstains", row.abstained)
+    for row in results.to_dict("records"):
+        if isinstance(row["abstained"], str):
+            table.add_row(str(row["model"]), MISSING, "abstains", row["abstained"])
             continue
-        values = f"{row.metric} {formats.number(row.value)}, baseline {formats.number(row.baseline_value)}"
-        table.add_row(str(row.model), f"v{row.version}", str(row.ships), values)
+        values = f"{row['metric']} {formats.number(row['value'])}, baseline {formats.number(row['baseline_value'])}"
+        table.add_row(str(row["model"]), f"v{row['version']}", str(row["ships"]), values)
     return table
 
 
@@ -68,7 +68,7 @@ def _facts(run: pd.Series, views: dict[str, pd.DataFrame], formats: Formats) -> 
         ("scored", f"{count(len(accounts))} accounts ({count(accounts['churn'].notna().sum())} with a churn"
                    f" probability), {count(len(views['subscription_scores']))} subscriptions,"
                    f" {count(len(views['opportunity_scores']))} deals, {count(len(views['contact_scores']))} contacts"),
-        ("actions", f"{chosen}; {count(holdout)} accounts in the holdout"),
+        ("actions", f"{chosen}; {count(holdout)} withheld (holdout)"),
         ("campaigns", f"{count(len(views['campaign_targets']))} targets"),
         ("forecast", _forecast(views["revenue_forecast"], formats)),
         ("leaks", f"{count(len(views['leaks']))}, {formats.money(views['leaks']['money'].sum())}"),
@@ -99,8 +99,8 @@ def _forecast(rows: pd.DataFrame, formats: Formats) -> str:
 
 def _print_alerts(console: Console, alerts: pd.DataFrame, formats: Formats) -> None:
     rows = alerts.sort_values(["severity", "first_seen"], ascending=[True, False], kind="stable")
-    for row in rows.head(N_ALERTS).itertuples():
-        text = f"[yellow]alert[/]      {row.subject}, since {formats.day(row.first_seen)}: {row.evidence}"
+    for row in rows.head(N_ALERTS).to_dict("records"):
+        text = f"[yellow]alert[/]      {row['subject']}, since {formats.day(row['first_seen'])}: {row['evidence']}"
         console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
     if len(rows) > N_ALERTS:
         console.print(f"           {len(rows) - N_ALERTS} more alerts: {command('gelir show alerts')}", highlight=False)

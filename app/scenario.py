@@ -25,7 +25,7 @@ def show(console: Console, settings: Settings, *, price: float, churn: float, wi
         raise SettingsError(str(error), where="gelir scenario", remedy="name per cent, such as --churn 10") from error
     with open_store(settings.scores_url) as store:
         run_id, records = published_run_id(store), runs(store)
-    scores = None if run_id is None else Lake(settings.lake).finished(run_id, "score")
+    scores = None if run_id is None else Lake(settings.lake).find_step(run_id, "score")
     if run_id is None or scores is None or "forecast_drivers" not in scores.tables:
         raise StoreError(
             "the published run has no revenue forecast whose drivers could be changed",

@@ -61,7 +61,7 @@ def test_every_violated_rule_is_listed_with_its_rows_and_readers_keep_the_old_ru
         "next_best_actions: cost is given (1 rows, such as A003)",
         "revenue_forecast: the components add up to the point (1 rows, such as total, month, 2026-04-01)",
         "campaign_targets: consent_evidence is given (1 rows, such as C1, K1)",
-        "next_best_actions: an e-mail goes only to a contact whose evidence of consent in campaign_targets"
+        "next_best_actions: an e-mail goes only to a contact with evidence of consent in campaign_targets"
         " (1 rows, such as A001)",
     ):
         assert f"  - {sentence}\n" in message
