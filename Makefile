@@ -15,7 +15,7 @@ install: .venv/.installed
 	$(BIN)/gelir prepare
 	@touch $@
 
-nightly: install  ## make the demo company, run its night, show what came out
+nightly: install  ## write the demo company, run its night, print the summary
 	@$(BIN)/gelir nightly --demo
 
 test: install  ## lint, types, import rules, every test
@@ -32,5 +32,5 @@ lint: install
 lock:  ## needs uv; one lock for Python 3.11 to 3.13, with hashes and no address
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
 
-clean:  ## forget what the program made for itself
+clean:  ## remove what the program wrote for itself
 	rm -rf var mlruns/*.db mlruns/artifacts

@@ -60,12 +60,12 @@ def nightly(
     settings = _settings(for_run=True, mapping=mapping, source=source, company=company, scores=scores)
     with ExitStack() as stack:
         if demo:
-            from app.demo import make
+            from app.demo import write_company
             from flows.worker_pool import worker_pool
             from flows.worker_tasks import import_models
 
             stack.enter_context(worker_pool(import_models))  # the workers import while the company is written
-            make(console.print, settings, if_missing=True)
+            console.print(write_company(settings, if_missing=True))
         from data.store.views import open_store, published_run_id
         from flows.run import Run
         from flows.startup import night_services
@@ -264,9 +264,9 @@ def demo(
     if_missing: Annotated[bool, typer.Option("--if-missing", help="Keep the company that is there.")] = False,
 ) -> None:
     """Write the demo company: a CRM with planted truth and planted defects."""
-    from app.demo import make
+    from app.demo import write_company
 
-    make(console.print, _settings(), size=size, seed=seed, folder=folder, until=until, if_missing=if_missing)
+    console.print(write_company(_settings(), size=size, seed=seed, folder=folder, until=until, if_missing=if_missing))
 
 
 @app.command()

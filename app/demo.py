@@ -1,6 +1,5 @@
 """The demo company, written where the settings look for it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from flows.settings import Settings
 TIMEZONE = "Europe/Istanbul"
 
 
-def make(
-    report: Callable[[str], None],
+def write_company(
     settings: Settings,
     *,
     size: float = 1.0,
@@ -19,18 +17,17 @@ def make(
     folder: Path | None = None,
     until: datetime | None = None,
     if_missing: bool = False,
-) -> None:
-    """Write the demo company into ``<folder>/crm`` and its truth into ``<folder>/truth``; its last day is incomplete.
+) -> str:
+    """Write the company into ``<folder>/crm`` and its truth into ``<folder>/truth``; a sentence that says so.
 
-    With ``if_missing``, a company of the same day, size and seed is kept.
+    Its last day is incomplete. With ``if_missing``, a company of the same day, size and seed stays as it is.
     """
     folder = (folder or settings.path(settings.var) / "demo").resolve()
     until = until or datetime.now(UTC).replace(tzinfo=None)
     marker = folder / "made_on"
-    day = f"{until:%Y-%m-%d} size {size:g} seed {seed}"
-    if if_missing and marker.exists() and marker.read_text() == day:
-        report(f"demo company: kept ({folder}, {day})")
-        return
+    version = f"{until:%Y-%m-%d} size {size:g} seed {seed}"
+    if if_missing and marker.exists() and marker.read_text() == version:
+        return f"demo company: kept ({folder}, {version})"
     summary = write_demo(folder, until=until, size=size, seed=seed, timezone=settings.timezone or TIMEZONE)
-    marker.write_text(day)
-    report(f"demo company: {summary} ({folder})")
+    marker.write_text(version)
+    return f"demo company: {summary} ({folder})"

@@ -86,7 +86,7 @@ def _casts(output: Output) -> str:
 def _check_columns(parquet: Path, output: Output) -> None:
     there = set(pq.read_schema(parquet).names)
     wanted = set(output.by_name)
-    wrong = [f"misses {name}" for name in sorted(wanted - there)] + [f"has {name}" for name in sorted(there - wanted)]
+    wrong = [f"lacks {name}" for name in sorted(wanted - there)] + [f"has {name}" for name in sorted(there - wanted)]
     if wrong:
         raise StoreError(
             f"{output.name} does not have its columns: it {', '.join(wrong)}",

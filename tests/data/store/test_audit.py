@@ -128,7 +128,7 @@ def test_a_row_without_its_key_is_refused(sqlite: Store, tmp_path: Path) -> None
 def test_columns_must_be_those_of_data_scoring(sqlite: Store, tmp_path: Path) -> None:
     frames = outputs()
     frames["kpis"] = frames["kpis"].drop(columns="unit").assign(currency="EUR", note="")
-    assert "it misses unit, has currency, has note" in refusal(sqlite, tmp_path, frames)
+    assert "it lacks unit, has currency, has note" in refusal(sqlite, tmp_path, frames)
 
 
 def test_a_value_of_another_type_is_refused(sqlite: Store, tmp_path: Path) -> None:
