@@ -25,13 +25,13 @@ def is_list(column: str) -> bool:
     return column in ("reasons", "send_windows") or column.endswith("_reasons")
 
 
-def rows_of(parquet: Path) -> int:
+def count_rows(parquet: Path) -> int:
     """The number of rows of a Parquet file, from its metadata."""
     return int(pq.read_metadata(parquet).num_rows)
 
 
 @contextmanager
-def reader() -> Iterator[duckdb.DuckDBPyConnection]:
+def parquet_reader() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with which ``load`` reads Parquet; one serves all outputs."""
     duck = duckdb.connect()
     try:
@@ -42,7 +42,7 @@ def reader() -> Iterator[duckdb.DuckDBPyConnection]:
         duck.close()
 
 
-def load(
+def load_table(
     connection: Connection, duck: duckdb.DuckDBPyConnection, parquet: Path, output: Output, base: Table, run_id: str
 ) -> None:
     """Write every row under the run's id, cast to the output's types, NaN as NULL.
@@ -51,7 +51,7 @@ def load(
     that are not JSON.
     """
     _check_columns(parquet, output)
-    if not rows_of(parquet):
+    if not count_rows(parquet):
         return
     typed = f"(SELECT {_casts(output)} FROM {scan_parquet(parquet)})"
     try:

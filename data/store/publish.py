@@ -13,9 +13,8 @@ from data.errors import StoreError
 from data.lake import Step
 from data.outputs.catalogue import OUTPUTS
 from data.store.audit import audit
-from data.store.bulk_load import load, reader, rows_of
-from data.store.score_ledger import keep_scores as keep_scores
-from data.store.score_ledger import withdraw_after
+from data.store.bulk_load import count_rows, load_table, parquet_reader
+from data.store.score_ledger import update_ledgers, withdraw_after
 from data.store.views import BASE_TABLES, POINTER, RUN_RECORDS, Store
 
 MAX_RULES_LISTED = 20
@@ -52,17 +51,17 @@ def publish(
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1; it is {keep}")
-    sources = _sources(store, steps)
-    counts = {name: rows_of(step.path(name)) for name, step in sources.items()}
+    sources = _steps_by_output(store, steps)
+    counts = {name: count_rows(step.path(name)) for name, step in sources.items()}
     with store.reading() as connection:
         repeated = _status(connection, run.run_id) == "published"
     if not repeated:
-        with store.writing() as connection, reader() as duck:
+        with store.writing() as connection, parquet_reader() as duck:
             _remove(connection, [run.run_id, *_left_behind(connection)])
             _record(connection, run, status="writing", published_at=None, reason=None)
             for output in OUTPUTS:
                 parquet = sources[output.name].path(output.name)
-                load(connection, duck, parquet, output, BASE_TABLES[output.name], run.run_id)
+                load_table(connection, duck, parquet, output, BASE_TABLES[output.name], run.run_id)
     with store.reading() as connection:
         violations = audit(connection, run.run_id, BASE_TABLES, counts)
     if violations:
@@ -71,7 +70,7 @@ def publish(
         with store.writing() as connection:
             _record(connection, run, status="published", published_at=published_at, reason=None)
             _point(connection, run.run_id)
-            keep_scores(connection, run.run_id, run.company, run.as_of, published_at, steps)
+            update_ledgers(connection, run.run_id, run.company, run.as_of, published_at, steps)
             _retire(connection, run.company, keep)
     return counts
 
@@ -107,7 +106,7 @@ def rollback(store: Store, run_id: str) -> None:
         withdraw_after(connection, *connection.execute(target).one())
 
 
-def _sources(store: Store, steps: Sequence[Step]) -> dict[str, Step]:
+def _steps_by_output(store: Store, steps: Sequence[Step]) -> dict[str, Step]:
     """For each output the step that wrote it. Raises ``StoreError`` where none or several did."""
     writers = {output.name: [step for step in steps if output.name in step.tables] for output in OUTPUTS}
     wrong = [

@@ -99,7 +99,7 @@ def alerts_before(store: Store, company: str, as_of: date) -> pd.DataFrame:
     return rows.assign(run_as_of=run.as_of)
 
 
-def keep_scores(
+def update_ledgers(
     connection: Connection, run_id: str, company: str, as_of: date, published_at: datetime, steps: Sequence[Step]
 ) -> None:
     """Write the scores and forecasts of a run that is being published, if its night is kept, and new outcomes."""

@@ -69,7 +69,7 @@ class Bad:
 
 FILES = {
     "a folder that is gone": Bad(gone, SourceError, ("does not exist", "crm")),
-    "a folder without files": Bad(without_files, SourceError, ("holds no .csv", "one file per table")),
+    "a folder without files": Bad(without_files, SourceError, ("has no .csv", "one file per table")),
     "an empty file": Bad(emptied, SourceError, ("orders.csv", "empty (0 bytes)", "export it again")),
     "a missing file": Bad(removed, MappingError, ("orders.sql reads 'orders', which the source lacks",)),
     "a truncated file": Bad(cut_short, SourceError, ("orders.parquet", "not a whole Parquet file", "export it again")),

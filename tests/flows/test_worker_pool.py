@@ -110,7 +110,13 @@ def test_a_killed_worker_is_an_error_that_says_so(workers: None) -> None:
 
 
 def test_without_a_pool_functions_run_in_the_calling_process() -> None:
-    assert run(worker_jobs.pid) == os.getpid()
+    """In a process of its own: the one of the tests may have a pool for its nights."""
+    script = (
+        "import os; from flows.worker_pool import in_worker; from tests.flows import worker_jobs;"
+        " print(in_worker(worker_jobs.pid)() == os.getpid())"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], cwd=HOME, capture_output=True, text=True, check=True)
+    assert finished.stdout == "True\n"
 
 
 def test_the_main_process_of_a_night_imports_no_model_before_it_runs_one_itself() -> None:
