@@ -20,7 +20,15 @@ from scipy.stats import norm
 from bench.harness.snapshots import company_at, trained_scores
 from data.arrays import Floats
 from data.demo import write_demo
-from data.demo.deal_stages import AGE_HURTS, CARE_HELPS, CARE_SPEEDS, PACE_SPREAD, PASSES, STAGES, USUAL_DAYS
+from data.demo.deal_stages import (
+    CARE_EFFECT,
+    CARE_PACE,
+    DELAY_EFFECT,
+    PACE_SPREAD,
+    PASS_PROBABILITIES,
+    STAGES,
+    TYPICAL_DAYS,
+)
 from features.company import Company
 from features.opportunities.table import opportunity_features
 from features.spine import opportunity_spine
@@ -88,11 +96,11 @@ def expected_calibration_error(predicted: Floats, truth: Floats, bins: int = 10)
 
 def _planted_probability(stage: int, days: float, quality: float, care: float) -> float:
     probability = 1.0
-    typical_pace = -CARE_SPEEDS * care
+    typical_pace = -CARE_PACE * care
     for nth in range(stage, len(STAGES)):
-        elapsed = norm.cdf((np.log(days / USUAL_DAYS[nth]) - typical_pace) / PACE_SPREAD) if nth == stage else 0.0
+        elapsed = norm.cdf((np.log(days / TYPICAL_DAYS[nth]) - typical_pace) / PACE_SPREAD) if nth == stage else 0.0
         elapsed = min(float(elapsed), 1 - 1e-6)
         pace = typical_pace + PACE_SPREAD * norm.ppf(elapsed + (1 - elapsed) * PACES)
-        odds = logit(PASSES[nth]) + quality + CARE_HELPS * care - AGE_HURTS * np.maximum(0.0, pace)
+        odds = logit(PASS_PROBABILITIES[nth]) + quality + CARE_EFFECT * care - DELAY_EFFECT * np.maximum(0.0, pace)
         probability *= float(expit(odds).mean())
     return probability

@@ -31,7 +31,7 @@ from bench.harness.snapshots import company_at
 from data.arrays import Floats
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
-from data.demo.catalogue import LADDERS, NAMES, RECURRING, sold_from, sold_until
+from data.demo.catalogue import LADDERS, PRODUCT_IDS, RECURRING, sold_from, sold_until
 from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
 from features.products.purchases import new_product_purchases
 from flows.settings import Settings
@@ -138,7 +138,7 @@ def demo(_: Path) -> tuple[Rows, Figures]:
 
 
 def _score(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores of accounts (rows × periods, cumulative probability) and of pairs. ``SystemExit`` if the model abstains."""
+    """Scores of accounts (rows × periods: cumulative probability) and of pairs; ``SystemExit`` if it abstains."""
     company, model = company_at(settings, as_of), UPSELL
     challenger = model.train(company)
     scored = challenger if isinstance(challenger, Abstention) else model.score(company, challenger.as_champion("1"))
@@ -241,11 +241,11 @@ def _next_product_shares(
     first, last = months["month"].min().date(), UNTIL.date()
     on_sale = {
         name
-        for name, begins, ends in zip(NAMES, sold_from(first, last), sold_until(first, last), strict=True)
+        for name, begins, ends in zip(PRODUCT_IDS, sold_from(first, last), sold_until(first, last), strict=True)
         if begins <= as_of and (ends is None or ends > as_of)
     }
-    recurring = {name for name, is_recurring in zip(NAMES, RECURRING, strict=True) if is_recurring}
-    rung = {NAMES[at]: (ladder[0], at) for ladder in LADDERS for at in ladder}
+    recurring = {name for name, is_recurring in zip(PRODUCT_IDS, RECURRING, strict=True) if is_recurring}
+    rung = {PRODUCT_IDS[at]: (ladder[0], at) for ladder in LADDERS for at in ladder}
     rows = affinities.merge(accounts[["account_id", "subscribes"]], on="account_id")
     rows = rows[rows["product_id"].isin(on_sale) & (rows["subscribes"] | ~rows["product_id"].isin(recurring))]
     after = (rows["adopted_at"] - pd.Timestamp(as_of)).dt.total_seconds() / 86400

@@ -25,7 +25,7 @@ FIXED_HOLIDAYS = ((1, 1), (4, 23), (5, 1), (5, 19), (7, 15), (8, 30), (10, 29))
 HOLIDAY_WEIGHT = 0.12
 GROWTH_BEFORE, GROWTH_AFTER, LEVEL_SHIFT = 0.009, -0.008, 0.77
 """Monthly growth of demand before and after the break, and what the break multiplies the level by."""
-BREAK_AT = 0.6
+BREAK_POSITION = 0.6
 """Share of the history after which the trend breaks."""
 
 RAMADAN_FEASTS = (
@@ -60,7 +60,7 @@ class History:
     days: tuple[date, ...]
     day_starts: Ints
     day_weight: Floats
-    level: Floats
+    demand: Floats
     """Demand of each month: season, trend, and how many working days it has."""
     break_month: int
 
@@ -75,7 +75,7 @@ class History:
         closed = holidays(days[0], days[-1])
         weight = np.array([WEEKDAY[d.weekday()] * (HOLIDAY_WEIGHT if d in closed else 1.0) for d in days])
         count = len(firsts) - 1
-        broken = round(count * BREAK_AT)
+        broken = round(count * BREAK_POSITION)
         month_of_day = np.array([d.year * 12 + d.month - 1 for d in days]) - ordinals[0]
         working = np.bincount(month_of_day, weights=weight) / (weight.sum() / count)
         season = np.array([SEASON[d.month - 1] for d in firsts[:-1]])
@@ -87,7 +87,7 @@ class History:
             days=tuple(days),
             day_starts=np.array([_seconds(first_instant(d, timezone)) for d in days], dtype=np.int64),
             day_weight=weight,
-            level=season * working * trend(count, broken),
+            demand=season * working * trend(count, broken),
             break_month=broken,
         )
 
@@ -100,7 +100,7 @@ class History:
         """The index of the month in which each instant falls, -1 before the history."""
         return np.searchsorted(self.month_starts, at, side="right").astype(np.int64) - 1
 
-    def within(self, month: Ints, rng: np.random.Generator) -> Ints:
+    def random_instants(self, month: Ints, rng: np.random.Generator) -> Ints:
         """One instant within each given month: a working day mostly, in business hours of the company."""
         ends = np.concatenate([[0.0], np.cumsum(self.day_weight)])
         first = np.searchsorted(self.day_starts, self.month_starts[month])

@@ -12,7 +12,7 @@ import pandas as pd
 from data.arrays import Bools, Floats, Ints
 from data.demo.account_health import AccountHealth
 from data.demo.calendar import DAY, NEVER, History, local_to_utc
-from data.demo.catalogue import NAMES, PLATFORM
+from data.demo.catalogue import PLATFORM, PRODUCT_IDS
 from data.demo.column_makers import category_column, id_column, timestamp_column
 from data.demo.deal_stages import sigmoid
 from data.demo.population import ARCHETYPES, ZONES, Population
@@ -41,30 +41,30 @@ class Campaigns:
     targets: Bools
 
 
-def plan_campaigns(world: Population, span: History, seed: int) -> Campaigns:
+def plan_campaigns(population: Population, history: History, seed: int) -> Campaigns:
     """The marketing campaigns of every month, and the accounts that the lot put into each."""
     rng = np.random.default_rng([seed, 13])
-    month = np.repeat(np.arange(len(span.months)), PER_MONTH)
-    started = span.month_starts[month] + rng.integers(1, 20, len(month)) * DAY
-    month, started = month[started < span.until], started[started < span.until]
-    product = rng.integers(PLATFORM, len(NAMES) - 1, len(month))
+    month = np.repeat(np.arange(len(history.months)), PER_MONTH)
+    started = history.month_starts[month] + rng.integers(1, 20, len(month)) * DAY
+    month, started = month[started < history.until], started[started < history.until]
+    product = rng.integers(PLATFORM, len(PRODUCT_IDS) - 1, len(month))
     propensity = np.array(REACH) * rng.uniform(0.6, 1.4, (len(month), 1))
-    targets = rng.random((len(month), world.count)) < propensity[:, world.segment]
-    targets &= world.created[None, :] < started[:, None]
+    targets = rng.random((len(month), population.count)) < propensity[:, population.segment]
+    targets &= population.created[None, :] < started[:, None]
     return Campaigns(month, started, product, propensity, targets)
 
 
-def simulate_mailings(world: Population, campaigns: Campaigns, may: Bools, months: int) -> Bools:
+def simulate_mailings(population: Population, campaigns: Campaigns, may: Bools, months: int) -> Bools:
     """Account × month: whether a campaign reached a person there."""
-    reachable = np.zeros(world.count, dtype=bool)
-    reachable[world.contact_account[may]] = True
-    reached = np.zeros((world.count, months), dtype=bool)
+    reachable = np.zeros(population.count, dtype=bool)
+    reachable[population.contact_account[may]] = True
+    reached = np.zeros((population.count, months), dtype=bool)
     for nth, month in enumerate(campaigns.month):
         reached[:, month] |= campaigns.targets[nth] & reachable
     return reached
 
 
-def hours(archetype: str) -> Floats:
+def hourly_log_odds(archetype: str) -> Floats:
     """What each local hour of the week (Monday 00:00 first) adds to a person's log odds of answering mail sent then."""
     hour, weekday = np.arange(168) % 24, np.arange(168) // 24
     middle, width = {
@@ -83,19 +83,19 @@ def hours(archetype: str) -> Floats:
     return np.asarray(-0.9 + 2.1 * (peak + lunch) * best * np.where(works, 1.0, 0.25))
 
 
-def consents_table(world: Population, span: History, seed: int) -> tuple[pd.DataFrame, Ints, Ints]:
+def consents_table(population: Population, history: History, seed: int) -> tuple[pd.DataFrame, Ints, Ints]:
     """Decisions on marketing e-mail; when each contact granted it, and when they withdrew it (``NEVER``: not)."""
     rng = np.random.default_rng([seed, 14])
-    count = len(world.contact_account)
+    count = len(population.contact_account)
     granted = (
-        world.contact_created + (rng.exponential(9 * DAY, count) * (rng.random(count) < 0.6)).astype(np.int64) + 60
+        population.contact_created + (rng.exponential(9 * DAY, count) * (rng.random(count) < 0.6)).astype(np.int64) + 60
     )
-    granted = np.where((rng.random(count) < GRANTED) & (granted < span.until), granted, NEVER)
-    withdrawn = np.maximum(np.minimum(granted, span.until), span.start) + (rng.random(count) * 900 * DAY).astype(
+    granted = np.where((rng.random(count) < GRANTED) & (granted < history.until), granted, NEVER)
+    withdrawn = np.maximum(np.minimum(granted, history.until), history.start) + (rng.random(count) * 900 * DAY).astype(
         np.int64
     )
     withdrawn = np.where(
-        (rng.random(count) < WITHDRAWN) & (granted < NEVER) & (withdrawn < span.until), withdrawn, NEVER
+        (rng.random(count) < WITHDRAWN) & (granted < NEVER) & (withdrawn < history.until), withdrawn, NEVER
     )
     source = rng.integers(0, len(SOURCES), count)
     parts = [(granted, "granted", source), (withdrawn, "withdrawn", np.zeros(count, dtype=np.int64))]
@@ -121,7 +121,7 @@ def consents_table(world: Population, span: History, seed: int) -> tuple[pd.Data
     )
 
 
-def campaigns_table(campaigns: Campaigns, span: History, seed: int) -> pd.DataFrame:
+def campaigns_table(campaigns: Campaigns, history: History, seed: int) -> pd.DataFrame:
     """One row per campaign, as the contract has it."""
     rng = np.random.default_rng([seed, 15])
     count = len(campaigns.month)
@@ -129,12 +129,12 @@ def campaigns_table(campaigns: Campaigns, span: History, seed: int) -> pd.DataFr
         {
             "campaign_id": id_column("K", np.arange(count), 4),
             "name": [
-                f"{NAMES[p].title()} {span.months[m]:%b %Y}"
+                f"{PRODUCT_IDS[p].title()} {history.months[m]:%b %Y}"
                 for p, m in zip(campaigns.product, campaigns.month, strict=True)
             ],
             "channel": "email",
             "purpose": "marketing",
-            "product_id": category_column(NAMES, campaigns.product),
+            "product_id": category_column(PRODUCT_IDS, campaigns.product),
             "cost": np.round(rng.uniform(200, 900, count), 2),
             "started_at": timestamp_column(campaigns.started),
             "ended_at": timestamp_column(campaigns.started + 14 * DAY),
@@ -143,38 +143,40 @@ def campaigns_table(campaigns: Campaigns, span: History, seed: int) -> pd.DataFr
 
 
 def touches_table(
-    world: Population,
+    population: Population,
     health: AccountHealth,
     campaigns: Campaigns,
     granted: Ints,
     withdrawn: Ints,
     reachable: Bools,
-    span: History,
+    history: History,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Ints]:
     """One row per touch; one row per consent that an unsubscription withdrew; touches of machines that go unmarked."""
     rng = np.random.default_rng([seed, 16])
-    campaign, contact = _recipients(world, campaigns, reachable)
+    campaign, contact = _recipients(population, campaigns, reachable)
     local = campaigns.started[campaign] + _hours_of_sending(len(campaign), rng)
     sent = np.zeros(len(campaign), dtype=np.int64)
     for zone, name in enumerate(ZONES):
-        there = world.contact_place[contact] == zone
+        there = population.contact_location[contact] == zone
         sent[there] = local_to_utc(local[there], name)
-    may = (granted[contact] < sent) & (sent < withdrawn[contact]) & (sent < span.until)
+    may = (granted[contact] < sent) & (sent < withdrawn[contact]) & (sent < history.until)
     left = np.full(len(granted), NEVER, dtype=np.int64)
-    leaves = rng.random(len(sent)) < LEAVES * np.where(world.mail_harm[world.contact_account[contact]] > 0, 2.5, 1)
+    leaves = rng.random(len(sent)) < LEAVES * np.where(
+        population.mail_harm[population.contact_account[contact]] > 0, 2.5, 1
+    )
     np.minimum.at(left, contact[may & leaves], sent[may & leaves])
     may &= sent <= left[contact]
     campaign, contact, local, sent, leaves = campaign[may], contact[may], local[may], sent[may], leaves[may]
-    account = world.contact_account[contact]
-    month = np.clip(span.month_of(sent), 0, len(span.months) - 1)
+    account = population.contact_account[contact]
+    month = np.clip(history.month_of(sent), 0, len(history.months) - 1)
     bounced = rng.random(len(sent)) < BOUNCES
-    liking = OPENS + world.liking[contact] + 0.3 * health.health[account, month]
-    opened = ~bounced & (rng.random(len(sent)) < sigmoid(liking + _preference(world, contact, local)))
-    clicked = opened & (rng.random(len(sent)) < sigmoid(CLICKS + 0.4 * world.liking[contact]))
+    liking = OPENS + population.mail_affinity[contact] + 0.3 * health.health[account, month]
+    opened = ~bounced & (rng.random(len(sent)) < sigmoid(liking + _preference(population, contact, local)))
+    clicked = opened & (rng.random(len(sent)) < sigmoid(CLICKS + 0.4 * population.mail_affinity[contact]))
     replied = clicked & (rng.random(len(sent)) < REPLIES)
     submitted = clicked & (rng.random(len(sent)) < 0.06)
-    proxied = ~bounced & world.machine[contact] & (rng.random(len(sent)) < MACHINE_OPENS)
+    proxied = ~bounced & population.machine_opens[contact] & (rng.random(len(sent)) < MACHINE_OPENS)
     delay = (rng.exponential(35, len(sent)) * 60).astype(np.int64) + 20
     quick = rng.integers(1, 6, len(sent))
     parts = (
@@ -193,10 +195,10 @@ def touches_table(
     at = np.concatenate([when[which] for _, when, which, _ in parts])
     by_machine = np.concatenate([np.full(int(which.sum()), machine) for _, _, which, machine in parts])
     order = np.lexsort((nth, kind, at))
-    order = order[at[order] < span.until]
+    order = order[at[order] < history.until]
     nth, kind, at, by_machine = nth[order], kind[order], at[order], by_machine[order]
     marked = by_machine & (rng.random(len(nth)) < MARKED)
-    propensity = campaigns.propensity[campaign[nth], world.segment[account[nth]]]
+    propensity = campaigns.propensity[campaign[nth], population.segment[account[nth]]]
     frame = pd.DataFrame(
         {
             "touch_id": id_column("M", np.arange(len(nth))),
@@ -211,7 +213,7 @@ def touches_table(
     )
     gone = np.flatnonzero(kind == UNSUBSCRIBED)
     noted = at[gone] + rng.integers(1, 4, len(gone)) * 3600
-    noted = np.where((rng.random(len(gone)) < 0.8) & (noted < span.until), noted, NEVER)
+    noted = np.where((rng.random(len(gone)) < 0.8) & (noted < history.until), noted, NEVER)
     consent = pd.DataFrame(
         {
             "contact_id": id_column("C", contact[nth][gone], 6),
@@ -225,9 +227,9 @@ def touches_table(
     return frame, consent[noted < NEVER], np.flatnonzero(by_machine & ~marked)
 
 
-def _recipients(world: Population, campaigns: Campaigns, reachable: Bools) -> tuple[Ints, Ints]:
+def _recipients(population: Population, campaigns: Campaigns, reachable: Bools) -> tuple[Ints, Ints]:
     people = np.flatnonzero(reachable)
-    pairs = [np.flatnonzero(row[world.contact_account[people]]) for row in campaigns.targets]
+    pairs = [np.flatnonzero(row[population.contact_account[people]]) for row in campaigns.targets]
     campaign = np.repeat(np.arange(len(pairs)), [len(pair) for pair in pairs])
     return campaign, people[np.concatenate(pairs)] if pairs else campaign
 
@@ -240,8 +242,8 @@ def _hours_of_sending(count: int, rng: np.random.Generator) -> Ints:
     return hour * 3600 + rng.integers(0, 3600, count)
 
 
-def _preference(world: Population, contact: Ints, local: Ints) -> Floats:
+def _preference(population: Population, contact: Ints, local: Ints) -> Floats:
     """What the hour of sending adds to the log odds of an answer. The first of January 1970 was a Thursday."""
     hour = ((local // 3600) + 3 * 24) % 168
-    curves = np.array([hours(name) for name in ARCHETYPES])
-    return np.asarray(curves[world.archetype[contact], (hour - world.shift[contact]) % 168])
+    curves = np.array([hourly_log_odds(name) for name in ARCHETYPES])
+    return np.asarray(curves[population.archetype[contact], (hour - population.hour_shift[contact]) % 168])

@@ -24,7 +24,7 @@ class Product:
     family: str
     price: float
     margin: float
-    wants: tuple[float, float, float, float, float]
+    affinities: tuple[float, float, float, float, float]
     tier: int | None = None
     recurring: bool = False
     weight: float = 0.0
@@ -131,12 +131,12 @@ PRODUCTS: tuple[Product, ...] = (
 
 PLATFORM = 3
 """The first this many products are the platform's tiers; they are had by subscription from the first day."""
-NAMES: tuple[str, ...] = tuple(p.product_id for p in PRODUCTS)
+PRODUCT_IDS: tuple[str, ...] = tuple(p.product_id for p in PRODUCTS)
 RECURRING: Bools = np.array([p.recurring for p in PRODUCTS])
 PRICES: Floats = np.array([p.price for p in PRODUCTS])
 MARGINS: Floats = np.array([p.margin for p in PRODUCTS])
-WEIGHTS: Floats = np.array([p.weight for p in PRODUCTS])
-WANTS: Floats = np.array([p.wants for p in PRODUCTS]).T
+REORDER_WEIGHTS: Floats = np.array([p.weight for p in PRODUCTS])
+AFFINITIES: Floats = np.array([p.affinities for p in PRODUCTS]).T
 LADDERS: tuple[tuple[int, ...], ...] = tuple(
     tuple(i for i, p in enumerate(PRODUCTS) if p.family == family and p.tier is not None)
     for family in ("analytics", "scanner", "printer")
@@ -159,7 +159,7 @@ def products_table(first: date, last: date) -> pd.DataFrame:
     """One row per product, as the contract has it."""
     return pd.DataFrame(
         {
-            "product_id": NAMES,
+            "product_id": PRODUCT_IDS,
             "name": [p.name for p in PRODUCTS],
             "family": [p.family for p in PRODUCTS],
             "tier": pd.array([p.tier for p in PRODUCTS], dtype="Int64"),

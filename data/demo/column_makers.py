@@ -18,7 +18,7 @@ def id_column(prefix: str, numbers: Ints, width: int = 7, missing: Bools | None 
     return pd.Series(pd.array(text, dtype="str"))
 
 
-def numbers_of(named: pd.Series) -> Ints:
+def id_numbers(named: pd.Series) -> Ints:
     """The numbers of identifiers that have one letter before them: what ``ids`` was given."""
     return np.asarray(named.str[1:].astype("int64").to_numpy(), dtype=np.int64)
 
@@ -34,7 +34,7 @@ def timestamp_column(seconds: Ints) -> pd.Series:
     return stamps.mask(pd.Series(seconds >= NEVER))
 
 
-def seconds_of(column: pd.Series) -> Ints:
+def utc_seconds(column: pd.Series) -> Ints:
     """Instants as UTC seconds; what is missing lies far back."""
     filled = column.astype("datetime64[s]").fillna(pd.Timestamp(0))
     return np.asarray(filled.astype("int64").to_numpy(), dtype=np.int64)

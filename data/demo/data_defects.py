@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from data.contract import TABLES
-from data.demo.catalogue import NAMES
+from data.demo.catalogue import PRODUCT_IDS
 from data.demo.duplicates import plant_duplicates
-from data.demo.planted_log import Notes, keys_of
+from data.demo.planted_log import PlantedLog, keys_of
 
-LATE = {  # table: share, most days
+LATE_SHARES = {  # table: share, most days
     "orders": (0.015, 20),
     "tickets": (0.012, 6),
     "opportunity_changes": (0.015, 12),
@@ -24,18 +24,18 @@ LATE = {  # table: share, most days
 UNKNOWN_PRODUCT, UNKNOWN_ACCOUNT, UNKNOWN_CONTACT = 0.002, 0.001, 0.003
 WRONG_SIGN, FUTURE, REVERSED_DEAL, REVERSED_CONTRACT = 0.0004, 0.0003, 0.002, 0.0025
 BAD_EMAIL, BAD_ZONE, BAD_REGION = 0.005, 0.003, 0.006
-FEW = 150
+MIN_ROWS = 150
 """In a table with fewer rows than this, one broken row may be too many."""
-RUNS_ON, PAST_DUE, NOT_INVOICED = 0.02, 0.04, 0.03
+USED_AFTER_END, PAST_DUE, NOT_INVOICED = 0.02, 0.04, 0.03
 TYPOS = {"Türkiye": "Turkiye", "DACH": "D-A-CH", "UK & Ireland": "UK and Ireland", "North America": "N. America",
          "Gulf": "Golf"}  # fmt: skip
 
-Plant = Callable[[dict[str, pd.DataFrame], pd.Timestamp, Notes, np.random.Generator], None]
+PlantDefects = Callable[[dict[str, pd.DataFrame], pd.Timestamp, PlantedLog, np.random.Generator], None]
 
 
-def plant_defects(tables: dict[str, pd.DataFrame], until: pd.Timestamp, seed: int) -> Notes:
+def plant_defects(tables: dict[str, pd.DataFrame], until: pd.Timestamp, seed: int) -> PlantedLog:
     """Hurts the tables in place, and returns what was done. Nothing that became known at ``until`` or later stays."""
-    notes = Notes()
+    notes = PlantedLog()
     for n, plant in enumerate(PLANTS):
         plant(tables, until, notes, np.random.default_rng([seed, 100 + n]))
     for name, table in TABLES.items():
@@ -50,12 +50,12 @@ def _exported(rows: pd.DataFrame, happened_at: str | None, until: pd.Timestamp) 
     return rows[rows["known_at"].isna() | (rows["known_at"] < until)].reset_index(drop=True)
 
 
-def _leaks(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _leaks(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator) -> None:
     """Money that slips: use that goes on after the end, yearly terms that nobody renewed, deals never invoiced."""
     held = tables["subscriptions"]
     left = held[(held["end_reason"] == "cancelled") & (held["ended_at"] < until - pd.Timedelta(days=30))]
     left = left[~left["account_id"].isin(held.loc[held["ended_at"].isna(), "account_id"])]
-    some = left.iloc[_pick(left, RUNS_ON * 3, rng)].drop_duplicates(["account_id", "product_id"])
+    some = left.iloc[_pick(left, USED_AFTER_END * 3, rng)].drop_duplicates(["account_id", "product_id"])
     days = np.arange(2, 30, 4)
     rows = some.loc[some.index.repeat(len(days)), ["account_id", "product_id", "seats", "ended_at"]]
     day = rows["ended_at"].dt.normalize().astype("datetime64[s]") + pd.to_timedelta(np.tile(days, len(some)), unit="D")
@@ -92,7 +92,7 @@ def _leaks(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, r
     notes.add("won, never invoiced", "opportunities", won.loc[won["account_id"].isin(forgotten), "opportunity_id"])
 
 
-def _typos(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _typos(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator) -> None:
     """Typed wrongly: e-mail addresses, time zones, regions."""
     contacts, accounts = tables["contacts"], tables["accounts"]
     with_email = contacts[contacts["email"].notna()]
@@ -108,7 +108,9 @@ def _typos(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, r
     notes.add("typo in region", "accounts", bad["account_id"], bad["region"].map(TYPOS).to_numpy())
 
 
-def _dangling(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _dangling(
+    tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator
+) -> None:
     """Keys of nobody."""
     for table, column, share, value in (
         ("orders", "product_id", UNKNOWN_PRODUCT, "GADGET-X"),
@@ -123,7 +125,9 @@ def _dangling(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes
         notes.add(f"unknown {column}", table, keys_of(rows.iloc[at], TABLES[table].key), value)
 
 
-def _nonsense(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _nonsense(
+    tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator
+) -> None:
     """Values that cannot be: wrong signs, ends before starts, days to come."""
     orders = tables["orders"]
     placed = orders[orders["status"] == "placed"]
@@ -150,9 +154,9 @@ def _nonsense(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes
     notes.add("negative list price", "products", ["FAX-KIT"])
 
 
-def _late(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _late(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator) -> None:
     """Facts that become known days after they happened. Those that are not known yet are not in the export."""
-    for name, (share, most) in LATE.items():
+    for name, (share, most) in LATE_SHARES.items():
         rows, table = tables[name], TABLES[name]
         known = rows["known_at"] if "known_at" in rows else rows[table.happened_at]
         at = _pick(rows, share, rng)
@@ -163,13 +167,13 @@ def _late(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rn
         notes.add("known late", name, keys_of(rows.iloc[stays], table.key))
 
 
-def _pick(rows: pd.DataFrame, share: float, rng: np.random.Generator, *, of: int = FEW) -> np.ndarray:
+def _pick(rows: pd.DataFrame, share: float, rng: np.random.Generator, *, of: int = MIN_ROWS) -> np.ndarray:
     """Positions of a share of the rows, in order; at least one, unless the table they are ``of`` has but few rows."""
-    count = min(len(rows), max(1 if of >= FEW else 0, round(len(rows) * share)))
+    count = min(len(rows), max(1 if of >= MIN_ROWS else 0, round(len(rows) * share)))
     return np.sort(rng.choice(len(rows), count, replace=False)) if count else np.zeros(0, dtype=np.int64)
 
 
-PLANTS: tuple[Plant, ...] = (_leaks, _typos, plant_duplicates, _dangling, _nonsense, _late)
+PLANTS: tuple[PlantDefects, ...] = (_leaks, _typos, plant_duplicates, _dangling, _nonsense, _late)
 """In this order: what is doubled carries the typos, and what is late comes last."""
 
-assert "FAX-KIT" in NAMES, "the product nobody buys has gone from the catalogue"
+assert "FAX-KIT" in PRODUCT_IDS, "the product nobody buys has gone from the catalogue"

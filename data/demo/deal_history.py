@@ -14,14 +14,14 @@ LOST_REASONS = ("price", "competitor", "no decision", "missing feature", "timing
 
 
 def deal_tables(
-    world: Population, deals: Deals, names: tuple[str, ...], span: History, seed: int
+    population: Population, deals: Deals, names: tuple[str, ...], history: History, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``opportunities`` in their last known state and ``opportunity_changes``, as they stand at ``span.until``."""
     rng = np.random.default_rng([seed, 6])
-    j, count = deals.journeys, len(deals.account)
-    over = j.closed < span.until
+    j, count = deals.stage_times, len(deals.account)
+    over = j.closed < history.until
     number = np.arange(count)
-    reached = np.where(j.entered < np.minimum(j.closed, span.until)[:, None], np.arange(len(STAGES)), -1).max(axis=1)
+    reached = np.where(j.entered < np.minimum(j.closed, history.until)[:, None], np.arange(len(STAGES)), -1).max(axis=1)
     first_stage = np.argmin(j.entered, axis=1)
     usual = np.where(deals.kind == 2, 80.0, 75.0)
     expected = j.created + (np.clip(usual + rng.normal(0, 18, count), 20, None) * DAY).astype(np.int64)
@@ -31,7 +31,7 @@ def deal_tables(
     last = first_stage
     for stage in range(len(STAGES)):
         at = j.entered[:, stage]
-        now = (at < j.closed) & (at < span.until)
+        now = (at < j.closed) & (at < history.until)
         old = none if stage == 0 else category_column(stages, last).mask(pd.Series(first_stage >= stage))
         changes.append((np.where(now, at, NEVER), number, "stage", old, category_column(stages, np.full(count, stage))))
         last = np.where(now, stage, last)
@@ -44,7 +44,7 @@ def deal_tables(
     changes.append((j.created, number, "amount", none, _money(amount)))
     revised: Floats = np.asarray(np.round(amount * np.exp(rng.normal(0, 0.2, count)), 2), dtype=np.float64)
     at = np.where((rng.random(count) < 0.5) & (j.entered[:, 2] > j.created), j.entered[:, 2] + DAY, NEVER)
-    at = np.where((at < j.closed) & (at < span.until), at, NEVER)
+    at = np.where((at < j.closed) & (at < history.until), at, NEVER)
     changes.append((at, number, "amount", _money(amount), _money(revised)))
     open_amount = np.where(at < NEVER, revised, amount)
     lost_amount = np.where(rng.random(count) < 0.3, 0.0, open_amount)
@@ -57,7 +57,7 @@ def deal_tables(
     changes.append((j.created, number, "expected_close_at", none, _stamps(expected)))
     for _ in range(3):
         at = expected - rng.integers(1, 10, count) * DAY
-        late = (at < np.minimum(j.closed, span.until)) & (at > j.created) & (rng.random(count) < 0.9)
+        late = (at < np.minimum(j.closed, history.until)) & (at > j.created) & (rng.random(count) < 0.9)
         pushed = expected + (rng.uniform(20, 50, count) * DAY).astype(np.int64)
         changes.append((np.where(late, at, NEVER), number, "expected_close_at", _stamps(expected), _stamps(pushed)))
         expected = np.where(late, pushed, expected)
@@ -72,7 +72,7 @@ def deal_tables(
         {
             "opportunity_id": id_column("D", number),
             "account_id": id_column("A", deals.account, 6),
-            "owner_id": id_column("O", world.owner[deals.account], 4),
+            "owner_id": id_column("O", population.owner[deals.account], 4),
             "product_id": category_column((*names, None), np.where(deals.product < 0, len(names), deals.product)),
             "kind": category_column(KINDS, deals.kind),
             "source": category_column((*SOURCES, "contract"), np.where(deals.kind == 2, len(SOURCES), deals.source)),

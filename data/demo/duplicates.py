@@ -6,31 +6,31 @@ A duplicate takes over part of what happens after it was made, as when two colle
 import numpy as np
 import pandas as pd
 
-from data.demo.planted_log import Notes
+from data.demo.planted_log import PlantedLog
 
-PEOPLE_SURE, PEOPLE_HARD, COMPANIES_SURE, COMPANIES_HARD = 0.015, 0.006, 0.012, 0.005
-TAKEN_OVER = 0.5
-OF_PEOPLE = (
+EXACT_PEOPLE, FUZZY_PEOPLE, EXACT_COMPANIES, FUZZY_COMPANIES = 0.015, 0.006, 0.012, 0.005
+MOVED_SHARE = 0.5
+CONTACT_TABLES = (
     ("touches", "happened_at"),
     ("activities", "happened_at"),
     ("tickets", "opened_at"),
     ("orders", "ordered_at"),
 )
-OF_COMPANIES = (("orders", "ordered_at"), ("tickets", "opened_at"), ("activities", "happened_at"))
+ACCOUNT_TABLES = (("orders", "ordered_at"), ("tickets", "opened_at"), ("activities", "happened_at"))
 
 
 def plant_duplicates(
-    tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator
+    tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator
 ) -> None:
     """Adds duplicates to the tables in place, and notes each with the record that it repeats."""
     _people(tables, until, notes, rng)
     _companies(tables, until, notes, rng)
 
 
-def _people(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _people(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator) -> None:
     contacts = tables["contacts"]
     able = contacts[contacts["email"].notna() & (contacts["created_at"] < until - pd.Timedelta(days=60))]
-    sure, hard = _share(len(contacts), PEOPLE_SURE), _share(len(contacts), PEOPLE_HARD)
+    sure, hard = _share(len(contacts), EXACT_PEOPLE), _share(len(contacts), FUZZY_PEOPLE)
     picked = able.iloc[np.sort(rng.choice(len(able), sure + hard, replace=False))]
     copies = _copies(picked, "contact_id", "C9", until, rng)
     beyond_doubt = np.arange(len(copies)) % (sure + hard) < sure
@@ -41,15 +41,17 @@ def _people(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, 
     last = [name if n % 3 else _typo(name) for n, name in enumerate(picked["last_name"])]
     copies = copies.assign(email=pd.array(email, dtype="str"), last_name=last, phone=None)
     tables["contacts"] = pd.concat([contacts, copies], ignore_index=True)
-    _take_over(tables, OF_PEOPLE, "contact_id", picked["contact_id"], copies, rng)
+    _take_over(tables, CONTACT_TABLES, "contact_id", picked["contact_id"], copies, rng)
     for kind, which in (("duplicate person", beyond_doubt), ("duplicate person, hard", ~beyond_doubt)):
         notes.add(kind, "contacts", copies["contact_id"][which], picked["contact_id"].to_numpy()[which])
 
 
-def _companies(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Notes, rng: np.random.Generator) -> None:
+def _companies(
+    tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: PlantedLog, rng: np.random.Generator
+) -> None:
     accounts = tables["accounts"]
     able = accounts[accounts["created_at"] < until - pd.Timedelta(days=90)]
-    sure, hard = _share(len(accounts), COMPANIES_SURE), _share(len(accounts), COMPANIES_HARD)
+    sure, hard = _share(len(accounts), EXACT_COMPANIES), _share(len(accounts), FUZZY_COMPANIES)
     picked = able.iloc[np.sort(rng.choice(len(able), sure + hard, replace=False))]
     copies = _copies(picked, "account_id", "A9", until, rng)
     beyond_doubt = np.arange(len(copies)) < sure
@@ -60,7 +62,7 @@ def _companies(tables: dict[str, pd.DataFrame], until: pd.Timestamp, notes: Note
     domain[~beyond_doubt] = None
     copies = copies.assign(name=name, domain=pd.array(domain, dtype="str"), parent_account_id=None)
     tables["accounts"] = pd.concat([accounts, copies], ignore_index=True)
-    _take_over(tables, OF_COMPANIES, "account_id", picked["account_id"], copies, rng)
+    _take_over(tables, ACCOUNT_TABLES, "account_id", picked["account_id"], copies, rng)
     for kind, which in (("duplicate company", beyond_doubt), ("duplicate company, hard", ~beyond_doubt)):
         notes.add(kind, "accounts", copies["account_id"][which], picked["account_id"].to_numpy()[which])
 
@@ -97,11 +99,11 @@ def _take_over(
         after = rows[at].iloc[moved].to_numpy() > whose.map(since).to_numpy()
         if table == "orders":
             orders = rows["order_id"].iloc[moved]
-            lot = {order: bool(draw < TAKEN_OVER) for order, draw in _lots(orders, rng)}
+            lot = {order: bool(draw < MOVED_SHARE) for order, draw in _lots(orders, rng)}
             first = rows.iloc[moved].groupby("order_id")[at].transform("min").to_numpy()
             after = (first > whose.map(since).to_numpy()) & orders.map(lot).to_numpy(dtype=bool)
         else:
-            after &= rng.random(len(moved)) < TAKEN_OVER
+            after &= rng.random(len(moved)) < MOVED_SHARE
         values = rows[key].to_numpy(dtype=object).copy()
         values[moved[after]] = whose[after].map(by_original).to_numpy()
         tables[table] = rows.assign(**{key: pd.array(values, dtype="str")})

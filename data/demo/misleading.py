@@ -5,32 +5,34 @@ import pandas as pd
 
 from data.contract import TABLES
 from data.demo.calendar import History
-from data.demo.planted_log import Notes, keys_of
+from data.demo.planted_log import PlantedLog, keys_of
 
 RECENT_DAYS = 90
 
 
-def note_misleading_rows(tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, span: History, notes: Notes) -> None:
+def note_misleading_rows(
+    tables: dict[str, pd.DataFrame], unmarked: pd.DataFrame, history: History, notes: PlantedLog
+) -> None:
     """Notes machine opens, clock changes, opt-outs, rewritten amounts, offers of what is owned, the incomplete day."""
     touches, contacts = tables["touches"], tables["contacts"]
     notes.add("machine open, not marked", "touches", unmarked["touch_id"])
-    notes.add("clock change", "touches", _at_clock_changes(touches, contacts, span)["touch_id"])
+    notes.add("clock change", "touches", _at_clock_changes(touches, contacts, history)["touch_id"])
     consents = tables["consents"]
     withdrawn = consents[consents["status"] == "withdrawn"]
     notes.add("opted out", "consents", keys_of(withdrawn, TABLES["consents"].key))
     left = touches[(touches["kind"] == "unsubscribed") & ~touches["contact_id"].isin(withdrawn["contact_id"])]
     notes.add("unsubscribed, consent not withdrawn", "touches", left["touch_id"])
     _amounts(tables, notes)
-    _owned(tables, span, notes)
-    notes.add("incomplete day", "orders", [_last_day(span)])
+    _owned(tables, history, notes)
+    notes.add("incomplete day", "orders", [_last_day(history)])
 
 
-def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: History) -> pd.DataFrame:
+def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, history: History) -> pd.DataFrame:
     """Mail sent on a local day on which the person's clocks change."""
     sent = touches[touches["kind"] == "sent"]
     zone = sent["contact_id"].map(contacts.drop_duplicates("contact_id").set_index("contact_id")["timezone"])
     parts = []
-    days = pd.date_range(span.days[0], span.days[-1], unit="s")
+    days = pd.date_range(history.days[0], history.days[-1], unit="s")
     utc_day = sent["happened_at"].dt.normalize()
     for name in sorted(set(zone.dropna())):
         try:
@@ -46,7 +48,7 @@ def _at_clock_changes(touches: pd.DataFrame, contacts: pd.DataFrame, span: Histo
     return pd.concat(parts) if parts else sent.iloc[:0]
 
 
-def _amounts(tables: dict[str, pd.DataFrame], notes: Notes) -> None:
+def _amounts(tables: dict[str, pd.DataFrame], notes: PlantedLog) -> None:
     """Deals whose amount was rewritten when their outcome was known."""
     changes, deals = tables["opportunity_changes"], tables["opportunities"]
     last = changes[changes["field"] == "amount"].merge(
@@ -56,9 +58,9 @@ def _amounts(tables: dict[str, pd.DataFrame], notes: Notes) -> None:
     notes.add("filled in after the outcome", "opportunities", last["opportunity_id"], "amount")
 
 
-def _owned(tables: dict[str, pd.DataFrame], span: History, notes: Notes) -> None:
+def _owned(tables: dict[str, pd.DataFrame], history: History, notes: PlantedLog) -> None:
     """Campaigns of the last months that offered an account what it had ordered before, as ``campaign|account``."""
-    until = pd.Timestamp(span.until, unit="s")
+    until = pd.Timestamp(history.until, unit="s")
     campaigns = tables["campaigns"]
     campaigns = campaigns[campaigns["started_at"] > until - pd.Timedelta(days=RECENT_DAYS)]
     touches = tables["touches"]
@@ -73,5 +75,5 @@ def _owned(tables: dict[str, pd.DataFrame], span: History, notes: Notes) -> None
     )
 
 
-def _last_day(span: History) -> str:
-    return str(span.days[int(np.searchsorted(span.day_starts, span.until, side="right")) - 1])
+def _last_day(history: History) -> str:
+    return str(history.days[int(np.searchsorted(history.day_starts, history.until, side="right")) - 1])

@@ -7,7 +7,7 @@ import pandas as pd
 
 
 @dataclass
-class Notes:
+class PlantedLog:
     """Planted trouble. The key of a row is its key columns, joined by ``|``."""
 
     frames: list[pd.DataFrame] = field(default_factory=list)

@@ -13,20 +13,20 @@ ORDERS_LOST = 0.35
 """Share of the orders that are not placed any more."""
 TICKETS_ADDED = 0.8
 """Further tickets for each one, on average."""
-USE_LOST = 0.25
+USAGE_LOST = 0.25
 """Share of the product's use that is lost."""
-LEAVES_MONTHLY = 0.03
+CHURN_ADDED = 0.03
 """Chance a month that a subscriber leaves who would not have."""
 MONTH = pd.Timedelta(days=30.4375)
 
 SIGNS: dict[str, float] = {
     "orders": 1 - ORDERS_LOST,
     "tickets": 1 + TICKETS_ADDED,
-    "usage": 1 - USE_LOST,
-    "leaving": LEAVES_MONTHLY,
+    "usage": 1 - USAGE_LOST,
+    "leaving": CHURN_ADDED,
 }
 """How the change shows: what the rate is multiplied by; of leaving, what is added to the chance a month."""
-COMES_FROM_CUSTOMERS = {"subscriptions": "started_at", "orders": "ordered_at", "invoices": "issued_at",
+CUSTOMER_TABLES = {"subscriptions": "started_at", "orders": "ordered_at", "invoices": "issued_at",
                         "tickets": "opened_at", "usage": "day"}  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def _leavers(
     """When each account leaves that leaves for this reason, by account."""
     runs = (subscriptions["started_at"] < at) & ~(subscriptions["ended_at"] < at)
     accounts = np.sort(subscriptions.loc[runs, "account_id"].dropna().unique())
-    waits = rng.exponential(1 / -np.log1p(-LEAVES_MONTHLY), len(accounts))
+    waits = rng.exponential(1 / -np.log1p(-CHURN_ADDED), len(accounts))
     leaves = pd.Series(at + pd.to_timedelta(waits * MONTH.total_seconds(), unit="s").floor("s"), index=accounts)
     return leaves[leaves < until]
 
@@ -73,7 +73,7 @@ def _leave(tables: dict[str, pd.DataFrame], left: "pd.Series[pd.Timestamp]") -> 
     tables["subscriptions"] = rows.assign(
         ended_at=rows["ended_at"].mask(ends, leaves), end_reason=rows["end_reason"].mask(ends, "cancelled")
     )
-    for table, column in COMES_FROM_CUSTOMERS.items():
+    for table, column in CUSTOMER_TABLES.items():
         rows = tables[table]
         later = pd.to_datetime(rows[column]) >= rows["account_id"].map(left)
         tables[table] = rows[~later.to_numpy()].reset_index(drop=True)
@@ -101,7 +101,7 @@ def _use_less(tables: dict[str, pd.DataFrame], at: pd.Timestamp, rng: np.random.
     events = rows["events"].to_numpy(np.float64).copy()
     for values in (users, events):
         whole = np.nan_to_num(np.maximum(values[after], 0)).astype(np.int64)
-        values[after] = rng.binomial(whole, 1 - USE_LOST)
+        values[after] = rng.binomial(whole, 1 - USAGE_LOST)
     rows = rows.assign(active_users=users, events=events)
     nobody = np.zeros(len(rows), dtype=bool)
     nobody[after] = users[after] == 0

@@ -11,22 +11,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.contract import CONTRACT, TABLES
-from data.demo.account_health import simulate_health
 from data.demo.adoption import simulate_adoption
 from data.demo.calendar import NEVER, History
 from data.demo.campaigns import campaigns_table, consents_table, plan_campaigns, simulate_mailings, touches_table
-from data.demo.catalogue import NAMES, products_table
+from data.demo.catalogue import PRODUCT_IDS, products_table
 from data.demo.data_defects import plant_defects
 from data.demo.deal_history import deal_tables
 from data.demo.deals import expansion_deals, merge_deals, new_business_deals, renewal_deals
+from data.demo.health_simulation import simulate_health
 from data.demo.invoices import costs_table, invoices_table, responses_table
 from data.demo.leak_truth import HiddenState, leaks_table, true_leaks
 from data.demo.leaks import (
     plant_discounts,
     plant_forgotten_deals,
-    plant_missing_invoices,
     plant_outgrown_seats,
     plant_promotions,
+    plant_unnoticed_downgrades,
     plant_untouched_leads,
 )
 from data.demo.misleading import note_misleading_rows
@@ -88,56 +88,62 @@ def write_demo(
         raise ValueError(f"regime_change must be a naive UTC instant before until ({until}), not {regime_change!r}")
     if size <= 0 or years < 1:
         raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
-    span = History.ending(until, years, timezone)
-    world = make_population(span, size, seed)
-    new, joined = new_business_deals(world, span, seed)
-    campaigns = plan_campaigns(world, span, seed)
-    consents, granted, withdrawn = consents_table(world, span, seed)
-    reachable = (granted < NEVER) & world.contacts["email"].notna().to_numpy()
+    history = History.ending(until, years, timezone)
+    population = make_population(history, size, seed)
+    new, joined = new_business_deals(population, history, seed)
+    campaigns = plan_campaigns(population, history, seed)
+    consents, granted, withdrawn = consents_table(population, history, seed)
+    reachable = (granted < NEVER) & population.contacts["email"].notna().to_numpy()
     health = simulate_health(
-        world, joined, simulate_mailings(world, campaigns, reachable, len(span.months)), span, seed
+        population, joined, simulate_mailings(population, campaigns, reachable, len(history.months)), history, seed
     )
-    adoptions, more = simulate_adoption(world, health, expansion_deals(world, health, span, seed), span, seed)
-    contracts, terms = simulate_contracts(world, health, adoptions, span, seed)
+    adoptions, more = simulate_adoption(
+        population, health, expansion_deals(population, health, history, seed), history, seed
+    )
+    contracts, terms = simulate_contracts(population, health, adoptions, history, seed)
     renewal = renewal_deals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
-    deals = merge_deals([new, more, renewal], span.until)
-    forgotten = plant_forgotten_deals(world, deals, span, seed)
-    opportunities, changes = deal_tables(world, forgotten, NAMES, span, seed)
-    contracts, promotions, promoted = plant_promotions(contracts, span, seed)
-    touches, unsubscribed, unmarked = touches_table(world, health, campaigns, granted, withdrawn, reachable, span, seed)
-    orders, given = plant_discounts(world, orders_table(world, health, adoptions, span, seed), span, seed)
-    invoices, payments = invoices_table(world, health, contracts, orders, span, seed)
+    deals = merge_deals([new, more, renewal], history.until)
+    forgotten = plant_forgotten_deals(population, deals, history, seed)
+    opportunities, changes = deal_tables(population, forgotten, PRODUCT_IDS, history, seed)
+    contracts, promotions, promoted = plant_promotions(contracts, history, seed)
+    touches, unsubscribed, unmarked = touches_table(
+        population, health, campaigns, granted, withdrawn, reachable, history, seed
+    )
+    orders, given = plant_discounts(
+        population, orders_table(population, health, adoptions, history, seed), history, seed
+    )
+    invoices, payments = invoices_table(population, health, contracts, orders, history, seed)
     tables = {
-        "accounts": world.accounts,
-        "contacts": world.contacts,
+        "accounts": population.accounts,
+        "contacts": population.contacts,
         "consents": pd.concat([consents, unsubscribed], ignore_index=True).drop_duplicates(
             ["contact_id", "recorded_at"], ignore_index=True
         ),
-        "products": products_table(span.days[0], span.days[-1]),
+        "products": products_table(history.days[0], history.days[-1]),
         "orders": orders,
         "subscriptions": subscriptions_table(health, contracts),
         "opportunities": opportunities,
         "opportunity_changes": changes,
-        "campaigns": pd.concat([campaigns_table(campaigns, span, seed), promotions], ignore_index=True),
+        "campaigns": pd.concat([campaigns_table(campaigns, history, seed), promotions], ignore_index=True),
         "touches": touches,
-        "activities": activities_table(world, health, deals, span, seed),
-        "tickets": tickets_table(world, health, span, seed),
-        "usage": plant_outgrown_seats(usage_table(health, contracts, span, seed), contracts, span, seed),
+        "activities": activities_table(population, health, deals, history, seed),
+        "tickets": tickets_table(population, health, history, seed),
+        "usage": plant_outgrown_seats(usage_table(health, contracts, history, seed), contracts, history, seed),
         "invoices": invoices,
-        "costs": costs_table(world, span, seed),
-        "owners": world.owners,
-        "responses": responses_table(world, health, span, seed),
+        "costs": costs_table(population, history, seed),
+        "owners": population.owners,
+        "responses": responses_table(population, health, history, seed),
     }
-    plant_missing_invoices(tables, contracts, span, seed)
-    forms = plant_untouched_leads(world, tables, joined, span, seed)
+    plant_unnoticed_downgrades(tables, contracts, history, seed)
+    forms = plant_untouched_leads(population, tables, joined, history, seed)
     hidden = HiddenState(contracts, deals, forgotten, payments, given, promoted, joined)
-    leaks = true_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, span)
+    leaks = true_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, history)
     notes = plant_defects(tables, pd.Timestamp(until), seed)
     tables["touches"] = pd.concat([tables["touches"], forms.assign(known_at=forms["happened_at"])], ignore_index=True)
-    note_misleading_rows(tables, touches.iloc[unmarked], span, notes)
+    note_misleading_rows(tables, touches.iloc[unmarked], history, notes)
     trouble = notes.table()
-    truth = {**truth_tables(world, health, deals, adoptions, span), "trouble": trouble,
-             "leaks": leaks_table(leaks, tables, trouble, span)}  # fmt: skip
+    truth = {**truth_tables(population, health, deals, adoptions, history), "trouble": trouble,
+             "leaks": leaks_table(leaks, tables, trouble, history)}  # fmt: skip
     if regime_change is not None:
         truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed, regime_signs)
     for part in ("crm", "truth"):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
-from data.demo.calendar import DAY, Span, holidays, local_to_utc, trend
+from data.demo.calendar import DAY, History, holidays, local_to_utc, trend
 
 
 def seconds(instant: datetime) -> int:
@@ -13,21 +13,21 @@ def seconds(instant: datetime) -> int:
 
 
 def test_a_span_is_whole_months_of_the_zone_and_ends_with_the_month_of_its_end() -> None:
-    span = Span.ending(datetime(2025, 9, 17, 11, 30), 3, "Europe/Istanbul")
-    assert (span.months[0], span.months[-1], len(span.months)) == (date(2022, 9, 1), date(2025, 9, 1), 37)
-    assert span.start == seconds(datetime(2022, 8, 31, 21))
-    assert (span.days[0], span.days[-1]) == (date(2022, 9, 1), date(2025, 9, 30))
+    history = History.ending(datetime(2025, 9, 17, 11, 30), 3, "Europe/Istanbul")
+    assert (history.months[0], history.months[-1], len(history.months)) == (date(2022, 9, 1), date(2025, 9, 1), 37)
+    assert history.start == seconds(datetime(2022, 8, 31, 21))
+    assert (history.days[0], history.days[-1]) == (date(2022, 9, 1), date(2025, 9, 30))
 
 
 def test_the_last_hours_of_a_month_in_utc_are_the_next_months_in_istanbul() -> None:
-    assert Span.ending(datetime(2025, 9, 30, 22, 0), 1, "Europe/Istanbul").months[-1] == date(2025, 10, 1)
+    assert History.ending(datetime(2025, 9, 30, 22, 0), 1, "Europe/Istanbul").months[-1] == date(2025, 10, 1)
 
 
 def test_instants_within_a_month_are_in_it_on_working_days_mostly() -> None:
-    span = Span.ending(datetime(2025, 9, 17), 1, "Europe/Istanbul")
+    history = History.ending(datetime(2025, 9, 17), 1, "Europe/Istanbul")
     month = np.full(2000, 3)
-    at = span.within(month, np.random.default_rng(1))
-    assert (span.month_of(at) == 3).all()
+    at = history.random_instants(month, np.random.default_rng(1))
+    assert (history.month_of(at) == 3).all()
     weekend = np.array([datetime(1970, 1, 1).weekday() + d for d in (at + 3 * 3600) // DAY]) % 7 >= 5
     assert 0.02 < weekend.mean() < 0.12
 
