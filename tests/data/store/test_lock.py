@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys
 import time
-from data.store.lock import exclusive
+from data.store.lock import night_lock
 from data.store.views import open_store
-with open_store(sys.argv[1]) as store, exclusive(store):
+with open_store(sys.argv[1]) as store, night_lock(store):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -12,7 +12,7 @@ from sqlalchemy import Float, inspect, text
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store.database import connect_store
-from data.store.migrations import FOLDER, RECORD, _statements, names
+from data.store.migrations import SQL_FOLDER, RECORD, _statements, migration_names
 from data.store.publish import publish, rollback
 from data.store.views import BASE_TABLES, RUN_RECORDS, TYPES, open_store, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
@@ -115,7 +115,7 @@ def test_each_migration_runs_once_though_several_open_at_once(scores_url: str) -
             store.close()
     with open_store(scores_url) as store, store.reading() as connection:
         applied = connection.execute(text(f"SELECT name FROM {RECORD} ORDER BY name")).scalars().all()
-    assert tuple(applied) == names()
+    assert tuple(applied) == migration_names()
 
 
 def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_file_whose_journal_cannot_change_now_is_read_now_and_changed_later(tm
 
 def test_a_holdout_of_the_first_release_waits_once_migrated(scores_url: str) -> None:
     """A scoring database of the first release, with a call that its holdout withheld, is opened by this one."""
-    first, *_ = names()
+    first, *_ = migration_names()
     at_release(
         scores_url,
         first,
@@ -214,8 +214,8 @@ def at_release(url: str, last: str, *statements: str) -> None:
     store = connect_store(url)
     with store.writing() as connection:
         connection.exec_driver_sql(f"CREATE TABLE {RECORD} (name TEXT NOT NULL PRIMARY KEY)")
-        for name in names()[: names().index(last) + 1]:
-            for statement in _statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
+        for name in migration_names()[: migration_names().index(last) + 1]:
+            for statement in _statements((SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")):
                 connection.exec_driver_sql(statement)
             connection.exec_driver_sql(f"INSERT INTO {RECORD} VALUES ('{name}')")
         for statement in (
