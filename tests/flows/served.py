@@ -18,9 +18,9 @@ SERVE = """
 from datetime import timedelta
 from prefect.schedules import Interval
 from flows.schedule import serve
-from flows.settings import load, prepare
-settings = load()
-prepare(settings)
+from flows.settings import load_settings, prepare_environment
+settings = load_settings()
+prepare_environment(settings)
 serve(settings, schedule=Interval(timedelta(seconds=20)))
 """
 
