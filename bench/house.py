@@ -231,7 +231,7 @@ def _read_module(path: Path, root: Path, names: set[str]) -> Module:
         path=path.relative_to(root),
         lines=len(path.read_text(encoding="utf-8").splitlines()),
         functions=tuple(_functions(tree, package)),
-        imports=frozenset(((imports | parents) & names) - own - {name}),
+        imports=frozenset(((imports | (parents - own)) & names) - {name}),
         old_words=_old_words(path),
     )
 

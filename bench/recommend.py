@@ -182,7 +182,7 @@ def fit_ranker(cuts: Sequence[Cut], closed: Sequence[int]) -> ProductRanker:
     pairs = [labeled_pairs(cut, generate_candidates(cut.history, cut.chosen, SEED)) for cut in cuts]
     earlier = pd.concat([pairs[i] for i in closed], ignore_index=True)
     calibrations = ranker.fit_calibrations(ranker.out_of_time_scores(earlier, pairs[0], SEED))
-    return ProductRanker(ranker.fit_trees(pd.concat(pairs, ignore_index=True), SEED), calibrations)
+    return ProductRanker(ranker.fit_ranker_trees(pd.concat(pairs, ignore_index=True), SEED), calibrations)
 
 
 def labeled_pairs(cut: Cut, candidates: CandidateSet) -> pd.DataFrame:

@@ -17,7 +17,7 @@ month.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from models.survival.censoring import PERIOD_ENDS
 from models.survival.curves import SurvivalCurve
 from models.survival.scoring import predict
 from models.training.rows import account_rows
-from models.upsell import SPEC, UPSELL
+from models.upsell import UPSELL, UPSELL_SPEC
 
 UNTIL = datetime(2026, 6, 30, 15, 0)
 SIZE = 2.0
@@ -71,6 +71,19 @@ class Truth:
         return cls(as_of, _by_period(months, as_of), _next_product_shares(affinities, accounts, months, as_of))
 
 
+@dataclass(frozen=True)
+class Measures:
+    """Rows and figures as they are added."""
+
+    rows: Rows = field(default_factory=list)
+    figures: Figures = field(default_factory=dict)
+
+    def add(self, name: str, method: str, metric: str, value: float, target: str = "") -> None:
+        """A row, and the figure ``demo.<name>``."""
+        self.rows.append(result_row("demo", method, metric, value, target))
+        self.figures[f"demo.{name}"] = round(value, 4)
+
+
 def demo(_: Path) -> tuple[Rows, Figures]:
     """Rows and figures of the demo company."""
     accounts, pairs, months = [], [], []
@@ -85,56 +98,61 @@ def demo(_: Path) -> tuple[Rows, Figures]:
             accounts.append(_compare_accounts(curve, truth, later))
             pairs.append(_compare_pairs(offered, truth, later))
             months.append(_by_month(accounts[-1]))
-    all_accounts, offers = pd.concat(accounts, ignore_index=True), pd.concat(pairs, ignore_index=True)
-    rows: Rows = []
-    figures: Figures = {}
-
-    def add(name: str, method: str, metric: str, value: float, target: str = "") -> None:
-        rows.append(result_row("demo", method, metric, value, target))
-        figures[f"demo.{name}"] = round(value, 4)
-
-    for column, ahead in WITHIN.items():
-        days = ahead * PERIOD_DAYS
-        predicted, actual = all_accounts[column].to_numpy(), all_accounts[f"bought_{ahead}"].to_numpy()
-        add(
-            f"rank_{days}",
-            f"accounts, {days} days",
-            "rank correlation with planted",
-            _ranks(all_accounts, column, ahead),
-        )
-        add(f"auc_{days}", f"accounts, {days} days", "auc", auc(predicted, actual))
-        add(
-            f"planted_auc_{days}",
-            f"planted, {days} days",
-            "auc",
-            auc(all_accounts[f"planted_{ahead}"].to_numpy(), actual),
-        )
-        add(f"ece_{days}", f"accounts, {days} days", "ece", expected_calibration_error(predicted, actual), "≤ 0.03")
-        rows.append(
-            result_row(
-                "demo", f"accounts, {days} days", "mean predicted", predicted.mean(), f"{actual.mean():.4f} observed"
-            )
-        )
-    for column, ahead in WITHIN.items():
-        days = ahead * PERIOD_DAYS
-        predicted, actual = offers[column].to_numpy(), offers[f"bought_{ahead}"].to_numpy()
-        add(f"pair_rank_{days}", f"pairs, {days} days", "rank correlation with planted", _ranks(offers, column, ahead))
-        add(f"pair_auc_{days}", f"pairs, {days} days", "auc", auc(predicted, actual))
-        add(f"pair_ece_{days}", f"pairs, {days} days", "ece", expected_calibration_error(predicted, actual), "≤ 0.03")
-    within_one, first = (offers["predicted_month"] - offers["planted_month"]).abs() <= 1, offers["planted_month"] <= 1
-    add("month_within_one", "pairs, likeliest month", "within a month of planted", float(within_one.mean()))
-    add("first_month_within_one", "the first month for all", "within a month of planted", float(first.mean()))
-    even = offers["planted_month"].map(lambda month: 2 if month in (0, N_PERIODS - 1) else 3) / N_PERIODS
-    add("even_month_within_one", "a month drawn evenly", "within a month of planted", float(even.mean()))
-    buyers = all_accounts.dropna(subset="bought_in")
-    near = (buyers["predicted_month"] - buyers["bought_in"]).abs() <= 1
-    add("buyers_within_one", "buyers, likeliest month", "within a month of the purchase", float(near.mean()))
-    first = buyers["bought_in"] <= 1
-    add("buyers_first_month", "the first month for all", "within a month of the purchase", float(first.mean()))
+    measures = Measures()
+    all_accounts = pd.concat(accounts, ignore_index=True)
+    _measure_accounts(measures, all_accounts)
+    _measure_pairs(measures, pd.concat(pairs, ignore_index=True))
+    _measure_buyers(measures, all_accounts)
     hazards = pd.concat(months)
     rank = float(spearmanr(hazards["predicted"], hazards["bought_in"]).statistic)
-    add("hazards_rank", "all customers, month by month", "rank correlation with actual shares", rank)
-    return rows, figures
+    measures.add("hazards_rank", "all customers, month by month", "rank correlation with actual shares", rank)
+    return measures.rows, measures.figures
+
+
+def _measure_accounts(measures: Measures, accounts: pd.DataFrame) -> None:
+    """How well scores rank and calibrate accounts, within each horizon."""
+    for column, ahead in WITHIN.items():
+        days = ahead * PERIOD_DAYS
+        method = f"accounts, {days} days"
+        predicted, actual = accounts[column].to_numpy(), accounts[f"bought_{ahead}"].to_numpy()
+        planted_auc = auc(accounts[f"planted_{ahead}"].to_numpy(), actual)
+        measures.add(f"rank_{days}", method, "rank correlation with planted", _ranks(accounts, column, ahead))
+        measures.add(f"auc_{days}", method, "auc", auc(predicted, actual))
+        measures.add(f"planted_auc_{days}", f"planted, {days} days", "auc", planted_auc)
+        measures.add(f"ece_{days}", method, "ece", expected_calibration_error(predicted, actual), "≤ 0.03")
+        observed = f"{actual.mean():.4f} observed"
+        measures.rows.append(result_row("demo", method, "mean predicted", predicted.mean(), observed))
+
+
+def _measure_pairs(measures: Measures, offers: pd.DataFrame) -> None:
+    """How well scores rank and calibrate pairs, and whether the likeliest month is near the planted one."""
+    for column, ahead in WITHIN.items():
+        days = ahead * PERIOD_DAYS
+        method = f"pairs, {days} days"
+        predicted, actual = offers[column].to_numpy(), offers[f"bought_{ahead}"].to_numpy()
+        measures.add(f"pair_rank_{days}", method, "rank correlation with planted", _ranks(offers, column, ahead))
+        measures.add(f"pair_auc_{days}", method, "auc", auc(predicted, actual))
+        measures.add(f"pair_ece_{days}", method, "ece", expected_calibration_error(predicted, actual), "≤ 0.03")
+    metric = "within a month of planted"
+    within_one = (offers["predicted_month"] - offers["planted_month"]).abs() <= 1
+    in_first, even = offers["planted_month"] <= 1, offers["planted_month"].map(_random_month_hits)
+    measures.add("month_within_one", "pairs, likeliest month", metric, float(within_one.mean()))
+    measures.add("first_month_within_one", "the first month for all", metric, float(in_first.mean()))
+    measures.add("even_month_within_one", "a random month", metric, float(even.mean()))
+
+
+def _random_month_hits(month: int) -> float:
+    """The probability that a random month is the given one or next to it."""
+    return (2 if month in (0, N_PERIODS - 1) else 3) / N_PERIODS
+
+
+def _measure_buyers(measures: Measures, accounts: pd.DataFrame) -> None:
+    """Whether the first new product was bought within a month of the predicted likeliest month."""
+    buyers = accounts.dropna(subset="bought_in")
+    metric = "within a month of the purchase"
+    near, in_first = (buyers["predicted_month"] - buyers["bought_in"]).abs() <= 1, buyers["bought_in"] <= 1
+    measures.add("buyers_within_one", "buyers, likeliest month", metric, float(near.mean()))
+    measures.add("buyers_first_month", "the first month for all", metric, float(in_first.mean()))
 
 
 def _score(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -146,7 +164,7 @@ def _score(settings: Settings, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]
         raise SystemExit(f"the upsell model abstains: {challenger if isinstance(challenger, Abstention) else scored}")
     rows = account_rows(company, (as_of,))
     curve = pd.DataFrame(
-        predict(SPEC, challenger.as_champion("1"), rows).at_knots, index=rows["account_id"].astype(str)
+        predict(UPSELL_SPEC, challenger.as_champion("1"), rows).at_knots, index=rows["account_id"].astype(str)
     )
     return curve, scored["upsell_products"]
 

@@ -54,4 +54,4 @@ def test_ours_is_the_ranker_of_the_night() -> None:
     model = fit_ranker(cuts, closed=[1, 2, 3])
     assert isinstance(model, ProductRanker)
     assert model.booster.feature_name() == FEATURE_NAMES
-    assert model.booster.num_trees() == ranker.N_TREES
+    assert model.booster.num_trees() == ranker.N_RANKER_TREES
