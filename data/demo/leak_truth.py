@@ -137,8 +137,10 @@ def _stalled(hidden: HiddenState, opportunities: pd.DataFrame, as_of: int) -> pd
 
 def _unpaid(invoices: pd.DataFrame, payments: Payments, as_of: int) -> pd.DataFrame:
     """Invoices that are never paid, once they are later than nine of ten late ones are."""
-    usual = max(np.quantile(payments.late[~payments.never & (payments.late > 0)], SLOW_QUANTILE), 14 * DAY)
-    rows = invoices[payments.never & (utc_seconds(invoices["due_at"]) + usual < as_of)]
+    usual = max(
+        np.quantile(payments.seconds_late[~payments.unpaid & (payments.seconds_late > 0)], SLOW_QUANTILE), 14 * DAY
+    )
+    rows = invoices[payments.unpaid & (utc_seconds(invoices["due_at"]) + usual < as_of)]
     return rows.assign(key=rows["invoice_id"], money=rows["amount"], detector="invoice_overdue")
 
 

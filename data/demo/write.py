@@ -1,4 +1,4 @@
-"""The demo company, written: one Parquet file per contract table, and the truth beside them."""
+"""Write the demo company: one Parquet file per contract table, and one per table of the truth."""
 
 import shutil
 from collections.abc import Sequence
@@ -11,31 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.contract import CONTRACT, TABLES
-from data.demo.adoption import simulate_adoption
-from data.demo.calendar import NEVER, History
-from data.demo.campaigns import campaigns_table, consents_table, plan_campaigns, simulate_mailings, touches_table
-from data.demo.catalogue import PRODUCT_IDS, products_table
-from data.demo.data_defects import plant_defects
-from data.demo.deal_history import deal_tables
-from data.demo.deals import expansion_deals, merge_deals, new_business_deals, renewal_deals
-from data.demo.health_simulation import simulate_health
-from data.demo.invoices import costs_table, invoices_table, responses_table
-from data.demo.leak_truth import HiddenState, leaks_table, true_leaks
-from data.demo.leaks import (
-    plant_discounts,
-    plant_forgotten_deals,
-    plant_outgrown_seats,
-    plant_promotions,
-    plant_unnoticed_downgrades,
-    plant_untouched_leads,
-)
-from data.demo.misleading import note_misleading_rows
-from data.demo.orders import orders_table
-from data.demo.population import make_population
+from data.demo.calendar import History
+from data.demo.crm_tables import crm_and_truth
 from data.demo.regime import SIGNS, change_regime
-from data.demo.subscriptions import simulate_contracts, subscriptions_table, usage_table
-from data.demo.support import activities_table, tickets_table
-from data.demo.truth import truth_tables
+from data.demo.simulation import simulate
 from data.schema import Kind, Table
 
 ARROW: dict[Kind, pa.DataType] = {
@@ -50,7 +29,7 @@ ARROW: dict[Kind, pa.DataType] = {
 
 @dataclass(frozen=True)
 class DemoSummary:
-    """What was written: rows of each contract table, and of each table of the truth."""
+    """Number of rows written, by table of the contract and by table of the truth."""
 
     rows: dict[str, int]
     truth: dict[str, int]
@@ -73,77 +52,17 @@ def write_demo(
     regime_change: datetime | None = None,
     regime_signs: Sequence[str] = tuple(SIGNS),
 ) -> DemoSummary:
-    """The rows written: every contract table as ``folder/crm/<table>.parquet``, the truth below ``folder/truth/``.
+    """Write every contract table as ``folder/crm/<table>.parquet`` and the truth below ``folder/truth/``.
 
-    ``until`` (naive UTC) is when the CRM was exported: its day is incomplete, and nothing that became known later is
-    there. Size 1 is 1,200 accounts; the work is linear in it. The same arguments give the same bytes.
-    From ``regime_change`` (naive UTC) on, customers behave otherwise in the ways of ``regime_signs``
-    (``data.demo.regime``); what came before is the same with and without it.
+    ``until`` (naive UTC) is the instant of the CRM's export: its day is incomplete, and facts that became known later
+    are absent. Size 1 is 1,200 accounts; time and memory are linear in it. Equal arguments give equal bytes.
+    From ``regime_change`` (naive UTC) on, customers behave differently in the ``regime_signs`` (``data.demo.regime``);
+    rows known before are the same with and without it.
+
+    Raises ``ValueError`` for an instant with a time zone, a change after the export, or a size that is not positive.
     """
-    if until.tzinfo is not None:
-        raise ValueError(
-            f"until must be a naive UTC instant, not {until!r}: drop its time zone after turning it to UTC"
-        )
-    if regime_change is not None and (regime_change.tzinfo is not None or regime_change >= until):
-        raise ValueError(f"regime_change must be a naive UTC instant before until ({until}), not {regime_change!r}")
-    if size <= 0 or years < 1:
-        raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
-    history = History.ending(until, years, timezone)
-    population = make_population(history, size, seed)
-    new, joined = new_business_deals(population, history, seed)
-    campaigns = plan_campaigns(population, history, seed)
-    consents, granted, withdrawn = consents_table(population, history, seed)
-    reachable = (granted < NEVER) & population.contacts["email"].notna().to_numpy()
-    health = simulate_health(
-        population, joined, simulate_mailings(population, campaigns, reachable, len(history.months)), history, seed
-    )
-    adoptions, more = simulate_adoption(
-        population, health, expansion_deals(population, health, history, seed), history, seed
-    )
-    contracts, terms = simulate_contracts(population, health, adoptions, history, seed)
-    renewal = renewal_deals(terms.account, terms.ends, terms.renewed, terms.mrr, terms.product, seed)
-    deals = merge_deals([new, more, renewal], history.until)
-    forgotten = plant_forgotten_deals(population, deals, history, seed)
-    opportunities, changes = deal_tables(population, forgotten, PRODUCT_IDS, history, seed)
-    contracts, promotions, promoted = plant_promotions(contracts, history, seed)
-    touches, unsubscribed, unmarked = touches_table(
-        population, health, campaigns, granted, withdrawn, reachable, history, seed
-    )
-    orders, given = plant_discounts(
-        population, orders_table(population, health, adoptions, history, seed), history, seed
-    )
-    invoices, payments = invoices_table(population, health, contracts, orders, history, seed)
-    tables = {
-        "accounts": population.accounts,
-        "contacts": population.contacts,
-        "consents": pd.concat([consents, unsubscribed], ignore_index=True).drop_duplicates(
-            ["contact_id", "recorded_at"], ignore_index=True
-        ),
-        "products": products_table(history.days[0], history.days[-1]),
-        "orders": orders,
-        "subscriptions": subscriptions_table(health, contracts),
-        "opportunities": opportunities,
-        "opportunity_changes": changes,
-        "campaigns": pd.concat([campaigns_table(campaigns, history, seed), promotions], ignore_index=True),
-        "touches": touches,
-        "activities": activities_table(population, health, deals, history, seed),
-        "tickets": tickets_table(population, health, history, seed),
-        "usage": plant_outgrown_seats(usage_table(health, contracts, history, seed), contracts, history, seed),
-        "invoices": invoices,
-        "costs": costs_table(population, history, seed),
-        "owners": population.owners,
-        "responses": responses_table(population, health, history, seed),
-    }
-    plant_unnoticed_downgrades(tables, contracts, history, seed)
-    forms = plant_untouched_leads(population, tables, joined, history, seed)
-    hidden = HiddenState(contracts, deals, forgotten, payments, given, promoted, joined)
-    leaks = true_leaks({**tables, "touches": pd.concat([touches, forms], ignore_index=True)}, hidden, history)
-    notes = plant_defects(tables, pd.Timestamp(until), seed)
-    tables["touches"] = pd.concat([tables["touches"], forms.assign(known_at=forms["happened_at"])], ignore_index=True)
-    note_misleading_rows(tables, touches.iloc[unmarked], history, notes)
-    trouble = notes.table()
-    truth = {**truth_tables(population, health, deals, adoptions, history), "trouble": trouble,
-             "leaks": leaks_table(leaks, tables, trouble, history)}  # fmt: skip
+    _check(until, size, years, regime_change)
+    tables, truth = crm_and_truth(simulate(History.ending(until, years, timezone), size, seed), pd.Timestamp(until))
     if regime_change is not None:
         truth["regime"] = change_regime(tables, pd.Timestamp(regime_change), pd.Timestamp(until), seed, regime_signs)
     for part in ("crm", "truth"):
@@ -154,6 +73,15 @@ def write_demo(
     for name, rows in truth.items():
         rows.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
     return DemoSummary({name: len(tables[name]) for name in TABLES}, {name: len(truth[name]) for name in truth})
+
+
+def _check(until: datetime, size: float, years: int, regime_change: datetime | None) -> None:
+    if until.tzinfo is not None:
+        raise ValueError(f"until must be a naive UTC instant, not {until!r}: convert it to UTC and drop its time zone")
+    if regime_change is not None and (regime_change.tzinfo is not None or regime_change >= until):
+        raise ValueError(f"regime_change must be a naive UTC instant before until ({until}), not {regime_change!r}")
+    if size <= 0 or years < 1:
+        raise ValueError(f"size must be greater than 0 and years at least 1, not {size} and {years}")
 
 
 def _write(folder: Path, table: Table, rows: pd.DataFrame) -> None:
