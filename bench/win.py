@@ -34,8 +34,8 @@ from bench.harness.planted_deals import demo_deals, expected_calibration_error, 
 from bench.harness.result import DATA, print_result
 from bench.harness.snapshots import company_at, temporary_settings
 from data.arrays import Floats
+from data.statistics import auc
 from models.estimators.binary_classifier import BaseRateWarning, BinaryClassifier
-from models.evaluation.metrics import auc
 from models.evaluation.reliability import reliability_figure
 from models.evaluation.target_leakage import Finding, find_target_leakage
 

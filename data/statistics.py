@@ -1,4 +1,4 @@
-"""Significance of a gain, bootstrap intervals and the interval of a rate, as models and reports share them."""
+"""Quotients, significance of a gain, bootstrap intervals and the interval of a rate, as all layers share them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,19 @@ from data.arrays import Bools, Floats, Ints
 RATE_CONFIDENCE = 0.8
 CONFIDENCE = 0.95
 MAX_VALUES_AT_ONCE = 1_000_000
+
+
+def safe_divide(
+    numerator: Floats | float, denominator: Floats | Ints, otherwise: float = 0.0, where: Bools | None = None
+) -> Floats:
+    """The quotient where the denominator is above 0 (or where ``where`` holds), ``otherwise`` elsewhere.
+
+    The arrays are broadcast against one another.
+    """
+    usable = denominator > 0 if where is None else where
+    result = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), otherwise, dtype=np.float64)
+    np.divide(numerator, denominator, out=result, where=usable)
+    return result
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Gain:
         return self.mean / self.error
 
     def exceeds(self, standard_errors: float, tolerance: float = 0.0) -> bool:
-        """Whether the mean gain is larger than so many of its standard errors, by more than a rounding tolerance."""
+        """Whether the mean gain is larger than ``standard_errors`` of its errors, by more than a rounding tolerance."""
         return self.n > 1 and bool(self.mean > standard_errors * self.error + tolerance)
 
 
@@ -94,8 +107,8 @@ def bootstrap_mean(values: Floats, seed: int, n_resamples: int, confidence: floa
 
 @dataclass(frozen=True)
 class ClusterBootstrap:
-    """Resamples of whole clusters with replacement (Field and Welsh, 2007): rows of one account are no independent
-    observations.
+    """Resamples of whole clusters with replacement (Field and Welsh, 2007): rows of one account are not
+    independent observations.
 
     ``times`` (resamples × clusters) says how often each cluster was drawn, ``cluster`` (rows) to which one a row
     belongs. The same clusters and seed give the same resamples.
@@ -153,3 +166,20 @@ def rate_interval(events: float, rows: float, confidence: float = RATE_CONFIDENC
     tail = (1 - confidence) / 2
     bounds = beta.ppf([tail, 1 - tail], events + 0.5, rows - events + 0.5)
     return float(bounds[0]), float(bounds[1])
+
+
+def wilson_interval(rate: float, rows: float, z: float) -> tuple[float, float]:
+    """Bounds of a rate in ``rows`` trials, ``z`` standard errors to either side (Wilson, 1927)."""
+    center = (rate + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z / (1 + z**2 / rows) * (rate * (1 - rate) / rows + z**2 / (4 * rows**2)) ** 0.5
+    return center - half, center + half
+
+
+def auc(scores: Floats, outcomes: Floats) -> float:
+    """Area under the ROC curve of outcomes (0 or 1); NaN when all outcomes are equal."""
+    from sklearn import metrics
+
+    positives = outcomes > 0
+    if positives.all() or not positives.any():
+        return float("nan")
+    return float(metrics.roc_auc_score(positives, scores))

@@ -6,6 +6,7 @@ survival            time to event: churn, repeat orders, ends and growth of subs
 deals               how open deals end
 customer_value      expected revenue and lifetime value
 ranking             candidate generation and ranking of products
+send_times          responses to e-mail by the hour at which it was sent
 forecasting         time-series forecasts, of any series
 revenue             the revenue forecast, bottom-up and top-down
 estimators          estimators that know no company

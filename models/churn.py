@@ -23,7 +23,7 @@ from models.training.rows import account_rows, episode_dates, training_spine
 DAYS_LEFT = Feature("days_left", "leaving", "days until it counts as gone unless it renews or orders", "days")
 """To the end of a subscriber's term; of an account that only orders, until it counts as inactive."""
 
-SPEC = HazardSpec(
+CHURN_SPEC = HazardSpec(
     model="churn",
     keys=("account_id",),
     outcome="left",
@@ -74,7 +74,7 @@ def _with_days_left(rows: pd.DataFrame, inactivity_days: int) -> pd.DataFrame:
 
 
 CHURN = HazardEntry(
-    spec=SPEC,
+    spec=CHURN_SPEC,
     question="Who will leave within 30, 90 and 180 days?",
     needs=(("accounts",), ("orders", "subscriptions")),
     rows="accounts",

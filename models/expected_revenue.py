@@ -23,12 +23,12 @@ from models.customer_value.evaluation import (
     METRIC,
     evaluate_revenue,
     fit_intervals,
-    interval_coverage,
     plot_expected_and_actual,
+    revenue_interval_coverage,
 )
 from models.customer_value.lifetime_value import WINDOW_DAYS
 from models.customer_value.tweedie_trees import (
-    PARAMS,
+    TWEEDIE_PARAMS,
     LapsedShrinkage,
     OutOfTime,
     RevenueTrees,
@@ -46,8 +46,7 @@ from models.estimators.explanations import (
     tree_contributions,
     typical_values,
 )
-from models.estimators.gradient_boosting import N_TREES, Encoding
-from models.estimators.gradient_boosting import PARAMS as TREE_PARAMS
+from models.estimators.gradient_boosting import BOOSTING_PARAMS, N_TREES, Encoding
 from models.estimators.prediction_intervals import RatioIntervals
 from models.evaluation.cross_validation import FittedModel, Params, Range, Study
 from models.evaluation.importance import gain_importance
@@ -56,8 +55,7 @@ from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
 from models.training.rows import account_rows, training_dates
 
-HORIZON_DAYS = WINDOW_DAYS
-SPACE: dict[str, Range] = {
+REVENUE_SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, log_scale=True, integer=True),
     "learning_rate": Range(0.01, 0.1, log_scale=True),
     "min_data_in_leaf": Range(10, 200, log_scale=True, integer=True),
@@ -69,9 +67,9 @@ SPACE: dict[str, Range] = {
 MIN_ACTIVE = 50
 MIN_PAYING = 20
 
-FEATURES = (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)
-FEATURES_HASH = features_hash((*FEATURES, form(3)))
-"""The form is raised whenever ``ExpectedRevenue.train`` keeps something else in the state."""
+REVENUE_FEATURES = (*ACCOUNT_FEATURES, *ACCOUNT_CATEGORIES)
+REVENUE_FEATURES_HASH = features_hash((*REVENUE_FEATURES, form(3)))
+"""The form is raised when the content of the state changes."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class ExpectedRevenue:
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("orders", "subscriptions"))
     tables: tuple[str, ...] = ("expected_revenue",)
     rows = "accounts"
-    features_hash = FEATURES_HASH
+    features_hash = REVENUE_FEATURES_HASH
 
     def train(self, company: Company) -> Challenger | Abstention:
         """A challenger trained on every customer of past dates, and evaluated on the latest of them."""
@@ -99,14 +97,14 @@ class ExpectedRevenue:
         expected = fitted.with_shrinkage(earlier).predict(test)
         baseline = trailing_baseline(_on(rows, split.train)).predict(test)
         evaluation = evaluate_revenue(test, expected, baseline)
-        coverage = interval_coverage(test, expected, earlier)
+        coverage = revenue_interval_coverage(test, expected, earlier)
         final = RevenueTrees.fit(rows, seed, tuned).with_shrinkage(out_of_time)
         return Challenger(
             model=self.name,
             flavor="lightgbm",
             estimator=final.booster,
             state={
-                "horizon_days": HORIZON_DAYS,
+                "horizon_days": WINDOW_DAYS,
                 "encoding": final.encoding.state(),
                 "floor": final.floor,
                 "shrinkage": asdict(final.shrinkage),
@@ -115,9 +113,16 @@ class ExpectedRevenue:
                 "typical_values": typical_values(rows, ACCOUNT_FEATURES),
             },
             evaluation=replace(evaluation, metrics={**evaluation.metrics, **coverage}),
-            features_hash=FEATURES_HASH,
+            features_hash=REVENUE_FEATURES_HASH,
             example=final.encoding.encode(rows.head(5)),
-            params={**TREE_PARAMS, **PARAMS, "trees": N_TREES, **tuned, "seed": seed, "horizon_days": HORIZON_DAYS},
+            params={
+                **BOOSTING_PARAMS,
+                **TWEEDIE_PARAMS,
+                "trees": N_TREES,
+                **tuned,
+                "seed": seed,
+                "horizon_days": WINDOW_DAYS,
+            },
             figures=LazyFigures(
                 {
                     "expected and actual": lambda: plot_expected_and_actual(
@@ -155,7 +160,7 @@ class ExpectedRevenue:
         return Study(
             key="account_id",
             rows=rows,
-            horizon_days=HORIZON_DAYS,
+            horizon_days=WINDOW_DAYS,
             test_dates=split.test,
             metric=METRIC,
             fit=fit,
@@ -164,8 +169,8 @@ class ExpectedRevenue:
                 "mean absolute error": float(np.abs(expected - actual_revenue(test)).mean())
             },
             predict_baseline=lambda train, test: trailing_baseline(train).predict(test),
-            space=SPACE,
-            feature_labels={feature.name: feature.description for feature in FEATURES},
+            space=REVENUE_SPACE,
+            feature_labels={feature.name: feature.description for feature in REVENUE_FEATURES},
         )
 
     def with_params(self, params: Params) -> "ExpectedRevenue":
@@ -186,7 +191,7 @@ class ExpectedRevenue:
                 "low": low.round(2),
                 "high": high.round(2),
                 "reasons": as_json(_explain(champion, rows, company.currency)),
-                "horizon_days": HORIZON_DAYS,
+                "horizon_days": WINDOW_DAYS,
                 "abstained": pd.Series([None] * len(rows), dtype=object),
             }
         )
@@ -196,9 +201,9 @@ class ExpectedRevenue:
 def past_rows(company: Company) -> pd.DataFrame:
     """One row per customer and past date: features, ``actual`` revenue of the window (at least 0), and whether the
     account had ``lapsed``."""
-    dates = training_dates(company, HORIZON_DAYS)
+    dates = training_dates(company, WINDOW_DAYS)
     spine = account_spine(company, dates)
-    revenue = to_sorted_frame(future_revenue(company, spine, HORIZON_DAYS, company.as_of_at), "account_id")
+    revenue = to_sorted_frame(future_revenue(company, spine, WINDOW_DAYS, company.as_of_at), "account_id")
     status = to_sorted_frame(account_status(fix_inactivity_days(company), spine, MIN_INACTIVITY_DAYS), "account_id")
     keys = ["account_id", "as_of"]
     rows = account_rows(company, dates).merge(revenue[[*keys, "revenue"]], on=keys)
@@ -216,11 +221,11 @@ def current_rows(company: Company) -> pd.DataFrame:
 
 
 def _split(rows: pd.DataFrame) -> TimeSplit | Abstention:
-    """The dates that train, calibrate and test; or what the past lacks."""
+    """The dates that train, calibrate and test; an abstention if the past is too short or thin."""
     dates = sorted(rows["as_of"].unique())
-    split = split_dates(dates, HORIZON_DAYS)
+    split = split_dates(dates, WINDOW_DAYS)
     if split is None:
-        needs = f"needs {2 * HORIZON_DAYS} days of sales, to train on the first and test on the last of them"
+        needs = f"needs {2 * WINDOW_DAYS} days of sales, to train on the first and test on the last of them"
         return Abstention(ExpectedRevenue.name, f"{needs}; found {len(dates)} past dates")
     train, test = _on(rows, split.train), _on(rows, split.test)
     paying = min(int((actual_revenue(train) > 0).sum()), int((actual_revenue(test) > 0).sum()))
@@ -245,7 +250,7 @@ def _predict_calibration(rows: pd.DataFrame, split: TimeSplit, seed: int, params
 
 def _trees(champion: Champion) -> RevenueTrees:
     """What the champion ships. Raises ``ValueError`` when it was trained on other features than today's."""
-    champion.check(FEATURES_HASH)
+    champion.check(REVENUE_FEATURES_HASH)
     state: dict[str, Any] = champion.state
     booster = None if champion.ships == "baseline" else champion.estimator
     shrinkage = LapsedShrinkage(**state["shrinkage"])
@@ -255,16 +260,16 @@ def _trees(champion: Champion) -> RevenueTrees:
 def _explain(champion: Champion, rows: pd.DataFrame, currency: str) -> list[list[str]]:
     """At most three sentences per row: its trailing revenue, and what moves the expectation away from it."""
     baseline = champion.ships == "baseline"
-    active_ending = ": expected to go on, nothing known foresees better" if baseline else ""
+    active_ending = ": expected to go on, no known feature predicts better" if baseline else ""
     first_sentences = [
-        f"Brought {revenue:,.0f} {currency} per {HORIZON_DAYS} days lately"
+        f"Brought {revenue:,.0f} {currency} per {WINDOW_DAYS} days lately"
         + ("; it has left already" if lapsed else active_ending)
         for revenue, lapsed in zip(trailing_revenue(rows), is_lapsed(rows), strict=True)
     ]
     if baseline or rows.empty:
         return [[first] for first in first_sentences]
     phrasing = Phrasing("raises what is expected", "lowers what is expected", currency)
-    explainer = Explainer(FEATURES, champion.state["typical_values"], phrasing)
+    explainer = Explainer(REVENUE_FEATURES, champion.state["typical_values"], phrasing)
     encoding = Encoding.from_state(champion.state["encoding"])
     explanations = explainer.explain(tree_contributions(champion.estimator, encoding, rows), rows)
     return [[first, *others[: MAX_REASONS - 1]] for first, others in zip(first_sentences, explanations, strict=True)]

@@ -14,11 +14,11 @@ from data.statistics import mean_gain
 from features.company import Company
 from models.plots.figures import LazyFigures
 
-TOLERANCE = 1e-12
+ROUNDING_TOLERANCE = 1e-12
 """Losses nearer than this are equal but for the order of summation."""
 
 SHIPPING_STANDARD_ERRORS = 1.0
-"""Standard errors by which a model's mean gain over its baseline must exceed 0 (about 84 % sure, one-sided)."""
+"""Standard errors by which a model's mean gain over its baseline must exceed 0 (84 % confidence, one-sided)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Abstention:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's losses out of time beside those of its baseline on the same test rows.
+    """A model's losses out of time, with those of its baseline on the same test rows.
 
     ``losses`` and ``baseline_losses`` hold one loss per test row (lower is better), aligned, so that two versions
     evaluated on the same rows can be compared in pairs. ``value`` and ``baseline_value`` are what people read.
@@ -68,7 +68,7 @@ class Evaluation:
     def ships(self) -> Literal["model", "baseline"]:
         """The model, if its mean gain in loss over the baseline exceeds one standard error; the baseline otherwise."""
         gain = mean_gain(np.array(self.baseline_losses), np.array(self.losses))
-        return "model" if gain.exceeds(SHIPPING_STANDARD_ERRORS, TOLERANCE) else "baseline"
+        return "model" if gain.exceeds(SHIPPING_STANDARD_ERRORS, ROUNDING_TOLERANCE) else "baseline"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Challenger:
     """The result of a training, which may become the version that scores.
 
     ``estimator`` is a native LightGBM, scikit-learn or Prophet object (``flavor``) fitted on all rows, which MLflow
-    logs and loads without this project. ``state`` is JSON: calibration, interval widths, baseline rates and whatever
-    else scoring needs. ``example`` is a few input rows for the signature. ``folds`` are earlier splits, oldest first;
+    logs and loads without this project. ``state`` is JSON: calibration, interval widths, baseline rates and all else
+    that scoring needs. ``example`` is a few input rows for the signature. ``folds`` are earlier splits, oldest first;
     ``tuned_params`` are the parameters that a tuning found and this training used.
     """
 
@@ -192,7 +192,7 @@ class Model(Protocol):
         ...
 
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger fitted on the company's past, evaluated out of time beside its baseline."""
+        """A challenger fitted on the company's past, evaluated out of time against its baseline."""
         ...
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:

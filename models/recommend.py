@@ -32,7 +32,7 @@ from models.ranking.list_evaluation import (
 )
 from models.ranking.offer_amount import expected_sale_amounts
 from models.ranking.ranker import ProductRanker
-from models.ranking.training_set import HORIZON_DAYS, TrainingSet, training_set, training_split
+from models.ranking.training_set import OFFER_HORIZON_DAYS, TrainingSet, training_set, training_split
 
 ACCOUNT_EXPLORE_LENGTH = 10
 """New products on an account's list: an expensive product is rarely bought, and may still be worth most."""
@@ -61,7 +61,7 @@ class Recommend:
             return Abstention(self.name, reason)
         fit, calibration = labeled.pairs(split.fit), labeled.pairs(split.calibration)
         out_of_time = ranker.out_of_time_scores(fit, calibration, company.seed)
-        raw = ranker.raw_scores(ranker.fit_trees(train, company.seed), test)
+        raw = ranker.raw_scores(ranker.fit_ranker_trees(train, company.seed), test)
         predicted = ranker.calibrate(ranker.fit_calibrations(out_of_time), raw, test)
         evaluation = evaluate_lists(labeled, split.test[0], test.assign(predicted=predicted))
         if isinstance(evaluation, Abstention):
@@ -77,9 +77,9 @@ class Recommend:
         return Challenger(
             model=self.name,
             flavor="lightgbm",
-            estimator=ranker.fit_trees(rows, company.seed),
+            estimator=ranker.fit_ranker_trees(rows, company.seed),
             state={
-                "horizon_days": HORIZON_DAYS,
+                "horizon_days": OFFER_HORIZON_DAYS,
                 "calibration": {kind: calibration.state() for kind, calibration in calibrations.items()},
                 "repeat_share": repeat_share,
             },
@@ -87,8 +87,8 @@ class Recommend:
             features_hash=self.features_hash,
             example=rows[FEATURE_NAMES].head(5),
             params={
-                **ranker.PARAMS,
-                "trees": ranker.N_TREES,
+                **ranker.RANKER_PARAMS,
+                "trees": ranker.N_RANKER_TREES,
                 "dates": len(split.train) + len(split.test),
                 "test date": str(split.test[0]),
                 "ownership": _ownership_rule(repeat_share),
@@ -145,7 +145,7 @@ def _recommend(company: Company, champion: Champion, candidates: Candidates) -> 
     top = _top(pairs[pairs["exclusion_reason"].isna()], kind)
     products = company.tables["products"].order_by("product_id").execute()
     margin_rates = top["product_id"].map(products.set_index("product_id")["margin_rate"]).astype("float64")
-    amounts = expected_sale_amounts(company, top, products, HORIZON_DAYS)
+    amounts = expected_sale_amounts(company, top, products, OFFER_HORIZON_DAYS)
     top["expected_margin"] = (top["probability"] * amounts * margin_rates).round(2)
     booster = champion.estimator if champion.ships == "model" else None
     top["reasons"] = recommendation_reasons(top, products, candidates.lifts, booster)
@@ -172,10 +172,12 @@ def _top(pairs: pd.DataFrame, customer_kind: str) -> pd.DataFrame:
 
 
 def _split(company: Company) -> TimeSplit | Abstention:
+    """The dates that train, calibrate and test; an abstention if the history is too short."""
     split = training_split(company)
     if split is None:
         reason = (
-            f"the history is too short: two windows of {HORIZON_DAYS} days after a first quarter are needed to evaluate"
+            f"the history is too short: two windows of {OFFER_HORIZON_DAYS} days after a first quarter are needed to"
+            " evaluate"
         )
         return Abstention("recommend", reason)
     return split
@@ -191,7 +193,7 @@ def _folds(
 
 
 def _figures(split: TimeSplit, predicted: Floats, test: pd.DataFrame) -> LazyFigures:
-    title = f"Bought within {HORIZON_DAYS} days of {split.test[0]}"
+    title = f"Bought within {OFFER_HORIZON_DAYS} days of {split.test[0]}"
     outcomes = test["bought"].to_numpy(dtype=np.float64)
     return LazyFigures({"reliability": lambda: reliability_figure(title, predicted, outcomes)})
 

@@ -18,7 +18,7 @@ from models.training.rows import account_rows, episode_dates, training_spine
 NEVER_ORDERED = "it has never ordered"
 NEXT_ORDER_QUANTILES = {"next_order": 0.5, "next_order_low": 0.1, "next_order_high": 0.9}
 
-SPEC = HazardSpec(
+REPEAT_ORDER_SPEC = HazardSpec(
     model="repeat",
     keys=("account_id",),
     outcome="ordered again",
@@ -61,7 +61,7 @@ def next_order_dates(company: Company, scored: Scored) -> dict[str, list[object]
 
 
 REPEAT_ORDER = HazardEntry(
-    spec=SPEC,
+    spec=REPEAT_ORDER_SPEC,
     question="Who will order again, and when?",
     needs=(("accounts",), ("orders",)),
     rows="accounts",

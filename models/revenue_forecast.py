@@ -13,7 +13,7 @@ import pandas as pd
 from features.company import Company
 from features.revenue.series import weekday_profile
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.global_methods import FEATURES, N_ROUNDS, TREE_PARAMS, tree_features
+from models.forecasting.global_methods import GLOBAL_FEATURES, GLOBAL_TREE_PARAMS, N_ROUNDS, tree_features
 from models.forecasting.nested_evaluation import BacktestErrors, evaluate_backtest, seen_in_training
 from models.forecasting.plots import plot_fan_chart, plot_relative_errors
 from models.forecasting.prophet_method import import_prophet
@@ -51,7 +51,7 @@ class RevenueForecastModel:
     needs: tuple[tuple[str, ...], ...] = (("orders", "subscriptions"),)
     tables: tuple[str, ...] = ("top_down_forecasts", "forecast_parameters")
     rows = "series"
-    features_hash = hashlib.sha256(f"{FEATURES} {VERSION}".encode()).hexdigest()[:16]
+    features_hash = hashlib.sha256(f"{GLOBAL_FEATURES} {VERSION}".encode()).hexdigest()[:16]
 
     def train(self, company: Company) -> Challenger | Abstention:
         """A challenger, evaluated on what it would have shipped at past origins, against seasonal naive."""
@@ -158,7 +158,7 @@ def _logged_estimator(
     """What MLflow logs, with example rows: the boosted trees, or a Prophet of the total where there are none."""
     if booster is not None:
         rows, _, _ = tree_features(months.panel_, months.panel_.n_periods)
-        return booster, pd.DataFrame(rows[:5], columns=list(FEATURES))
+        return booster, pd.DataFrame(rows[:5], columns=list(GLOBAL_FEATURES))
     prophet = import_prophet()(
         yearly_seasonality=4, weekly_seasonality=False, daily_seasonality=False, uncertainty_samples=0, n_changepoints=5
     )
@@ -171,7 +171,7 @@ def _logged_params(state: dict[str, Any], months: Forecaster) -> dict[str, Any]:
     reconciled."""
     methods = months.weights_.columns[1:]
     return {
-        **{f"trees_{name}": value for name, value in TREE_PARAMS.items()},
+        **{f"trees_{name}": value for name, value in GLOBAL_TREE_PARAMS.items()},
         "trees_rounds": N_ROUNDS,
         "top_down_weight": round(state["top_down_weight"]["model"], 3),
         **{f"weight_{name}": round(float(months.weights_[name].mean()), 3) for name in methods},

@@ -18,7 +18,7 @@ from models.survival.hazard_entry import HazardEntry, RiskSet, Scored
 from models.survival.hazard_spec import HazardSpec
 from models.training.rows import account_rows, episode_dates, training_spine
 
-SPEC = HazardSpec(
+UPSELL_SPEC = HazardSpec(
     model="upsell",
     keys=("account_id",),
     outcome="bought something new",
@@ -85,7 +85,7 @@ def _may_be_offered(
 
 
 UPSELL = HazardEntry(
-    spec=SPEC,
+    spec=UPSELL_SPEC,
     question="Who will buy something new, and when?",
     needs=(("accounts",), ("products",), ("orders", "subscriptions")),
     rows="accounts",

@@ -21,14 +21,14 @@ from features.revenue.dimensions import UNKNOWN
 from features.spine import MIN_HISTORY_DAYS, opportunity_spine
 from models.deals import scoring, win_model
 from models.deals.competing_risks import EDGES, WinCurves
-from models.deals.time_split import HORIZON_DAYS
-from models.deals.win_trees import FEATURES_HASH
+from models.deals.time_split import WIN_HORIZON_DAYS
+from models.deals.win_trees import WIN_FEATURES_HASH
 from models.evaluation.cross_validation import Params, Study
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.training.leakage_guard import LeakageGuard
 from models.training.rows import STEP_DAYS
 
-MAX_DATES = 24
+MAX_DEAL_DATES = 24
 MIN_STAGE_WINS = 10
 """A stage with fewer won deals takes the share of its amount that a win keeps from all won deals."""
 
@@ -50,7 +50,7 @@ class Win:
     needs: tuple[tuple[str, ...], ...] = (("accounts",), ("opportunities",))
     tables: tuple[str, ...] = ("win", "win_curves")
     rows = "deals"
-    features_hash = FEATURES_HASH
+    features_hash = WIN_FEATURES_HASH
 
     def train(self, company: Company) -> Challenger | Abstention:
         """A challenger on every deal that was open at past dates, closed since or not, without leaking features."""
@@ -159,7 +159,7 @@ def _without_account(company: Company) -> pd.DataFrame:
     unnamed = table.filter(table.account_id.isnull()).select("opportunity_id")
     spine = opportunity_spine(company, [company.as_of]).semi_join(unnamed, "opportunity_id")
     rows = spine.select("opportunity_id").order_by("opportunity_id").execute()
-    return pd.DataFrame(rows).assign(horizon_days=HORIZON_DAYS, abstained=NO_ACCOUNT)
+    return pd.DataFrame(rows).assign(horizon_days=WIN_HORIZON_DAYS, abstained=NO_ACCOUNT)
 
 
 def _episodes(company: Company) -> pd.DataFrame:
@@ -198,5 +198,5 @@ def _training_dates(company: Company) -> list[date]:
     if pd.isna(first):
         return []
     earliest = first.date() + timedelta(days=MIN_HISTORY_DAYS)
-    days = (company.as_of - timedelta(days=EDGES[1] + STEP_DAYS * back) for back in range(MAX_DATES))
+    days = (company.as_of - timedelta(days=EDGES[1] + STEP_DAYS * back) for back in range(MAX_DEAL_DATES))
     return sorted(day for day in days if day >= earliest)

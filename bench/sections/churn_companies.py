@@ -27,6 +27,7 @@ from bench.harness.result import Figures, Rows
 from bench.harness.snapshots import company_at, temporary_settings, trained_scores
 from data.arrays import Floats
 from data.calendar import first_instant
+from data.statistics import auc
 from features.accounts.lifecycle import MIN_INACTIVITY_DAYS, account_status
 from features.company import ChurnDefinition, Company
 from features.labels.churn import churn_events
@@ -34,7 +35,7 @@ from features.labels.time_to_event import PERIOD_DAYS, observe_durations
 from features.order_lines import placed_order_lines
 from features.spine import account_spine
 from models.churn import CHURN
-from models.evaluation.metrics import auc, calibration_error
+from models.evaluation.metrics import calibration_error
 from models.model import Abstention, Model
 from models.repeat_order import REPEAT_ORDER
 from models.training.rows import account_rows, training_dates

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 
 from bench.harness.result import Figures, Rows, result_row
 from data.arrays import Floats
+from data.statistics import auc
 from models.estimators.binary_classifier import BinaryClassifier
-from models.evaluation.metrics import auc, calibration_error
+from models.evaluation.metrics import calibration_error
 
 FILE = "churn_telco_ibm/WA_Fn-UseC_-Telco-Customer-Churn.csv"
 

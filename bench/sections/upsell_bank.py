@@ -30,9 +30,10 @@ from threadpoolctl import threadpool_limits
 from bench.harness.result import Figures, Rows, result_row
 from bench.sections.churn_tables import gradient_boosting, logistic_regression
 from data.arrays import Bools, Floats, Ints
+from data.statistics import auc
 from models.estimators.binary_classifier import BinaryClassifier
 from models.estimators.intercept_tracking import InterceptTracker
-from models.evaluation.metrics import MIN_PROBABILITY, auc, calibration_error
+from models.evaluation.metrics import MIN_PROBABILITY, calibration_error
 
 FILE = "propensity_bank_marketing/bank-additional-full.csv"
 OURS = {"ours, by night": "bank", "ours, by month": "bank.by_month"}

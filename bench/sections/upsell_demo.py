@@ -32,10 +32,10 @@ from data.arrays import Floats
 from data.demo import write_demo
 from data.demo.adoption import AFFINITY
 from data.demo.catalogue import LADDERS, PRODUCT_IDS, RECURRING, sold_from, sold_until
+from data.statistics import auc
 from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
 from features.products.purchases import new_product_purchases
 from flows.settings import Settings
-from models.evaluation.metrics import auc
 from models.model import Abstention
 from models.survival.censoring import PERIOD_ENDS
 from models.survival.curves import SurvivalCurve

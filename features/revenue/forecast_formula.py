@@ -6,6 +6,7 @@ The forecast, its bridge and its scenarios share it.
 import numpy as np
 
 from data.arrays import Floats
+from data.statistics import safe_divide
 
 FORECAST_MODELS = ("revenue", "subscription_churn", "expansion", "win")
 """Models whose scores the revenue forecast is made of."""
@@ -27,6 +28,4 @@ def residual_revenue(
 
 def repeat_share(repeat_orders: Floats, new_business: Floats) -> Floats:
     """The share of the residual that is repeat orders; 1 where neither is expected."""
-    total = repeat_orders + new_business
-    share: Floats = np.divide(repeat_orders, total, out=np.ones_like(total), where=total > 0)
-    return share
+    return safe_divide(repeat_orders, repeat_orders + new_business, otherwise=1.0)

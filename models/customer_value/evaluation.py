@@ -54,7 +54,7 @@ def fit_intervals(out_of_time: Sequence[OutOfTime], shrinkage: LapsedShrinkage) 
     return RatioIntervals.fit(expected, actual_revenue(rows), is_lapsed(rows))
 
 
-def interval_coverage(test: pd.DataFrame, expected: Floats, earlier: Sequence[OutOfTime]) -> dict[str, float]:
+def revenue_interval_coverage(test: pd.DataFrame, expected: Floats, earlier: Sequence[OutOfTime]) -> dict[str, float]:
     """The share of test rows inside 80 % intervals that were fitted on earlier rows; empty without earlier rows."""
     if not earlier:
         return {}

@@ -16,7 +16,7 @@ from models.survival.curves import SurvivalCurve
 
 WINDOW_DAYS = 90
 YEARLY_DISCOUNT = 0.10
-HORIZON_DAYS: Mapping[str, int] = {"lifetime_value_12": 365, "lifetime_value": 1095}
+VALUE_HORIZON_DAYS: Mapping[str, int] = {"lifetime_value_12": 365, "lifetime_value": 1095}
 """By column: one year and three. What lies beyond is not foreseeable, and a longer sum would pretend that it is."""
 
 CHURN_DAYS: Mapping[str, int] = {"within_30": 30, "within_90": 90, "within_180": 180}
@@ -28,7 +28,7 @@ def lifetime_scores(expected: pd.DataFrame, churn: pd.DataFrame, currency: str) 
     ``lifetime_value_12`` over one, ``reasons``, ``horizon_days``, ``abstained``; revenue, before cost, in the currency.
 
     ``churn`` has ``account_id, within_30, value, within_180``. An account without a probability has churned already; it
-    is worth the one window in which it may come back. The bounds are those of the expected revenue.
+    is worth the one window in which it may return. The bounds are those of the expected revenue.
     """
     rows = expected[["account_id", "value", "low", "high"]].merge(
         churn[["account_id", "within_30", "value", "within_180"]].rename(columns={"value": "within_90"}),
@@ -37,7 +37,7 @@ def lifetime_scores(expected: pd.DataFrame, churn: pd.DataFrame, currency: str) 
     )
     curve = churn_curve(rows[list(CHURN_DAYS)].to_numpy(dtype=np.float64))
     churned = rows["within_90"].isna().to_numpy()
-    windows = {name: np.where(churned, 1.0, expected_windows(curve, days)) for name, days in HORIZON_DAYS.items()}
+    windows = {name: np.where(churned, 1.0, expected_windows(curve, days)) for name, days in VALUE_HORIZON_DAYS.items()}
     value = rows["value"].to_numpy(dtype=np.float64)
     three_years = windows["lifetime_value"]
     return pd.DataFrame(
@@ -48,7 +48,7 @@ def lifetime_scores(expected: pd.DataFrame, churn: pd.DataFrame, currency: str) 
             "high": (rows["high"].to_numpy(dtype=np.float64) * three_years).round(2),
             "lifetime_value_12": (value * windows["lifetime_value_12"]).round(2),
             "reasons": as_json(_explain(value, curve, churned, currency)),
-            "horizon_days": HORIZON_DAYS["lifetime_value"],
+            "horizon_days": VALUE_HORIZON_DAYS["lifetime_value"],
             "abstained": pd.Series([None] * len(rows), dtype=object),
         }
     )
@@ -60,7 +60,7 @@ def churn_curve(probabilities: Floats) -> SurvivalCurve:
 
 
 def expected_windows(curve: SurvivalCurve, days: int) -> Floats:
-    """The expected number of windows that each account stays for within so many days, discounted to today.
+    """The expected number of windows that each account stays for within ``days``, discounted to today.
 
     Each window counts with the probability to be there at its start; one that the horizon cuts counts in part.
     """

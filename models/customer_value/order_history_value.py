@@ -1,7 +1,6 @@
-"""Value of an account's future orders from its order history alone, beside the lifetime value as a check on it.
+"""Value of an account's future orders from its order history alone: a check on the lifetime value.
 
-BG/NBD orders (Fader, Hardie and Lee, 2005) times the Gamma-Gamma mean spend (Fader and Hardie, 2013). Where the two
-values lie far apart, one of them sees what the other does not.
+BG/NBD orders (Fader, Hardie and Lee, 2005) times the Gamma-Gamma mean spend (Fader and Hardie, 2013).
 """
 
 from itertools import pairwise

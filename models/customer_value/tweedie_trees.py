@@ -21,7 +21,7 @@ from models.evaluation.cross_validation import Params
 POWER = 1.5
 """Of the Tweedie deviance: between Poisson (1) and gamma (2), as sums of purchases are."""
 
-PARAMS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
+TWEEDIE_PARAMS: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": POWER, "learning_rate": 0.03}
 FLOOR_SHARE = 0.01
 """Of the mean trailing revenue: the offset of an account that brings nothing now, since a logarithm has no zero."""
 
@@ -29,7 +29,7 @@ SHRINKAGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Weights of the lapsed accounts' mean that are tried."""
 
 PRIOR_RETURNS = 10
-"""Returned accounts whose revenue was as expected, which the measured ones are pooled with."""
+"""Weight of the prior, in returned accounts: their revenue was as expected."""
 
 MIN_EXPECTED = 0.01
 """A cent: an expectation divides, and has a logarithm."""
@@ -56,8 +56,8 @@ def trailing_revenue(rows: pd.DataFrame) -> Floats:
 
 def tweedie_losses(expected: Floats, actual: Floats) -> Floats:
     """One loss per row: the Tweedie deviance of actual from expected revenue."""
-    one, two = 1 - POWER, 2 - POWER
-    deviance = 2 * (actual**two / (one * two) - actual * expected**one / one + expected**two / two)
+    first, second = 1 - POWER, 2 - POWER
+    deviance = 2 * (actual**second / (first * second) - actual * expected**first / first + expected**second / second)
     return np.asarray(deviance)
 
 
@@ -124,7 +124,7 @@ class RevenueTrees:
         encoding = Encoding.fit(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
         offset = np.log(baseline.offset(rows))
         booster = fit_booster(
-            encoding, rows, actual_revenue(rows), seed=seed, init_score=offset, **{**PARAMS, **params}
+            encoding, rows, actual_revenue(rows), seed=seed, init_score=offset, **{**TWEEDIE_PARAMS, **params}
         )
         return cls(booster, encoding, baseline.floor)
 

@@ -9,7 +9,7 @@ from data.arrays import Floats
 from data.statistics import mean_gain
 from models.deals.competing_risks import WinCurves
 from models.deals.partial_pooling import PooledRates, baseline_name
-from models.deals.time_split import HORIZON_DAYS, DealSplit, won_within_horizon
+from models.deals.time_split import WIN_HORIZON_DAYS, DealSplit, won_within_horizon
 from models.evaluation.baseline import best_of
 from models.evaluation.metrics import log_losses
 
@@ -28,7 +28,7 @@ class BaselineChoice:
 
 def choose_baseline(split: DealSplit, level: float) -> BaselineChoice:
     """The best pooled rates on the test rows; a flat one competes at ``level``, the model's mean prediction, too."""
-    predictions = {levels: predict_pooled(split, levels).within(HORIZON_DAYS) for levels in LEVELS}
+    predictions = {levels: predict_pooled(split, levels).within(WIN_HORIZON_DAYS) for levels in LEVELS}
     levels, probabilities = best_of(predictions, won_within_horizon(split.test), flat=(), level=level)
     return BaselineChoice(levels, baseline_name(levels), probabilities)
 

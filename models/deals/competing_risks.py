@@ -16,9 +16,10 @@ from models.survival.curves import SurvivalCurve
 
 EDGES = (0, 15, 30, 60, 90, 150, 270)
 """Days after a date at which periods begin and end."""
-N_PERIODS = len(EDGES) - 1
+N_DEAL_PERIODS = len(EDGES) - 1
 OPEN, WON, LOST = 0, 1, 2
 EPSILON = 1e-9
+"""Added to probabilities, so that shares exist where a deal hardly closes."""
 
 
 def deal_periods(rows: pd.DataFrame) -> pd.DataFrame:
@@ -30,12 +31,12 @@ def deal_periods(rows: pd.DataFrame) -> pd.DataFrame:
     """
     days, seen = (rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("days", "seen_days"))
     won = rows["won"].to_numpy(dtype=bool)
-    parts = []
+    tables = []
     for period, (start, end) in enumerate(pairwise(EDGES)):
         used = ~(days < start) & (seen >= end)
         status = np.where(days < end, np.where(won, WON, LOST), OPEN)[used]
-        parts.append(rows[used].assign(period=float(period), status=status))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(rows[used].assign(period=float(period), status=status))
+    return pd.concat(tables, ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ class WinCurves:
         return SurvivalCurve.from_incidence(EDGES[1:], np.cumsum(self.lost, axis=1))
 
     def within(self, days: int) -> Floats:
-        """The probability to be won within so many days."""
+        """The probability to be won within ``days``."""
         return self.win_incidence.within(days)
 
     def lost_within(self, days: int) -> Floats:
-        """The probability to be lost within so many days."""
+        """The probability to be lost within ``days``."""
         return self.loss_incidence.within(days)
 
     def with_win_shares_of(self, other: "WinCurves") -> "WinCurves":

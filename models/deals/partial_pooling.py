@@ -1,8 +1,7 @@
-"""Empirical rates of how deals close, per stratum (a stage, a kind within a stage), partially pooled.
+"""Empirical rates of how deals close, per stratum (a stage, a kind within a stage), shrunken to those of its parent.
 
-The rates of a stratum are shrunken to those of its parent, as if so many more deals had closed as there. The weight of
-the parent has the highest beta-binomial likelihood (empirical Bayes: Minka, 2000), separately for when deals close and
-for which of them are won. So twenty won and twenty lost deals suffice, with bounds as wide as so few deals leave them.
+The parent's weight (in deals) has the highest beta-binomial likelihood (empirical Bayes: Minka, 2000), separately for
+when deals close and for which are won. So twenty won and twenty lost deals suffice; their bounds are wide.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from scipy.special import betaln, expit, logit
 from data.arrays import Floats
 from data.statistics import rate_interval
 from features.revenue.dimensions import UNKNOWN
-from models.deals.competing_risks import LOST, N_PERIODS, OPEN, WON, WinCurves, deal_periods
+from models.deals.competing_risks import LOST, N_DEAL_PERIODS, OPEN, WON, WinCurves, deal_periods
 
 PRIOR_WEIGHTS = (2.0, 8.0, 32.0, 128.0, 1e6)
 """Deals that a parent may weigh in a stratum; with the last, the stratum is its parent."""
@@ -49,13 +48,13 @@ class PooledRates:
         closed: dict[str, float] = {}
         for depth in range(len(levels) + 1):
             for stratum, part in periods.groupby(strata(periods, levels[:depth])):
-                table = np.zeros((N_PERIODS, 3))
+                table = np.zeros((N_DEAL_PERIODS, 3))
                 cells = (part["period"].to_numpy(int), part["status"].to_numpy(int))
                 np.add.at(table, cells, part["weight"].to_numpy())
                 counts[str(stratum)] = table.tolist()
             deals = over.groupby(strata(over, levels[:depth]))["opportunity_id"].nunique()
             closed |= {str(stratum): float(number) for stratum, number in deals.items()}
-        counts.setdefault("", np.zeros((N_PERIODS, 3)).tolist())
+        counts.setdefault("", np.zeros((N_DEAL_PERIODS, 3)).tolist())
         rates = cls(levels, counts, closed, ())
         for depth in range(1, len(levels) + 1):
             rates = cls(levels, counts, closed, (*rates.priors, rates._likeliest_priors(depth)))
@@ -75,7 +74,7 @@ class PooledRates:
         names = strata(rows, self.levels)
         by_stratum = {stratum: self._probabilities(stratum, len(self.levels)) for stratum in names.unique()}
         if not len(names):
-            return WinCurves.from_transitions(np.zeros((0, N_PERIODS, 3)))
+            return WinCurves.from_transitions(np.zeros((0, N_DEAL_PERIODS, 3)))
         return WinCurves.from_transitions(np.stack([by_stratum[stratum] for stratum in names]))
 
     def interval(self, rows: pd.DataFrame, probabilities: Floats) -> tuple[Floats, Floats]:
@@ -102,7 +101,7 @@ class PooledRates:
         return np.stack([1 - closing, closing * shares, closing * (1 - shares)], axis=1)
 
     def _counts(self, stratum: str) -> Floats:
-        return np.array(self.counts.get(stratum, np.zeros((N_PERIODS, 3))), dtype=np.float64)
+        return np.array(self.counts.get(stratum, np.zeros((N_DEAL_PERIODS, 3))), dtype=np.float64)
 
     def _support(self, stratum: str, depth: int) -> float:
         """Closed deals behind the rates of a stratum: its own, and as many of its parent's as that weighs."""
@@ -112,7 +111,7 @@ class PooledRates:
         return own + min(self.priors[depth - 1][1], max(self._support(_parent(stratum), depth - 1) - own, 0.0))
 
     def _likeliest_priors(self, depth: int) -> tuple[float, float]:
-        """The parents' weights under which the counts of one level are likeliest: for when, and for which."""
+        """The parents' weights of highest likelihood for one level's counts: for when deals close, for which win."""
         closings: list[Counts] = []
         wins: list[Counts] = []
         for stratum in (name for name in self.counts if _depth(name) == depth):

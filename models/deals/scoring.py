@@ -7,8 +7,8 @@ from features.percent import format_probability
 from features.revenue.dimensions import UNKNOWN
 from models.deals.competing_risks import WinCurves
 from models.deals.partial_pooling import PooledRates
-from models.deals.time_split import HORIZON_DAYS, OUTCOME
-from models.deals.win_trees import FEATURES, FEATURES_HASH, WinTrees
+from models.deals.time_split import OUTCOME, WIN_HORIZON_DAYS
+from models.deals.win_trees import WIN_FEATURES, WIN_FEATURES_HASH, WinTrees
 from models.estimators.calibration import Calibration
 from models.estimators.explanations import MAX_REASONS, Explainer, Phrasing, as_json
 from models.estimators.gradient_boosting import Encoding
@@ -24,7 +24,7 @@ def predict(champion: Champion, rows: pd.DataFrame) -> WinCurves:
     Where the trees do not discriminate won from lost better than pooled rates, these give the share of wins, and the
     trees only when the deal closes. Raises ``ValueError`` when the champion was trained on other features than today's.
     """
-    champion.check(FEATURES_HASH)
+    champion.check(WIN_FEATURES_HASH)
     if _uses_baseline(champion, rows):
         return PooledRates.from_state(champion.state["baseline"]).predict(rows)
     curves = _trees(champion).predict(rows)
@@ -34,10 +34,10 @@ def predict(champion: Champion, rows: pd.DataFrame) -> WinCurves:
 
 
 def score(champion: Champion, rows: pd.DataFrame, currency: str) -> tuple[pd.DataFrame, WinCurves]:
-    """One row per row given: its key, ``value, low, high`` (won within the horizon), ``eventually`` with its bounds,
+    """One row per deal: its key, ``value, low, high`` (won within the horizon), ``eventually`` with its bounds,
     ``reasons, horizon_days, abstained``; and the curves."""
     curves = predict(champion, rows)
-    value, eventually = curves.within(HORIZON_DAYS), curves.eventually
+    value, eventually = curves.within(WIN_HORIZON_DAYS), curves.eventually
     low, high = _interval(champion, rows, value)
     eventually_low, eventually_high = _interval(champion, rows, eventually)
     frame = pd.DataFrame(
@@ -69,16 +69,16 @@ def _explain(champion: Champion, rows: pd.DataFrame, curves: WinCurves, currency
     state = champion.state
     if _uses_baseline(champion, rows):
         rates = PooledRates.from_state(state["baseline"])
-        ending = "nothing known tells them apart better"
-        return [[first] for first in _rate_sentences(rates, rows, curves.within(HORIZON_DAYS), OUTCOME, ending)]
+        ending = "no known feature predicts better"
+        return [[first] for first in _rate_sentences(rates, rows, curves.within(WIN_HORIZON_DAYS), OUTCOME, ending)]
     discriminates = bool(state["discriminates"])
     phrases = WIN_PHRASES if discriminates else CLOSING_PHRASES
-    explainer = Explainer(FEATURES, state["typical_values"], Phrasing(*phrases, currency))
+    explainer = Explainer(WIN_FEATURES, state["typical_values"], Phrasing(*phrases, currency))
     explanations = explainer.explain(_trees(champion).contributions(rows, curves, of_win=discriminates), rows)
     if discriminates:
         return explanations
     rates = PooledRates.from_state(state["win_shares"])
-    ending = "nothing known tells won from lost better"
+    ending = "no known feature predicts won or lost better"
     first_sentences = _rate_sentences(rates, rows, curves.eventually, "are won in the end", ending)
     return [[first, *others[: MAX_REASONS - 1]] for first, others in zip(first_sentences, explanations, strict=True)]
 

@@ -8,16 +8,21 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from data.arrays import Floats
-from models.evaluation.time_splits import MIN_PER_CLASS, MIN_TEST_PER_CLASS, choose_test_dates, minority_count
+from data.arrays import Bools, Floats
+from models.evaluation.time_splits import (
+    MAX_TEST_DATES,
+    MIN_PER_CLASS,
+    MIN_TEST_PER_CLASS,
+    choose_test_dates,
+    minority_count,
+    too_few_outcomes,
+)
 from models.model import Abstention
 
-HORIZON_DAYS = 90
-MAX_TEST_DATES = 3
-"""One date has its own season and luck: three test, or fewer in a short past."""
+WIN_HORIZON_DAYS = 90
 N_DEAL_FOLDS = 5
 
-OUTCOME = f"were won within {HORIZON_DAYS} days"
+OUTCOME = f"were won within {WIN_HORIZON_DAYS} days"
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,12 @@ class DealSplit:
 
 
 def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
-    """The latest dates as test; deals left out, where these are too few; or what the past lacks."""
-    won, lost = count_closed(rows) if len(rows) else (0, 0)
-    if min(won, lost) < MIN_PER_CLASS:
-        return Abstention(
-            "win",
-            f"needs {MIN_PER_CLASS} deals that were open at past dates and were won, and {MIN_PER_CLASS} that were"
-            f" lost; found {won} won and {lost} lost",
-        )
-    observed = rows[rows["seen_days"] >= HORIZON_DAYS]
+    """The latest dates as test, or deals left out where the dates are too few; an abstention if deals are too few."""
+    won = closed_deals_won(rows) if len(rows) else np.zeros(0, dtype=bool)
+    abstention = too_few_outcomes("win", "deals open at past dates", won, ("were won", "were lost"))
+    if abstention is not None:
+        return abstention
+    observed = rows[rows["seen_days"] >= WIN_HORIZON_DAYS]
     days = sorted(observed["as_of"].unique())
 
     def fold_of(dates: tuple[date, ...]) -> DealFold:
@@ -61,7 +63,7 @@ def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
     def sufficient(dates: tuple[date, ...]) -> bool:
         fold = fold_of(dates)
         return (
-            min(count_closed(fold.train)) >= MIN_PER_CLASS
+            minority_count(closed_deals_won(fold.train)) >= MIN_PER_CLASS
             and minority_count(won_within_horizon(fold.test)) >= MIN_TEST_PER_CLASS
         )
 
@@ -69,14 +71,10 @@ def split_deals(rows: pd.DataFrame) -> DealSplit | Abstention:
     if test_dates is not None:
         return DealSplit((fold_of(test_dates),), ", ".join(map(str, test_dates)))
     folds = tuple(_leave_deals_out(rows, observed))
-    n_won = int(won_within_horizon(observed).sum())
-    if sum(len(fold.test) for fold in folds) and min(n_won, len(observed) - n_won) >= MIN_TEST_PER_CLASS:
-        return DealSplit(folds, f"{len(days)} past dates, on deals left out", by_deal=True)
-    return Abstention(
-        "win",
-        f"needs {MIN_TEST_PER_CLASS} deals at dates {HORIZON_DAYS} days past that {OUTCOME}, and {MIN_TEST_PER_CLASS}"
-        f" that did not, to test on; found {n_won} and {len(observed) - n_won}",
-    )
+    outcomes = won_within_horizon(observed) if folds else np.zeros(0)
+    cases = f"deals at dates {WIN_HORIZON_DAYS} days past"
+    abstention = too_few_outcomes("win", cases, outcomes, (OUTCOME, "were not"), MIN_TEST_PER_CLASS)
+    return abstention or DealSplit(folds, f"{len(days)} past dates, on deals left out", by_deal=True)
 
 
 def as_known_on(rows: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -89,13 +87,13 @@ def as_known_on(rows: pd.DataFrame, day: date) -> pd.DataFrame:
 
 def won_within_horizon(rows: pd.DataFrame) -> Floats:
     """1 where the deal was won within the horizon, else 0."""
-    return np.asarray(rows["won"] & (rows["days"] < HORIZON_DAYS), dtype=np.float64)
+    return np.asarray(rows["won"] & (rows["days"] < WIN_HORIZON_DAYS), dtype=np.float64)
 
 
-def count_closed(rows: pd.DataFrame) -> tuple[int, int]:
-    """Deals won, and deals lost."""
+def closed_deals_won(rows: pd.DataFrame) -> Bools:
+    """Whether each closed deal was won."""
     closed = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
-    return int(closed["won"].sum()), int((~closed["won"]).sum())
+    return closed["won"].to_numpy(dtype=bool)
 
 
 def _leave_deals_out(rows: pd.DataFrame, observed: pd.DataFrame) -> Iterator[DealFold]:
@@ -105,5 +103,5 @@ def _leave_deals_out(rows: pd.DataFrame, observed: pd.DataFrame) -> Iterator[Dea
     for number in range(N_DEAL_FOLDS):
         test = observed[observed["opportunity_id"].map(fold_of) == number]
         train = rows[rows["opportunity_id"].map(fold_of) != number]
-        if len(test) and min(count_closed(train)) > 0:
+        if len(test) and minority_count(closed_deals_won(train)) > 0:
             yield DealFold(train, test)

@@ -11,24 +11,32 @@ from typing import Any
 
 import pandas as pd
 
+from data.statistics import auc
 from features.opportunities.table import OPPORTUNITY_FEATURES
 from models.deals.baseline import beats_pooled_rates, choose_baseline, choose_win_shares
 from models.deals.competing_risks import WinCurves
 from models.deals.partial_pooling import PooledRates
 from models.deals.scoring import predict
-from models.deals.time_split import HORIZON_DAYS, split_deals, won_within_horizon
-from models.deals.win_trees import EXPLAINED_PERIOD, FEATURES, FEATURES_HASH, PARAMS, PERIOD, WinTrees
+from models.deals.time_split import WIN_HORIZON_DAYS, split_deals, won_within_horizon
+from models.deals.win_trees import (
+    DEAL_PERIOD,
+    EXPLAINED_PERIOD,
+    WIN_FEATURES,
+    WIN_FEATURES_HASH,
+    WIN_TREE_PARAMS,
+    WinTrees,
+)
 from models.estimators.calibration import Calibration, calibration_in_the_large
 from models.estimators.explanations import typical_values
-from models.estimators.gradient_boosting import PARAMS as TREE_PARAMS
+from models.estimators.gradient_boosting import BOOSTING_PARAMS
 from models.evaluation.bootstrap import metric_intervals
 from models.evaluation.cross_validation import FittedModel, Range, Study
 from models.evaluation.importance import gain_importance
-from models.evaluation.metrics import auc, log_losses
+from models.evaluation.metrics import log_losses
 from models.evaluation.report import evaluate_probabilities, probability_figures
 from models.model import Abstention, Challenger, Champion, Evaluation
 
-SPACE: dict[str, Range] = {
+WIN_SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 15, log_scale=True, integer=True),
     "learning_rate": Range(0.02, 0.2, log_scale=True),
     "min_data_in_leaf": Range(10, 200, log_scale=True, integer=True),
@@ -57,7 +65,7 @@ def train(
     curves = WinCurves.concatenate([WinTrees.fit(fold.train, seed, tuned).predict(fold.test) for fold in split.folds])
     win_share_levels, pooled = choose_win_shares(split)
     discriminates = beats_pooled_rates(curves, pooled, test)
-    probabilities = (curves if discriminates else curves.with_win_shares_of(pooled)).within(HORIZON_DAYS)
+    probabilities = (curves if discriminates else curves.with_win_shares_of(pooled)).within(WIN_HORIZON_DAYS)
     baseline = choose_baseline(split, float(probabilities.mean()))
     if split.by_deal:
         probabilities = baseline.probabilities
@@ -70,7 +78,7 @@ def train(
         flavor="lightgbm",
         estimator=final.booster,
         state={
-            "horizon_days": HORIZON_DAYS,
+            "horizon_days": WIN_HORIZON_DAYS,
             "encoding": final.encoding.state(),
             "calibration": Calibration.without_scaling(probabilities, won, widening).state(),
             "baseline": PooledRates.fit(rows, baseline.levels).state(),
@@ -79,18 +87,18 @@ def train(
             "typical_values": typical_values(rows, OPPORTUNITY_FEATURES),
         },
         evaluation=replace(evaluation, intervals=intervals),
-        features_hash=FEATURES_HASH,
+        features_hash=WIN_FEATURES_HASH,
         example=final.encode(rows.head(5), EXPLAINED_PERIOD),
         params={
-            **TREE_PARAMS,
-            **PARAMS,
+            **BOOSTING_PARAMS,
+            **WIN_TREE_PARAMS,
             **tuned,
             "seed": seed,
-            "horizon_days": HORIZON_DAYS,
+            "horizon_days": WIN_HORIZON_DAYS,
             "test_dates": split.description,
         },
         figures=probability_figures(
-            f"win: predicted as of {split.description},\nwithin {HORIZON_DAYS} days", probabilities, won
+            f"win: predicted as of {split.description},\nwithin {WIN_HORIZON_DAYS} days", probabilities, won
         ),
         trained_as_of=as_of,
         rows=len(rows),
@@ -103,7 +111,7 @@ def evaluate(champion: Champion, rows: pd.DataFrame) -> Evaluation | Abstention:
     split = split_deals(rows)
     if isinstance(split, Abstention):
         return split
-    probabilities = predict(champion, split.test).within(HORIZON_DAYS)
+    probabilities = predict(champion, split.test).within(WIN_HORIZON_DAYS)
     baseline = choose_baseline(split, float(probabilities.mean()))
     seen = (split.test["as_of"] < champion.trained_as_of).to_numpy()
     return evaluate_probabilities(
@@ -122,26 +130,28 @@ def study(rows: pd.DataFrame, seed: int) -> Study | Abstention:
         return split
     if split.by_deal:
         return Abstention("win", "the past is too short to test trees on later dates: pooled rates are used")
-    known = rows[rows["seen_days"] >= HORIZON_DAYS]
-    closed = (known["days"] < HORIZON_DAYS).to_numpy()
+    known = rows[rows["seen_days"] >= WIN_HORIZON_DAYS]
+    closed = (known["days"] < WIN_HORIZON_DAYS).to_numpy()
     observed = known.assign(
-        seen_days=float(HORIZON_DAYS), days=known["days"].where(closed), won=known["won"].to_numpy() & closed
+        seen_days=float(WIN_HORIZON_DAYS), days=known["days"].where(closed), won=known["won"].to_numpy() & closed
     )
 
     def fit(train_rows: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:
         trees = WinTrees.fit(train_rows, seed, params)
-        return FittedModel(lambda test: trees.predict(test).within(HORIZON_DAYS), gain_importance(trees.booster))
+        return FittedModel(lambda test: trees.predict(test).within(WIN_HORIZON_DAYS), gain_importance(trees.booster))
 
     return Study(
         key="opportunity_id",
         rows=observed,
-        horizon_days=HORIZON_DAYS,
+        horizon_days=WIN_HORIZON_DAYS,
         test_dates=tuple(sorted(split.test["as_of"].unique())),
         metric="log loss",
         fit=fit,
         losses=lambda predictions, test: log_losses(predictions, won_within_horizon(test)),
         metrics=lambda predictions, test: {"auc": auc(predictions, won_within_horizon(test))},
-        predict_baseline=lambda train_rows, test: PooledRates.fit(train_rows, ()).predict(test).within(HORIZON_DAYS),
-        space=SPACE,
-        feature_labels={feature.name: feature.description for feature in (*FEATURES, PERIOD)},
+        predict_baseline=lambda train_rows, test: (
+            PooledRates.fit(train_rows, ()).predict(test).within(WIN_HORIZON_DAYS)
+        ),
+        space=WIN_SPACE,
+        feature_labels={feature.name: feature.description for feature in (*WIN_FEATURES, DEAL_PERIOD)},
     )

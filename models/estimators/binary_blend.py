@@ -13,13 +13,13 @@ from sklearn.pipeline import Pipeline
 
 from data.arrays import Floats, Ints
 from models.estimators.column_encoding import Columns, design_transformer
-from models.estimators.gradient_boosting import PARAMS
+from models.estimators.gradient_boosting import BOOSTING_PARAMS
 from models.evaluation.metrics import MIN_PROBABILITY
 
 FoldIndices = list[tuple[Ints, Ints]]
 """Pairs of training and test row numbers."""
 
-MIN_PER_CLASS = 8
+MIN_FITTED_PER_CLASS = 8
 """With fewer rows of the rarer class columns are not used."""
 
 C_GRID = (0.01, 0.05, 0.3)
@@ -27,8 +27,8 @@ MAX_TREES = 200
 TREE_STEP = 10
 """Step of the numbers of trees that are tried."""
 
-TREE_PARAMS: dict[str, Any] = {
-    **PARAMS,
+BLEND_TREE_PARAMS: dict[str, Any] = {
+    **BOOSTING_PARAMS,
     "objective": "binary",
     "learning_rate": 0.06,
     "num_leaves": 8,
@@ -48,7 +48,7 @@ MAX_NEWTON_STEP = 2.0
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class WeightedSamples:
     """Encoded training rows (rows × columns), outcomes (0 or 1) and weights."""
 
     columns: Columns
@@ -57,11 +57,11 @@ class TrainingSet:
     weights: Floats
     seed: int
 
-    def take(self, rows: Ints) -> "TrainingSet":
+    def take(self, rows: Ints) -> "WeightedSamples":
         """The subset of some row numbers."""
         return replace(self, matrix=self.matrix[rows], outcomes=self.outcomes[rows], weights=self.weights[rows])
 
-    def weighted(self) -> "TrainingSet":
+    def weighted(self) -> "WeightedSamples":
         """The rows whose weight is not negligible."""
         return self.take(np.flatnonzero(self.weights > MIN_RELATIVE_WEIGHT * self.weights.max()))
 
@@ -92,17 +92,19 @@ class Blend:
     rows: Ints
 
 
-def why_not_fitted(samples: TrainingSet) -> str | None:
+def why_not_fitted(samples: WeightedSamples) -> str | None:
     """Why no model of the columns can be fitted; ``None`` if it can."""
     rarer = _minority_count(samples.outcomes)
-    if rarer < MIN_PER_CLASS:
-        return f"{rarer} rows of the rarer class among {len(samples.outcomes)}; at least {MIN_PER_CLASS} are needed"
+    if rarer < MIN_FITTED_PER_CLASS:
+        return (
+            f"{rarer} rows of the rarer class among {len(samples.outcomes)}; at least {MIN_FITTED_PER_CLASS} are needed"
+        )
     if not samples.matrix.shape[1]:
         return f"none of {len(samples.columns.ignored)} columns varies between rows"
     return None
 
 
-def stratified_folds(samples: TrainingSet, n_folds: int) -> FoldIndices:
+def stratified_folds(samples: WeightedSamples, n_folds: int) -> FoldIndices:
     """Random folds with equal class rates. Duplicates of a row share a fold, unless most rows are duplicates: then
     each kind of row is a rate."""
     _, first, group = np.unique(samples.matrix, axis=0, return_index=True, return_inverse=True)
@@ -115,7 +117,7 @@ def stratified_folds(samples: TrainingSet, n_folds: int) -> FoldIndices:
     return [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in test_masks]
 
 
-def score_held_out(samples: TrainingSet, train: Ints, test: Ints) -> HeldOutScores:
+def score_held_out(samples: WeightedSamples, train: Ints, test: Ints) -> HeldOutScores:
     """Log-odds of test rows by both models, fitted to the training rows."""
     fitted_on, held_out = samples.take(train).weighted(), samples.matrix[test]
     inputs = design_transformer(fitted_on.columns, fitted_on.matrix).fit(fitted_on.matrix)
@@ -126,7 +128,7 @@ def score_held_out(samples: TrainingSet, train: Ints, test: Ints) -> HeldOutScor
         .decision_function(test_inputs)
         for regularization in C_GRID
     ]
-    booster = fit_trees(fitted_on, MAX_TREES)
+    booster = fit_blend_trees(fitted_on, MAX_TREES)
     steps = [
         booster.predict(held_out, raw_score=True, start_iteration=start, num_iteration=TREE_STEP)
         for start in range(0, MAX_TREES, TREE_STEP)
@@ -134,7 +136,7 @@ def score_held_out(samples: TrainingSet, train: Ints, test: Ints) -> HeldOutScor
     return HeldOutScores(test, np.column_stack(linear), np.cumsum(steps, axis=0).T)
 
 
-def best_blend(samples: TrainingSet, scores: list[HeldOutScores], *, by_period: bool = False) -> Blend:
+def best_blend(samples: WeightedSamples, scores: list[HeldOutScores], *, by_period: bool = False) -> Blend:
     """The blend with the least mean log loss on held-out rows.
 
     ``by_period``: folds are periods of equal weight, and each is recalibrated in the large first, so that the lasting
@@ -189,7 +191,7 @@ def intercept_shifts(log_odds: Floats, outcomes: Floats, weights: Floats, group:
     return shifts
 
 
-def fit_linear(samples: TrainingSet, regularization: float) -> Pipeline:
+def fit_linear(samples: WeightedSamples, regularization: float) -> Pipeline:
     """The logistic regression with its design, on all rows."""
     inputs = design_transformer(samples.columns, samples.matrix)
     train_inputs = inputs.fit_transform(samples.matrix)
@@ -197,11 +199,11 @@ def fit_linear(samples: TrainingSet, regularization: float) -> Pipeline:
     return Pipeline([("design", inputs), ("regression", regression)])
 
 
-def fit_trees(samples: TrainingSet, n_trees: int) -> lgb.Booster:
+def fit_blend_trees(samples: WeightedSamples, n_trees: int) -> lgb.Booster:
     """Boosted trees on all rows, their leaves limited by the number of rows."""
-    params = {**TREE_PARAMS, "seed": samples.seed % 2**30}
-    params["min_data_in_leaf"] = min(TREE_PARAMS["min_data_in_leaf"], max(2, len(samples.outcomes) // 10))
-    params["min_sum_hessian_in_leaf"] = min(TREE_PARAMS["min_sum_hessian_in_leaf"], len(samples.outcomes) / 200)
+    params = {**BLEND_TREE_PARAMS, "seed": samples.seed % 2**30}
+    params["min_data_in_leaf"] = min(BLEND_TREE_PARAMS["min_data_in_leaf"], max(2, len(samples.outcomes) // 10))
+    params["min_sum_hessian_in_leaf"] = min(BLEND_TREE_PARAMS["min_sum_hessian_in_leaf"], len(samples.outcomes) / 200)
     data = lgb.Dataset(
         samples.matrix,
         samples.outcomes,
@@ -224,7 +226,7 @@ def fit_slope(log_odds: Floats, outcomes: Floats, period: Ints) -> float:
     return best if (loss(0.0) - loss(best)) * len(log_odds) > MIN_LIKELIHOOD_GAIN else 0.0
 
 
-def fit_platt(log_odds: Floats, outcomes: Floats, weights: Floats) -> tuple[float, float]:
+def fit_platt_curve(log_odds: Floats, outcomes: Floats, weights: Floats) -> tuple[float, float]:
     """Slope and intercept of Platt's curve through held-out log-odds; slope 0 without a clear gain."""
     weights = weights / weights.max()
     rate = float(np.clip(np.average(outcomes, weights=weights), MIN_PROBABILITY, 1 - MIN_PROBABILITY))

@@ -26,13 +26,13 @@ from sklearn.utils.validation import (
 from data.arrays import Floats
 from models.estimators.binary_blend import (
     FoldIndices,
-    TrainingSet,
+    WeightedSamples,
     best_blend,
     blend,
+    fit_blend_trees,
     fit_linear,
-    fit_platt,
+    fit_platt_curve,
     fit_slope,
-    fit_trees,
     score_held_out,
     stratified_folds,
     why_not_fitted,
@@ -70,7 +70,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, times: Any = None) -> "BinaryClassifier":
         """The classifier, fitted. ``times``: the time at which each row's outcome was known, as a number, if rows are
-        in order of time: choices are then made by the loss on later rows.
+        in order of time: hyperparameters are then chosen by the loss on later rows.
 
         Raises ``ValueError`` for other than two classes, infinite or huge numbers, dates, or no row of positive weight;
         warns ``BaseRateWarning`` if a class has too few rows, or no column varies.
@@ -97,7 +97,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         self.intercept_tracker_ = InterceptTracker()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         matrix = self.columns_.encode(rows)
-        return self._fit(TrainingSet(self.columns_, matrix, outcomes.astype(np.float64), weights, seed), times)
+        return self._fit(WeightedSamples(self.columns_, matrix, outcomes.astype(np.float64), weights, seed), times)
 
     def predict_proba(self, X: Any) -> Floats:
         """Rows × 2: the probability of each class in ``classes_``. Raises ``ValueError`` as ``fit`` does."""
@@ -123,7 +123,7 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         index = (self.predict_proba(X)[:, 1] > 0.5).astype(int)
         return np.asarray(self.classes_[index])
 
-    def _fit(self, samples: TrainingSet, times: Floats | None) -> "BinaryClassifier":
+    def _fit(self, samples: WeightedSamples, times: Floats | None) -> "BinaryClassifier":
         self.rate_ = float((samples.weights @ samples.outcomes + 0.5) / (samples.weights.sum() + 1))
         self.abstained_ = why_not_fitted(samples)
         if self.abstained_ is not None:
@@ -142,19 +142,21 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
             self._choose_by_folds(samples)
         weighted = samples.weighted()
         self.linear_ = fit_linear(weighted, self.C_)
-        self.booster_ = fit_trees(weighted, self.n_trees_)
+        self.booster_ = fit_blend_trees(weighted, self.n_trees_)
         return self
 
-    def _choose_by_folds(self, samples: TrainingSet) -> None:
+    def _choose_by_folds(self, samples: WeightedSamples) -> None:
         """The blend of least loss on random folds, calibrated by Platt scaling on them."""
         scores = [score_held_out(samples, train, test) for train, test in stratified_folds(samples, self.folds)]
         best = best_blend(samples, scores)
         self.loss_, self.C_, self.n_trees_, self.tree_weight_ = best.loss, best.C, best.n_trees, best.tree_weight
-        self.slope_, self.intercept_ = fit_platt(best.log_odds, samples.outcomes[best.rows], samples.weights[best.rows])
+        self.slope_, self.intercept_ = fit_platt_curve(
+            best.log_odds, samples.outcomes[best.rows], samples.weights[best.rows]
+        )
 
-    def _choose_by_time(self, samples: TrainingSet, times: Floats, folds: FoldIndices) -> None:
-        """The blend of least loss on later folds; log-odds are shrunk towards the rate known then as far as that
-        would have helped."""
+    def _choose_by_time(self, samples: WeightedSamples, times: Floats, folds: FoldIndices) -> None:
+        """The blend of least loss on later folds; log-odds are shrunk towards the rate known then, by the factor of
+        least loss."""
         draw = np.random.default_rng(samples.seed)
         sampled = [(np.sort(draw.permutation(train)[:MAX_FOLD_ROWS]), test) for train, test in folds]
         scores = [score_held_out(samples, train, test) for train, test in sampled]

@@ -18,7 +18,7 @@ MAX_INTERCEPT = 30.0
 """Bound of the search for an intercept, in log-odds."""
 MAX_STEPS = 50
 MAX_STEP = 3.0
-TOLERANCE = 1e-8
+STEP_TOLERANCE = 1e-8
 MAX_HALVINGS = 20
 LOSS_TOLERANCE = 1e-6
 SLOPE_PRIOR_PRECISION = 0.25
@@ -117,7 +117,7 @@ def _fit_platt(log_odds: Floats, outcomes: Floats, offset: Floats | float) -> tu
                 break
             step /= 2
         slope, intercept = slope - step[0], intercept - step[1]
-        if np.abs(step).max() < TOLERANCE:
+        if np.abs(step).max() < STEP_TOLERANCE:
             break
     slope_error = float(np.sqrt(np.linalg.inv(curvature)[0, 0]))
     if slope < slope_error:

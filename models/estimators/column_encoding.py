@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTran
 
 from data.arrays import Floats
 
-MIN_CATEGORY_ROWS = 10
+MIN_TEXT_ROWS = 10
 """A text value in fewer rows is encoded as unknown."""
 
 MAX_MAGNITUDE = 1e100
@@ -57,7 +57,7 @@ class Columns:
                 numbers.append(name)
             else:
                 counts = values.map(str).value_counts()
-                min_rows = min(MIN_CATEGORY_ROWS, max(2, len(rows) // 20))
+                min_rows = min(MIN_TEXT_ROWS, max(2, len(rows) // 20))
                 if frequent := tuple(sorted(counts.index[counts >= min_rows])):
                     categories[name] = frequent
                 else:

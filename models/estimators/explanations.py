@@ -69,7 +69,7 @@ class Explainer:
         for i in order:
             unit, family = columns[i].unit, columns[i].family
             families[unit if unit in UNIT_SENTENCES else family].append(int(i))
-        totals = {name: float(contributions[members].sum()) for name, members in families.items()}
+        totals = {name: float(contributions[indices].sum()) for name, indices in families.items()}
         sentences: list[str] = []
         for name in sorted(totals, key=lambda name: -abs(totals[name])):
             if abs(totals[name]) < MIN_CONTRIBUTION or len(sentences) == MAX_REASONS:
@@ -110,7 +110,7 @@ class Explainer:
         return f"{what} {verb} from {before} to {after} {measure.change.within}, which {effect}"
 
     def _value(self, feature: Feature, values: dict[Any, Any], effect: str) -> str | None:
-        """The value beside the typical one; ``None`` if it is unknown, or both read alike."""
+        """The value with the typical one; ``None`` if it is unknown, or both read the same."""
         if feature.unit in UNIT_SENTENCES:
             return f"{UNIT_SENTENCES[feature.unit]} {effect}"
         if feature.change:

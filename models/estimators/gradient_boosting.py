@@ -13,7 +13,7 @@ from features.feature import Feature
 MIN_CATEGORY_ROWS = 30
 """A category seen in fewer rows is encoded as unknown."""
 
-PARAMS: dict[str, Any] = {
+BOOSTING_PARAMS: dict[str, Any] = {
     "num_leaves": 15,
     "learning_rate": 0.08,
     "min_data_in_leaf": 40,
@@ -106,6 +106,6 @@ def fit_booster(
         target,
         init_score=init_score,
         categorical_feature=list(encoding.categories),
-        params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
+        params={"max_bin": BOOSTING_PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**PARAMS, "seed": seed, **params}, data, num_boost_round=trees)
+    return lgb.train({**BOOSTING_PARAMS, "seed": seed, **params}, data, num_boost_round=trees)

@@ -1,8 +1,8 @@
 """Response rates of e-mail by hour of the week, for the population and shrunk towards it for each contact.
 
-The population's hours are a logistic regression on hour, weekday, three-hour part of the week and the contact's own
-propensity, so that no hour is credited with the contacts whom it reached. A contact's hours are the population's times
-a factor from its own responses at nearby hours, shrunk to 1 by a gamma prior (empirical Bayes).
+The population's hours: a logistic regression on hour, weekday, part of the week and the contact's propensity (who was
+written to at an hour is no merit of it). A contact's: times its responses at nearby hours over those expected, shrunk
+to 1 by a gamma prior (empirical Bayes).
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from data.arrays import Floats, Ints
+from models.evaluation.metrics import MIN_PROBABILITY
 
 HOURS_PER_WEEK = 168
-FEATURES: tuple[str, ...] = ("hour", "weekday", "part", "propensity")
+HOUR_FEATURES: tuple[str, ...] = ("hour", "weekday", "part", "propensity")
 """Inputs of the population's estimator, all numeric: local hour (0–23), weekday (Monday 0), part of three hours
 (weekday · 8 + hour / 3), and the log-odds that the contact responds at any hour."""
 
 PRIOR_SENDS = 10.0
 """Sends at the overall response rate that are added to each contact's own."""
-MAX_TRAINING_ROWS = 200_000
-MIN_PROBABILITY = 1e-4
+MAX_TRAINING_SENDS = 200_000
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class HourOfWeekModel:
         # a send's own response is left out of its contact's propensity
         propensity = _propensity(own["sum"].to_numpy() - responded, own["size"].to_numpy() - 1.0, rate)
         rows = design_matrix(sends["hour_of_week"].to_numpy(), propensity)
-        if len(rows) > MAX_TRAINING_ROWS:
-            sample = np.sort(np.random.default_rng(seed).choice(len(rows), MAX_TRAINING_ROWS, replace=False))
+        if len(rows) > MAX_TRAINING_SENDS:
+            sample = np.sort(np.random.default_rng(seed).choice(len(rows), MAX_TRAINING_SENDS, replace=False))
             rows, responded = rows.iloc[sample], responded[sample]
         population = make_pipeline(
             make_column_transformer(
@@ -188,7 +188,7 @@ def design_matrix(hours: Ints, propensity: Floats) -> pd.DataFrame:
     """Inputs of the population's estimator: one row per hour of the week given, the columns ``FEATURES``."""
     hour, weekday = hours % 24, hours // 24
     columns = {"hour": hour, "weekday": weekday, "part": weekday * 8 + hour // 3, "propensity": propensity}
-    return pd.DataFrame({name: np.asarray(columns[name], dtype=np.float64) for name in FEATURES})
+    return pd.DataFrame({name: np.asarray(columns[name], dtype=np.float64) for name in HOUR_FEATURES})
 
 
 def _propensity(responses: Floats, sends: Floats, rate: float) -> Floats:

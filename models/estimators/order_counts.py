@@ -1,7 +1,7 @@
-"""Numbers of orders that each customer without a contract will place, from the orders of all.
+"""Numbers of future orders of each customer without a contract, from the orders of all.
 
-The geometric mean of BG/NBD and Pareto/NBD, which differ in who may have stopped, recalibrated in the large on the
-latest quarter of the history (worth it if the level moves slowly; ``level_ = 1`` undoes it).
+The geometric mean of BG/NBD and Pareto/NBD, which differ in which customers may have stopped, recalibrated in the large
+on the latest quarter of the history (worth it if the level moves slowly; ``level_ = 1`` undoes it).
 """
 
 from typing import Self

@@ -1,5 +1,4 @@
-"""Pareto/NBD: Schmittlein, Morrison and Colombo (1987), in the form of Fader and Hardie (2005, "A note on deriving the
-Pareto/NBD model").
+"""Pareto/NBD: Schmittlein, Morrison and Colombo (1987), by the formulas of Fader and Hardie (2005).
 
 While alive a customer orders at a steady rate, gamma(r, alpha) over customers, and stops at a rate, gamma(s, beta)
 over customers, whether it orders or not: unlike in BG/NBD a customer without a repeat order may have stopped.

@@ -7,8 +7,8 @@ import numpy as np
 
 from data.arrays import Bools, Floats
 
-MAX_BINS = 8
-MIN_BIN_ROWS = 50
+MAX_RATIO_BINS = 8
+MIN_RATIO_BIN_ROWS = 50
 QUANTILES = (0.1, 0.9)
 
 
@@ -24,7 +24,7 @@ class RatioInterval:
     def fit(cls, expected: Floats, actual: Floats) -> "RatioInterval":
         """Quantiles in bins of equal counts, ordered by the expected amount; the interval includes it."""
         order = np.argsort(expected, kind="stable")
-        bins = np.array_split(order, max(1, min(MAX_BINS, len(order) // MIN_BIN_ROWS)))
+        bins = np.array_split(order, max(1, min(MAX_RATIO_BINS, len(order) // MIN_RATIO_BIN_ROWS)))
         ratios = [np.quantile(actual[rows] / expected[rows], QUANTILES) for rows in bins]
         grid = tuple(float(np.log(expected[rows]).mean()) for rows in bins)
         return cls(grid, tuple(min(1.0, float(r[0])) for r in ratios), tuple(max(1.0, float(r[1])) for r in ratios))
@@ -73,5 +73,5 @@ class RatioIntervals:
 
 
 def _fit_on(expected: Floats, actual: Floats, rows: Bools) -> RatioInterval:
-    enough = rows.sum() >= MIN_BIN_ROWS
+    enough = rows.sum() >= MIN_RATIO_BIN_ROWS
     return RatioInterval.fit(expected[rows], actual[rows]) if enough else RatioInterval.fit(expected, actual)

@@ -8,7 +8,7 @@ from data.arrays import Bools, Floats, Ints
 from data.statistics import mean_gain
 from models.estimators.binary_blend import (
     FoldIndices,
-    TrainingSet,
+    WeightedSamples,
     fit_linear,
     intercept_shifts,
     mean_log_loss,
@@ -17,9 +17,9 @@ from models.estimators.binary_blend import (
 from models.estimators.column_encoding import Columns
 
 HALF_LIFE_FRACTIONS = (0.5, 0.25)
-"""Half-lives that are tried beside none, as fractions of the time that the rows span."""
+"""Half-lives that are tried, as fractions of the time that the rows span."""
 
-MAX_FOLDS = 4
+MAX_LATER_FOLDS = 4
 MAX_KS_DISTANCE = 0.6
 """Columns whose distributions in the earlier and the later half of rows lie farther apart (of 1) drift with time."""
 
@@ -35,25 +35,25 @@ MAX_DISTINCT_TIMES = 50
 CARRIED_FRACTIONS = (0.5, 1.0)
 """Fractions of an intercept shift that are tried to be carried on."""
 
-MIN_STANDARD_ERRORS = 2.0
+CHOICE_STANDARD_ERRORS = 2.0
 """By which the mean gain over folds must exceed 0."""
 
 LOSS_IF_NOT_FITTED = 1e3
 
 
-def later_folds(samples: TrainingSet, times: Floats) -> FoldIndices:
+def later_folds(samples: WeightedSamples, times: Floats) -> FoldIndices:
     """Up to ``MAX_FOLDS`` latest periods as test rows, each with all rows before it; fewer if too few precede.
 
     Equal times share a period, and periods hold enough rows to show skill beyond noise.
     """
     distinct, counts = np.unique(times, return_counts=True)
-    fraction = MIN_FOLD_FRACTION if len(distinct) <= MAX_DISTINCT_TIMES else 0.5 / MAX_FOLDS
+    fraction = MIN_FOLD_FRACTION if len(distinct) <= MAX_DISTINCT_TIMES else 0.5 / MAX_LATER_FOLDS
     min_rows = max(MIN_FOLD_ROWS, len(times) * fraction)
     starts: list[float] = []
     rows = 0.0
     for time, count in zip(distinct[:0:-1], counts[:0:-1], strict=True):
         rows += count
-        if rows >= min_rows and len(starts) < MAX_FOLDS:
+        if rows >= min_rows and len(starts) < MAX_LATER_FOLDS:
             starts, rows = [float(time), *starts], 0.0
     folds = []
     for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
@@ -63,7 +63,9 @@ def later_folds(samples: TrainingSet, times: Floats) -> FoldIndices:
     return folds
 
 
-def choose_time_weights(samples: TrainingSet, times: Floats, folds: FoldIndices) -> tuple[TrainingSet, float | None]:
+def choose_time_weights(
+    samples: WeightedSamples, times: Floats, folds: FoldIndices
+) -> tuple[WeightedSamples, float | None]:
     """The rows with the columns and exponential weights of least loss on later folds, and their half-life.
 
     All columns and equal weights (``None``), unless another choice loses clearly less.
@@ -81,13 +83,13 @@ def choose_time_weights(samples: TrainingSet, times: Floats, folds: FoldIndices)
             if half_life is not None:
                 weighted = replace(candidate, weights=candidate.weights * 0.5 ** (age / half_life))
             gain = mean_gain(losses, _fold_losses(weighted, folds))
-            if gain.exceeds(MIN_STANDARD_ERRORS) and gain.mean > best_gain:
+            if gain.exceeds(CHOICE_STANDARD_ERRORS) and gain.mean > best_gain:
                 best_gain, best, best_half_life = gain.mean, weighted, half_life
     return best, best_half_life
 
 
-def choose_intercept_shift(log_odds: Floats, samples: TrainingSet, folds: list[Ints]) -> float:
-    """The shift of log-odds for rows to come: a fraction of the recent folds' shifts, by the loss that carrying it on
+def choose_intercept_shift(log_odds: Floats, samples: WeightedSamples, folds: list[Ints]) -> float:
+    """The shift of log-odds for later rows: a fraction of the recent folds' shifts, by the loss that carrying it on
     would have saved on each fold after those before; 0 without a clear gain. ``log_odds``: of all ``folds``.
     """
     by_fold = np.split(log_odds, np.cumsum([len(rows) for rows in folds])[:-1])
@@ -105,12 +107,12 @@ def choose_intercept_shift(log_odds: Floats, samples: TrainingSet, folds: list[I
     for fraction in CARRIED_FRACTIONS:
         shifted = [mean_log_loss(by_fold[i] + fraction * recent_shift(i), outcomes[i], weights[i]) for i in later]
         gain = mean_gain(losses, np.array(shifted))
-        if gain.exceeds(MIN_STANDARD_ERRORS) and gain.mean > best_gain:
+        if gain.exceeds(CHOICE_STANDARD_ERRORS) and gain.mean > best_gain:
             best_gain, best_fraction = gain.mean, fraction
     return best_fraction * recent_shift(len(folds)) if best_fraction else 0.0
 
 
-def _without_drifting_columns(samples: TrainingSet, times: Floats) -> list[TrainingSet]:
+def _without_drifting_columns(samples: WeightedSamples, times: Floats) -> list[WeightedSamples]:
     """The rows without columns that drift with time; empty if no column drifts, or all do."""
     early = times <= np.median(times)
     drifts = _drifts(samples.matrix, early) if (~early).any() else np.zeros(samples.matrix.shape[1], dtype=np.bool_)
@@ -139,7 +141,7 @@ def _ks_distance(first: Floats, second: Floats) -> float:
     return float(np.abs(cumulative[0] - cumulative[1]).max())
 
 
-def _fold_losses(samples: TrainingSet, folds: FoldIndices) -> Floats:
+def _fold_losses(samples: WeightedSamples, folds: FoldIndices) -> Floats:
     """Mean log loss of a linear model on each fold, fitted on the rows before it."""
     draw = np.random.default_rng(samples.seed)
     losses: list[float] = []

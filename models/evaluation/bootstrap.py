@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Floats
-from data.statistics import ClusterBootstrap, bootstrap_mean, percentile_interval
-from models.evaluation.metrics import auc, brier_score, log_loss, top_decile_lift
+from data.statistics import ClusterBootstrap, auc, bootstrap_mean, percentile_interval
+from models.evaluation.metrics import brier_score, log_loss, top_decile_lift
 
 MAX_RESAMPLES = 200
 MIN_RESAMPLES = 40

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
 MAX_EXPLAINED_ROWS = 400
-"""Rows whose contributions are drawn; their cost follows the rows."""
+"""Rows in the figure of contributions, which take time in proportion to the rows."""
 
 
 def gain_importance(booster: "lgb.Booster") -> dict[str, float]:

@@ -26,16 +26,6 @@ def log_loss(probabilities: Floats, outcomes: Floats) -> float:
     return float(metrics.log_loss(outcomes > 0, p, labels=[False, True]))
 
 
-def auc(scores: Floats, outcomes: Floats) -> float:
-    """Area under the ROC curve; NaN when all outcomes are equal."""
-    from sklearn import metrics
-
-    positives = outcomes > 0
-    if positives.all() or not positives.any():
-        return float("nan")
-    return float(metrics.roc_auc_score(positives, scores))
-
-
 def brier_score(probabilities: Floats, outcomes: Floats) -> float:
     """Mean squared difference between probability and outcome (Brier, 1950)."""
     return float(np.mean((probabilities - outcomes) ** 2))

@@ -1,4 +1,4 @@
-"""The figures and the ``Evaluation`` of predicted probabilities out of time, whatever model made them."""
+"""The figures and the ``Evaluation`` of predicted probabilities out of time, of any model."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats
+from data.statistics import auc
 from models.evaluation.importance import importance_stability, sample_contributions
-from models.evaluation.metrics import auc, brier_score, calibration_error, log_losses, top_decile_lift
+from models.evaluation.metrics import brier_score, calibration_error, log_losses, top_decile_lift
 from models.evaluation.reliability import reliability_figure
 from models.model import Evaluation
 from models.plots.diagnostics import plot_gain, plot_importance, plot_shap_summary

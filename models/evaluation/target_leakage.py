@@ -5,22 +5,21 @@ Four signs, the surest first, each against what the remaining columns predict to
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 
-from data.arrays import Bools, Floats
-from data.statistics import mean_gain
-from models.evaluation.metrics import auc, log_losses
+from data.arrays import Floats
+from data.statistics import auc, mean_gain
+from models.evaluation.leakage_table import LeakageTable
+from models.evaluation.metrics import log_losses
+from models.evaluation.time_splits import minority_count
 
-MIN_PER_CLASS = 100
+MIN_LEAKAGE_ROWS = 100
 """With fewer rows of either outcome nothing is found."""
-MAX_ROWS = 10_000
+MAX_LEAKAGE_ROWS = 10_000
 MAX_IMPURITY, MIN_SURPRISE = 0.005, 0.1
 """One outcome only: at most this fraction of the other outcome, and predictions of the others this far from it."""
 MIN_VALUE_ROWS, MIN_VALUE_FRACTION = 50, 0.005
@@ -28,7 +27,7 @@ PLAUSIBLE_AUC = 0.85
 """Seldom exceeded where people decide later: churn, bookings, replies to offers, deals."""
 MAX_ERROR_RATIO, MAX_ERROR_RATIO_FILLED = 0.5, 0.85
 """1 − AUC with a column over that without it: suspicious below; the second for columns that only some rows have."""
-MIN_STANDARD_ERRORS = 3.0
+MIN_LEAKAGE_Z = 3.0
 """By which a gain in log loss per row must exceed 0."""
 MAX_SUSPECTS = 8
 """Columns of the largest importance; one of small importance cannot halve the error."""
@@ -38,23 +37,6 @@ MIN_KAPPA, MIN_SHARED_VALUES = 0.5, 4
 """A copy: agreement beyond chance (Cohen's kappa), and frequent values that both columns have."""
 MIN_RATE_GAP = 0.1
 """Between outcome rates where copies differ and where they agree, at the same value."""
-MAX_CATEGORY_VALUES = 50
-
-FOLDS = 3
-PARAMS: dict[str, Any] = {
-    "objective": "binary",
-    "num_leaves": 15,
-    "learning_rate": 0.1,
-    "min_data_in_leaf": 20,
-    "cat_smooth": 20.0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbosity": -1,
-}
-N_TREES = 60
-MIN_CATEGORY_ROWS = 5
-"""Values of text in fewer rows are one category."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +51,10 @@ class Finding:
 def find_target_leakage(
     table: pd.DataFrame, outcome: Floats, *, trusted: Collection[str] = (), seed: int = 0
 ) -> tuple[Finding, ...]:
-    """The findings in the order in which they were made; empty with fewer than ``MIN_PER_CLASS`` rows of an outcome.
+    """The findings, in the order of the search; empty with fewer than ``MIN_LEAKAGE_ROWS`` rows of an outcome.
 
     One row of ``table`` per case; ``outcome`` is 0 or 1 for each; columns of ``trusted`` are never named. Larger tables
-    are sampled to ``MAX_ROWS``. The signs:
+    are sampled to ``MAX_LEAKAGE_ROWS``. The signs:
 
     1. one outcome only: a value, or being filled or empty at all, that (nearly) no row of the other outcome shares,
        where the other columns predict a mixture;
@@ -89,84 +71,21 @@ def find_target_leakage(
     unknown = sorted(set(trusted) - set(table.columns))
     if unknown:
         raise ValueError(f"trusted names no columns of the table: {unknown[:5]}; it has {list(table.columns)[:20]}")
-    if min(outcome.sum(), len(outcome) - outcome.sum()) < MIN_PER_CLASS:
+    if minority_count(outcome) < MIN_LEAKAGE_ROWS:
         return ()
     rng = np.random.default_rng(seed)
-    if len(table) > MAX_ROWS:
-        sample = np.sort(rng.choice(len(table), MAX_ROWS, replace=False))
+    if len(table) > MAX_LEAKAGE_ROWS:
+        sample = np.sort(rng.choice(len(table), MAX_LEAKAGE_ROWS, replace=False))
         table, outcome = table.iloc[sample], outcome[sample]
-    sample_table = _Sample.encode(table.reset_index(drop=True), np.asarray(outcome, dtype=np.float64), seed)
+    remaining = LeakageTable.encode(table.reset_index(drop=True), np.asarray(outcome, dtype=np.float64), seed)
     findings: list[Finding] = []
-    while True:
-        finding = next(_signs(sample_table, frozenset(trusted)), None)
-        if finding is None:
-            return tuple(findings)
+    while (finding := next(_signs(remaining, frozenset(trusted)), None)) is not None:
         findings.append(finding)
-        sample_table = sample_table.without(finding.columns)
+        remaining = remaining.without(finding.columns)
+    return tuple(findings)
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """The columns that remain: as they are, as numbers, and which of them hold categories."""
-
-    table: pd.DataFrame
-    numbers: pd.DataFrame
-    categories: tuple[str, ...]
-    outcome: Floats
-    seed: int
-
-    @classmethod
-    def encode(cls, table: pd.DataFrame, outcome: Floats, seed: int) -> "_Sample":
-        table = table.loc[:, table.nunique(dropna=False) > 1]
-        categories = tuple(
-            str(name)
-            for name in table
-            if not pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_datetime64_any_dtype(table[name])
-        )
-        columns = {str(name): _encoded(table[name], is_text=str(name) in categories) for name in table}
-        return cls(table, pd.DataFrame(columns, index=table.index), categories, outcome, seed)
-
-    @property
-    def columns(self) -> list[str]:
-        return [str(name) for name in self.numbers]
-
-    @property
-    def has_both_outcomes(self) -> bool:
-        events = self.outcome.sum()
-        return bool(min(events, len(self.outcome) - events) >= MIN_PER_CLASS)
-
-    def without(self, columns: Collection[str]) -> "_Sample":
-        names = list(columns)
-        categories = tuple(name for name in self.categories if name not in names)
-        return replace(
-            self, table=self.table.drop(columns=names), numbers=self.numbers.drop(columns=names), categories=categories
-        )
-
-    def where(self, rows: Bools) -> "_Sample":
-        table, numbers = (frame[rows].reset_index(drop=True) for frame in (self.table, self.numbers))
-        return replace(self, table=table, numbers=numbers, outcome=self.outcome[rows])
-
-    def predict(self) -> tuple[Floats, dict[str, float]]:
-        """Out-of-fold probabilities from all columns together (boosted trees), and each column's gain importance."""
-        probabilities = np.full(len(self.outcome), self.outcome.mean())
-        importance = np.zeros(len(self.columns))
-        if not self.columns:
-            return probabilities, {}
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
-        for train, test in folds.split(self.numbers, self.outcome):
-            data = lgb.Dataset(
-                self.numbers.iloc[train],
-                self.outcome[train],
-                categorical_feature=list(self.categories),
-                params={"verbosity": -1},
-            )
-            booster = lgb.train({**PARAMS, "seed": self.seed}, data, num_boost_round=N_TREES)
-            probabilities[test] = booster.predict(self.numbers.iloc[test])
-            importance += booster.feature_importance("gain")
-        return probabilities, dict(zip(self.columns, importance.tolist(), strict=True))
-
-
-def _signs(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+def _signs(sample: LeakageTable, trusted: frozenset[str]) -> Iterator[Finding]:
     """Findings, the surest sign first."""
     probabilities, importance = sample.predict()
     ranked = sorted(importance, key=lambda name: -importance[name])[:MAX_SUSPECTS]
@@ -176,12 +95,12 @@ def _signs(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
     yield from _later_copies(sample, trusted)
 
 
-def _one_outcome(sample: _Sample, columns: list[str]) -> Iterator[Finding]:
+def _one_outcome(sample: LeakageTable, columns: list[str]) -> Iterator[Finding]:
     min_rows = max(MIN_VALUE_ROWS, MIN_VALUE_FRACTION * len(sample.outcome))
     pure = {
         name: [
             rows
-            for rows in _frequent_values(sample, name)
+            for rows in sample.frequent_values(name)
             if rows.sum() >= min_rows and _impurity(sample.outcome[rows]) <= MAX_IMPURITY
         ]
         for name in columns
@@ -206,25 +125,11 @@ def _one_outcome(sample: _Sample, columns: list[str]) -> Iterator[Finding]:
             break
 
 
-def _frequent_values(sample: _Sample, name: str) -> Iterator[Bools]:
-    """Rows of each value of a column with few values, of no value, and of any value."""
-    column = sample.numbers[name]
-    empty = column.isna().to_numpy()
-    if empty.any():
-        yield empty
-        yield ~empty
-    if name in sample.categories or column.nunique() <= MAX_CATEGORY_VALUES:
-        for value in column.dropna().unique():
-            yield (column == value).to_numpy()
-    elif (column == 0).any():
-        yield (column != 0).to_numpy() & ~empty
-
-
 def _impurity(outcome: Floats) -> float:
     return float(min(outcome.mean(), 1 - outcome.mean()))
 
 
-def _more_than_others(sample: _Sample, suspects: list[str], probabilities: Floats) -> Iterator[Finding]:
+def _more_than_others(sample: LeakageTable, suspects: list[str], probabilities: Floats) -> Iterator[Finding]:
     auc_with = auc(probabilities, sample.outcome)
     if auc_with < PLAUSIBLE_AUC:
         return
@@ -244,13 +149,13 @@ def _more_than_others(sample: _Sample, suspects: list[str], probabilities: Float
             )
 
 
-def _filled_for_some(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+def _filled_for_some(sample: LeakageTable, trusted: frozenset[str]) -> Iterator[Finding]:
     findings: list[tuple[float, Finding]] = []
     for block in _blocks(sample):
         names = tuple(name for name in block if name not in trusted)
         filled = sample.numbers[block[0]].notna().to_numpy()
         part = sample.where(filled)
-        if not names or not part.has_both_outcomes:
+        if not names or part.n_minority < MIN_LEAKAGE_ROWS:
             continue
         probabilities, others = part.predict()[0], part.without(names).predict()[0]
         auc_with, auc_without = auc(probabilities, part.outcome), auc(others, part.outcome)
@@ -265,7 +170,7 @@ def _filled_for_some(sample: _Sample, trusted: frozenset[str]) -> Iterator[Findi
     yield from (finding for _, finding in sorted(findings, key=lambda pair: pair[0]))
 
 
-def _blocks(sample: _Sample) -> list[list[str]]:
+def _blocks(sample: LeakageTable) -> list[list[str]]:
     """Columns that only some rows have, grouped by those that are filled in the same rows."""
     filled = sample.numbers.notna()
     blocks: list[list[str]] = []
@@ -281,7 +186,7 @@ def _blocks(sample: _Sample) -> list[list[str]]:
     return blocks
 
 
-def _later_copies(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]:
+def _later_copies(sample: LeakageTable, trusted: frozenset[str]) -> Iterator[Finding]:
     texts = [name for name in sample.categories if sample.table[name].nunique() >= MIN_SHARED_VALUES]
     for first, second in combinations(texts, 2):
         names = tuple(name for name in (first, second) if name not in trusted)
@@ -290,7 +195,7 @@ def _later_copies(sample: _Sample, trusted: frozenset[str]) -> Iterator[Finding]
             yield Finding(names, "a later copy", reason)
 
 
-def _copy_evidence(sample: _Sample, first: str, second: str) -> str | None:
+def _copy_evidence(sample: LeakageTable, first: str, second: str) -> str | None:
     """Why two columns are copies of which one was written over with the outcome; ``None`` if they are not."""
     both = (sample.table[first].notna() & sample.table[second].notna()).to_numpy()
     values, other_values = (sample.table.loc[both, name].astype(str) for name in (first, second))
@@ -304,7 +209,7 @@ def _copy_evidence(sample: _Sample, first: str, second: str) -> str | None:
     weight = np.minimum(rates["size"][True], rates["size"][False])
     gap = float(((rates["mean"][True] - rates["mean"][False]) * weight).sum() / weight.sum())
     error = float(np.sqrt(0.25 / max(weight.sum(), 1.0) * 2))
-    if abs(gap) < max(MIN_RATE_GAP, MIN_STANDARD_ERRORS * error):
+    if abs(gap) < max(MIN_RATE_GAP, MIN_LEAKAGE_Z * error):
         return None
     return (
         f"{first!r} and {second!r} are the same in {agree.mean():.0%} of rows; where they differ, the outcome is"
@@ -325,22 +230,8 @@ def _are_copies(values: pd.Series, other_values: pd.Series, agreement: float) ->
 
 def _is_better(probabilities: Floats, others: Floats, outcome: Floats) -> bool:
     gain = mean_gain(log_losses(others, outcome), log_losses(probabilities, outcome))
-    return gain.exceeds(MIN_STANDARD_ERRORS)
+    return gain.exceeds(MIN_LEAKAGE_Z)
 
 
 def _error_ratio(auc_with: float, auc_without: float) -> float:
     return (1 - auc_with) / max(1 - auc_without, 1e-9)
-
-
-def _encoded(column: pd.Series, *, is_text: bool) -> Floats:
-    """A column as numbers, NaN where empty: a text's values in alphabetical order, rare ones as one category."""
-    if not is_text:
-        if pd.api.types.is_datetime64_any_dtype(column):
-            seconds = column.to_numpy(dtype="datetime64[s]").astype(np.float64)
-            return np.asarray(np.where(column.isna(), np.nan, seconds), dtype=np.float64)
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    values = column.astype(object).where(column.notna()).map(str, na_action="ignore")
-    counts = values.value_counts()
-    frequent = {value: float(code) for code, value in enumerate(sorted(counts.index[counts >= MIN_CATEGORY_ROWS]))}
-    codes = values.map(frequent).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(codes) & values.notna().to_numpy(), float(len(frequent)), codes)

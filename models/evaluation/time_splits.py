@@ -17,6 +17,8 @@ MAX_CALIBRATION_DATES = 2
 MIN_PER_CLASS = 20
 """Fewer training rows with (or without) the outcome support no probability that is worth money."""
 MIN_TEST_PER_CLASS = 10
+MAX_TEST_DATES = 3
+"""One date has its own season and luck; more would take dates from training."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,23 @@ def minority_count(outcomes: Bools | Floats) -> int:
 
 
 def too_few_outcomes(
-    model: str, cases: str, outcome: str, outcomes: Bools | Floats, minimum: int = MIN_PER_CLASS
+    model: str,
+    cases: str,
+    outcomes: Bools | Floats,
+    phrases: tuple[str, str],
+    minimum: int = MIN_PER_CLASS,
 ) -> Abstention | None:
-    """The abstention of a model whose rows hold fewer than ``minimum`` of a class; ``None`` if there are enough.
+    """The abstention of a model with fewer than ``minimum`` rows of a class; ``None`` if there are enough.
 
-    ``cases`` names the rows ("past cases"), ``outcome`` completes "past cases that …" ("churned").
+    ``cases`` names the rows ("past cases"), ``phrases`` complete "past cases that …" for 1 and for 0 ("churned", "did
+    not").
     """
     if minority_count(outcomes) >= minimum:
         return None
     positives = int(outcomes.sum())
     return Abstention(
         model,
-        f"needs {minimum} {cases} that {outcome}, and {minimum} that did not;"
+        f"needs {minimum} {cases} that {phrases[0]}, and {minimum} that {phrases[1]};"
         f" found {positives} and {len(outcomes) - positives}",
     )
 

@@ -67,7 +67,7 @@ class Backtest:
         )
 
     def before(self, origin: int) -> "Backtest":
-        """The backtest as it stood at one of its own cutoffs, whose forecasts take the place of the present ones.
+        """The backtest as of one of its own cutoffs, with the forecasts from there as the present ones.
 
         It holds earlier cutoffs, and actuals that were over by then; methods without an earlier forecast are left out.
         """
@@ -162,7 +162,7 @@ def actuals_by_cutoff(panel: Panel, cutoffs: tuple[int, ...]) -> Floats:
 
 
 def without_silent_methods(result: Backtest) -> Backtest:
-    """Without the methods that have no forecast of any series; the baseline is always kept."""
+    """The backtest without the methods that have no forecast of any series; the baseline is always kept."""
     kept = {BASELINE, *result.methods_with_forecasts()}
-    silent = [name for name in result.methods if name not in kept]
-    return result.select(kept, {name: result.excluded.get(name, "no series is long enough for it") for name in silent})
+    dropped = [name for name in result.methods if name not in kept]
+    return result.select(kept, {name: result.excluded.get(name, "no series is long enough for it") for name in dropped})

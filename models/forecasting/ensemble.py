@@ -1,4 +1,4 @@
-"""The fitted ensemble: everything that is estimated from a backtest, and how it turns forecasts of methods into one."""
+"""The fitted ensemble: the estimates from a backtest, and the combination of the methods' forecasts by them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,7 +91,7 @@ class FittedEnsemble:
         return np.append(self.untested, True)[self._rows(unique_ids)]
 
     def used_weights(self, unique_ids: Sequence[str], methods: Sequence[str]) -> Floats:
-        """Series × methods: the weights that forecasts are made with, 1 for the baseline where it is used."""
+        """Series × methods: the weights of the published forecasts, 1 for the baseline where it is used."""
         weights = self.weights_of(unique_ids, methods)
         is_baseline = np.array([float(name == BASELINE) for name in methods])
         return np.where(self.baseline_wins_of(unique_ids)[:, None], is_baseline, weights)

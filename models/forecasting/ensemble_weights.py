@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints
+from data.statistics import mean_gain, safe_divide
 from models.forecasting.backtest import Backtest, disjoint_steps
 
 Rule = Literal["midpoint", "mean", "median"]
@@ -26,9 +27,12 @@ MIN_RULE_GAIN = 0.005
 """The share of the error of equal weights that a rule must save to be preferred to them."""
 MIN_BASELINE_GAIN = 0.03
 """The share of the ensemble's error that the baseline must save on a series to be used instead."""
+BASELINE_Z = 2.0
+N_CORRELATED = 4
+"""Neighboring errors of a series that count as one observation."""
 MIN_METHODS = 3
 MIN_SELECTION_GAIN = 0.002
-EPS = 1e-9
+MIN_ERROR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class EnsembleWeights:
     power: float
 
     def combine(self, forecasts: Floats) -> Floats:
-        """One forecast of those of the methods (methods × series × …)."""
+        """Series × …: the combination of forecasts (methods × series × …)."""
         weights = self.values.T.reshape(forecasts.shape[:2] + (1,) * (forecasts.ndim - 2))
         return combine(forecasts, np.broadcast_to(weights, forecasts.shape), self.rule)
 
@@ -59,7 +63,7 @@ def combine(forecasts: Floats, weights: Floats, rule: Rule) -> Floats:
     if rule == "median":
         return _weighted_median(forecasts, available, masked, totals)
     summed = (masked * np.where(available, forecasts, 0.0)).sum(axis=0)
-    means: Floats = np.divide(summed, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
+    means = safe_divide(summed, totals, otherwise=np.nan)
     return means if rule == "mean" else (means + _weighted_median(forecasts, available, masked, totals)) / 2
 
 
@@ -77,7 +81,7 @@ def _weighted_median(forecasts: Floats, available: Bools, weights: Floats, total
     quantile_below, quantile_above = (np.take_along_axis(quantiles, index, axis=0) for index in (below, above))
     low, high = (np.take_along_axis(sorted_forecasts, index, axis=0) for index in (below, above))
     gap = quantile_above - quantile_below
-    fraction = np.divide(0.5 - quantile_below, gap, out=np.zeros_like(gap), where=gap > 0)
+    fraction = safe_divide(0.5 - quantile_below, gap)
     medians = (low + np.clip(fraction, 0.0, 1.0) * (high - low))[0]
     return np.where(available.any(axis=0), medians, np.nan)
 
@@ -105,7 +109,7 @@ def select_methods(backtest: Backtest) -> tuple[list[str], dict[str, str]]:
         worst = min(without, key=lambda i: without[i])
         if without[worst] >= error * max_ratio:
             break
-        increase = 100 * (error / max(without[worst], EPS) - 1)
+        increase = 100 * (error / max(without[worst], MIN_ERROR) - 1)
         excluded[names[worst]] = f"the ensemble's error is {increase:.1f} % higher with it"
         error = without[worst]
         kept.remove(worst)
@@ -117,19 +121,19 @@ def fit_weights(backtest: Backtest) -> EnsembleWeights:
 
     A rule is tried on each cutoff with weights from the errors of other cutoffs in other periods; where there are none
     (a single cutoff), on each half of the series with weights of the other half. There ``blend`` is 0: the steps of one
-    forecast err alike, so a series' own errors would be evaluated on themselves.
+    forecast have correlated errors, so a series' own errors would be evaluated on themselves.
     """
     folds = _folds(backtest)
     blends = BLENDS[:1] if all(fold.other_series for fold in folds) else BLENDS
     best: tuple[Rule, float, float] = (DEFAULT_RULE, 0.0, 0.0)
     forecasts, actuals = backtest.scaled_forecasts, backtest.scaled_actuals
-    least = _out_of_sample_error(forecasts, actuals, folds, *best)
+    lowest = _out_of_sample_error(forecasts, actuals, folds, *best)
     for rule, blend, power in product(RULES, blends, POWERS):
         if power == 0.0 and blend > 0.0:
             continue
         error = _out_of_sample_error(forecasts, actuals, folds, rule, blend, power)
-        if error < least * (1 - MIN_RULE_GAIN):
-            best, least = (rule, blend, power), error
+        if error < lowest * (1 - MIN_RULE_GAIN):
+            best, lowest = (rule, blend, power), error
     rule, blend, power = best
     errors = backtest.scaled_errors
     values = _weights_from_errors(errors.reshape(*errors.shape[:2], -1), blend, power)
@@ -153,21 +157,19 @@ def cross_fitted_forecasts(backtest: Backtest, weights: EnsembleWeights) -> Floa
 def baseline_is_better(errors: Floats, baseline_errors: Floats) -> Bools:
     """Series (of errors series × cutoffs × steps) on which the baseline is significantly better than the ensemble.
 
-    Its mean gain must exceed ``MIN_BASELINE_GAIN`` of the ensemble's error and two standard errors, four neighboring
-    errors counted as one; from a single cutoff it never is.
+    Its mean gain must exceed ``MIN_BASELINE_GAIN`` of the ensemble's error and ``BASELINE_Z`` standard errors; from a
+    single cutoff it never does.
     """
     several_cutoffs = (~np.isnan(errors - baseline_errors)).any(axis=2).sum(axis=1) > 1
-    errors, baseline_errors = (part.reshape(len(part), -1) for part in (errors, baseline_errors))
-    gains = errors - baseline_errors
-    counts = (~np.isnan(gains)).sum(axis=1)
-    mean_gain = np.divide(np.nansum(gains, axis=1), counts, out=np.zeros(len(gains)), where=counts > 0)
-    mean_error = np.divide(np.nansum(errors, axis=1), counts, out=np.zeros(len(gains)), where=counts > 0)
-    deviations = np.where(np.isnan(gains), 0.0, gains - mean_gain[:, None])
-    variance = (deviations**2).sum(axis=1) / np.maximum(counts - 1, 1)
-    standard_error = np.sqrt(variance / np.maximum(counts / 4, 1))
-    significant = (mean_gain > MIN_BASELINE_GAIN * mean_error) & (mean_gain > 2 * standard_error)
-    better: Bools = several_cutoffs & (counts >= 4) & significant
-    return better
+    errors, baseline_errors = (values.reshape(len(values), -1) for values in (errors, baseline_errors))
+    counts = (~np.isnan(errors - baseline_errors)).sum(axis=1)
+    mean_errors = safe_divide(np.nansum(errors, axis=1), counts)
+    gains = [mean_gain(*pair, correlated=N_CORRELATED) for pair in zip(errors, baseline_errors, strict=True)]
+    significant = [
+        gain.n >= N_CORRELATED and gain.exceeds(BASELINE_Z) and gain.mean > MIN_BASELINE_GAIN * mean_error
+        for gain, mean_error in zip(gains, mean_errors, strict=True)
+    ]
+    return np.asarray(several_cutoffs & np.array(significant, dtype=bool))
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _folds(backtest: Backtest) -> list[_Fold]:
 def _out_of_sample_error(
     forecasts: Floats, actuals: Floats, folds: Sequence[_Fold], rule: Rule, blend: float, power: float
 ) -> float:
-    """Mean error of a rule on folds that its weights do not come from."""
+    """Mean error of a rule on folds other than those its weights are fitted to."""
     total, count = 0.0, 0
     for fold in folds:
         errors = np.abs(fold.combine(forecasts, rule, blend, power) - fold.select(actuals))
@@ -232,19 +234,18 @@ def _weights_from_errors(errors: Floats, blend: float, power: float) -> Floats:
     """Series × methods: weights that fall with a power of the blended log error; 0 for a method without errors."""
     available = ~np.isnan(errors)
     counts = available.sum(axis=2)
-    own = np.divide(np.nansum(errors, axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
-    own = np.log(np.maximum(own, EPS))
+    own = safe_divide(np.nansum(errors, axis=2), counts, otherwise=np.nan)
+    own = np.log(np.maximum(own, MIN_ERROR))
     own -= _mean_of_known(own, axis=0)  # a series that is hard for all methods is no worse for any of them
     overall = np.where(available.any(axis=(1, 2)), _mean_of_known(own, axis=1), np.nan)[:, None]
     blended = np.where(np.isnan(own), overall, blend * np.nan_to_num(own) + (1 - blend) * overall)
     raw = np.where(np.isnan(blended), 0.0, np.exp(-power * np.nan_to_num(blended)))
-    weights: Floats = (raw / np.maximum(raw.sum(axis=0), EPS)).T
+    weights: Floats = (raw / np.maximum(raw.sum(axis=0), MIN_ERROR)).T
     return weights
 
 
 def _mean_of_known(values: Floats, axis: int) -> Floats:
-    """The mean over an axis without NaN; 0 where there is nothing else."""
+    """The mean over an axis without NaN; 0 if all values are NaN."""
     counts = (~np.isnan(values)).sum(axis=axis)
     sums = np.asarray(np.nansum(values, axis=axis), dtype=np.float64)
-    means: Floats = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)
-    return means
+    return safe_divide(sums, counts)

@@ -1,4 +1,4 @@
-"""Methods that learn from all series at once: boosted trees, and the seasonal profile of a series' parents."""
+"""Global methods, fitted to all series at once: boosted trees, and the seasonal profile of a series' parents."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
 LIGHTGBM, PARENT_SEASONALITY = "lightgbm", "parent seasonality"
-TREE_PARAMS: dict[str, Any] = {
+GLOBAL_TREE_PARAMS: dict[str, Any] = {
     "objective": "regression_l1",
     "num_leaves": 31,
     "learning_rate": 0.06,
@@ -28,12 +28,12 @@ TREE_PARAMS: dict[str, Any] = {
     "verbosity": -1,
 }
 N_ROUNDS = 120
-MAX_ROWS = 120_000
+MAX_GLOBAL_ROWS = 120_000
 """Training rows of one fit; neighboring cutoffs add little that is new."""
 MIN_ROWS = 300
 MAX_TARGET = 6.0
-"""Targets are clipped at so many scales of their series."""
-FEATURES: tuple[str, ...] = (
+"""Bound of the targets, in scales of their series."""
+GLOBAL_FEATURES: tuple[str, ...] = (
     "step",
     "season",
     "log_size",
@@ -99,10 +99,10 @@ class BoostedTrees:
         return MethodForecasts(forecasts, failure)
 
     def _fit(self, panel: Panel, cutoff: int) -> "lgb.Booster":
-        return fit_trees(panel, cutoff, self.seed, self.n_jobs)
+        return fit_global_trees(panel, cutoff, self.seed, self.n_jobs)
 
 
-def fit_trees(panel: Panel, cutoff: int, seed: int, n_jobs: int) -> "lgb.Booster":
+def fit_global_trees(panel: Panel, cutoff: int, seed: int, n_jobs: int) -> "lgb.Booster":
     """Trees fitted to all series and past origins before a cutoff; raises ``ValueError`` on too few training rows.
 
     The target is the distance of the actual from the damped-growth forecast in scales of the series, for every step.
@@ -113,19 +113,19 @@ def fit_trees(panel: Panel, cutoff: int, seed: int, n_jobs: int) -> "lgb.Booster
     dataset = lgb.Dataset(
         rows,
         np.clip(targets, -MAX_TARGET, MAX_TARGET),
-        feature_name=list(FEATURES),
-        params={"max_bin": TREE_PARAMS["max_bin"], "verbosity": -1},
+        feature_name=list(GLOBAL_FEATURES),
+        params={"max_bin": GLOBAL_TREE_PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**TREE_PARAMS, "seed": seed, "num_threads": n_jobs}, dataset, num_boost_round=N_ROUNDS)
+    return lgb.train({**GLOBAL_TREE_PARAMS, "seed": seed, "num_threads": n_jobs}, dataset, num_boost_round=N_ROUNDS)
 
 
 def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
     """Rows (features) and targets of origins before the column ``end``, a sample of at most ``MAX_ROWS``."""
     first = panel.season_length + 1 if end > panel.season_length + 8 else 4
     origins = np.arange(first, end)[::-1]
-    stride = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_ROWS))
+    stride = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_GLOBAL_ROWS))
     origins = origins[::stride]
-    max_rows = max(1, 2 * MAX_ROWS // max(1, len(origins)))
+    max_rows = max(1, 2 * MAX_GLOBAL_ROWS // max(1, len(origins)))
     rows, targets = [], []
     for origin in origins:
         features, anchors, scale = tree_features(panel, int(origin))
@@ -142,8 +142,8 @@ def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tu
     if n_rows < MIN_ROWS:
         raise ValueError(f"{n_rows} past rows to train on; {MIN_ROWS} are needed")
     all_rows, all_targets = np.concatenate(rows), np.concatenate(targets)
-    if n_rows > MAX_ROWS:
-        sample = np.sort(generator.choice(n_rows, MAX_ROWS, replace=False))
+    if n_rows > MAX_GLOBAL_ROWS:
+        sample = np.sort(generator.choice(n_rows, MAX_GLOBAL_ROWS, replace=False))
         return all_rows[sample], all_targets[sample]
     return all_rows, all_targets
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats
+from data.statistics import safe_divide
 
 TOTAL = "total"
 MAX_NAMES_SHOWN = 5
@@ -84,6 +85,4 @@ class Hierarchy:
         below_total = above & (sizes[None, :] < sizes.max())
         above = np.where(below_total.any(axis=1)[:, None], below_total, above)
         weights = np.where(above, 1.0 / np.maximum(sizes[None, :], 1.0), 0.0)
-        totals = weights.sum(axis=1, keepdims=True)
-        normalized: Floats = np.divide(weights, totals, out=np.zeros_like(weights), where=totals > 0)
-        return normalized
+        return safe_divide(weights, weights.sum(axis=1, keepdims=True))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import Floats
-from models.forecasting.method import BASELINE, MAX_SEASON_LENGTH, ForecastTask, MethodForecasts
+from models.forecasting.method import BASELINE, MAX_FAILURE_LENGTH, MAX_SEASON_LENGTH, ForecastTask, MethodForecasts
 from models.forecasting.panel import GROWTH_DAMPING, MAX_GROWTH, MIN_GROWTH, Panel
 from models.forecasting.prophet_method import forecast_prophet
 
@@ -21,10 +21,9 @@ MIN_VALUES = 8
 ARIMA_ORDERS = {"max_p": 2, "max_q": 2, "max_P": 1, "max_Q": 1, "start_p": 1, "start_q": 1, "start_P": 0, "start_Q": 0}
 """Orders of ARIMA that are searched, and where the search starts: larger ones take longer and forecast no better."""
 MAX_RANGES = 10.0
-"""A forecast further from the mean than so many ranges of the series is a numerical failure."""
+"""Distance from the mean, in ranges of the series, beyond which a forecast is a numerical failure."""
 MIN_SERIES_PARALLEL = 50
 MAX_CHUNK = 50
-MAX_MESSAGE = 200
 
 SeriesForecaster = Callable[[ForecastTask], Floats]
 """Forecasts of a task, cutoffs × steps; NaN where the history before a cutoff is too short. It may raise."""
@@ -80,7 +79,7 @@ def forecast_one(name: str, task: ForecastTask) -> MethodForecasts:
     try:
         forecasts = LOCAL_METHODS[name](task)
     except Exception as error:  # noqa: BLE001 - the libraries raise bare exceptions on series they cannot fit
-        failure = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+        failure = f"{type(error).__name__}: {error}"[:MAX_FAILURE_LENGTH]
         return MethodForecasts(np.full((len(task.cutoffs), task.h), np.nan), failure)
     failure = ""
     with np.errstate(invalid="ignore"):

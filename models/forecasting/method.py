@@ -1,4 +1,4 @@
-"""What every forecasting method implements, and the task of a method that forecasts one series at a time."""
+"""The protocol of a forecasting method, and the task of a method that forecasts one series at a time."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,8 @@ from models.forecasting.series_preparation import TimeSeries
 
 BASELINE = "seasonal naive"
 """The method that an ensemble must beat; it is always run."""
+MAX_FAILURE_LENGTH = 200
+"""Characters of the message of a library that are kept."""
 MAX_SEASON_LENGTH = 24
 """The longest season that the state space of ETS, ARIMA and CES can hold; years of weeks are beyond it."""
 

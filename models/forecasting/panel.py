@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats, Ints
+from data.statistics import safe_divide
 from models.forecasting.calendar import Calendar
 from models.forecasting.hierarchy import Hierarchy
 from models.forecasting.holiday_calendar import RAMADAN, holidays_of
@@ -145,7 +146,7 @@ class Panel:
         before = np.full_like(recent, np.nan)
         if start >= 0:
             before = mean_by_row(self.values[:, start : t - self.season_length])
-        growth = np.divide(recent, before, out=np.ones_like(recent), where=(before > 0) & (recent > 0))
+        growth = safe_divide(recent, before, otherwise=1.0, where=(before > 0) & (recent > 0))
         seasonal = self.lagged(t) * np.clip(growth, MIN_GROWTH, MAX_GROWTH)[:, None] ** GROWTH_DAMPING
         return np.where(np.isnan(seasonal), self.values[:, t - 1 : t], seasonal)
 
@@ -159,15 +160,14 @@ class Panel:
         weights = self.parents * usable[None, :]
         totals = weights.sum(axis=1)[:, None]
         summed = weights @ np.where(usable[:, None], profiles, 0.0)
-        profile = np.divide(summed, totals, out=np.full_like(summed, np.nan), where=totals > 0)
+        profile = safe_divide(summed, totals, otherwise=np.nan)
         return np.asarray(recent[:, None] * profile, dtype=np.float64)
 
 
 def mean_by_row(values: Floats) -> Floats:
     """The mean of each row without its NaN; NaN where a row has no other."""
     counts = (~np.isnan(values)).sum(axis=1)
-    means: Floats = np.divide(np.nansum(values, axis=1), counts, out=np.full(len(values), np.nan), where=counts > 0)
-    return means
+    return safe_divide(np.nansum(values, axis=1), counts, otherwise=np.nan)
 
 
 def _calendar_features(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Floats:

@@ -1,4 +1,4 @@
-"""Reconciliation: forecasts of a hierarchy made to add up, by the method with the least error in the backtest.
+"""Reconciliation: coherent forecasts of a hierarchy, by the method with the least error in the backtest.
 
 The methods are those of hierarchicalforecast: bottom-up, OLS (Hyndman et al. 2011) and minimum trace with variances or
 a shrunk covariance (Wickramasuriya, Athanasopoulos & Hyndman 2019), here of backtest errors, not one-step residuals.
@@ -12,17 +12,17 @@ import numpy as np
 from data.arrays import Floats
 from models.forecasting.backtest import disjoint_steps, steps_over
 from models.forecasting.hierarchy import Hierarchy
+from models.forecasting.method import MAX_FAILURE_LENGTH
 from models.forecasting.panel import Panel
 
-METHODS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
+RECONCILIATION_METHODS = ("bottom up", "ols", "wls_struct", "wls_var", "mint_shrink")
 DEFAULT_METHOD, MIN_Z = "bottom up", 2.0
-"""Leaves stay as they are unless another method is better by so many standard errors over nodes: methods that move all
-leaves alike are hard on small ones and on those too young to be evaluated."""
+"""Another method must be better by ``MIN_Z`` standard errors over nodes: methods that move all leaves by equal amounts
+harm small leaves, and those too young to be evaluated."""
 NEEDS_RESIDUALS = ("wls_var", "mint_shrink")
 WITHOUT_RESIDUALS = "wls_struct"
 MIN_RESIDUALS = 2
 """Residuals of a node below which there is no variance."""
-MAX_MESSAGE = 200
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Reconciliation:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def for_nodes(self, nodes: Sequence[str]) -> tuple[str, Floats | None]:
-        """The method and its residuals for these nodes; one that needs none where residuals of a node are unknown."""
+        """The method and its residuals for these nodes; ``WITHOUT_RESIDUALS`` if residuals of a node are unknown."""
         if self.method not in NEEDS_RESIDUALS:
             return self.method, None
         rows = {name: row for row, name in enumerate(self.nodes)}
@@ -99,8 +99,8 @@ def to_nodes(unique_ids: Sequence[str], hierarchy: Hierarchy, values: Floats, mi
 def choose_reconciliation(
     hierarchy: Hierarchy, forecasts: Floats, actuals: Floats, scale: Floats, cutoffs: Sequence[int]
 ) -> Reconciliation:
-    """The method with the least error over past cutoffs, levels weighted equally; the default where that is not
-    significant.
+    """The method with the least error over past cutoffs, levels weighted equally; the default unless the gain is
+    significant (a mean weighted by level, which ``data.statistics.mean_gain`` does not have).
 
     Forecasts and actuals are nodes × cutoffs × steps; ``scale`` is nodes × cutoffs × 1, NaN leaves a node out.
     """
@@ -108,7 +108,7 @@ def choose_reconciliation(
     levels = np.array(hierarchy.levels)
     rmse: dict[str, Floats] = {}
     failed: dict[str, str] = {}
-    for method in METHODS:
+    for method in RECONCILIATION_METHODS:
         losses = []
         try:
             for fold in folds:
@@ -117,7 +117,7 @@ def choose_reconciliation(
                     raise ValueError(f"{fold.residuals.shape[1]} residuals of the backtest give no covariance")
                 losses.append(np.square((coherent - fold.actuals) / fold.scale))
         except Exception as error:  # noqa: BLE001 - a covariance that cannot be inverted is raised as many things
-            failed[method] = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+            failed[method] = f"{type(error).__name__}: {error}"[:MAX_FAILURE_LENGTH]
             continue
         squares = np.concatenate(losses, axis=1)
         evaluated = ~np.isnan(squares).all(axis=1)

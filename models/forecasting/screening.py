@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.forecasting.backtest import Backtest, backtest, without_silent_methods
-from models.forecasting.ensemble_weights import equal_weights_error
+from models.forecasting.ensemble_weights import MIN_ERROR, equal_weights_error
 from models.forecasting.method import Method
 from models.forecasting.panel import Panel
 
@@ -15,7 +15,6 @@ MIN_GAIN = 0.01
 """The share of the ensemble's error that an expensive method must save to be run on every series of a large table."""
 LARGE = 300
 """Series above which expensive methods are screened."""
-EPS = 1e-9
 
 
 def screened_backtest(methods: Sequence[Method], panel: Panel, cutoffs: tuple[int, ...], seed: int) -> Backtest:
@@ -54,7 +53,7 @@ def screen_expensive(
             excluded[method.name] = f"tried on {size} series: no series is long enough"
             continue
         extended = np.concatenate([forecasts, values[None]])
-        gain = 1 - equal_weights_error(extended, actuals) / max(error, EPS)
+        gain = 1 - equal_weights_error(extended, actuals) / max(error, MIN_ERROR)
         if gain > MIN_GAIN:
             kept, forecasts, error = [*kept, method], extended, error * (1 - gain)
             continue

@@ -1,4 +1,4 @@
-"""Series made ready to be forecast: one value per period, gaps filled, outliers replaced, old levels cut off.
+"""Preparation of series: one value per period, gaps filled, outliers replaced, values before a level shift dropped.
 
 Each change is noted on its series; series that cannot be forecast abstain with a reason.
 """

@@ -1,4 +1,4 @@
-"""Figures of how well a model ranks, and of what it bases its scores on."""
+"""Diagnostic figures of a model: gain and lift, contributions and importance of features, learning curve, folds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ MAX_FEATURES = 15
 MAX_LABEL_LENGTH = 44
 N_CURVE_POINTS = 400
 N_BINS = 10
-EPS = 1e-12
+MIN_DIVISOR = 1e-12
 
 
 def plot_gain(title: str, scores: Floats, outcomes: Floats) -> "Figure":
@@ -47,7 +47,7 @@ def _draw_gain(axes: "Axes", outcomes: Floats) -> None:
     from matplotlib.ticker import PercentFormatter
 
     n = len(outcomes)
-    total = max(float(outcomes.sum()), EPS)
+    total = max(float(outcomes.sum()), MIN_DIVISOR)
     fractions = np.linspace(0, 1, n + 1)
     points = np.unique(np.linspace(0, n, min(N_CURVE_POINTS, n + 1)).astype(int))
     gain = np.concatenate([[0.0], np.cumsum(outcomes) / total])
@@ -65,7 +65,7 @@ def _draw_gain(axes: "Axes", outcomes: Floats) -> None:
 def _draw_lift(axes: "Axes", outcomes: Floats) -> None:
     """Lift by decile of the score; ``outcomes`` are sorted by score."""
     deciles = np.array_split(outcomes, min(N_BINS, len(outcomes)))
-    overall = max(float(outcomes.mean()), EPS)
+    overall = max(float(outcomes.mean()), MIN_DIVISOR)
     lifts = [float(decile.mean()) / overall for decile in deciles]
     bars = axes.bar(range(1, len(lifts) + 1), lifts, color=[GREEN if lift >= 1 else LIGHT_GREEN for lift in lifts])
     axes.bar_label(bars, fmt="%.1f", fontsize=8, color=DARK_GREEN)

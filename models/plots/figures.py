@@ -1,4 +1,4 @@
-"""Figures by name that are drawn when they are taken out, so that those that nobody looks at cost nothing."""
+"""Figures by name, drawn on access: a figure that is not shown costs nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class LazyFigures(Mapping[str, "Figure"]):
-    """Figures by name, drawn each time they are taken out; the most telling one comes first."""
+    """A mapping of figures by name, drawn at each access; the most informative one comes first."""
 
     def __init__(self, drawings: "Mapping[str, Callable[[], Figure]] | None" = None) -> None:
         self._drawings = dict(drawings or {})

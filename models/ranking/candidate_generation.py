@@ -24,10 +24,10 @@ from models.ranking.pair_features import (
 from models.ranking.purchase_history import PurchaseHistory
 
 SMALL_CATALOG = 80
-"""Up to so many items, every item is a candidate of every customer."""
+"""In a catalog of at most this number of items, every item is a candidate of every customer."""
 BATCH_CUSTOMERS = 500
 WEIGHT_HALF_LIFE_DAYS = 180.0
-MIN_WEIGHT = 0.3
+MIN_DECAYED_WEIGHT = 0.3
 """For similarity and affinity a purchase loses weight with time, down to this share."""
 
 
@@ -63,7 +63,7 @@ class CandidateSet:
 
 @dataclass(frozen=True)
 class _Sources:
-    """What candidates are drawn from."""
+    """The sources of candidates, and their limits."""
 
     history: PurchaseHistory
     similarity: ItemSimilarity
@@ -76,7 +76,9 @@ def generate_candidates(
     history: PurchaseHistory, customers: Ints, seed: int, limits: CandidateLimits | None = None
 ) -> CandidateSet:
     """The candidate pairs of the given customers (indices, ascending)."""
-    decay = MIN_WEIGHT + (1 - MIN_WEIGHT) * 0.5 ** (history.pair_stats["days_since"] / WEIGHT_HALF_LIFE_DAYS)
+    decay = MIN_DECAYED_WEIGHT + (1 - MIN_DECAYED_WEIGHT) * 0.5 ** (
+        history.pair_stats["days_since"] / WEIGHT_HALF_LIFE_DAYS
+    )
     weights = history.matrix(np.log1p(history.pair_stats["purchases"]) * decay)
     similarity = ItemSimilarity.fit(history)
     factors = LatentFactors.fit(weights, similarity.items, seed)

@@ -13,7 +13,7 @@ Exclusion = tuple["pd.Series[bool]", "pd.Series[str]"]
 
 @dataclass(frozen=True)
 class Restrictions:
-    """What restricts offers at a date, beside what accounts own: rows of ``products_in_open_deals`` and
+    """Restrictions of offers at a date, in addition to what accounts own: rows of ``products_in_open_deals`` and
     ``open_escalations`` (``features.products.ownership``), and products out of stock, known as of today only."""
 
     open_deals: pd.DataFrame = field(

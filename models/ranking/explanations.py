@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from models.estimators.explanations import MAX_REASONS
 from models.ranking.candidates import CANDIDATE_FEATURES, FEATURE_NAMES
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-MAX_REASONS = 3
 MAX_EXCLUSIONS = 5
 MIN_LIFT = 1.2
 REASON_FAMILIES: tuple[str, ...] = ("similarity", "repeat", "family", "campaign", "popularity")

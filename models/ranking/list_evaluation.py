@@ -9,7 +9,7 @@ import pandas as pd
 from models.evaluation.bootstrap import mean_interval
 from models.evaluation.metrics import calibration_error, log_losses
 from models.model import Abstention, Evaluation, Fold
-from models.ranking.ranking_metrics import BASELINE, RankedLists, ranking_metrics
+from models.ranking.ranking_metrics import SEGMENT_BASELINE, RankedLists, ranking_metrics
 from models.ranking.training_set import TrainingSet
 
 LIST_LENGTH = {"account": 5, "contact": 3}
@@ -47,7 +47,7 @@ def evaluate_lists(training_set: TrainingSet, day: date, pairs: pd.DataFrame) ->
     return Evaluation(
         metric=f"NDCG@{k}",
         value=float(accuracy["ndcg"].mean()),
-        baseline=BASELINE,
+        baseline=SEGMENT_BASELINE,
         baseline_value=float(baseline["ndcg"].mean()),
         losses=tuple((1.0 - accuracy["ndcg"]).tolist()),
         baseline_losses=tuple((1.0 - baseline["ndcg"]).tolist()),

@@ -20,7 +20,7 @@ HELD_OUT_DAYS = 180
 """The latest purchases, on which the weight of lifts is chosen."""
 MIN_HELD_OUT = 30
 LIFT_WEIGHTS = (0.0, 0.5, 1.0)
-PRIOR_BUYERS = 0.5
+PRIOR_NEW_BUYERS = 0.5
 LIFT_SHRINKAGE = 20.0
 """Expected buyers without any lift, added to each pair of products."""
 MAX_PRODUCTS = 150
@@ -55,7 +55,7 @@ def estimate_purchase_rates(first_purchases: pd.DataFrame, n_accounts: int, unti
     recent = known[known["first_at"] >= until - pd.Timedelta(days=RATE_WINDOW_DAYS)]
     buyers = known["product_id"].value_counts()
     new_buyers = recent["product_id"].value_counts().reindex(buyers.index, fill_value=0)
-    rates: pd.Series[float] = (new_buyers + PRIOR_BUYERS) / np.maximum(n_accounts - buyers + new_buyers, 1.0)
+    rates: pd.Series[float] = (new_buyers + PRIOR_NEW_BUYERS) / np.maximum(n_accounts - buyers + new_buyers, 1.0)
     rates = rates.sort_values(ascending=False, kind="stable")
     products = sorted(map(str, rates.index[:MAX_PRODUCTS]))
     owned = indicator_matrix(known, sorted(known["account_id"].unique()), products)

@@ -1,4 +1,4 @@
-"""What customers had bought by an instant, item by item: the interactions that candidates and features are made of.
+"""Purchases of customers up to an instant, item by item: the interactions that candidates and features are made from.
 
 Built from any long table of purchases, whatever a customer (account, contact) or an item is. All purchases of a
 customer on one day are one visit.
@@ -17,7 +17,7 @@ SHORT_HALF_LIFE_DAYS, LONG_HALF_LIFE_DAYS = 30.0, 180.0
 """Days in which a purchase loses half its weight: one for weekly purchases, one for rare ones."""
 VISIT_DECAY = 0.9
 """Weight kept with every later visit (the decay within a group of TIFU-KNN, Hu et al. 2020)."""
-LONG_WINDOW_DAYS, SHORT_WINDOW_DAYS, YEAR_DAYS = 90, 28, 365
+LONG_WINDOW_DAYS, SHORT_WINDOW_DAYS, YEAR_WINDOW_DAYS = 90, 28, 365
 PRIOR_BUYERS = 10.0
 """Weight, in buyers, of the overall rate in the rate of one segment or item."""
 
@@ -195,8 +195,8 @@ def _item_stats(
 
     buyers = buyers_where(np.ones(len(item), dtype=bool))
     repeat_buyers = buyers_where(pair_stats["purchases"] > 1)
-    recent, year = buyers_where(days_since <= LONG_WINDOW_DAYS), buyers_where(days_since <= YEAR_DAYS)
-    same_season = (days_since <= YEAR_DAYS) & (days_since > YEAR_DAYS - LONG_WINDOW_DAYS)
+    recent, year = buyers_where(days_since <= LONG_WINDOW_DAYS), buyers_where(days_since <= YEAR_WINDOW_DAYS)
+    same_season = (days_since <= YEAR_WINDOW_DAYS) & (days_since > YEAR_WINDOW_DAYS - LONG_WINDOW_DAYS)
     age_days = np.full(n_items, np.nan)
     np.fmax.at(age_days, item, pair_stats["days_since_first"])
     gaps = np.where(np.isnan(pair_stats["mean_gap"]), 0.0, pair_stats["mean_gap"])

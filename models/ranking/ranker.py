@@ -14,7 +14,7 @@ from models.ranking.candidates import FEATURE_NAMES
 PURCHASE_KINDS = ("repeat", "explore")
 MIN_PURCHASES = 50
 """Fewer purchases support neither trees nor a calibration."""
-PARAMS: dict[str, Any] = {
+RANKER_PARAMS: dict[str, Any] = {
     "num_leaves": 15,
     "learning_rate": 0.12,
     "min_data_in_leaf": 60,
@@ -28,7 +28,7 @@ PARAMS: dict[str, Any] = {
     "num_threads": 1,  # models train side by side
     "verbosity": -1,
 }
-N_TREES = 60
+N_RANKER_TREES = 60
 """Small trees: the cost of SHAP reasons is proportional to leaves times trees."""
 
 
@@ -48,14 +48,14 @@ class ProductRanker:
         return calibrate(self.calibrations, raw_scores(self.booster, pairs), pairs)
 
 
-def fit_trees(pairs: pd.DataFrame, seed: int) -> lgb.Booster:
+def fit_ranker_trees(pairs: pd.DataFrame, seed: int) -> lgb.Booster:
     """Trees fitted to pairs (``FEATURE_NAMES``) and whether each was ``bought`` (0 or 1)."""
     data = lgb.Dataset(
         pairs[FEATURE_NAMES],
         pairs["bought"].to_numpy(dtype=np.float64),
-        params={"max_bin": PARAMS["max_bin"], "verbosity": -1},
+        params={"max_bin": RANKER_PARAMS["max_bin"], "verbosity": -1},
     )
-    return lgb.train({**PARAMS, "objective": "binary", "seed": seed}, data, num_boost_round=N_TREES)
+    return lgb.train({**RANKER_PARAMS, "objective": "binary", "seed": seed}, data, num_boost_round=N_RANKER_TREES)
 
 
 def raw_scores(booster: lgb.Booster, pairs: pd.DataFrame) -> Floats:
@@ -68,12 +68,12 @@ def out_of_time_scores(fit: pd.DataFrame, calibration: pd.DataFrame, seed: int) 
     few purchases."""
     if fit["bought"].sum() < MIN_PURCHASES:
         return []
-    return [calibration[["is_repeat", "bought"]].assign(raw=raw_scores(fit_trees(fit, seed), calibration))]
+    return [calibration[["is_repeat", "bought"]].assign(raw=raw_scores(fit_ranker_trees(fit, seed), calibration))]
 
 
 def fit_calibrations(out_of_time: list[pd.DataFrame]) -> dict[str, Calibration]:
     """The calibration of each of ``PURCHASE_KINDS`` from out-of-time raw scores; that of both where a kind has too few
-    purchases, none where both have."""
+    purchases, ``UNCALIBRATED`` if both have."""
     rows = pd.concat(out_of_time) if out_of_time else pd.DataFrame({"is_repeat": [], "bought": [], "raw": []})
 
     def fit(subset: pd.DataFrame, fallback: Calibration) -> Calibration:

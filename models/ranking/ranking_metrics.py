@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-BASELINE = "segment favorites"
+SEGMENT_BASELINE = "segment favorites"
 RANKINGS = {"": "predicted", "baseline ": "segment_popularity", "own history ": "own_decayed_180d"}
 """The columns that lists are ranked by, with the prefix of their metrics."""
 

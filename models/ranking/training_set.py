@@ -12,8 +12,8 @@ from features.spine import account_spine, contact_spine, past_dates
 from models.evaluation.time_splits import TimeSplit, split_dates
 from models.ranking.candidates import CUSTOMER_KINDS, Candidates, CustomerKind, company_candidates
 
-HORIZON_DAYS = 90
-DATE_STEP_DAYS, MAX_DATES = 45, 6
+OFFER_HORIZON_DAYS = 90
+DATE_STEP_DAYS, MAX_OFFER_DATES = 45, 6
 MAX_CUSTOMERS: dict[CustomerKind, int] = {"account": 800, "contact": 500}
 """Customers sampled at each past date: more add little information."""
 
@@ -49,7 +49,7 @@ class TrainingSet:
 
 def training_split(company: Company) -> TimeSplit | None:
     """The split of the company's past dates; ``None`` if the history is too short."""
-    return split_dates(past_dates(company, HORIZON_DAYS, DATE_STEP_DAYS, MAX_DATES), HORIZON_DAYS)
+    return split_dates(past_dates(company, OFFER_HORIZON_DAYS, DATE_STEP_DAYS, MAX_OFFER_DATES), OFFER_HORIZON_DAYS)
 
 
 def training_set(company: Company, dates: tuple[date, ...]) -> TrainingSet:
@@ -67,7 +67,7 @@ def _purchases(company: Company, dates: tuple[date, ...], kind: CustomerKind) ->
     """One row per customer, date and product bought within the horizon: ``customer_id, as_of, product_id``."""
     key = f"{kind}_id"
     spine = account_spine(company, dates) if kind == "account" else contact_spine(company, dates)
-    rows = to_frame(products_bought(company, spine, HORIZON_DAYS, company.as_of_at, key))
+    rows = to_frame(products_bought(company, spine, OFFER_HORIZON_DAYS, company.as_of_at, key))
     return rows.rename(columns={key: "customer_id"})
 
 

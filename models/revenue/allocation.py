@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from data.statistics import safe_divide
 from features.revenue.forecast_formula import repeat_share, residual_revenue
 from models.revenue.base_rates import BaseRates
 from models.revenue.period_grid import PeriodGrid
@@ -85,7 +86,7 @@ def allocate(inputs: AllocationInputs) -> Allocation:
 
 
 def top_down_by_month(inputs: AllocationInputs) -> TopDown:
-    """T: the top-down forecast of leaves, months and weeks made to agree.
+    """T: the top-down forecast of leaves, in which months and weeks agree.
 
     Weekly forecasts give the shape within a month where there are any, typical days of the week elsewhere; pro-rata
     benchmarking fits the shape to the month. The benchmark is what lies ahead of the monthly forecast, or the mean of
@@ -116,7 +117,7 @@ def benchmark_pro_rata(shape: Floats, benchmark: Floats, fallback: Floats, grid:
     """
     sums = grid.sum_by_month(shape)
     has_shape = sums > MIN_AMOUNT
-    factor = np.divide(benchmark, sums, out=np.zeros_like(benchmark), where=has_shape)
+    factor = safe_divide(benchmark, sums, where=has_shape)
     return np.where(grid.from_months(has_shape.astype(np.float64)) > 0, shape * grid.from_months(factor), fallback)
 
 
@@ -173,7 +174,7 @@ def _margins(inputs: AllocationInputs, total: Floats) -> list[Margin]:
         forecasts = _node_forecasts(inputs, hierarchy, "month", tuple(map(str, names))) * inputs.share_ahead
         beyond = np.maximum(np.nan_to_num(forecasts) - sum_by_code(line_items, code, len(names)), 0.0)
         sums = beyond.sum(axis=0)
-        scale = np.divide(total, sums, out=np.zeros_like(total), where=sums > 0)
+        scale = safe_divide(total, sums)
         margins.append(Margin(code.astype(np.int64), beyond * scale))
     return margins
 
@@ -189,9 +190,9 @@ def iterative_proportional_fitting(
         for margin in margins:
             sums = sum_by_code(allocated, margin.code, len(margin.sums))
             fit = (sums > MIN_AMOUNT) & (margin.sums > 0)
-            allocated = allocated * np.divide(margin.sums, sums, out=np.ones_like(sums), where=fit)[margin.code]
+            allocated = allocated * safe_divide(margin.sums, sums, otherwise=1.0, where=fit)[margin.code]
         sums = index.sum_by_leaf(allocated)
-        factor = np.divide(leaf_sums, sums, out=np.zeros_like(sums), where=sums > MIN_AMOUNT)
+        factor = safe_divide(leaf_sums, sums, where=sums > MIN_AMOUNT)
         allocated = allocated * index.from_leaves(factor)
     return allocated
 
@@ -202,7 +203,7 @@ def spread_over_periods(inputs: AllocationInputs, top_down: TopDown, residual: F
     grid = inputs.grid
     inside = grid.ahead & (grid.month >= 0)
     months = grid.from_months(top_down.months)
-    by_forecast = np.divide(top_down.sub_periods, months, out=np.zeros_like(top_down.sub_periods), where=months > 0)
+    by_forecast = safe_divide(top_down.sub_periods, months)
     by_days = grid.share_of_month(np.where(inside, inputs.day_weight, 0.0))[None, :]
     profile = np.where(inside, np.where(months > 0, by_forecast, by_days), 0.0)
     return grid.from_months(residual) * inputs.index.from_leaves(profile)

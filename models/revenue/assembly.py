@@ -25,7 +25,7 @@ from models.survival.curves import SurvivalCurve
 @dataclass(frozen=True)
 class RevenueForecast:
     """``forecast``: one row per node, grain and period (``data.outputs.score_tables.REVENUE_FORECAST``);
-    ``line_items`` and ``drivers``: what it is made of (``models.revenue.forecast_table``)."""
+    ``line_items`` and ``drivers``: its terms (``models.revenue.forecast_table``)."""
 
     forecast: pd.DataFrame
     line_items: pd.DataFrame

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from data.statistics import safe_divide
 from features.revenue.dimensions import DIMENSIONS
 from models.revenue.period_grid import PeriodGrid
 from models.survival.curves import SurvivalCurve
 
-MIN_PROBABILITY = 1e-9
+MIN_WIN_PROBABILITY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ def contract_cash_flows(
 ) -> CashFlows:
     """Cash flows of running contracts: mrr · S(t), and mrr · S(t) · G(t) · ``uplift`` as expansion.
 
-    t is the middle of each sub-period, S the survival by ``churn`` and G the probability of ``expansion`` if it stays.
+    t is the midpoint of each sub-period, S the survival by ``churn``, G the probability of ``expansion`` if it stays.
     """
-    middle = grid.start_day + grid.days / 2
+    midpoints = grid.start_day + grid.days / 2
     share = np.where(grid.ahead, grid.month_share, 0.0)[None, :]
     potential = items["mrr"].to_numpy(dtype=np.float64)[:, None] * share
-    survival = 1 - churn.within_all(middle)
-    expanded = potential * survival * expansion.within_all(middle) * uplift
+    survival = 1 - churn.within_all(midpoints)
+    expanded = potential * survival * expansion.within_all(midpoints) * uplift
     return CashFlows(items, potential * survival, expanded, np.zeros_like(potential), potential)
 
 
@@ -88,6 +89,6 @@ def deal_cash_flows(items: pd.DataFrame, won: SurvivalCurve, grid: PeriodGrid) -
     won_so_far = won.within_all((start + end) / 2) * share
     expected = amount * (one_off * won_in_it + recurring * won_so_far)
     ever_won = won.at_knots[:, -1:]
-    if_won = np.divide(1.0, ever_won, out=np.zeros_like(ever_won), where=ever_won > MIN_PROBABILITY)
+    if_won = safe_divide(1.0, ever_won, where=ever_won > MIN_WIN_PROBABILITY)
     nothing = np.zeros_like(expected)
     return CashFlows(items, nothing, nothing.copy(), expected, expected * np.maximum(if_won, 1.0))

@@ -7,13 +7,12 @@ import pandas as pd
 
 from data.arrays import Floats
 from models.revenue.base_rates import BaseRates, daily_hazard
-from models.survival.curves import SurvivalCurve
+from models.survival.curves import MIN_SURVIVAL, SurvivalCurve
 
 SCORED_DAYS = (30.0, 90.0, 180.0)
 """Horizons for which the models of contracts publish probabilities."""
 KNOT_DAYS = (*SCORED_DAYS, 365.0)
 MAX_PROBABILITY = 1 - 1e-6
-MIN_SURVIVAL = 1e-9
 
 
 def contract_probabilities(
@@ -47,12 +46,12 @@ def constant_rate_curve(monthly_rate: float, n_rows: int) -> SurvivalCurve:
 def cumulative_event_probability_with_succession(
     own: Floats, monthly_rate: float, replacement_rate: float, replacement_share: float, term_days: Floats
 ) -> Floats:
-    """Contracts × ``KNOT_DAYS``: the probability that an event has come to a contract or to one that followed it.
+    """Contracts × ``KNOT_DAYS``: the probability that an event has occurred to a contract or to its successor.
 
-    ``own`` (contracts × ``SCORED_DAYS``) is F₁(t), the probability that it comes to the contract itself: never after
-    another contract replaced it. A replacement is under the company's constant hazard λ (``monthly_rate``)::
+    ``own`` (contracts × ``SCORED_DAYS``) is F₁(t), the probability that it occurs to the contract itself: never
+    after another contract replaced it. A replacement is under the company's constant hazard λ (``monthly_rate``)::
 
-        F(t) = 1 − (1 − F₁(t)) · (1 − G(t))                    for t ≤ 180 days, G(t): the event came to a replacement
+        F(t) = 1 − (1 − F₁(t)) · (1 − G(t))                    for t ≤ 180 days, G(t): that it occurred to a replacement
         G(t) = s · (1 − e^(−λ(t − T)))                         for t ≥ T, with a term in T days (``term_days``)
         G(t) = ∫₀ᵗ ρ e^(−ρu) · (1 − e^(−λ(t − u))) du          without a term (NaN)
         F(t) = 1 − (1 − F(180)) · e^(−λ(t − 180))              for t > 180 days
@@ -64,9 +63,9 @@ def cumulative_event_probability_with_succession(
     hazard, replacement_hazard = daily_hazard(monthly_rate), daily_hazard(replacement_rate)
     since_term = days - term_days[:, None]
     with_term = np.where(since_term >= 0, replacement_share * -np.expm1(-hazard * since_term), 0.0)
-    middle = np.arange(last) + 0.5
-    density = replacement_hazard * np.exp(-replacement_hazard * middle)
-    without_term = (density * -np.expm1(-hazard * np.maximum(days[:, None] - middle, 0.0))).sum(axis=1)
+    midpoints = np.arange(last) + 0.5
+    density = replacement_hazard * np.exp(-replacement_hazard * midpoints)
+    without_term = (density * -np.expm1(-hazard * np.maximum(days[:, None] - midpoints, 0.0))).sum(axis=1)
     of_replacement = np.where(np.isnan(term_days)[:, None], without_term, with_term)
     scored = 1 - (1 - np.maximum.accumulate(own, axis=1)) * (1 - of_replacement)
     later = 1 - (1 - scored[:, -1:]) * np.exp(-hazard * (np.array(KNOT_DAYS[len(SCORED_DAYS) :]) - last))

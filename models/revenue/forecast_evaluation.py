@@ -16,7 +16,7 @@ from models.revenue.top_down import FREQUENCY, GRAINS
 def evaluate_errors(tables: list[BacktestErrors], metrics: dict[str, float]) -> Evaluation:
     """The evaluation of the main hierarchy by month and by week, with ``metrics`` added to its own.
 
-    One loss per series, origin and step, every level weighing alike; NaN where the evaluated version was trained on it.
+    One loss per series, origin and step, levels weighted equally; NaN where the evaluated version was trained on it.
     """
     losses, baseline_losses = [np.zeros(0)], [np.zeros(0)]
     total: dict[str, float] = {}

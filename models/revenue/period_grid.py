@@ -16,7 +16,7 @@ from features.revenue.series import period_starts
 
 N_MONTHS, N_WEEKS = 12, 26
 """Months and weeks that are forecast, the ones under way included."""
-MIN_WEIGHT = 1e-9
+MIN_PERIOD_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,18 @@ class PeriodGrid:
     def share_of_month(self, weight: Floats) -> Floats:
         """The share of the weight of its month (weights by sub-period) that each sub-period has, 0 outside."""
         total = self.from_months(self.sum_by_month(weight[None, :]))[0]
-        return np.where(self.month >= 0, weight / np.maximum(total, MIN_WEIGHT), 0.0)
+        return np.where(self.month >= 0, weight / np.maximum(total, MIN_PERIOD_WEIGHT), 0.0)
 
     def share_of_week(self, weight: Floats) -> Floats:
         """The share of the weight of its week that each sub-period has; NaN outside."""
-        return np.asarray(weight / np.maximum(self.from_weeks(self.sum_by_week(weight[None, :]))[0], MIN_WEIGHT))
+        return np.asarray(weight / np.maximum(self.from_weeks(self.sum_by_week(weight[None, :]))[0], MIN_PERIOD_WEIGHT))
 
     def share_ahead(self, weight: Floats) -> Floats:
         """By month, the share of its weight that lies ahead of ``as_of``."""
         ahead = self.sum_by_month(np.where(self.ahead, weight, 0.0)[None, :])[0]
-        return np.asarray(ahead / np.maximum(self.sum_by_month(weight[None, :])[0], MIN_WEIGHT), dtype=np.float64)
+        return np.asarray(
+            ahead / np.maximum(self.sum_by_month(weight[None, :])[0], MIN_PERIOD_WEIGHT), dtype=np.float64
+        )
 
 
 def _sum_by(values: Floats, index: Ints, count: int) -> Floats:

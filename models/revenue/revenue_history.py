@@ -13,7 +13,7 @@ import pandas as pd
 from data.arrays import Floats
 from features.company import Company, data_digest
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.global_methods import fit_trees
+from models.forecasting.global_methods import fit_global_trees
 from models.model import Abstention
 from models.revenue.top_down import MAIN_HIERARCHY, RevenueHierarchy, revenue_hierarchies
 
@@ -98,6 +98,6 @@ def _monthly_booster(snapshot: Snapshot, hierarchy: RevenueHierarchy) -> "lgb.Bo
     forecaster = hierarchy.forecaster(snapshot.company)
     forecaster.prepare(hierarchy.series, hierarchy.leaves)
     try:
-        return fit_trees(forecaster.panel_, 0, snapshot.seed, 1)
+        return fit_global_trees(forecaster.panel_, 0, snapshot.seed, 1)
     except ValueError:
         return None

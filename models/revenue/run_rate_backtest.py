@@ -1,4 +1,4 @@
-"""Run rates of repeat orders and new business, measured at past dates: what came beyond contracts and open deals."""
+"""Run rates of repeat orders and new business, measured at past dates: revenue beyond contracts and open deals."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints
+from data.statistics import safe_divide
 from models.revenue.base_rates import BaseRates, BookingHistory
 from models.revenue.cash_flows import CashFlows, contract_cash_flows, contract_items, deal_cash_flows, deal_items
 from models.revenue.contract_probabilities import constant_rate_curve
@@ -93,8 +94,7 @@ def _pooled_ratio(numerator: Floats, denominator: Floats, observed: Bools) -> Fl
     """By column: the sum of the numerator / the sum of the denominator, over the observed rows; NaN without any."""
     sums = np.where(observed, numerator, 0.0).sum(axis=0)
     bases = np.where(observed, denominator, 0.0).sum(axis=0)
-    ratios: Floats = np.divide(sums, bases, out=np.full(len(sums), np.nan), where=bases > 0)
-    return ratios
+    return safe_divide(sums, bases, otherwise=np.nan)
 
 
 def _filled(by_step: Floats) -> Floats:

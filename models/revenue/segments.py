@@ -42,8 +42,8 @@ class SegmentIndex:
     @classmethod
     def from_tables(cls, top_down: pd.DataFrame, *tables: pd.DataFrame) -> "SegmentIndex":
         """The segments of any of the tables, ordered by leaf; levels are those of the top-down forecasts."""
-        found = pd.concat([table[list(DIMENSIONS)] for table in tables], ignore_index=True).drop_duplicates()
-        segments = found.sort_values(list(DIMENSIONS), ignore_index=True)
+        combinations = pd.concat([table[list(DIMENSIONS)] for table in tables], ignore_index=True).drop_duplicates()
+        segments = combinations.sort_values(list(DIMENSIONS), ignore_index=True)
         nodes = {"total": pd.Series("total", index=segments.index, dtype=object)}
         lowest_level: dict[str, str] = {}
         for hierarchy, levels in HIERARCHIES.items():

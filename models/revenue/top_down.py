@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GRAINS: tuple[Grain, ...] = ("month", "week")
 HORIZON: dict[Grain, int] = {"month": N_MONTHS, "week": N_WEEKS}
 FREQUENCY: dict[Grain, str] = {"month": "M", "week": "W-SUN"}
-MIN_PERIODS: dict[Grain, int] = {"month": 12, "week": 52}
+MIN_COMPLETE_PERIODS: dict[Grain, int] = {"month": 12, "week": 52}
 """Complete periods that a hierarchy needs, to know its season."""
 MAIN_HIERARCHY = "market"
 """The hierarchy whose total is the forecast; the others are fitted to it."""
@@ -87,7 +87,7 @@ def revenue_hierarchies(company: Company) -> list[RevenueHierarchy]:
             continue
         for grain in GRAINS:
             series = leaf_series(revenue, grain)
-            if name == MAIN_HIERARCHY or series["ds"].nunique() >= MIN_PERIODS[grain]:
+            if name == MAIN_HIERARCHY or series["ds"].nunique() >= MIN_COMPLETE_PERIODS[grain]:
                 hierarchies.append(RevenueHierarchy(name, grain, revenue, series, leaves))
     return hierarchies
 

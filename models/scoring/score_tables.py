@@ -126,7 +126,7 @@ def contact_scores(
 
 
 def _unreachable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, without send times for contacts whom no e-mail reaches, or may reach."""
+    """The rows, without send times for contacts that no e-mail reaches or may reach."""
     unreachable = rows["email_status"] != "valid"
     rows.loc[unreachable, ["send_at", "send_local", "send_windows"]] = None
     rows.loc[unreachable, "send_abstained"] = "no mail: the address is " + rows.loc[unreachable, "email_status"].fillna(

@@ -23,7 +23,7 @@ from models.survival.curves import SurvivalCurve
 
 N_RECENT_DATES = 3
 PRIOR_PERIODS = 20.0
-"""Weight of the prior: as many observed periods as this, at the hazard that a band (or a period of it) shrinks to."""
+"""Weight of the prior, in observed periods at the hazard that a band (or a period of it) is shrunken to."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Bands:
 
 @dataclass(frozen=True)
 class BandedHazards:
-    """The hazard of all, and what was observed in each band and period ahead."""
+    """The hazard of all rows, and the counts observed in each band and period ahead."""
 
     bands: Bands
     hazard: float
@@ -74,7 +74,7 @@ class BandedHazards:
 
     @classmethod
     def fit(cls, bands: Bands, episodes: pd.DataFrame) -> "BandedHazards":
-        """Counted in episodes (the bands' column, ``as_of``, ``periods``, ``event``)."""
+        """The hazards of episodes (the bands' column, ``as_of``, ``periods``, ``event``)."""
         if bands.recent:
             episodes = episodes[episodes["as_of"].isin(sorted(episodes["as_of"].unique())[-N_RECENT_DATES:])]
         observed: dict[str, list[list[float]]] = {}
@@ -123,7 +123,7 @@ class BandedHazards:
         return np.asarray(logit(np.clip(hazards, MIN_PROBABILITY, 1 - MIN_PROBABILITY)))
 
     def explain(self, rows: pd.DataFrame, outcome: str) -> list[list[str]]:
-        """One sentence per row: the hazard of its band, and of the bands it comes to within the test horizon.
+        """One sentence per row: the hazard of its band, and of the bands that it reaches within the test horizon.
 
         ``outcome`` completes "12% of such cases … within 30 days" in the past tense: "left".
         """
@@ -131,7 +131,7 @@ class BandedHazards:
         event = f"{outcome} within {PERIOD_DAYS} days"
         if self.bands.column is None:
             return [
-                [f"{format_probability(hazard)} of all {event}; nothing known tells them apart better"]
+                [f"{format_probability(hazard)} of all {event}; no known feature predicts better"]
                 for hazard in hazards[0]
             ]
         bands = [self.bands.of_rows(rows, ahead).tolist() for ahead in range(TEST_PERIODS)]

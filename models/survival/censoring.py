@@ -4,7 +4,7 @@ An episode is one row per case and past date: ``as_of``, features, ``periods`` (
 observed) and ``event`` (whether the event occurred in the last of them), as ``features.labels.time_to_event`` gives it.
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,12 @@ import pandas as pd
 from data.arrays import Bools, Floats
 from features.labels.time_to_event import N_PERIODS, PERIOD_DAYS
 from models.evaluation.time_splits import (
+    MAX_TEST_DATES,
     MIN_PER_CLASS,
     MIN_TEST_PER_CLASS,
     TimeSplit,
     choose_test_dates,
+    closed_before,
     minority_count,
 )
 from models.model import Abstention
@@ -23,11 +25,9 @@ from models.model import Abstention
 PERIOD_ENDS: tuple[int, ...] = tuple(PERIOD_DAYS * number for number in range(1, N_PERIODS + 1))
 """Days after its date on which the periods of an episode end."""
 TEST_PERIODS = 3
-"""A challenger is tested on whether the event occurs within so many periods."""
+"""A challenger is tested on whether the event occurs within this number of periods."""
 HORIZON_DAYS = TEST_PERIODS * PERIOD_DAYS
 MIN_EPISODES = 50
-MAX_TEST_DATES = 3
-"""One date tests, or up to so many where it has too few events."""
 
 
 def censor(episodes: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -44,19 +44,19 @@ def censor(episodes: pd.DataFrame, day: date) -> pd.DataFrame:
 
 
 def event_within(episodes: pd.DataFrame, periods: int) -> Floats:
-    """Whether the event occurred within so many periods: 0 or 1 for each episode."""
+    """1 for each episode whose event occurred within ``periods``, else 0."""
     observed = episodes["periods"].to_numpy(dtype=np.int64)
     return (episodes["event"].to_numpy(dtype=bool) & (observed <= periods)).astype(np.float64)
 
 
 def outcome_known(episodes: pd.DataFrame, periods: int) -> Bools:
-    """Whether it is known of each episode if the event occurs within so many periods."""
+    """Whether it is known of each episode if the event occurs within ``periods``: it did, or all were observed."""
     observed = episodes["periods"].to_numpy(dtype=np.int64)
     return np.asarray(episodes["event"].to_numpy(dtype=bool) | (observed >= periods))
 
 
 def fully_observed(episodes: pd.DataFrame, periods: int) -> pd.DataFrame:
-    """The episodes of dates on which every outcome within so many periods is known.
+    """The episodes of dates on which every outcome within ``periods`` is known.
 
     Of later dates only the events would be known, and their share would be too high.
     """
@@ -77,10 +77,10 @@ def split_episodes(model: str, outcome: str, episodes: pd.DataFrame) -> TimeSpli
     Abstains if the episodes are too few; ``outcome`` completes "past cases that …" ("churned").
     """
     events = int(episodes["event"].to_numpy(dtype=bool).sum())
-    found = f"found {events} of {len(episodes)} past cases at {episodes['as_of'].nunique()} dates"
+    n_found = f"found {events} of {len(episodes)} past cases at {episodes['as_of'].nunique()} dates"
     needs = f"needs {MIN_PER_CLASS} past cases that {outcome}, and {MIN_PER_CLASS} that did not"
     if len(episodes) < MIN_EPISODES:
-        return Abstention(model, f"{needs}, in at least {MIN_EPISODES}; {found}")
+        return Abstention(model, f"{needs}, in at least {MIN_EPISODES}; {n_found}")
     dates = sorted(fully_observed(episodes, TEST_PERIODS)["as_of"].unique())
 
     def sufficient(test: tuple[date, ...]) -> bool:
@@ -93,9 +93,8 @@ def split_episodes(model: str, outcome: str, episodes: pd.DataFrame) -> TimeSpli
 
     test = choose_test_dates(dates, range(1, MAX_TEST_DATES + 1), sufficient)
     if test is None:
-        why = f"before a later date with {MIN_TEST_PER_CLASS} of each to test on"
-        return Abstention(model, f"{needs}, {why}; {found}")
-    closed = [day for day in dates if day + timedelta(days=HORIZON_DAYS) <= test[0]]
-    started = sorted(episodes["as_of"].unique())
-    train = tuple(day for day in started if day + timedelta(days=PERIOD_DAYS) <= test[0])
-    return TimeSplit(train=train, calibration=tuple(closed[::-TEST_PERIODS][::-1]), test=test)
+        on_test = f"before a later date with {MIN_TEST_PER_CLASS} of each to test on"
+        return Abstention(model, f"{needs}, {on_test}; {n_found}")
+    closed = closed_before(dates, test, HORIZON_DAYS)
+    train = closed_before(sorted(episodes["as_of"].unique()), test, PERIOD_DAYS)
+    return TimeSplit(train=train, calibration=closed[::-TEST_PERIODS][::-1], test=test)

@@ -1,6 +1,6 @@
 """Cumulative incidence of an event over days, one curve per row: interpolated, inverted and extended.
 
-Between knots, events fall evenly or at a constant hazard: the two usual assumptions for fractional ages of a life table
+Between knots, events fall evenly or at a constant hazard: the common assumptions for fractional ages of a life table
 (Bowers et al., Actuarial Mathematics, 1997, section 3.6).
 """
 
@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from data.arrays import Floats, Ints
+from data.statistics import safe_divide
 
-EPSILON = 1e-9
+MIN_SURVIVAL = 1e-9
 """Under a constant hazard, no survival is below this: an event that is certain has no finite hazard."""
 
 Between = Literal["uniform", "constant_hazard"]
@@ -20,7 +21,7 @@ Between = Literal["uniform", "constant_hazard"]
 
 @dataclass(frozen=True)
 class SurvivalCurve:
-    """Rows × knots: the probability that the event occurs within so many days.
+    """Rows × knots: the probability that the event occurs by each knot.
 
     ``knots`` are days, from 0, ascending. ``incidence`` has one column per knot, the first one 0, and never falls.
     After the last knot the curve is flat, or goes on with ``tail_hazard`` (rows; per day).
@@ -68,7 +69,7 @@ class SurvivalCurve:
         return replace(self, tail_hazard=self.last_hazard if hazard is None else hazard)
 
     def within(self, days: float) -> Floats:
-        """Rows: the probability that the event occurs within so many days."""
+        """Rows: the probability that the event occurs within ``days``."""
         return self.within_each(np.full(len(self), float(days)))
 
     def within_all(self, days: Floats) -> Floats:
@@ -91,7 +92,7 @@ class SurvivalCurve:
         return np.asarray(np.where(np.isnan(days), np.nan, incidence), dtype=np.float64)
 
     def survival(self, days: float) -> Floats:
-        """Rows: the probability that the event has not occurred within so many days."""
+        """Rows: the probability that the event does not occur within ``days``."""
         return np.asarray(1.0 - self.within(days))
 
     def quantile(self, probability: float) -> Floats:
@@ -105,19 +106,19 @@ class SurvivalCurve:
         index = np.clip(np.argmax(reached, axis=1), 1, len(self.knots) - 1)
         rows = np.arange(len(self))
         before, after = self.incidence[rows, index - 1], self.incidence[rows, index]
-        fraction = np.divide(probability - before, after - before, out=np.zeros(len(self)), where=after > before)
+        fraction = safe_divide(probability - before, after - before, where=after > before)
         days = self.knots[index - 1] + fraction * (self.knots[index] - self.knots[index - 1])
         return np.asarray(np.where(reached.any(axis=1), days, np.nan), dtype=np.float64)
 
     def given_event(self) -> "SurvivalCurve":
         """The curves of the rows' events that occur by the last knot: each divided by its last incidence."""
-        return replace(self, incidence=self.incidence / np.maximum(self.incidence[:, -1:], EPSILON))
+        return replace(self, incidence=self.incidence / np.maximum(self.incidence[:, -1:], MIN_SURVIVAL))
 
     def _cumulative_hazard(self) -> Floats:
-        return np.asarray(-np.log(np.maximum(1.0 - self.incidence, EPSILON)))
+        return np.asarray(-np.log(np.maximum(1.0 - self.incidence, MIN_SURVIVAL)))
 
 
 def _blend(values: Floats, index: Ints, fraction: Floats) -> Floats:
-    """Rows: the values at a fraction of the way from one knot to the next."""
+    """Rows: the values interpolated between a knot (``index``) and the next."""
     rows = np.arange(len(values))
     return np.asarray(values[rows, index] * (1.0 - fraction) + values[rows, index + 1] * fraction)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats
+from data.statistics import auc
 from features.labels.time_to_event import PERIOD_DAYS
 from models.evaluation.cross_validation import FittedModel, Range, Study
 from models.evaluation.importance import gain_importance
-from models.evaluation.metrics import auc, calibration_error, log_losses
+from models.evaluation.metrics import calibration_error, log_losses
 from models.evaluation.report import evaluate_probabilities
 from models.model import Abstention, Champion, Evaluation
 from models.survival.baseline_hazards import BandedHazards, Bands, best_baseline
@@ -29,7 +30,7 @@ from models.survival.hazard_spec import HazardSpec
 from models.survival.recalibration import cross_fit, recalibrate_in_the_large
 from models.survival.scoring import predict
 
-SPACE: dict[str, Range] = {
+HAZARD_SPACE: dict[str, Range] = {
     "num_leaves": Range(4, 31, log_scale=True, integer=True),
     "learning_rate": Range(0.01, 0.15, log_scale=True),
     "min_data_in_leaf": Range(10, 200, log_scale=True, integer=True),
@@ -108,6 +109,6 @@ def study(spec: HazardSpec, episodes: pd.DataFrame, seed: int) -> Study | Absten
         losses=lambda predictions, test: log_losses(predictions, event_within(test, TEST_PERIODS)),
         metrics=lambda predictions, test: {"auc": auc(predictions, event_within(test, TEST_PERIODS))},
         predict_baseline=lambda train, test: BandedHazards.fit(Bands(), train).predict(test).within(HORIZON_DAYS),
-        space=SPACE,
+        space=HAZARD_SPACE,
         feature_labels=spec.feature_labels,
     )

@@ -1,6 +1,6 @@
 """Training of a discrete-time hazard model: the probability of an event within 30, 90 and 180 days, on one curve.
 
-Episodes that are not over count as far as they were observed, so that the latest months are used too.
+Episodes that are not over are right-censored, so that the latest months are used too.
 ``docs/methods.md`` gives the method and its assumptions.
 """
 
@@ -29,15 +29,15 @@ from models.survival.censoring import (
 )
 from models.survival.evaluation import best_for, evaluate_curves
 from models.survival.hazard_spec import HORIZONS, HazardSpec
-from models.survival.hazard_trees import PARAMS, HazardTrees
+from models.survival.hazard_trees import HAZARD_TREE_PARAMS, HazardTrees
 from models.survival.person_periods import person_period_rows
 from models.survival.recalibration import (
     CrossFit,
     OutOfFold,
     cross_fit,
+    fit_hazard_calibration,
+    fit_hazard_trees,
     fit_interval,
-    fit_platt,
-    fit_trees,
     recalibrate_in_the_large,
 )
 
@@ -106,15 +106,15 @@ def _refit(
     trees have memorized as much of the rows that they will score.
     """
     test = starting_on(episodes, split.test)
-    recalibrated = fitted.with_calibration(fit_platt([OutOfFold(fitted.trees, test), *fitted.folds]))
+    recalibrated = fitted.with_calibration(fit_hazard_calibration([OutOfFold(fitted.trees, test), *fitted.folds]))
     leveled = recalibrate_in_the_large(spec, recalibrated, test)
-    final = fit_trees(spec, episodes, seed, params, leveled.calibration)
+    final = fit_hazard_trees(spec, episodes, seed, params, leveled.calibration)
     return final, [OutOfFold(leveled, test), *(fold.on(split.calibration) for fold in recalibrated.folds)]
 
 
 def _logged_params(episodes: pd.DataFrame, split: TimeSplit, seed: int, tuned: dict[str, Any]) -> dict[str, Any]:
     return {
-        **PARAMS,
+        **HAZARD_TREE_PARAMS,
         **tuned,
         "seed": seed,
         "period_days": PERIOD_DAYS,

@@ -1,4 +1,4 @@
-"""What a hazard model predicts: whose event, from which features, against which baseline, and how it is phrased."""
+"""The specification of a hazard model: its event, cases, features, baseline and phrasing."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from models.survival.baseline_hazards import Bands
 from models.survival.person_periods import CALENDAR, DUE, PERIOD
 
 FORM = form(3)
-"""Of a version's state: raised whenever ``hazard_model.train`` keeps something else in it."""
+"""Of a version's state: raised when the content of the state that ``hazard_model.train`` writes changes."""
 
 HORIZONS: dict[str, int] = {"within_30": 1, "value": 3, "within_180": 6}
 """Published columns, and the periods within which each expects the event."""
@@ -29,7 +29,7 @@ class HazardSpec:
     raises: str
     lowers: str
     account: str = "account_id"
-    """The column of the account that a case belongs to: accounts are held out as a whole."""
+    """The column of the account that a case belongs to: all cases of an account are in one fold."""
     terminal: bool = False
     """Whether the event ends the case, so that cases still at risk have been observed to survive."""
     due: str | None = None

@@ -11,21 +11,20 @@ from scipy.special import expit
 from data.arrays import Floats
 from features.labels.time_to_event import N_PERIODS
 from models.estimators.calibration import Calibration
-from models.estimators.gradient_boosting import N_TREES, Encoding
-from models.estimators.gradient_boosting import PARAMS as TREE_PARAMS
+from models.estimators.gradient_boosting import BOOSTING_PARAMS, N_TREES, Encoding
 from models.survival.baseline_hazards import BandedHazards
 from models.survival.censoring import PERIOD_ENDS
 from models.survival.curves import SurvivalCurve
 from models.survival.person_periods import (
     CALENDAR,
-    YEAR_DAYS,
+    MEAN_YEAR_DAYS,
     coming_periods,
     days_observed,
     observed_periods,
     person_period_rows,
 )
 
-PARAMS: dict[str, Any] = {**TREE_PARAMS, "num_leaves": 8, "trees": N_TREES}
+HAZARD_TREE_PARAMS: dict[str, Any] = {**BOOSTING_PARAMS, "num_leaves": 8, "trees": N_TREES}
 """Smaller trees than elsewhere: an event is in the rows of up to six dates, and is memorized that many times."""
 SEASON_WEIGHT = 0.3
 """Split gains of the time of the year count this much: one or two observed years hold few seasons."""
@@ -52,9 +51,9 @@ class HazardTrees:
     ) -> "HazardTrees":
         """Trees fitted to all observed periods of the episodes; ``params`` override ``PARAMS``."""
         rows, events = person_period_rows(encoding, episodes)
-        if days_observed(episodes) < YEAR_DAYS:
+        if days_observed(episodes) < MEAN_YEAR_DAYS:
             rows[CALENDAR.name] = np.nan  # in less than a year it is the trend, which misleads in the other months
-        merged = {**PARAMS, "seed": seed, "objective": "binary", **params}
+        merged = {**HAZARD_TREE_PARAMS, "seed": seed, "objective": "binary", **params}
         n_trees = int(merged.pop("trees"))
         merged["feature_contri"] = [1.0] * (rows.shape[1] - 1) + [SEASON_WEIGHT]
         data = lgb.Dataset(

@@ -1,6 +1,6 @@
 """Person-period rows: one per episode and period in which its event could occur, as discrete-time hazards need them.
 
-Beside the features of the episode, a row holds the period ahead, the time of the year in it and, where an event may
+A row holds the features of the episode, the period ahead, the time of the year in it and, where an event may
 fall on a due date (the end of a term), the days from the start of the period to that date.
 """
 
@@ -17,10 +17,10 @@ from models.estimators.gradient_boosting import Encoding
 
 PERIOD = Feature("period", "time", "the month ahead", "months")
 CALENDAR = Feature("calendar", "time", "the time of the year in that month", "season")
-"""Twelfths of the year elapsed in the middle of the period."""
+"""Twelfths of the year elapsed at the midpoint of the period."""
 DUE = Feature("due", "time", "days from the beginning of that month to what is due", "days")
 """Negative after the due date."""
-YEAR_DAYS = 365.25
+MEAN_YEAR_DAYS = 365.25
 
 
 def person_period_rows(encoding: Encoding, episodes: pd.DataFrame) -> tuple[pd.DataFrame, Floats]:
@@ -70,9 +70,9 @@ def with_period_columns(encoding: Encoding) -> Encoding:
 
 
 def month_of_year(as_of: "pd.Series[Any]", ahead: Floats) -> Floats:
-    """Twelfths of the year elapsed in the middle of the period that lies so many ahead of each date."""
+    """Twelfths of the year elapsed at the midpoint of the period ``ahead`` (1, 2, …) of each date."""
     days = pd.to_datetime(as_of).dt.day_of_year.to_numpy(dtype=np.float64) + PERIOD_DAYS * (ahead - 0.5)
-    return np.asarray(12.0 * (days % YEAR_DAYS) / YEAR_DAYS)
+    return np.asarray(12.0 * (days % MEAN_YEAR_DAYS) / MEAN_YEAR_DAYS)
 
 
 def observed_periods(episodes: pd.DataFrame) -> Bools:

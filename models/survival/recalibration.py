@@ -1,8 +1,7 @@
 """Cross-fitted hazard trees and what is estimated out of fold: their calibration, their level and their intervals.
 
-Trees memorize some of the few hundred events that they are fitted on, and are then too confident. By how much is seen
-on accounts that they were not fitted on. (Trees fitted on earlier dates would have seen less, memorized more, and lead
-to too strong a correction.)
+Trees memorize some of the few hundred events that they are fitted on; held-out accounts show by how much. (Trees fitted
+on earlier dates have fewer rows and memorize more of them: their correction would be too strong.)
 """
 
 from collections.abc import Iterable
@@ -32,7 +31,7 @@ from models.survival.hazard_spec import HazardSpec
 from models.survival.hazard_trees import HazardTrees
 from models.survival.person_periods import observed_periods, person_period_rows
 
-N_FOLDS = 3
+N_ACCOUNT_FOLDS = 3
 """Of accounts."""
 
 
@@ -64,17 +63,19 @@ class CrossFit:
 def cross_fit(spec: HazardSpec, episodes: pd.DataFrame, seed: int, params: dict[str, Any]) -> CrossFit:
     """Trees fitted on all episodes and on those of all accounts but one fold's, calibrated out of fold."""
     accounts, names = pd.factorize(episodes[spec.account], sort=True)
-    n_folds = min(N_FOLDS, len(names))
+    n_folds = min(N_ACCOUNT_FOLDS, len(names))
     fold_of = np.random.default_rng(seed).permutation(np.arange(len(names)) % max(n_folds, 1))[accounts]
     folds = tuple(
-        OutOfFold(fit_trees(spec, episodes[fold_of != fold], seed, params, UNCALIBRATED), episodes[fold_of == fold])
+        OutOfFold(
+            fit_hazard_trees(spec, episodes[fold_of != fold], seed, params, UNCALIBRATED), episodes[fold_of == fold]
+        )
         for fold in range(n_folds if n_folds > 1 else 0)
     )
-    calibration = fit_platt(folds)
-    return CrossFit(fit_trees(spec, episodes, seed, params, calibration), folds).with_calibration(calibration)
+    calibration = fit_hazard_calibration(folds)
+    return CrossFit(fit_hazard_trees(spec, episodes, seed, params, calibration), folds).with_calibration(calibration)
 
 
-def fit_trees(
+def fit_hazard_trees(
     spec: HazardSpec, episodes: pd.DataFrame, seed: int, params: dict[str, Any], calibration: Calibration
 ) -> HazardTrees:
     """Trees of the specification, fitted on all the episodes; from its baseline on where that counts down to a date."""
@@ -83,15 +84,15 @@ def fit_trees(
     return HazardTrees.fit(encoding, episodes, seed, params, calibration, baseline)
 
 
-def fit_platt(folds: Iterable[OutOfFold]) -> Calibration:
+def fit_hazard_calibration(folds: Iterable[OutOfFold]) -> Calibration:
     """Platt scaling of the hazards, fitted on all observed periods out of fold; none if these have a single outcome."""
-    parts = [np.zeros((3, 0))]
+    columns = [np.zeros((3, 0))]
     for fold in folds:
         observed = observed_periods(fold.episodes)
         raw, offset = fold.trees.raw_hazards(fold.episodes), fold.trees.offset(fold.episodes)
         events = person_period_rows(fold.trees.encoding, fold.episodes)[1]
-        parts.append(np.array([raw[observed], offset[observed], events]))
-    raw, offset, events = np.hstack(parts)
+        columns.append(np.array([raw[observed], offset[observed], events]))
+    raw, offset, events = np.hstack(columns)
     return Calibration.fit(raw, events, offset) if 0 < events.sum() < len(events) else UNCALIBRATED
 
 
@@ -122,9 +123,9 @@ def recalibrate_in_the_large(spec: HazardSpec, fitted: CrossFit, rows: pd.DataFr
 
 
 def fit_interval(folds: Iterable[OutOfFold], periods: int, widening: float) -> Calibration:
-    """The interval of the probability within so many periods, from dates on which all of its outcomes are known.
+    """The interval of the probability within ``periods``, from dates on which all outcomes within them are known.
 
-    With too few such episodes: that of the test horizon, widened twice. ``widening`` is in log-odds.
+    With too few episodes of such dates: the interval of the test horizon, widened twice. ``widening`` is in log-odds.
     """
     folds = list(folds)
     dates = tuple(fully_observed(pd.concat([fold.episodes for fold in folds]), periods)["as_of"].unique())

@@ -34,7 +34,7 @@ def predict(spec: HazardSpec, champion: Champion, rows: pd.DataFrame) -> Surviva
 
 
 def score(spec: HazardSpec, champion: Champion, rows: pd.DataFrame, currency: str) -> pd.DataFrame:
-    """One row per row given: its keys, the probability ``value`` within 90 days, ``within_30`` and ``within_180``, each
+    """One row per case: its keys, the probability ``value`` within 90 days, ``within_30`` and ``within_180``, each
     with 80 % bounds, ``reasons``, ``horizon_days``, ``abstained`` (never)."""
     curve = predict(spec, champion, rows)
     columns: dict[str, Any] = {key: rows[key].to_numpy() for key in spec.keys}
@@ -54,7 +54,7 @@ def score(spec: HazardSpec, champion: Champion, rows: pd.DataFrame, currency: st
 
 
 def _interval(champion: Champion, rows: pd.DataFrame, probability: Floats, periods: int) -> tuple[Floats, Floats]:
-    """Bounds of the probability within so many periods."""
+    """Bounds (80 %) of the probability within ``periods``."""
     if _uses_baseline(champion, rows):
         _, low, high = BandedHazards.from_state(champion.state["baseline"]).predict_interval(rows)
         return low.within(PERIOD_ENDS[periods - 1]), high.within(PERIOD_ENDS[periods - 1])

@@ -145,7 +145,7 @@ class _Training:
         return self._row(challenger.as_champion(version), verdict=verdict)
 
     def _rivals(self, current: Champion | None, challenger: Challenger) -> list[Rival]:
-        """Versions to beat, as far as they can be evaluated: the current champion first, then the best former ones."""
+        """Versions to beat that can be evaluated: the current champion first, then the best former ones."""
         former = self.tracking.former_champions(
             self.model.name, self.model.features_hash, self.company.as_of, MAX_FORMER_CHAMPIONS
         )

@@ -36,14 +36,14 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "sklearn": ("scikit-learn", "numpy", "pandas", "scipy"),
     "prophet": ("prophet", "numpy", "pandas"),
 }
-"""What a logged model needs where this project is unknown. Stated, as inference takes six seconds a model."""
+"""Packages that load a logged model without this project. Stated, as MLflow's inference takes six seconds a model."""
 
 _LOCK = RLock()
 
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """A challenger with what is logged beside it: its provenance, the rivals that it met, and the verdict."""
+    """A challenger as it is logged: with its provenance, its rivals and the verdict."""
 
     challenger: Challenger
     provenance: Provenance

@@ -7,17 +7,17 @@ import numpy as np
 
 from data.arrays import Floats
 from data.statistics import bootstrap_mean
-from models.model import TOLERANCE, Champion, Evaluation
+from models.model import ROUNDING_TOLERANCE, Champion, Evaluation
 
 MAX_FORMER_CHAMPIONS = 2
-"""Former champions that compete beside the current one; each costs an evaluation."""
+"""Former champions that compete with the current one; each costs an evaluation."""
 
 REQUIRED_WIN_SHARE = 0.95
 """Share of resamples in which a challenger's mean loss must be the lower one."""
 
-MAX_RESAMPLES = 2000
-MIN_RESAMPLES = 200
-MAX_RESAMPLED_ROWS = 50_000_000
+MAX_PAIRED_RESAMPLES = 2000
+MIN_PAIRED_RESAMPLES = 200
+MAX_PAIRED_ROWS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def compare_losses(first: Floats, second: Floats) -> PairedComparison:
     gains = (first - second)[~np.isnan(first) & ~np.isnan(second)]
     if not len(gains):
         raise ValueError("no test row is left that neither version was trained on")
-    n_resamples = int(np.clip(MAX_RESAMPLED_ROWS // len(gains), MIN_RESAMPLES, MAX_RESAMPLES))
+    n_resamples = int(np.clip(MAX_PAIRED_ROWS // len(gains), MIN_PAIRED_RESAMPLES, MAX_PAIRED_RESAMPLES))
     result = bootstrap_mean(gains, seed=0, n_resamples=n_resamples)
-    win_share = float(np.mean(result.resampled > TOLERANCE))
+    win_share = float(np.mean(result.resampled > ROUNDING_TOLERANCE))
     return PairedComparison(len(gains), result.mean, result.low, result.high, win_share)

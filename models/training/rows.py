@@ -14,7 +14,7 @@ from features.spine import account_spine, past_dates
 
 STEP_DAYS = 30
 MAX_DATES = 12
-N_RECENT_DATES = 2
+N_CENSORED_DATES = 2
 """Dates less than a quarter ago, whose episodes are censored early."""
 
 MAX_ROWS = 120_000
@@ -28,7 +28,7 @@ def training_dates(company: Company, horizon_days: int) -> tuple[date, ...]:
 
 def episode_dates(company: Company) -> tuple[date, ...]:
     """Past dates at which episodes start, oldest first: the ``training_dates`` of a quarter, and the recent ones."""
-    return past_dates(company, STEP_DAYS, STEP_DAYS, MAX_DATES + N_RECENT_DATES)
+    return past_dates(company, STEP_DAYS, STEP_DAYS, MAX_DATES + N_CENSORED_DATES)
 
 
 def training_spine(company: Company, dates: Sequence[date]) -> ir.Table:

@@ -41,7 +41,7 @@ PINNED = "pinned"
 """Alias of the version that a person chose: no challenger replaces it until it is released."""
 
 EVALUATION_TAG = "evaluation"
-"""A version without it was logged by an older release, and is as good as gone."""
+"""A version without it was logged by an older release, and is ignored."""
 
 
 class Tracking:
@@ -198,7 +198,7 @@ class Tracking:
             self._client.set_registered_model_alias(self.name(model), CHAMPION, version)
 
     def pin(self, model: str, version: str) -> None:
-        """Make a version the one that scores, whatever challengers come. Raises ``TrackingError`` if it is missing."""
+        """Make a version score, and keep scoring until ``unpin``. Raises ``TrackingError`` if it is missing."""
         self.version(model, version)
         self.promote(model, version)
         with mlflow_session():

@@ -14,7 +14,7 @@ from models.evaluation.cross_validation import Study, evaluate_fold
 from models.evaluation.time_splits import closed_before, rolling_origin_splits
 from models.model import Abstention
 
-N_FOLDS = 3
+N_TUNING_FOLDS = 3
 DEFAULT_PARAMS: dict[str, Any] = {}
 """The first trial uses the default parameters, which a search must beat."""
 
@@ -65,7 +65,7 @@ class TuningResult:
 def tune(study: Study, budget: Budget, seed: int) -> TuningResult | Abstention:
     """The best parameters by mean loss over rolling origins, and all trials; an abstention if the past is too short."""
     days = closed_before(study.dates, study.test_dates, study.horizon_days)
-    splits = rolling_origin_splits(days, study.horizon_days, N_FOLDS)
+    splits = rolling_origin_splits(days, study.horizon_days, N_TUNING_FOLDS)
     if not splits:
         reason = f"needs {3 * study.horizon_days} days with known outcomes: to train, to choose parameters, and to test"
         return Abstention(study.metric, reason)

@@ -51,7 +51,9 @@ def company(
         lines = pd.concat([lines, lines.tail(1).assign(**lucky, amount=windfall)])
     places = (*ACCOUNTS, ("A4", "south", "large", 0), ("A5", into, "large", 0))
     accounts = pd.DataFrame([{"account_id": a, "region": r, "segment": s} for a, r, s, _ in places])
-    subscriptions = pd.DataFrame([{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}])
+    subscriptions = pd.DataFrame(
+        [{"subscription_id": "S", "account_id": "A1", "mrr": 100.0, "started_at": "2024-03-01"}]
+    )
     return company_of({"accounts": accounts, "orders": lines, "subscriptions": subscriptions}, as_of)
 
 
@@ -118,7 +120,9 @@ def test_every_level_adds_up_to_the_total_to_the_cent(forecast: pd.DataFrame, gr
     assert sums.columns.tolist() == ["region", "segment", "total"]
     assert (sums["segment"] == sums["total"]).all()
     assert (sums["region"] == sums["total"]).all()
-    north = by_grain[by_grain["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
+    north = (
+        by_grain[by_grain["node"].isin(["segment:north/small", "segment:north/large"])].groupby("period")["cents"].sum()
+    )
     assert (north == by_grain[by_grain["node"] == "region:north"].set_index("period")["cents"]).all()
 
 

@@ -12,7 +12,8 @@ from features.company import Company
 from models.estimators.hour_of_week import HOURS_PER_WEEK, HourOfWeekModel, PersonalEffect
 from models.evaluation.cross_validation import Study, cross_validate
 from models.model import Abstention, Challenger, Champion
-from models.send_time import NO_EFFECT, SendTime, best_windows
+from models.send_time import NO_EFFECT, SendTime
+from models.send_times.windows import best_windows
 from tests.models.small_company import company_of
 
 AS_OF = date(2025, 1, 6)  # a Monday

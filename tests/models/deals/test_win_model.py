@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from features.opportunities.table import OPPORTUNITY_CATEGORIES, OPPORTUNITY_FEATURES
 from models.deals.scoring import score
-from models.deals.time_split import HORIZON_DAYS, split_deals
-from models.deals.win_model import SPACE, study, train
+from models.deals.time_split import WIN_HORIZON_DAYS, split_deals
+from models.deals.win_model import WIN_SPACE, study, train
 from models.evaluation.cross_validation import Study
 from models.model import Abstention, Challenger
 from models.training.tuning import Budget, TuningResult, tune
@@ -86,7 +86,7 @@ def test_fewer_deals_abstain_with_what_is_missing(few: pd.DataFrame) -> None:
     some = few[few["opportunity_id"] < "D0020"]
     abstention = train(some, AS_OF, 7)
     assert isinstance(abstention, Abstention)
-    assert "needs 20 deals that were open at past dates and were won, and 20 that were lost; found" in abstention.reason
+    assert "needs 20 deals open at past dates that were won, and 20 that were lost; found" in abstention.reason
     assert isinstance(train(few.head(0), AS_OF, 7), Abstention)
 
 
@@ -116,7 +116,7 @@ def test_training_rows_are_as_known_on_the_first_test_date() -> None:
     assert not isinstance(split, Abstention)
     (fold,) = split.folds
     first = fold.test["as_of"].min()
-    assert fold.test["seen_days"].ge(HORIZON_DAYS).all()
+    assert fold.test["seen_days"].ge(WIN_HORIZON_DAYS).all()
     closings = [day + timedelta(days=float(days)) for day, days in fold.train[["as_of", "days"]].dropna().to_numpy()]
     assert max(closings) <= first
     assert fold.train["as_of"].max() < first
@@ -126,13 +126,13 @@ def test_cross_validation_and_tuning_see_a_deal_within_its_window_only() -> None
     rows = past(1_200, skill=1.2)
     studied = study(rows, 7)
     assert isinstance(studied, Study)
-    assert (studied.rows["seen_days"] == HORIZON_DAYS).all()
-    assert studied.rows["days"].max() < HORIZON_DAYS
+    assert (studied.rows["seen_days"] == WIN_HORIZON_DAYS).all()
+    assert studied.rows["days"].max() < WIN_HORIZON_DAYS
     assert not (studied.rows["won"] & studied.rows["days"].isna()).any()
     result = tune(studied, Budget(trials=1), 7)
     assert isinstance(result, TuningResult)
     assert result.trials[0].loss < 0.62  # that of the flat rate is 0.70
-    assert set(result.trials[1].params) == set(SPACE)
+    assert set(result.trials[1].params) == set(WIN_SPACE)
 
 
 def test_a_challenger_is_trained_with_tuned_parameters() -> None:

@@ -10,8 +10,9 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from data.statistics import auc
 from models.estimators.binary_classifier import BaseRateWarning, BinaryClassifier
-from models.evaluation.metrics import auc, calibration_error
+from models.evaluation.metrics import calibration_error
 
 
 @pytest.mark.filterwarnings("ignore::models.estimators.binary_classifier.BaseRateWarning")

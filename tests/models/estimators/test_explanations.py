@@ -9,7 +9,7 @@ from features.accounts.table import ACCOUNT_FEATURES
 from features.feature import Change, Feature
 from features.opportunities.table import OPPORTUNITY_FEATURES
 from models.estimators.explanations import Explainer, Phrasing, tree_contributions, typical_values
-from models.estimators.gradient_boosting import PARAMS, Encoding
+from models.estimators.gradient_boosting import BOOSTING_PARAMS, Encoding
 
 PHRASING = Phrasing("raises the risk", "lowers the risk", "EUR")
 TERM = Feature("term", "contract", "days until the contract term ends", "days", absent="no contract term ends")
@@ -41,7 +41,7 @@ def trees() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
     risk = past["term"].isna() + past["rating"].isna() * 1.5 + past["deals"] + (past["amount"] > 1) * 2.0
     risk = risk + past["kind"].isna()
     data = lgb.Dataset(encoding.encode(past), risk, categorical_feature=["kind"])
-    params = {**PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
+    params = {**BOOSTING_PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
     return lgb.train(params, data, num_boost_round=60), encoding, past
 
 
@@ -112,7 +112,7 @@ def buyers() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
     features = (NOW, MOVED, SPENT, RATING)
     encoding = Encoding.fit(features, (), past)
     risk = -0.3 * past["moved"] - 0.2 * past["orders_90"] - past["spent"] / 500 - 0.5 * past["rating"]
-    params = {**PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
+    params = {**BOOSTING_PARAMS, "objective": "regression", "feature_fraction": 1.0, "seed": 1}
     return lgb.train(params, lgb.Dataset(encoding.encode(past), risk), num_boost_round=80), encoding, past
 
 

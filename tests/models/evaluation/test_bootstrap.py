@@ -7,9 +7,9 @@ import pytest
 from scipy.special import expit
 
 from data.arrays import Floats
+from data.statistics import auc
 from models.evaluation.bootstrap import mean_interval, metric_intervals
 from models.evaluation.importance import gain_importance, importance_stability, sample_contributions
-from models.evaluation.metrics import auc
 from models.evaluation.report import probability_figures
 from models.plots.diagnostics import plot_learning_curve
 

@@ -9,19 +9,12 @@ from sklearn import metrics as sklearn_metrics
 
 from models.evaluation.metrics import (
     MIN_PROBABILITY,
-    auc,
     calibration_error,
     equal_count_bins,
     log_loss,
     log_losses,
     top_decile_lift,
 )
-
-
-def test_auc_counts_ties_half_and_is_nan_for_one_class() -> None:
-    assert auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(3.5 / 4)
-    assert np.isnan(auc(np.array([0.1, 0.4]), np.ones(2)))
-    assert np.isnan(auc(np.array([]), np.array([])))
 
 
 def test_losses_per_row_average_to_scikit_learns_log_loss_and_stay_finite() -> None:

@@ -49,8 +49,8 @@ def test_test_dates_are_the_first_sufficient_count_of_latest_ones() -> None:
 def test_too_few_outcomes_of_either_class_abstain_with_the_counts() -> None:
     outcomes = np.repeat([True, False], [5, 95])
     assert minority_count(outcomes) == 5
-    abstention = too_few_outcomes("churn", "past cases", "churned", outcomes)
+    abstention = too_few_outcomes("churn", "past cases", outcomes, ("churned", "did not"))
     assert isinstance(abstention, Abstention)
     assert abstention.reason == "needs 20 past cases that churned, and 20 that did not; found 5 and 95"
-    assert too_few_outcomes("churn", "past cases", "churned", ~outcomes) is not None
-    assert too_few_outcomes("churn", "past cases", "churned", outcomes, minimum=5) is None
+    assert too_few_outcomes("churn", "past cases", ~outcomes, ("churned", "did not")) is not None
+    assert too_few_outcomes("churn", "past cases", outcomes, ("churned", "did not"), minimum=5) is None

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.forecasting.calendar import Calendar
-from models.forecasting.global_methods import FEATURES, BoostedTrees, fit_trees, tree_features
+from models.forecasting.global_methods import GLOBAL_FEATURES, BoostedTrees, fit_global_trees, tree_features
 from models.forecasting.panel import Panel
 from models.forecasting.registry import METHODS, make_methods
 from models.forecasting.series_preparation import TimeSeries
@@ -36,21 +36,21 @@ def test_trees_are_more_accurate_than_the_seasonal_naive_forecast(
 
 
 def test_a_fitted_booster_forecasts_the_present_as_if_fitted_again(panel: Panel) -> None:
-    booster = fit_trees(panel, 0, 1, 1)
+    booster = fit_global_trees(panel, 0, 1, 1)
     again = BoostedTrees(seed=99, booster=booster).forecast(panel, (0,)).values
     np.testing.assert_array_equal(again, BoostedTrees(1).forecast(panel, (0,)).values)
 
 
 def test_there_is_one_row_of_features_per_series_and_step(panel: Panel) -> None:
     rows, anchors, scale = tree_features(panel, panel.n_periods)
-    assert rows.shape == (60 * 6, len(FEATURES))
+    assert rows.shape == (60 * 6, len(GLOBAL_FEATURES))
     assert (anchors.shape, scale.shape) == ((60, 6), (60,))
 
 
 def test_too_few_training_rows_are_refused() -> None:
     panel = Panel.from_series([TimeSeries("a", 600, np.arange(10.0), np.arange(10.0))], MONTHS, 12, 3)
     with pytest.raises(ValueError, match="past rows to train on; 300 are needed"):
-        fit_trees(panel, 0, 1, 1)
+        fit_global_trees(panel, 0, 1, 1)
     result = BoostedTrees(1).forecast(panel, (0,))
     assert result.failure.endswith("past rows to train on; 300 are needed")
     assert np.isnan(result.values).all()

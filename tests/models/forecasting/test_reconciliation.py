@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from models.forecasting.hierarchy import Hierarchy
-from models.forecasting.reconciliation import METHODS, Reconciliation, choose_reconciliation, limit_to_leaves, reconcile
+from models.forecasting.reconciliation import (
+    RECONCILIATION_METHODS,
+    Reconciliation,
+    choose_reconciliation,
+    limit_to_leaves,
+    reconcile,
+)
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +19,7 @@ def hierarchy() -> Hierarchy:
     return Hierarchy.from_leaves(pd.DataFrame({"unique_id": ["a", "b", "c"], "half": ["x", "x", "y"]}))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RECONCILIATION_METHODS)
 def test_every_method_adds_up_and_leaves_coherent_forecasts_unchanged(hierarchy: Hierarchy, method: str) -> None:
     rng = np.random.default_rng(5)
     residuals = rng.normal(0, 1, (6, 40))
@@ -56,7 +62,7 @@ def test_every_method_is_tried_where_cutoffs_are_close_together(hierarchy: Hiera
         actuals[:, cutoff, steps:] = np.nan
     chosen = choose_reconciliation(hierarchy, forecasts, actuals, np.ones((6, 3, 1)), (12, 8, 4))
     assert not chosen.failed
-    assert set(chosen.errors) == set(METHODS)
+    assert set(chosen.errors) == set(RECONCILIATION_METHODS)
     assert chosen.method != "bottom up"
     assert chosen.residuals.shape == (6, 24)
 

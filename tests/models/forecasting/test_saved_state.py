@@ -8,7 +8,7 @@ import pytest
 
 from models.forecasting.ensemble import FittedEnsemble
 from models.forecasting.forecaster import Forecaster
-from models.forecasting.global_methods import LIGHTGBM, PARENT_SEASONALITY, fit_trees
+from models.forecasting.global_methods import LIGHTGBM, PARENT_SEASONALITY, fit_global_trees
 from models.forecasting.method import BASELINE
 from models.forecasting.saved_state import from_state, to_state
 
@@ -51,7 +51,7 @@ def test_a_loaded_ensemble_has_the_state_that_was_saved(fitted: Forecaster, load
 
 
 def test_the_same_table_is_forecast_the_same_by_a_loaded_ensemble(fitted: Forecaster, loaded: FittedEnsemble) -> None:
-    booster = fit_trees(fitted.panel_, 0, 1, 1)
+    booster = fit_global_trees(fitted.panel_, 0, 1, 1)
     again = unfitted().refit(sales(), LEAVES, ensemble=loaded, booster=booster).predict()
     first = fitted.predict()
     numbers = [name for name in first if name not in ("unique_id", "ds", "model", "notes")]

@@ -10,7 +10,7 @@ from models.evaluation.cross_validation import Study, cross_validate, evaluate_f
 from models.evaluation.time_splits import closed_before
 from models.model import Challenger, Evaluation
 from models.survival.censoring import HORIZON_DAYS
-from models.survival.evaluation import SPACE, evaluate, study
+from models.survival.evaluation import HAZARD_SPACE, evaluate, study
 from models.survival.hazard_model import train
 from models.training.tuning import Budget, TuningResult, tune
 from tests.models.survival.planted_episodes import AS_OF, SPEC, planted_episodes
@@ -60,7 +60,7 @@ def test_tuned_parameters_are_used_and_logged(challenger: Challenger) -> None:
     assert isinstance(studied, Study)
     result = tune(studied, Budget(trials=2), seed=1)
     assert isinstance(result, TuningResult)
-    assert set(result.trials[1].params) == set(SPACE)
+    assert set(result.trials[1].params) == set(HAZARD_SPACE)
     tuned = train(SPEC, planted_episodes(300), AS_OF, 1, {"trees": 10, "num_leaves": 4})
     assert isinstance(tuned, Challenger)
     assert tuned.estimator.num_trees() == 10

@@ -16,7 +16,7 @@ from models.model import Abstention, Challenger, Champion
 from models.survival.hazard_model import train
 from models.survival.hazard_spec import HORIZONS
 from models.survival.person_periods import CALENDAR, PERIOD
-from models.survival.recalibration import fit_trees
+from models.survival.recalibration import fit_hazard_trees
 from models.survival.scoring import predict, score
 from tests.models.survival.planted_episodes import (
     AS_OF,
@@ -82,7 +82,7 @@ def test_a_model_without_skill_ships_the_flat_hazard_and_its_reasons_say_so() ->
     assert challenger.evaluation.ships == "baseline"
     rows = score(SPEC, champion(challenger, "baseline"), planted_episodes(5, seed=8, dates=1), "EUR")
     assert rows["value"].nunique() == 1
-    assert "left within 30 days; nothing known tells them apart better" in rows["reasons"][0]
+    assert "left within 30 days; no known feature predicts better" in rows["reasons"][0]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_trees_start_from_the_hazards_of_bands_that_count_down() -> None:
     assert curve.within_each(start).max() < 0.01
     assert at_term == pytest.approx(np.full(len(later), 0.3), abs=0.08)
     assert curve.within(180) == pytest.approx(at_term, abs=0.01)
-    trees = fit_trees(spec, episodes_with_term(300, seed=3, dates=14), 1, {}, UNCALIBRATED)
+    trees = fit_hazard_trees(spec, episodes_with_term(300, seed=3, dates=14), 1, {}, UNCALIBRATED)
     assert np.abs(logit(trees.raw_hazards(later))).mean() < 0.5  # nothing of the term is left to learn
     reasons = score(spec, champion(challenger), later, "EUR")["reasons"]
     within_horizon = start < 90

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logit
 
 from features.labels.time_to_event import N_PERIODS
-from models.churn import SPEC as CHURN
+from models.churn import CHURN_SPEC as CHURN
 from models.estimators.calibration import UNCALIBRATED
 from models.model import Challenger
 from models.subscription_events import event_spec
@@ -16,8 +16,8 @@ from models.survival.recalibration import (
     CrossFit,
     OutOfFold,
     cross_fit,
+    fit_hazard_trees,
     fit_interval,
-    fit_trees,
     recalibrate_in_the_large,
 )
 from models.survival.scoring import predict
@@ -86,7 +86,7 @@ def test_intervals_use_dates_with_known_outcomes_and_count_an_account_once() -> 
 
 
 def test_the_interval_of_half_a_year_ignores_dates_of_which_one_month_is_known() -> None:
-    trees = fit_trees(SPEC, planted_episodes(300), 1, {}, UNCALIBRATED)
+    trees = fit_hazard_trees(SPEC, planted_episodes(300), 1, {}, UNCALIBRATED)
     episodes = planted_episodes(100, dates=6).query("as_of == as_of.min() or as_of == as_of.max()")
     observed = episodes["as_of"] == episodes["as_of"].min()  # half a year ago
     late = episodes.assign(periods=np.where(observed, N_PERIODS, 1), event=observed)  # all events in the last period
