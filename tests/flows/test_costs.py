@@ -35,5 +35,5 @@ def test_a_run_has_the_costs_of_its_mapping_unless_it_reports_in_another_currenc
 
 
 def test_a_run_in_a_currency_without_costs_does_not_begin(root: Path) -> None:
-    with pytest.raises(MappingError, match=r"not known in JPY(.|\n)*state hour, email, hurdle below \[costs\]"):
+    with pytest.raises(MappingError, match=r"in JPY is unknown(.|\n)*state hour, email, hurdle below \[costs\]"):
         begin(root, "JPY")
