@@ -20,7 +20,7 @@ from models.survival.hazard_entry import HazardEntry, RiskSet
 from models.survival.hazard_spec import HazardSpec
 from models.training.rows import account_rows, episode_dates, training_spine
 
-DAYS_LEFT = Feature("days_left", "leaving", "days until it counts as gone unless it renews or orders", "days")
+DAYS_LEFT = Feature("days_left", "churn", "days until it counts as churned unless it renews or orders", "days")
 """To the end of a subscriber's term; of an account that only orders, until it counts as inactive."""
 
 CHURN_SPEC = HazardSpec(

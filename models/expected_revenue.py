@@ -53,6 +53,7 @@ from models.evaluation.importance import gain_importance
 from models.evaluation.time_splits import TimeSplit, split_dates
 from models.model import Abstention, Challenger, Champion, Evaluation
 from models.plots.figures import LazyFigures
+from models.training.leakage_guard import LeakageGuard
 from models.training.rows import account_rows, training_dates
 
 REVENUE_SPACE: dict[str, Range] = {
@@ -87,6 +88,8 @@ class ExpectedRevenue:
     def train(self, company: Company) -> Challenger | Abstention:
         """A challenger trained on every customer of past dates, and evaluated on the latest of them."""
         rows = past_rows(company)
+        guard = _guard(rows, company.seed)
+        rows = guard.exclude(rows)
         split = _split(rows)
         if isinstance(split, Abstention):
             return split
@@ -111,6 +114,7 @@ class ExpectedRevenue:
                 "intervals": fit_intervals(out_of_time, final.shrinkage).state(),
                 "baseline_intervals": fit_intervals([OutOfTime(test, baseline)], LapsedShrinkage()).state(),
                 "typical_values": typical_values(rows, ACCOUNT_FEATURES),
+                "excluded_features": dict(guard.reasons),
             },
             evaluation=replace(evaluation, metrics={**evaluation.metrics, **coverage}),
             features_hash=REVENUE_FEATURES_HASH,
@@ -133,11 +137,12 @@ class ExpectedRevenue:
             trained_as_of=company.as_of,
             rows=len(rows),
             tuned_params=tuned,
+            excluded_features=dict(guard.reasons),
         )
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the test rows of a challenger; losses are NaN for rows that it was trained on."""
-        rows = past_rows(company)
+        rows = LeakageGuard.of_champion(champion).exclude(past_rows(company))
         split = _split(rows)
         if isinstance(split, Abstention):
             return split
@@ -149,6 +154,7 @@ class ExpectedRevenue:
     def study(self, company: Company) -> Study | Abstention:
         """The specification for cross-validation and tuning; lapsed accounts are not corrected in it."""
         rows = past_rows(company)
+        rows = _guard(rows, company.seed).exclude(rows)
         split = _split(rows)
         if isinstance(split, Abstention):
             return split
@@ -180,7 +186,7 @@ class ExpectedRevenue:
     def score(self, company: Company, champion: Champion) -> dict[str, pd.DataFrame] | Abstention:
         """``expected_revenue``: one row per customer: ``value`` in the reporting currency with its 80 % bounds, and
         ``reasons``."""
-        rows = current_rows(company)
+        rows = LeakageGuard.of_champion(champion).exclude(current_rows(company))
         expected = _trees(champion).predict(rows)
         state_key = "baseline_intervals" if champion.ships == "baseline" else "intervals"
         low, high = RatioIntervals.from_state(champion.state[state_key]).interval(expected, is_lapsed(rows))
@@ -218,6 +224,14 @@ def current_rows(company: Company) -> pd.DataFrame:
     status = to_frame(account_status(company, account_spine(company, (company.as_of,)), MIN_INACTIVITY_DAYS))
     active = status.loc[status["active"].astype(bool), "account_id"]
     return rows.assign(lapsed=~rows["account_id"].isin(active))
+
+
+def _guard(rows: pd.DataFrame, seed: int) -> LeakageGuard:
+    """Leaks of whether an account brings revenue, among its columns without a history."""
+    outcomes = (actual_revenue(rows) > 0).astype(np.float64)
+    return LeakageGuard.inspect_undated(
+        rows, outcomes, "account_id", [feature.name for feature in REVENUE_FEATURES], seed
+    )
 
 
 def _split(rows: pd.DataFrame) -> TimeSplit | Abstention:

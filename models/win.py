@@ -75,10 +75,10 @@ class Win:
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the test rows of a challenger."""
-        return win_model.evaluate(champion, _champions_guard(champion).exclude(_episodes(company)))
+        return win_model.evaluate(champion, LeakageGuard.of_champion(champion).exclude(_episodes(company)))
 
     def study(self, company: Company) -> Study | Abstention:
-        """How challengers are fitted and evaluated on the company's past."""
+        """The specification for cross-validation and tuning on the company's past."""
         rows = _episodes(company)
         return win_model.study(_guard(rows, company.seed).exclude(rows), company.seed)
 
@@ -91,7 +91,7 @@ class Win:
         bounds; ``expected_close``, the median day of a win, with the days between which 8 of 10 wins fall; and
         ``expected_amount`` of a win, not weighted with its probability. ``win_curves``: as ``_curve_rows``."""
         rows = _open_deals(company, [company.as_of])
-        scores, curves = scoring.score(champion, _champions_guard(champion).exclude(rows), company.currency)
+        scores, curves = scoring.score(champion, LeakageGuard.of_champion(champion).exclude(rows), company.currency)
         close_days = {name: curves.win_day_quantile(share) for name, share in CLOSE_QUANTILES.items()}
         scores = scores.assign(
             **{
@@ -105,19 +105,19 @@ class Win:
 
 
 def win_amounts(rows: pd.DataFrame) -> dict[str, Any]:
-    """What a win brings: the final amount over the amount known before, by stage and overall; and the median amount,
-    for deals without one (``None`` if no won deal has an amount)."""
+    """The final amount of won deals over the amount known before, by stage and overall; and their median amount, for
+    deals without one (``None`` if no won deal has an amount)."""
     wins = rows[rows["won"]].drop_duplicates(["opportunity_id", "stage"])
     stages = wins["stage"].astype(object).where(wins["stage"].notna(), UNKNOWN)
-    known = wins.dropna(subset=["amount", "final_amount"])
-    known = known[known["amount"] > 0]
-    kept = known["final_amount"].groupby(stages).sum() / known["amount"].groupby(stages).sum()
-    counts = known["amount"].groupby(stages).count()
-    total = float(known["amount"].sum())
+    priced = wins.dropna(subset=["amount", "final_amount"])
+    priced = priced[priced["amount"] > 0]
+    kept = priced["final_amount"].groupby(stages).sum() / priced["amount"].groupby(stages).sum()
+    counts = priced["amount"].groupby(stages).count()
+    total = float(priced["amount"].sum())
     median = wins["final_amount"].median()
     return {
         "kept_by_stage": {str(stage): float(share) for stage, share in kept[counts >= MIN_STAGE_WINS].items()},
-        "kept_overall": float(known["final_amount"].sum()) / total if total > 0 else 1.0,
+        "kept_overall": float(priced["final_amount"].sum()) / total if total > 0 else 1.0,
         "median_amount": None if pd.isna(median) else float(median),
     }
 
@@ -139,18 +139,14 @@ def _guard(rows: pd.DataFrame, seed: int) -> LeakageGuard:
     return LeakageGuard.inspect(closed[features], outcomes, seed, same_column=DERIVED_FEATURES)
 
 
-def _champions_guard(champion: Champion) -> LeakageGuard:
-    return LeakageGuard.from_state(champion.state.get("excluded_features"))
-
-
 def _curve_rows(deals: pd.Series, curves: WinCurves) -> pd.DataFrame:
     """One row per deal and end of a period: the probability to be ``won``, and ``lost``, within the ``days`` to it."""
     won, lost = curves.win_incidence.at_knots, curves.loss_incidence.at_knots
-    parts = [
+    tables = [
         pd.DataFrame({"opportunity_id": deals, "days": days, "won": won[:, period], "lost": lost[:, period]})
         for period, days in enumerate(EDGES[1:])
     ]
-    return pd.concat(parts, ignore_index=True).sort_values(["opportunity_id", "days"], ignore_index=True).round(6)
+    return pd.concat(tables, ignore_index=True).sort_values(["opportunity_id", "days"], ignore_index=True).round(6)
 
 
 def _without_account(company: Company) -> pd.DataFrame:

@@ -30,11 +30,14 @@ CATEGORIES = (
     Feature("region", "profile", "region", "category"),
 )
 
+UNDATED_COLUMNS = ("employees", "industry", "segment", "region")
+"""Columns of an account of which a CRM keeps no history: they may have been written with or after any outcome."""
+
 
 def profile_features(company: Company, spine: ir.Table) -> ir.Table:
     """One row per account and date of the spine: the account's own columns of ``FEATURES`` and ``CATEGORIES``.
 
-    A CRM keeps no history of an account's industry, segment, region or employees: they are as last known.
+    ``UNDATED_COLUMNS`` are as last known.
     """
     rows = facts_as_of(company, spine, "accounts")
     angle = rows.as_of.day_of_year() * (2 * pi / 365.25)

@@ -1,4 +1,4 @@
-"""How good expected revenue is on the test rows: Tweedie deviance, totals, and the coverage of its intervals."""
+"""The evaluation of expected revenue on the test rows: Tweedie deviance, totals, interval coverage."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -49,8 +49,8 @@ def evaluate_revenue(test: pd.DataFrame, expected: Floats, baseline: Floats, see
 
 def fit_intervals(out_of_time: Sequence[OutOfTime], shrinkage: LapsedShrinkage) -> RatioIntervals:
     """Intervals of actual over expected revenue out of time, lapsed accounts corrected."""
-    rows = pd.concat([part.rows for part in out_of_time], ignore_index=True)
-    expected = shrinkage.apply(np.concatenate([part.expected for part in out_of_time]), rows)
+    rows = pd.concat([predictions.rows for predictions in out_of_time], ignore_index=True)
+    expected = shrinkage.apply(np.concatenate([predictions.expected for predictions in out_of_time]), rows)
     return RatioIntervals.fit(expected, actual_revenue(rows), is_lapsed(rows))
 
 

@@ -76,11 +76,14 @@ def _explain(expected: Floats, curve: SurvivalCurve, churned: Bools, currency: s
     one_year, three_years = np.nan_to_num(curve.survival(365)), np.nan_to_num(curve.survival(1095))
     method = f"Counts three years, a year ahead discounted by {YEARLY_DISCOUNT:.0%}"
     explanations = []
-    for value, has_churned, one, three in zip(expected, churned, one_year, three_years, strict=True):
+    for value, has_churned, in_one_year, in_three_years in zip(expected, churned, one_year, three_years, strict=True):
         first = f"Expected {value:,.0f} {currency} in the next {WINDOW_DAYS} days"
         if has_churned:
             explanations.append([first, "It has left already: only what it may bring in these days counts"])
         else:
-            stays = f"Stays for a year with {format_probability(one)}, for three with {format_probability(three)}"
+            stays = (
+                f"Stays for a year with {format_probability(in_one_year)}, for three with"
+                f" {format_probability(in_three_years)}"
+            )
             explanations.append([first, stays, method])
     return explanations

@@ -1,1 +1,1 @@
-"""How open deals end: competing risks of won and lost."""
+"""Competing risks of won and lost for open deals."""

@@ -54,9 +54,9 @@ class WinCurves:
         return cls(open_at_start * probabilities[:, :, WON], open_at_start * probabilities[:, :, LOST])
 
     @classmethod
-    def concatenate(cls, parts: Sequence["WinCurves"]) -> "WinCurves":
+    def concatenate(cls, curves: Sequence["WinCurves"]) -> "WinCurves":
         """The curves of several sets of deals, one after the other."""
-        return cls(np.concatenate([part.won for part in parts]), np.concatenate([part.lost for part in parts]))
+        return cls(np.concatenate([curve.won for curve in curves]), np.concatenate([curve.lost for curve in curves]))
 
     @property
     def still_open(self) -> Floats:

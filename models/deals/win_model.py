@@ -130,10 +130,12 @@ def study(rows: pd.DataFrame, seed: int) -> Study | Abstention:
         return split
     if split.by_deal:
         return Abstention("win", "the past is too short to test trees on later dates: pooled rates are used")
-    known = rows[rows["seen_days"] >= WIN_HORIZON_DAYS]
-    closed = (known["days"] < WIN_HORIZON_DAYS).to_numpy()
-    observed = known.assign(
-        seen_days=float(WIN_HORIZON_DAYS), days=known["days"].where(closed), won=known["won"].to_numpy() & closed
+    fully_observed = rows[rows["seen_days"] >= WIN_HORIZON_DAYS]
+    closed = (fully_observed["days"] < WIN_HORIZON_DAYS).to_numpy()
+    observed = fully_observed.assign(
+        seen_days=float(WIN_HORIZON_DAYS),
+        days=fully_observed["days"].where(closed),
+        won=fully_observed["won"].to_numpy() & closed,
     )
 
     def fit(train_rows: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:

@@ -1,1 +1,1 @@
-"""Estimators that know no company."""
+"""Estimators of any table: none reads a ``Company``."""

@@ -180,7 +180,8 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # 
         if self.abstained_ is not None:
             return np.full(len(rows), float(logit(self.rate_)))
         matrix = self.columns_.encode(rows)
-        linear, trees = self.linear_.decision_function(matrix), self.booster_.predict(matrix, raw_score=True)
+        linear = self.linear_.decision_function(matrix)
+        trees = np.asarray(self.booster_.predict(matrix, raw_score=True), dtype=np.float64)
         return np.asarray(self.intercept_ + self.slope_ * blend(linear, trees, self.tree_weight_))
 
     def _table(self, X: Any) -> pd.DataFrame:

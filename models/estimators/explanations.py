@@ -54,9 +54,9 @@ class Explainer:
         Contributions of one family add up, and the family's largest feature in their common direction is named. A
         value that reads like the typical one, or is unknown, is no reason. A change is given with both its sides.
         """
-        known = {feature.name: feature for feature in self.features}
-        named = {name: values for name, values in contributions.items() if name in known}
-        columns = [known[name] for name in named]
+        by_name = {feature.name: feature for feature in self.features}
+        named = {name: values for name, values in contributions.items() if name in by_name}
+        columns = [by_name[name] for name in named]
         table = np.column_stack(list(named.values())) if named else np.zeros((len(rows), 0))
         values = rows[list(named)].to_dict("records")
         order = np.argsort(-np.abs(table), axis=1, kind="stable")
@@ -120,8 +120,8 @@ class Explainer:
         if feature.unit == "category":
             return f"{description} {value} {effect}" if isinstance(value, str) else None
         if pd.isna(value):
-            known = feature.absent and typical is not None
-            return f"{_capitalize(str(feature.absent))}, which {effect}" if known else None
+            has_reason = feature.absent and typical is not None
+            return f"{_capitalize(str(feature.absent))}, which {effect}" if has_reason else None
         shown = self._number(float(value), feature.unit)
         typical_text = feature.absent if typical is None else self._number(float(typical), feature.unit)
         if shown == typical_text:

@@ -66,8 +66,8 @@ def _log_likelihood(p: float, q: float, v: float, x: Floats, z: Floats) -> Float
 def _spends(rows: pd.DataFrame) -> tuple[Floats, Floats]:
     """``frequency`` and ``spend`` (1 without a repeat order) of each customer, checked."""
     frequency = numeric_column(rows, "frequency")
-    read = rows.assign(spend=rows["spend"].where(frequency > 0, 1.0)) if "spend" in rows else rows
-    spend = numeric_column(read, "spend")
+    spends = rows.assign(spend=rows["spend"].where(frequency > 0, 1.0)) if "spend" in rows else rows
+    spend = numeric_column(spends, "spend")
     bad = (spend <= 0) | (frequency < 0)
     if bad.any():
         raise ValueError(f"spend is not above 0 in {bad.sum():,} rows (first: row {np.argmax(bad)}); leave returns out")

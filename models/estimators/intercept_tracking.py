@@ -67,9 +67,9 @@ def choose_half_life(odds: Sequence[Floats], outcomes: Floats, times: Floats, fo
 def _tracked_loss(odds: Floats, outcomes: Floats, times: Floats, half_life: float) -> float:
     """Mean log loss of rows whose shift follows the outcomes of earlier times."""
     order = np.argsort(times, kind="stable")
-    starts = np.flatnonzero(np.diff(times[order], prepend=-np.inf))
+    first_rows = np.flatnonzero(np.diff(times[order], prepend=-np.inf))
     tracker, shifted = InterceptTracker(half_life), odds.copy()
-    for rows in np.split(order, starts[1:]):
+    for rows in np.split(order, first_rows[1:]):
         shifted[rows] = odds[rows] + tracker.shift
         tracker = tracker.updated(odds[rows], outcomes[rows])
     return mean_log_loss(shifted, outcomes, np.ones(len(odds)))

@@ -1,4 +1,4 @@
-"""What models of a few positive parameters share: fitting by maximum likelihood, and the parameters as JSON."""
+"""Base of models with a few positive parameters: fitting by maximum likelihood, and the parameters as JSON."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self

@@ -49,14 +49,14 @@ def later_folds(samples: WeightedSamples, times: Floats) -> FoldIndices:
     distinct, counts = np.unique(times, return_counts=True)
     fraction = MIN_FOLD_FRACTION if len(distinct) <= MAX_DISTINCT_TIMES else 0.5 / MAX_LATER_FOLDS
     min_rows = max(MIN_FOLD_ROWS, len(times) * fraction)
-    starts: list[float] = []
+    start_times: list[float] = []
     rows = 0.0
     for time, count in zip(distinct[:0:-1], counts[:0:-1], strict=True):
         rows += count
-        if rows >= min_rows and len(starts) < MAX_LATER_FOLDS:
-            starts, rows = [float(time), *starts], 0.0
+        if rows >= min_rows and len(start_times) < MAX_LATER_FOLDS:
+            start_times, rows = [float(time), *start_times], 0.0
     folds = []
-    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
+    for start, end in zip(start_times, [*start_times[1:], np.inf], strict=True):
         train, test = np.flatnonzero(times < start), np.flatnonzero((times >= start) & (times < end))
         if why_not_fitted(samples.take(train)) is None:
             folds.append((train, test))

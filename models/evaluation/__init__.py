@@ -1,1 +1,1 @@
-"""How good a prediction is, out of time."""
+"""Evaluation out of time: metrics, splits, intervals, figures, target leakage."""

@@ -1,4 +1,4 @@
-"""What boosted trees use: gain importance, its stability over folds, contributions of features to sampled rows."""
+"""Gain importance of boosted trees, its stability over folds, and contributions of features to sampled rows."""
 
 from typing import TYPE_CHECKING
 

@@ -154,14 +154,14 @@ def _filled_for_some(sample: LeakageTable, trusted: frozenset[str]) -> Iterator[
     for block in _blocks(sample):
         names = tuple(name for name in block if name not in trusted)
         filled = sample.numbers[block[0]].notna().to_numpy()
-        part = sample.where(filled)
-        if not names or part.n_minority < MIN_LEAKAGE_ROWS:
+        filled_rows = sample.where(filled)
+        if not names or filled_rows.n_minority < MIN_LEAKAGE_ROWS:
             continue
-        probabilities, others = part.predict()[0], part.without(names).predict()[0]
-        auc_with, auc_without = auc(probabilities, part.outcome), auc(others, part.outcome)
+        probabilities, others = filled_rows.predict()[0], filled_rows.without(names).predict()[0]
+        auc_with, auc_without = auc(probabilities, filled_rows.outcome), auc(others, filled_rows.outcome)
         ratio = _error_ratio(auc_with, auc_without)
         suspicious = auc_with >= PLAUSIBLE_AUC and ratio < MAX_ERROR_RATIO_FILLED
-        if suspicious and _is_better(probabilities, others, part.outcome):
+        if suspicious and _is_better(probabilities, others, filled_rows.outcome):
             reason = (
                 f"filled in {filled.mean():.0%} of rows, where it takes away {1 - ratio:.0%} of the error that all"
                 f" other columns leave (AUC {auc_with:.3f} with it, {auc_without:.3f} without)"

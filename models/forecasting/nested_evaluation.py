@@ -87,7 +87,7 @@ def interval_coverage(tables: Sequence[BacktestErrors]) -> dict[str, float]:
             for level in INTERVAL_LEVELS:
                 inside = errors <= intervals.half_widths[level][None, :]
                 covered[level].append(inside[~np.isnan(errors)].astype(np.float64))
-    return {f"coverage {level}": float(np.concatenate(parts).mean()) for level, parts in covered.items() if parts}
+    return {f"coverage {level}": float(np.concatenate(flags).mean()) for level, flags in covered.items() if flags}
 
 
 def level_weights(levels: list[str], evaluated: Bools) -> Floats:

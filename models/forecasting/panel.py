@@ -173,7 +173,7 @@ def mean_by_row(values: Floats) -> Floats:
 def _calendar_features(calendar: Calendar, first: int, last: int, countries: tuple[str, ...]) -> Floats:
     """Periods × features: working days (Monday to Friday, no holiday), holidays, days of Ramadan."""
     periods = calendar.periods(np.arange(first, last + 2))
-    starts = periods.start_time.to_numpy().astype("datetime64[D]")
+    first_days = periods.start_time.to_numpy().astype("datetime64[D]")
     holidays = ramadan = np.zeros(0, dtype="datetime64[D]")
     if countries:
         table = holidays_of(countries, int(periods[0].year), int(periods[-1].year) + 1)
@@ -182,6 +182,6 @@ def _calendar_features(calendar: Calendar, first: int, last: int, countries: tup
             np.unique(pd.DatetimeIndex(table.loc[rows, "day"]).to_numpy().astype("datetime64[D]"))
             for rows in (~fasting, fasting)
         )
-    working_days = np.busday_count(starts[:-1], starts[1:], holidays=holidays)
-    n_holidays, n_ramadan = (np.diff(np.searchsorted(days, starts)) for days in (holidays, ramadan))
+    working_days = np.busday_count(first_days[:-1], first_days[1:], holidays=holidays)
+    n_holidays, n_ramadan = (np.diff(np.searchsorted(days, first_days)) for days in (holidays, ramadan))
     return np.stack([working_days, n_holidays, n_ramadan], axis=1).astype(np.float64)

@@ -164,7 +164,7 @@ def _folds(forecasts: Floats, actuals: Floats, scale: Floats, cutoffs: Sequence[
     steps = np.arange(forecasts.shape[2])
     for i in range(len(cutoffs)):
         odd = steps % 2 == 1
-        for part in (odd, ~odd):
-            rows, others = part & over[i], ~part & over[i]
+        for half in (odd, ~odd):
+            rows, others = half & over[i], ~half & over[i]
             folds.append(_Fold(forecasts[:, i, rows], actuals[:, i, rows], residuals[:, i, others], scale[:, i]))
     return folds

@@ -1,1 +1,1 @@
-"""How figures are drawn."""
+"""Style and kinds of figures."""

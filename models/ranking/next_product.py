@@ -51,14 +51,14 @@ class PurchaseRates:
 
 def estimate_purchase_rates(first_purchases: pd.DataFrame, n_accounts: int, until: pd.Timestamp) -> PurchaseRates:
     """The rates from the first purchases (``account_id, product_id, first_at``) before an instant."""
-    known = first_purchases[first_purchases["first_at"] < until]
-    recent = known[known["first_at"] >= until - pd.Timedelta(days=RATE_WINDOW_DAYS)]
-    buyers = known["product_id"].value_counts()
+    earlier = first_purchases[first_purchases["first_at"] < until]
+    recent = earlier[earlier["first_at"] >= until - pd.Timedelta(days=RATE_WINDOW_DAYS)]
+    buyers = earlier["product_id"].value_counts()
     new_buyers = recent["product_id"].value_counts().reindex(buyers.index, fill_value=0)
     rates: pd.Series[float] = (new_buyers + PRIOR_NEW_BUYERS) / np.maximum(n_accounts - buyers + new_buyers, 1.0)
     rates = rates.sort_values(ascending=False, kind="stable")
     products = sorted(map(str, rates.index[:MAX_PRODUCTS]))
-    owned = indicator_matrix(known, sorted(known["account_id"].unique()), products)
+    owned = indicator_matrix(earlier, sorted(earlier["account_id"].unique()), products)
     both = owned.T @ owned
     single = np.diag(both)
     expected = np.outer(single, single) / max(1, len(owned))
@@ -91,8 +91,8 @@ def choose_lift_weight(first_purchases: pd.DataFrame, n_accounts: int, until: pd
     if len(held_out) < MIN_HELD_OUT or before.empty:
         return 0.0
     rates = estimate_purchase_rates(first_purchases, n_accounts, split)
-    known = held_out["account_id"].isin(before["account_id"]) & held_out["product_id"].isin(rates.products)
-    held_out = held_out[known]
+    is_predictable = held_out["account_id"].isin(before["account_id"]) & held_out["product_id"].isin(rates.products)
+    held_out = held_out[is_predictable]
     if len(held_out) < MIN_HELD_OUT:
         return 0.0
     buyers = sorted(held_out["account_id"].unique())

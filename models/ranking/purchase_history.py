@@ -168,8 +168,8 @@ def _purchase_lines(
     row = pd.Index(customers).get_indexer(pd.Index(purchases["customer"]))
     column = pd.Index(items).get_indexer(pd.Index(purchases["item"]))
     age = ((before - pd.to_datetime(purchases["at"])).dt.total_seconds() / 86400).to_numpy(dtype=np.float64)
-    known = (row >= 0) & (column >= 0) & (age > 0)
-    row, column, days_ago = row[known], column[known], np.floor(age[known]).astype(np.int64)
+    is_known = (row >= 0) & (column >= 0) & (age > 0)
+    row, column, days_ago = row[is_known], column[is_known], np.floor(age[is_known]).astype(np.int64)
     n_items, n_days = len(items), int(days_ago.max()) + 1 if len(days_ago) else 1
     keys = np.unique((row.astype(np.int64) * n_items + column) * n_days + days_ago)
     pair_key, days_ago = np.divmod(keys, n_days)

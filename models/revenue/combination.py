@@ -48,8 +48,10 @@ def combine_forecasts(run_rates: RunRateBacktest, backtest: pd.DataFrame, n_mont
 
 def top_down_weight(origins: list[OriginForecasts]) -> float:
     """argmin over w of Σ (w · top-down + (1 − w) · bottom-up − actual)², shrunk by ``PRIOR_ORIGINS``."""
-    difference = sum(float(np.square(at.top_down - at.bottom_up).sum()) for at in origins)
-    covariance = sum(float(((at.top_down - at.bottom_up) * (at.actuals - at.bottom_up)).sum()) for at in origins)
+    difference = sum(float(np.square(origin.top_down - origin.bottom_up).sum()) for origin in origins)
+    covariance = sum(
+        float(((origin.top_down - origin.bottom_up) * (origin.actuals - origin.bottom_up)).sum()) for origin in origins
+    )
     best = float(np.clip(covariance / difference, 0.0, 1.0)) if difference else PRIOR_WEIGHT
     return (best * len(origins) + PRIOR_WEIGHT * PRIOR_ORIGINS) / (len(origins) + PRIOR_ORIGINS)
 
@@ -69,12 +71,12 @@ def _origins(run_rates: RunRateBacktest, backtest: pd.DataFrame, method: str, n_
 
 def _accuracy(origins: list[OriginForecasts], weight: float) -> dict[str, float]:
     """WAPE of the total, of each forecast and of the two combined."""
-    revenue = sum(float(np.abs(at.actuals).sum()) for at in origins)
+    revenue = sum(float(np.abs(origin.actuals).sum()) for origin in origins)
     if not revenue:
         return {}
 
     def wape(share: float) -> float:
-        forecasts = [(share * at.top_down + (1 - share) * at.bottom_up, at.actuals) for at in origins]
+        forecasts = [(share * origin.top_down + (1 - share) * origin.bottom_up, origin.actuals) for origin in origins]
         return sum(float(np.abs(forecast - actuals).sum()) for forecast, actuals in forecasts) / revenue
 
     return {

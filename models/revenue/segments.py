@@ -47,10 +47,10 @@ class SegmentIndex:
         nodes = {"total": pd.Series("total", index=segments.index, dtype=object)}
         lowest_level: dict[str, str] = {}
         for hierarchy, levels in HIERARCHIES.items():
-            known = set(top_down.loc[top_down["hierarchy"] == hierarchy, "level"])
+            forecast_levels = set(top_down.loc[top_down["hierarchy"] == hierarchy, "level"])
             outer: pd.Series | None = None
             for level in levels:
-                if level in known:
+                if level in forecast_levels:
                     parents = [None] * len(segments) if outer is None else outer
                     pairs = zip(parents, segments[level], strict=True)
                     nodes[level] = pd.Series([node_name(level, parent, name) for parent, name in pairs], dtype=object)

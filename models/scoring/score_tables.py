@@ -169,12 +169,12 @@ def _with_score(
 def _with_lifetime_value(
     company: Company, frames: Mapping[str, pd.DataFrame], results: Mapping[str, ScoringResult]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, ScoringResult]]:
-    """The frames and results with those of the lifetime value, or the reason why one of its parts is missing."""
-    parts = ("expected_revenue", "churn")
-    reasons = [f"{name}: {results[name].reason}" for name in parts if name not in frames]
+    """The frames and results with those of the lifetime value, or the reason why one of its models is missing."""
+    models = ("expected_revenue", "churn")
+    reasons = [f"{name}: {results[name].reason}" for name in models if name not in frames]
     if reasons:
         return dict(frames), {**results, "lifetime_value": ScoringResult(None, "; ".join(reasons))}
-    label = " and ".join(str(results[name].label) for name in parts)
+    label = " and ".join(str(results[name].label) for name in models)
     scores = lifetime_scores(frames["expected_revenue"], frames["churn"], company.currency)
     return {**frames, "lifetime_value": scores}, {**results, "lifetime_value": ScoringResult(label, None)}
 

@@ -1,1 +1,1 @@
-"""Send times: past e-mails and who responded, how well the hour predicts responses, the best windows of a week."""
+"""Responses to past e-mails, the evaluation of their hours, and the best windows of a contact's week."""

@@ -1,4 +1,4 @@
-"""Whether the hour of an e-mail predicts responses better than the contact's own rate, on the test sends."""
+"""The evaluation of hours on the test sends, against the contact's own rate at any hour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""How good a hazard model is on its test dates, and its specification for cross-validation and tuning."""
+"""The evaluation of a hazard model on its test dates, and its specification for cross-validation and tuning."""
 
 from collections.abc import Mapping
 from dataclasses import replace

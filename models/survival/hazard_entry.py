@@ -13,6 +13,7 @@ from models.survival import evaluation, hazard_model, scoring
 from models.survival.censoring import HORIZON_DAYS
 from models.survival.curves import SurvivalCurve
 from models.survival.hazard_spec import HazardSpec
+from models.training.leakage_guard import LeakageGuard
 
 
 @dataclass(frozen=True)
@@ -81,19 +82,30 @@ class HazardEntry:
         return self.spec.features_hash
 
     def train(self, company: Company) -> Challenger | Abstention:
-        """A challenger trained on the company's past episodes."""
-        challenger = hazard_model.train(self.spec, self.episodes(company), company.as_of, company.seed, self.params)
+        """A challenger trained on the company's past episodes, without leaking features."""
+        episodes = self.episodes(company)
+        guard = self._guard(episodes, company.seed)
+        challenger = hazard_model.train(self.spec, guard.exclude(episodes), company.as_of, company.seed, self.params)
         if isinstance(challenger, Abstention):
             return challenger
-        return replace(challenger, params={**challenger.params, **self.notes(company)})
+        excluded = dict(guard.reasons)
+        return replace(
+            challenger,
+            state={**challenger.state, "excluded_features": excluded},
+            params={**challenger.params, **self.notes(company)},
+            excluded_features=excluded,
+        )
 
     def evaluate(self, champion: Champion, company: Company) -> Evaluation | Abstention:
         """The champion on the test episodes of a challenger."""
-        return evaluation.evaluate(self.spec, champion, self.episodes(company))
+        episodes = LeakageGuard.of_champion(champion).exclude(self.episodes(company))
+        return evaluation.evaluate(self.spec, champion, episodes)
 
     def study(self, company: Company) -> Study | Abstention:
         """The specification for cross-validation and tuning on the company's past."""
-        return evaluation.study(self.spec, self.episodes(company), company.seed)
+        episodes = self.episodes(company)
+        guard = self._guard(episodes, company.seed)
+        return evaluation.study(self.spec, guard.exclude(episodes), company.seed)
 
     def with_params(self, params: Params) -> "HazardEntry":
         """The same model, with parameters that override the default ones."""
@@ -103,7 +115,7 @@ class HazardEntry:
         """One row per case, in order of its keys: as ``scoring.score`` with the extra columns; cases that are not at
         risk have no probability, but a reason. And the extra tables."""
         risk_set = self.risk_set(company)
-        at_risk = risk_set.at_risk
+        at_risk = LeakageGuard.of_champion(champion).exclude(risk_set.at_risk)
         scores = scoring.score(self.spec, champion, at_risk, company.currency)
         scored = Scored(at_risk, scoring.predict(self.spec, champion, at_risk), scores)
         frame = scores.assign(**self.extra_columns(company, scored))
@@ -112,3 +124,9 @@ class HazardEntry:
             frame = pd.concat([frame, abstained], ignore_index=True) if len(abstained) else frame
             frame = frame.sort_values(list(self.spec.keys), ignore_index=True)
         return {self.name: frame, **self.extra_tables(company, scored)}
+
+    def _guard(self, episodes: pd.DataFrame, seed: int) -> LeakageGuard:
+        """Leaks of the event among the account's columns without a history."""
+        features = [feature.name for feature in (*self.spec.features, *self.spec.categories)]
+        outcomes = episodes["event"].to_numpy(dtype="float64")
+        return LeakageGuard.inspect_undated(episodes, outcomes, self.spec.keys[0], features, seed)

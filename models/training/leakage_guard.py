@@ -1,12 +1,15 @@
-"""Training guarded against target leakage: features that are written with or after the outcome are left out."""
+"""Guard of training against target leakage: features that are written with or after the outcome are left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from features.accounts.profile import UNDATED_COLUMNS
 from models.evaluation.target_leakage import find_target_leakage
+from models.model import Champion
 
 NO_LEAKS = "none"
 
@@ -40,8 +43,31 @@ class LeakageGuard:
         )
 
     @classmethod
+    def inspect_undated(
+        cls, rows: pd.DataFrame, outcomes: Floats, case: str, features: Sequence[str], seed: int
+    ) -> "LeakageGuard":
+        """The guard after a search for leaks among the ``UNDATED_COLUMNS`` of accounts; other features are trusted.
+
+        ``rows``: one per case (named by the column ``case``) and past date, the earliest first, with ``outcomes`` (0 or
+        1). A case is examined by its first row, and has the outcome if any of its rows has: an undated column may have
+        been written with the last of them.
+        """
+        by_case = pd.Series(outcomes, index=rows.index).groupby(rows[case]).transform("max")
+        first = ~rows.duplicated(case)
+        trusted = [name for name in features if name not in UNDATED_COLUMNS]
+        findings = find_target_leakage(
+            rows.loc[first, list(features)], by_case[first].to_numpy(dtype=np.float64), trusted=trusted, seed=seed
+        )
+        return cls({name: f"{finding.sign}: {finding.reason}" for finding in findings for name in finding.columns})
+
+    @classmethod
+    def of_champion(cls, champion: Champion) -> "LeakageGuard":
+        """The guard that a champion was trained with."""
+        return cls.from_state(champion.state.get("excluded_features"))
+
+    @classmethod
     def from_state(cls, state: Mapping[str, str] | None) -> "LeakageGuard":
-        """The guard whose ``reasons`` a champion's state holds; one that excludes nothing without."""
+        """The guard with the ``reasons`` of a champion's state (``excluded_features``); ``None`` excludes nothing."""
         return cls(dict(state or {}))
 
     def exclude(self, rows: pd.DataFrame) -> pd.DataFrame:

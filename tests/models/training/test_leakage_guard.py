@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from features.company import Company
+from models.churn import CHURN
+from models.expected_revenue import ExpectedRevenue, past_rows
 from models.model import Challenger
 from models.training.leakage_guard import LeakageGuard
 from models.win import Win
-from tests.models.small_company import living_company
+from tests.models.small_company import simulated_company
 
 
 def cases(rows: int = 1_000) -> pd.DataFrame:
@@ -57,7 +59,7 @@ def test_a_champion_without_recorded_leaks_excludes_nothing() -> None:
 @pytest.fixture(scope="module")
 def leaking() -> Company:
     """Deals whose source is written over with what came of them, as they close."""
-    company = living_company(80, skill=0.3)
+    company = simulated_company(80, skill=0.3)
     deals = company.tables["opportunities"]
     written = {"won": "customer", "lost": "closed file"}
     source = ibis.cases(
@@ -83,6 +85,58 @@ def test_the_win_model_neither_trains_nor_scores_on_a_column_that_is_written_wit
 
 
 def test_the_win_model_excludes_nothing_of_an_honest_company() -> None:
-    challenger = Win().train(living_company(80))
+    challenger = Win().train(simulated_company(80))
     assert isinstance(challenger, Challenger)
     assert challenger.excluded_features == {}
+
+
+def test_a_column_without_history_is_examined_by_the_first_row_of_a_case_and_its_last_outcome() -> None:
+    rows = cases()
+    later = rows.assign(case=np.arange(len(rows)), employees=rows["won"] * 50 + rng_sizes(len(rows)))
+    earlier = later.assign(won=0.0)
+    both = pd.concat([earlier, later], ignore_index=True)
+    features = ["size", "employees"]
+    guard = LeakageGuard.inspect_undated(both, both["won"].to_numpy(), "case", features, seed=0)
+    assert set(guard.reasons) == {"employees"}
+    honest = both.assign(employees=rng_sizes(len(both)))
+    assert LeakageGuard.inspect_undated(honest, both["won"].to_numpy(), "case", features, seed=0).reasons == {}
+
+
+def rng_sizes(rows: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    return np.random.default_rng(2).normal(100.0, 5.0, rows)
+
+
+@pytest.fixture(scope="module")
+def overwritten() -> Company:
+    """Accounts whose segment is written over when they churn."""
+    episodes = CHURN.episodes(simulated_company(500))
+    churned = episodes.loc[episodes["event"].astype(bool), "account_id"].unique().tolist()
+    company = simulated_company(500)
+    accounts = company.tables["accounts"]
+    segment = ibis.ifelse(accounts.account_id.isin(churned), "former customer", accounts.segment)
+    return replace(company, tables={**company.tables, "accounts": accounts.mutate(segment=segment)})
+
+
+def test_the_churn_model_neither_trains_nor_scores_on_a_segment_that_is_written_over(overwritten: Company) -> None:
+    challenger = CHURN.train(overwritten)
+    assert isinstance(challenger, Challenger)
+    assert set(challenger.excluded_features) == {"segment"}
+    assert challenger.state["excluded_features"] == challenger.excluded_features
+    champion = challenger.as_champion("1")
+    scores = CHURN.score(overwritten, champion)
+    assert isinstance(scores, dict)
+    honest = CHURN.score(simulated_company(500), champion)
+    assert isinstance(honest, dict)
+    pd.testing.assert_frame_equal(scores["churn"][["account_id", "value"]], honest["churn"][["account_id", "value"]])
+
+
+def test_the_revenue_model_leaves_out_a_region_that_is_written_with_the_next_order() -> None:
+    rows = past_rows(simulated_company(500))
+    paid = rows.loc[rows["actual"] > 0, "account_id"].unique().tolist()
+    company = simulated_company(500)
+    accounts = company.tables["accounts"]
+    region = ibis.ifelse(accounts.account_id.isin(paid), accounts.region, ibis.null("string"))
+    leaking = replace(company, tables={**company.tables, "accounts": accounts.mutate(region=region)})
+    challenger = ExpectedRevenue().train(leaking)
+    assert isinstance(challenger, Challenger)
+    assert set(challenger.excluded_features) == {"region"}
