@@ -1,10 +1,12 @@
-"""What each account comes to use, and when: at the start, of its own accord, and through deals that are won.
+"""Adoption of products: at the start of an account, without a deal, and through deals that are won.
 
-Each account has its own order of products, drawn once from its affinities without replacement (Plackett and Luce's
-model), in which tiers are climbed. The n-th thing it adopts is the n-th of that order.
+Each account ranks the products once, in proportion to its affinities without replacement (the Plackett–Luce model),
+lower tiers before higher ones. The n-th product that it adopts is the n-th of its ranking.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
@@ -17,9 +19,9 @@ from data.demo.deals import Deals
 from data.demo.population import Population
 
 AFFINITY = 1.3
-"""How sharply affinities decide the order of products; chance does the rest."""
+"""Weight of the affinities against Gumbel noise in the ranking of products."""
 UPGRADE_SHARE, UPGRADE_BASE = 0.35, -4.6
-"""Expansion deals that are about a higher tier of the platform; log odds a month of an upgrade without a deal."""
+"""Share of expansion deals for a higher tier of the platform; log odds per month of an upgrade without a deal."""
 
 
 @dataclass(frozen=True)
@@ -31,71 +33,138 @@ class Adoptions:
     first_tier: Ints
     upgrade_account: Ints
     upgrade_at: Ints
-    ranking: Ints
+
+
+@dataclass(frozen=True)
+class _Purchases:
+    """One entry per purchase of a new product, in order of account and time."""
+
+    product: Ints
+    deal: Ints
+    """Index of the deal, -1 without one."""
+    delivered: Bools
+    """The purchase takes place: the deal is won and the product on sale."""
+    adopted_at: Ints
+    """Account × product, ``NEVER`` where not adopted."""
+
+
+@dataclass(frozen=True)
+class _Upgrades:
+    """One entry per tier upgrade, in order of account and time."""
+
+    account: Ints
+    at: Ints
+    deal: Ints
+    """Index of the deal, -1 without one."""
 
 
 def simulate_adoption(
     population: Population, health: AccountHealth, deals: Deals, history: History, seed: int
 ) -> tuple[Adoptions, Deals]:
-    """The adoptions, and the expansion deals with the product that each is about.
+    """The adoptions, and the expansion deals with the product of each.
 
-    A deal about what could not be sold (withdrawn, or the highest tier was reached meanwhile) is lost.
+    A deal is lost if its product could not be sold: withdrawn, or the highest tier was reached before.
     """
     rng = np.random.default_rng([seed, 7])
     ranking = _rankings(population, rng)
     first_tier = np.minimum(rng.binomial(2, np.array([0.12, 0.35, 0.6])[population.segment]), 2)
-    j = deals.stage_times
-    upgrade = population.subscribes[deals.account] & (rng.random(len(deals.account)) < UPGRADE_SHARE)
-    happens = j.won & (j.closed < history.until) & (health.intervals.churn_times(deals.account, j.closed) > j.closed)
+    times, count = deals.stage_times, len(deals.account)
+    is_upgrade = population.subscribes[deals.account] & (rng.random(count) < UPGRADE_SHARE)
+    churns = health.intervals.churn_times(deals.account, times.closed)
+    won = times.won & (times.closed < history.until) & (churns > times.closed)
+    purchases = _purchases(population, health, ranking, _deal_purchases(deals, ~is_upgrade, won), history, rng)
+    upgrades = _upgrades(population, health, deals, is_upgrade & won, history, rng)
+    tier = first_tier[upgrades.account] + _running(np.ones(len(upgrades.account), dtype=bool), upgrades.account)
+    possible = tier < PLATFORM - 1
+    upgrades = _Upgrades(upgrades.account[possible], upgrades.at[possible], upgrades.deal[possible])
 
-    first = np.unique(health.intervals.account, return_index=True)
-    k0 = 1 + rng.poisson(np.where(population.subscribes[first[0]], 1.3, 2.2))
-    start_account, start_at = np.repeat(first[0], k0), np.repeat(health.intervals.started[first[1]], k0)
-    own_account, own_at = _of_own_accord(health, health.purchase_hazard, history, rng)
-    by_deal = np.flatnonzero(~upgrade)
-    account = np.concatenate([start_account, own_account, deals.account[by_deal]])
-    at = np.concatenate([start_at, own_at, np.where(happens[by_deal], j.closed[by_deal], j.created[by_deal])])
-    counts = np.concatenate([np.ones(len(start_account) + len(own_account), dtype=bool), happens[by_deal]])
-    deal = np.concatenate([np.full(len(start_account) + len(own_account), -1), by_deal])
+    product = np.full(count, -1, dtype=np.int64)
+    delivered = np.zeros(count, dtype=bool)
+    by_deal = purchases.deal >= 0
+    product[purchases.deal[by_deal]] = purchases.product[by_deal]
+    delivered[purchases.deal[by_deal]] = purchases.delivered[by_deal]
+    delivered[upgrades.deal[upgrades.deal >= 0]] = True
+    index = np.flatnonzero(is_upgrade)
+    account = deals.account[index]
+    current_tier = first_tier[account] + _before(upgrades.account, upgrades.at, account, times.created[index])
+    product[index] = np.minimum(current_tier + 1, PLATFORM - 1)
+    times = replace(times, won=times.won & (delivered | (times.closed >= history.until)))
+    return (
+        Adoptions(purchases.adopted_at, first_tier, upgrades.account, upgrades.at),
+        replace(deals, product=product, stage_times=times),
+    )
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """One entry per attempt to buy a new product."""
+
+    account: Ints
+    at: Ints
+    successful: Bools
+    deal: Ints
+
+
+def _deal_purchases(deals: Deals, for_products: Bools, won: Bools) -> _Attempts:
+    """The attempts by deals for products: at closing if won, else at creation."""
+    index = np.flatnonzero(for_products)
+    times = deals.stage_times
+    at = np.where(won[index], times.closed[index], times.created[index])
+    return _Attempts(deals.account[index], at, won[index], index)
+
+
+def _purchases(
+    population: Population,
+    health: AccountHealth,
+    ranking: Ints,
+    by_deal: _Attempts,
+    history: History,
+    rng: np.random.Generator,
+) -> _Purchases:
+    """Purchases at the start of each account, without a deal, and by deals: the n-th is the n-th of the ranking."""
+    accounts, first = np.unique(health.intervals.account, return_index=True)
+    n_first = 1 + rng.poisson(np.where(population.subscribes[accounts], 1.3, 2.2))
+    start_account, start_at = np.repeat(accounts, n_first), np.repeat(health.intervals.started[first], n_first)
+    own_account, own_at = _without_deal(health, health.purchase_hazard, history, rng)
+    n_own = len(start_account) + len(own_account)
+    account = np.concatenate([start_account, own_account, by_deal.account])
+    at = np.concatenate([start_at, own_at, by_deal.at])
+    successful = np.concatenate([np.ones(n_own, dtype=bool), by_deal.successful])
+    deal = np.concatenate([np.full(n_own, -1), by_deal.deal])
     order = np.lexsort((deal, at, account))
-    account, at, counts, deal = account[order], at[order], counts[order], deal[order]
-    before = _running(counts, account)
-    product = ranking[account, np.minimum(before, ranking.shape[1] - 1)]
-    sold = (at >= _at(history, sold_from)[product]) & (at < _at(history, sold_until)[product])
-    works = counts & sold & (before < ranking.shape[1])
-    adopted = np.full((population.count, len(PRODUCT_IDS)), NEVER, dtype=np.int64)
-    np.minimum.at(adopted, (account[works], product[works]), at[works])
-    about = np.full(len(deals.account), -1, dtype=np.int64)
-    about[deal[deal >= 0]] = product[deal >= 0]
-    delivered = np.zeros(len(deals.account), dtype=bool)
-    delivered[deal[deal >= 0]] = works[deal >= 0]
+    account, at, successful, deal = account[order], at[order], successful[order], deal[order]
+    rank = _running(successful, account)
+    product = ranking[account, np.minimum(rank, ranking.shape[1] - 1)]
+    on_sale = (at >= _sale_times(history, sold_from)[product]) & (at < _sale_times(history, sold_until)[product])
+    delivered = successful & on_sale & (rank < ranking.shape[1])
+    adopted_at = np.full((population.count, len(PRODUCT_IDS)), NEVER, dtype=np.int64)
+    np.minimum.at(adopted_at, (account[delivered], product[delivered]), at[delivered])
+    return _Purchases(product, deal, delivered, adopted_at)
 
-    odds = (
+
+def _upgrades(
+    population: Population,
+    health: AccountHealth,
+    deals: Deals,
+    won: Bools,
+    history: History,
+    rng: np.random.Generator,
+) -> _Upgrades:
+    """Tier upgrades without a deal and by the deals for upgrades that were ``won``."""
+    log_odds = (
         UPGRADE_BASE
         + 0.35 * health.health
         + 1.0 * np.clip(health.usage_trend, -0.6, 0.6)
         + 2.0 * (health.seat_utilization[:, None] - 0.62)
     )
-    hazard = np.where(population.subscribes[:, None], sigmoid(odds + 0.5 * population.appetite[:, None]), 0)
-    up_account, up_at = _of_own_accord(health, hazard, history, rng)
-    upgrades = np.flatnonzero(upgrade)
-    won = upgrades[happens[upgrades]]
-    up_account = np.concatenate([up_account, deals.account[won]])
-    up_deal = np.concatenate([np.full(len(up_at), -1), won])
-    up_at = np.concatenate([up_at, j.closed[won]])
-    order = np.lexsort((up_at, up_account))
-    up_account, up_at, up_deal = up_account[order], up_at[order], up_deal[order]
-    keep = first_tier[up_account] + _running(np.ones(len(up_account), dtype=bool), up_account) < PLATFORM - 1
-    up_account, up_at, up_deal = up_account[keep], up_at[keep], up_deal[keep]
-    delivered[up_deal[up_deal >= 0]] = True
-    tier = first_tier[deals.account[upgrades]] + _before(
-        up_account, up_at, deals.account[upgrades], j.created[upgrades]
-    )
-    about[upgrades] = np.minimum(tier + 1, PLATFORM - 1)
-    stage_times = replace(j, won=j.won & (delivered | (j.closed >= history.until)))
-    return Adoptions(adopted, first_tier, up_account, up_at, ranking), replace(
-        deals, product=about, stage_times=stage_times
-    )
+    hazard = np.where(population.subscribes[:, None], sigmoid(log_odds + 0.5 * population.appetite[:, None]), 0)
+    own_account, own_at = _without_deal(health, hazard, history, rng)
+    index = np.flatnonzero(won)
+    account = np.concatenate([own_account, deals.account[index]])
+    deal = np.concatenate([np.full(len(own_at), -1), index])
+    at = np.concatenate([own_at, deals.stage_times.closed[index]])
+    order = np.lexsort((at, account))
+    return _Upgrades(account[order], at[order], deal[order])
 
 
 def _rankings(population: Population, rng: np.random.Generator) -> Ints:
@@ -104,11 +173,11 @@ def _rankings(population: Population, rng: np.random.Generator) -> Ints:
     score[:, :PLATFORM] = -np.inf
     score[:, PRODUCT_IDS.index("FAX-KIT")] = -np.inf
     score[np.ix_(~population.subscribes, RECURRING)] = -np.inf
-    # a lower tier comes before a higher one: the scores of a ladder are dealt out in order
+    # a lower tier comes before a higher one: the scores of a ladder are assigned in order
     for ladder in LADDERS:
         columns = list(ladder)
         score[:, columns] = -np.sort(-score[:, columns], axis=1)
-    # everybody orders something: what is best of what is ordered again and again comes first
+    # every account reorders something: its best product among those often reordered comes first
     often = np.flatnonzero(REORDER_WEIGHTS >= 1)
     best = often[np.argmax(score[:, often], axis=1)]
     score[np.arange(population.count), best] = np.inf
@@ -116,13 +185,14 @@ def _rankings(population: Population, rng: np.random.Generator) -> Ints:
     return np.argsort(-score, axis=1, kind="stable")[:, :wanted]
 
 
-def _of_own_accord(
+def _without_deal(
     health: AccountHealth, hazard: Floats, history: History, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
+    """Account and instant of events drawn with a monthly hazard (account × month), while the account is a customer."""
     account, month = np.nonzero(rng.random(hazard.shape) < np.where(health.active, hazard, 0))
     at = history.random_instants(month, rng)
-    keep = (at < history.until) & (health.intervals.churn_times(account, at) > at)
-    return account[keep], at[keep]
+    valid = (at < history.until) & (health.intervals.churn_times(account, at) > at)
+    return account[valid], at[valid]
 
 
 def _running(counted: Bools, group: Ints) -> Ints:
@@ -144,8 +214,9 @@ def _before(account: Ints, at: Ints, of: Ints, until: Ints) -> Ints:
     return result
 
 
-def _at(history: History, sold: object) -> Ints:
-    days = sold(history.days[0], history.days[-1])  # type: ignore[operator]
+def _sale_times(history: History, days: Callable[[date, date], Sequence[date | None]]) -> Ints:
+    """The instant of the day that ``days`` gives for each product, ``NEVER`` where it gives none."""
+    dates = days(history.days[0], history.days[-1])
     return np.array(
-        [NEVER if d is None else history.start + (d - history.days[0]).days * DAY for d in days], dtype=np.int64
+        [NEVER if d is None else history.start + (d - history.days[0]).days * DAY for d in dates], dtype=np.int64
     )
