@@ -22,7 +22,7 @@ from tests.features.random_rows import random_rows
 THEN, NOW = date(2023, 9, 1), date(2024, 6, 1)
 ZONE = "Europe/Istanbul"
 
-SAID: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+READINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "accounts": (account_spine, account_features),
     "contacts": (contact_spine, contact_features),
     "opportunities": (opportunity_spine, opportunity_features),
@@ -63,12 +63,12 @@ def companies(build: Callable[..., Company]) -> tuple[Company, Company]:
     return build(NOW, **rows), build(THEN, **facts_before(rows, first_instant(THEN, ZONE)))
 
 
-@pytest.mark.parametrize("what", SAID)
+@pytest.mark.parametrize("what", READINGS)
 def test_features_as_of_a_date_do_not_change_when_later_facts_are_deleted(
     companies: tuple[Company, Company], what: str
 ) -> None:
-    spine, say = SAID[what]
-    later, then = (say(company, spine(company, [THEN])).execute() for company in companies)
+    spine, read = READINGS[what]
+    later, then = (read(company, spine(company, [THEN])).execute() for company in companies)
     assert len(then) > 5
     by = [name for name in then.columns if name.endswith("_id") or name in ("as_of", "at")]
     pd.testing.assert_frame_equal(
@@ -78,8 +78,8 @@ def test_features_as_of_a_date_do_not_change_when_later_facts_are_deleted(
 
 @pytest.mark.parametrize("what", ["accounts", "opportunities", "contacts"])
 def test_the_company_of_the_law_has_something_to_hide(companies: tuple[Company, Company], what: str) -> None:
-    spine, say = SAID[what]
+    spine, read = READINGS[what]
     company = companies[0]
-    rows = say(company, spine(company, [THEN, NOW])).execute()
+    rows = read(company, spine(company, [THEN, NOW])).execute()
     then, now = (rows[rows.as_of == str(day)].mean(numeric_only=True) for day in (THEN, NOW))
     assert (then != now).sum() > len(then) / 2

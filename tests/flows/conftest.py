@@ -49,7 +49,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     home = tmp_path_factory.mktemp("prefect")
     imports = Thread(target=import_module, args=["flows.nightly"])
-    imports.start()  # beside the server's start: each takes seconds, and neither waits for the other
+    imports.start()  # while the server starts: each takes seconds, and neither waits for the other
     with (
         worker_pool(import_models),  # shared by all nights of this process: the imports take seconds
         temporary_settings({PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
@@ -61,7 +61,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """A served schedule, until the test that wants it ends: each night that it fires is a process of its own."""
+    """A served schedule, until its test ends: each night that it fires is a process of its own."""
     with serving(tmp_path) as schedule:
         yield schedule
 
@@ -70,7 +70,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def demo_night(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Night:
     """A published night of a small demo company."""
     folder = tmp_path_factory.mktemp("demo_night")
-    write_demo(folder / "var" / "demo", until=DEMO_UNTIL, size=0.2, seed=7)
+    write_demo(folder / "var" / "demo", until=DEMO_UNTIL, size=0.1, seed=7)
     return published(folder, DEMO_AS_OF)
 
 

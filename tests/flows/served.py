@@ -59,12 +59,12 @@ def serving(folder: Path) -> Iterator[Served]:
 
 
 def of_session(leader: int) -> list[psutil.Process]:
-    """The living processes of a session."""
-    living = []
+    """The running processes of a session."""
+    running = []
     for process in psutil.process_iter():
         try:
             if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
-                living.append(process)
+                running.append(process)
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
-    return living
+    return running

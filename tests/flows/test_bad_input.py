@@ -18,49 +18,49 @@ from tests.flows.conftest import Night
 NOWHERE = "postgresql://reader:secret@127.0.0.1:1/crm"
 
 
-def emptied(crm: Path) -> None:
+def empty_orders(crm: Path) -> None:
     (crm / "orders.csv").write_bytes(b"")
 
 
-def removed(crm: Path) -> None:
+def remove_orders(crm: Path) -> None:
     (crm / "orders.csv").unlink()
 
 
-def cut_short(crm: Path) -> None:
+def truncate_parquet(crm: Path) -> None:
     parquet = crm / "orders.parquet"
     pd.read_csv(crm / "orders.csv").to_parquet(parquet)
     (crm / "orders.csv").unlink()
     parquet.write_bytes(parquet.read_bytes()[:-200])
 
 
-def in_latin_1(crm: Path) -> None:
+def write_latin_1(crm: Path) -> None:
     (crm / "accounts.csv").write_bytes((crm / "accounts.csv").read_bytes().replace(b"Customer 3", b"M\xfcller"))
 
 
-def without_a_column(crm: Path) -> None:
+def rename_column(crm: Path) -> None:
     pd.read_csv(crm / "orders.csv").rename(columns={"amount": "amont"}).to_csv(crm / "orders.csv", index=False)
 
 
-def all_in_the_future(crm: Path) -> None:
+def date_in_the_future(crm: Path) -> None:
     pd.read_csv(crm / "orders.csv").assign(ordered_at="2999-01-01 10:00:00").to_csv(crm / "orders.csv", index=False)
 
 
-def without_files(crm: Path) -> None:
+def empty_folder(crm: Path) -> None:
     shutil.rmtree(crm)
     crm.mkdir()
 
 
-def gone(crm: Path) -> None:
+def remove_folder(crm: Path) -> None:
     shutil.rmtree(crm)
 
 
-def with_a_row_cut_short(crm: Path) -> None:
+def truncate_last_row(crm: Path) -> None:
     (crm / "orders.csv").write_bytes((crm / "orders.csv").read_bytes()[:-30])
 
 
 @dataclass(frozen=True)
-class Bad:
-    """What is done to a CRM that was good yesterday, and what the night has to say about it."""
+class BadFile:
+    """What is done to a CRM that was good yesterday, and what the message contains."""
 
     done: Callable[[Path], object]
     error: type[GelirError]
@@ -68,15 +68,17 @@ class Bad:
 
 
 FILES = {
-    "a folder that is gone": Bad(gone, SourceError, ("does not exist", "crm")),
-    "a folder without files": Bad(without_files, SourceError, ("has no .csv", "one file per table")),
-    "an empty file": Bad(emptied, SourceError, ("orders.csv", "empty (0 bytes)", "export it again")),
-    "a missing file": Bad(removed, MappingError, ("orders.sql reads 'orders', which the source lacks",)),
-    "a truncated file": Bad(cut_short, SourceError, ("orders.parquet", "not a whole Parquet file", "export it again")),
-    "a truncated text": Bad(with_a_row_cut_short, SourceError, ("orders.csv", "line 123", "cut short")),
-    "a wrong encoding": Bad(in_latin_1, SourceError, ("accounts.csv", "line 4", "0xfc", "iconv -f LATIN1")),
-    "a missing column": Bad(without_a_column, MappingError, ("orders.sql", '"amount"', "amont")),
-    "no fact before today": Bad(all_in_the_future, DataQualityError, ("orders", "dated in the future")),
+    "a folder that is gone": BadFile(remove_folder, SourceError, ("does not exist", "crm")),
+    "a folder without files": BadFile(empty_folder, SourceError, ("has no .csv", "one file per table")),
+    "an empty file": BadFile(empty_orders, SourceError, ("orders.csv", "empty (0 bytes)", "export it again")),
+    "a missing file": BadFile(remove_orders, MappingError, ("orders.sql reads 'orders', which the source lacks",)),
+    "a truncated file": BadFile(
+        truncate_parquet, SourceError, ("orders.parquet", "not a whole Parquet file", "export it again")
+    ),
+    "a truncated text": BadFile(truncate_last_row, SourceError, ("orders.csv", "line 123", "cut short")),
+    "a wrong encoding": BadFile(write_latin_1, SourceError, ("accounts.csv", "line 4", "0xfc", "iconv -f LATIN1")),
+    "a missing column": BadFile(rename_column, MappingError, ("orders.sql", '"amount"', "amont")),
+    "no fact before today": BadFile(date_in_the_future, DataQualityError, ("orders", "dated in the future")),
 }
 
 
@@ -87,10 +89,10 @@ def test_bad_files_get_one_message_and_the_published_run_stays(name: str, small_
     shutil.copytree(small_night.folder / "crm", crm)
     bad.done(crm)
     result = gelir(small_night.folder, "nightly", "--as-of", str(small_night.as_of), "--source", str(crm))
-    one_message(result, bad.error)
+    assert_one_message(result, bad.error)
     for words in bad.says:
-        assert words in flat(result.err)
-    still_readable(small_night)
+        assert words in on_one_line(result.err)
+    assert_still_published(small_night)
 
 
 @pytest.mark.parametrize(
@@ -108,22 +110,22 @@ def test_bad_settings_get_one_message(
     began = monotonic()
     result = gelir(small_night.folder, "nightly", *(() if "--as-of" in words else ("--as-of", "2025-06-02")), *words)
     assert monotonic() - began < 30
-    one_message(result, error)
+    assert_one_message(result, error)
     for sentence in says:
-        assert sentence in flat(result.err)
+        assert sentence in on_one_line(result.err)
     assert "secret" not in result.err
-    still_readable(small_night)
+    assert_still_published(small_night)
 
 
 def test_a_process_leaves_with_the_message_and_no_traceback(small_night: Night, prefect_api: str) -> None:
     environment = {"PREFECT_API_URL": prefect_api, "GELIR_SOURCE": NOWHERE}
     result = ended(spawned(small_night.folder, "nightly", "--as-of", "2025-06-02", **environment))
-    one_message(result, SourceError)
-    still_readable(small_night)
+    assert_one_message(result, SourceError)
+    assert_still_published(small_night)
 
 
 def test_a_corrected_database_is_read_again(small_night: Night, postgres_database: str, tmp_path: Path) -> None:
-    """Its URL tells nothing of its content, so the night has the same name as the one that stopped."""
+    """Its URL does not depend on its content, so the night has the same name as the one that stopped."""
     crm = small_night.folder / "crm"
     engine = create_engine(postgres_database.replace("postgresql://", "postgresql+psycopg://"))
     frames = {name: pd.read_csv(crm / f"{name}.csv") for name in ("accounts", "products", "orders")}
@@ -132,7 +134,7 @@ def test_a_corrected_database_is_read_again(small_night: Night, postgres_databas
         broken.to_sql(name, engine, index=False)
     mapping = str(small_night.folder / "mapping")
     night = ("nightly", "--as-of", str(small_night.as_of), "--source", postgres_database, "--mapping", mapping)
-    one_message(gelir(tmp_path, *night), DataQualityError)
+    assert_one_message(gelir(tmp_path, *night), DataQualityError)
     frames["orders"].to_sql("orders", engine, index=False, if_exists="replace")
     engine.dispose()
     result = gelir(tmp_path, *night)
@@ -141,7 +143,7 @@ def test_a_corrected_database_is_read_again(small_night: Night, postgres_databas
 
 def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path: Path) -> None:
     shutil.copytree(small_night.folder / "crm", tmp_path / "crm")
-    emptied(tmp_path / "crm")
+    empty_orders(tmp_path / "crm")
     settings = ("--as-of", "2025-06-02", "--source", str(tmp_path / "crm"), "--company", "stopped")
     assert gelir(small_night.folder, "nightly", *settings).code == SourceError.exit_code
     with small_night.store() as store:
@@ -151,7 +153,7 @@ def test_a_stopped_night_is_listed_with_its_reason(small_night: Night, tmp_path:
     assert "orders.csv: the file is empty" in stopped["reason"]
 
 
-def one_message(result: CommandResult, error: type[GelirError]) -> None:
+def assert_one_message(result: CommandResult, error: type[GelirError]) -> None:
     """Nothing on standard error but progress and one complaint of the kind."""
     assert result.code == error.exit_code, result.err
     assert "Traceback" not in result.err
@@ -159,13 +161,13 @@ def one_message(result: CommandResult, error: type[GelirError]) -> None:
         assert result.err.count(words) == 1, result.err
 
 
-def still_readable(night: Night) -> None:
+def assert_still_published(night: Night) -> None:
     """Readers see what was published before."""
     with night.store() as store:
         assert published_run_id(store) == night.run_id
         assert set(view(store, "next_best_actions")["run_id"]) == {night.run_id}
 
 
-def flat(text: str) -> str:
+def on_one_line(text: str) -> str:
     """A text without the line breaks of the terminal."""
     return " ".join(text.split())

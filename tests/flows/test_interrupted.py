@@ -42,22 +42,22 @@ def interrupted(small_night: Night, prefect_api: str) -> Interrupted:
     words = ("nightly", "--as-of", str(small_night.as_of), "--attempt", "2")
     killed = spawned(small_night.folder, *words, PREFECT_API_URL=prefect_api)
     try:
-        await_true(lambda: bool(others(small_night, "resolve")), killed)
+        wait_until(lambda: bool(finished_steps(small_night, "resolve")), killed)
     finally:
         os.killpg(killed.pid, signal.SIGKILL)
         killed.communicate()
     assert killed.returncode == -signal.SIGKILL
-    (resolved,) = others(small_night, "resolve")
+    (resolved,) = finished_steps(small_night, "resolve")
     run = resolved.parent
     assert not (run / "decide").exists()
-    left, seen = times(run, "read", "validate", "resolve"), readers_see(small_night)
+    left, seen = modification_times(run, "read", "validate", "resolve"), published_run_ids(small_night)
 
     lock = small_night.folder / "var" / "scores.db.lock"
     again = spawned(small_night.folder, *words, PREFECT_API_URL=prefect_api)
     try:
-        await_true(lambda: lock.read_text() == str(again.pid), again)
+        wait_until(lambda: lock.read_text() == str(again.pid), again)
         other = gelir(small_night.folder, "nightly", "--as-of", str(small_night.as_of), "--attempt", "3")
-        meanwhile = readers_see(small_night)
+        meanwhile = published_run_ids(small_night)
         resumed = ended(again)
     finally:
         again.kill()
@@ -69,14 +69,14 @@ def test_a_killed_night_started_again_resumes_after_its_last_finished_step_and_p
 ) -> None:
     result, run = interrupted.resumed, interrupted.run
     assert result.code == 0, result.err
-    assert times(run, "read", "validate", "resolve") == interrupted.left
+    assert modification_times(run, "read", "validate", "resolve") == interrupted.left
     for step in ("read", "validate", "resolve"):
         assert re.search(rf"{step} +reused", result.err)
     assert re.search(r"decide +done in", result.err)
     assert not list(run.glob(".*"))
-    assert readers_see(small_night) == [{run.name}] * 2
+    assert published_run_ids(small_night) == [{run.name}] * 2
     assert gelir(small_night.folder, "rollback", small_night.run_id).code == 0
-    assert readers_see(small_night) == [{small_night.run_id}] * 2
+    assert published_run_ids(small_night) == [{small_night.run_id}] * 2
 
 
 def test_readers_see_the_old_run_until_the_new_one_is_complete(interrupted: Interrupted, small_night: Night) -> None:
@@ -125,23 +125,23 @@ def test_a_database_that_is_away_for_a_moment_is_tried_again(
     assert step.rows("accounts") == small_crm.CUSTOMERS
 
 
-def others(night: Night, step: str) -> list[Path]:
+def finished_steps(night: Night, step: str) -> list[Path]:
     """The folders of a finished step, of all runs of a night's folder but its first."""
     return [path for path in night.settings.lake.glob(f"*/{step}") if path.parent.name != night.run_id]
 
 
-def readers_see(night: Night) -> list[set[str]]:
+def published_run_ids(night: Night) -> list[set[str]]:
     """The runs whose rows are in two of the views."""
     with night.store() as store:
         return [set(view(store, name)["run_id"]) for name in ("account_scores", "next_best_actions")]
 
 
-def times(run: Path, *names: str) -> dict[Path, int]:
+def modification_times(run: Path, *names: str) -> dict[Path, int]:
     """When each file of some steps was last changed."""
     return {path: path.stat().st_mtime_ns for name in names for path in (run / name).rglob("*") if path.is_file()}
 
 
-def await_true(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Return as soon as something holds; fail when the process ended or patience did."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

@@ -49,14 +49,14 @@ def test_the_night_ends_with_a_summary_on_one_screen_and_commands_for_details(de
 
 
 def test_the_same_night_again_changes_nothing(demo_night: Night) -> None:
-    before = everything(demo_night)
+    before = stored_state(demo_night)
     again = gelir(demo_night.folder, "nightly", "--as-of", str(demo_night.as_of))
     assert again.code == 0, again.err
-    assert everything(demo_night) == before
+    assert stored_state(demo_night) == before
     assert "reused" in again.err
 
 
-def everything(night: Night) -> dict[str, object]:
+def stored_state(night: Night) -> dict[str, object]:
     """All that a night leaves: rows of the scoring database, versions of models, files of the lake and their times."""
     settings = night.settings
     tracking = Tracking(settings.path(settings.mlruns), "demo")

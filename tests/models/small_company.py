@@ -16,7 +16,7 @@ AS_OF = date(2025, 1, 1)
 DAYS = (datetime(2025, 1, 1) - BEGAN).days
 
 
-def living_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 4, as_of: date = AS_OF) -> Company:
+def simulated_company(accounts: int = 250, *, skill: float = 1.0, seed: int = 4, as_of: date = AS_OF) -> Company:
     """Two years of orders that grow rarer before an account leaves, products, tickets, and deals with stages.
 
     ``skill`` 0 draws every fate without regard to anything that can be seen.

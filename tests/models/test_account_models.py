@@ -18,7 +18,7 @@ from models.model import Abstention, Challenger, Champion, Model
 from models.repeat_order import REPEAT_ORDER
 from models.upsell import UPSELL
 from models.win import Win
-from tests.models.small_company import AS_OF, company_of, living_company
+from tests.models.small_company import AS_OF, company_of, simulated_company
 
 CUSTOMER_MODELS: tuple[Model, ...] = (CHURN, UPSELL, REPEAT_ORDER, ExpectedRevenue(), Win())
 ACCOUNTS = 250
@@ -39,12 +39,12 @@ def champion_of(challenger: Challenger) -> Champion:
 
 @pytest.fixture(scope="module")
 def company() -> Company:
-    return living_company(ACCOUNTS)
+    return simulated_company(ACCOUNTS)
 
 
 @pytest.fixture(scope="module")
 def ten_customers() -> Company:
-    return living_company(accounts=10)
+    return simulated_company(accounts=10)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def a_month_back(company: Company) -> tuple[Company, Company]:
     """The company of a month ago, and today's company without the facts since then."""
     then = AS_OF - timedelta(days=30)
     cut = {name: table.execute() for name, table in company.tables.items() if company.has(name)}
-    return living_company(ACCOUNTS, as_of=then), company_of(
+    return simulated_company(ACCOUNTS, as_of=then), company_of(
         {name: rows.drop(columns="known_at") for name, rows in cut.items()}, then
     )
 
@@ -209,7 +209,7 @@ def test_only_open_deals_are_scored(company: Company, frames: dict[str, pd.DataF
 
 
 def test_random_outcomes_of_deals_ship_the_base_rate() -> None:
-    company = living_company(ACCOUNTS, skill=0.0)
+    company = simulated_company(ACCOUNTS, skill=0.0)
     challenger = Win().train(company)
     assert isinstance(challenger, Challenger)
     assert challenger.evaluation.ships == "baseline"

@@ -1,4 +1,4 @@
-"""KPIs and leaks of companies that nobody made for one figure: the demo company, read as a night reads it, and
+"""KPIs and leaks of companies that are not built for one figure: the demo company, read as a night reads it, and
 RavenStack."""
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from bench.leaks import figures_of, matched
 from data.demo import write_demo
 from features.company import Company
 from reports.kpis.recurring import MOVEMENTS
-from reports.kpis.report import DEFINITIONS, key_figures
+from reports.kpis.report import ALL_KPIS, key_figures
 from reports.leaks.report import DETECTORS, find_leaks
 from tests.reports.kpis.kpi_sql import assert_equal_to_sql, figure
 
@@ -35,7 +35,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Company, Path]:
 
 @pytest.fixture(scope="module")
 def both(demo: tuple[Company, Path]) -> pd.DataFrame:
-    """The leaks found beside the true ones."""
+    """The leaks found, matched with the true ones."""
     company, truth = demo
     return matched(find_leaks(company), pd.read_parquet(truth / "leaks.parquet"))
 
@@ -47,39 +47,39 @@ def test_every_kpi_of_the_demo_company_is_what_independent_sql_says(demo: tuple[
         lifetime_value_bgnbd=lambda t: (t["lifetime_value"] * 2.5).mask(t["lifetime_value"] % 3 == 0)
     )
     rows = key_figures(company, lifetimes)
-    assert_equal_to_sql(company, rows, lifetimes, DEFINITIONS, every=4)
-    told = set(rows["kpi"])
-    assert {kpi.name for kpi in DEFINITIONS} - told == {"forecast_accuracy", "forecast_bias"}
+    assert_equal_to_sql(company, rows, lifetimes, ALL_KPIS, every=4)
+    kpi_names = set(rows["kpi"])
+    assert {kpi.name for kpi in ALL_KPIS} - kpi_names == {"forecast_accuracy", "forecast_bias"}
     parts = rows[rows["slice"].str.startswith("segment:") & (rows["kpi"] == "mrr")].groupby("period")["value"].sum()
     assert parts.to_numpy() == pytest.approx(rows[(rows["slice"] == "total") & (rows["kpi"] == "mrr")]["value"])
 
 
-def test_the_leaks_of_the_demo_company_are_found_and_their_money_told(both: pd.DataFrame) -> None:
-    judged = figures_of(both)
-    assert judged["precision"] >= 0.95
-    assert judged["recall"] >= 0.9
-    assert abs(judged["money_error"]) <= 0.05
+def test_the_leaks_of_the_demo_company_are_found_and_their_amounts_estimated(both: pd.DataFrame) -> None:
+    quality = figures_of(both)
+    assert quality["precision"] >= 0.95
+    assert quality["recall"] >= 0.9
+    assert abs(quality["money_error"]) <= 0.05
 
 
 @pytest.mark.parametrize("detector", [detector.name for detector in DETECTORS])
 def test_leaks_of_each_kind_are_planted_and_found(both: pd.DataFrame, detector: str) -> None:
     # few of some kinds are planted in a small company: one more or less is no tenth there
-    judged = figures_of(both[both["detector"] == detector])
-    assert judged["true"] > 0
-    assert judged["recall"] > 0
-    assert judged["precision"] > 0
-    assert judged["true"] - judged["recall"] * judged["true"] <= max(1.01, 0.1 * judged["true"])
-    assert judged["found"] * (1 - judged["precision"]) <= max(1.01, 0.07 * judged["found"])
+    quality = figures_of(both[both["detector"] == detector])
+    assert quality["true"] > 0
+    assert quality["recall"] > 0
+    assert quality["precision"] > 0
+    assert quality["true"] - quality["recall"] * quality["true"] <= max(1.01, 0.1 * quality["true"])
+    assert quality["found"] * (1 - quality["precision"]) <= max(1.01, 0.07 * quality["found"])
 
 
 def test_the_movements_of_ravenstack_add_up_in_every_month(dataset: Callable[[str], Path]) -> None:
-    told = []
+    totals = []
     with home("ravenstack", dataset("churn_ravenstack_saas")) as settings:
         company = company_at(settings, date(2025, 1, 1))
         for as_of in (date(2024, 1, 1), date(2025, 1, 1)):  # both years of the data, as they are known after them
             rows = key_figures(replace(company, as_of=as_of))
-            told.append(rows[rows["slice"] == "total"])
-    rows = pd.concat(told)
+            totals.append(rows[rows["slice"] == "total"])
+    rows = pd.concat(totals)
     months = sorted(set(rows["period"].astype(str)))
     assert months == [f"{year}-{month:02}-01" for year in (2023, 2024) for month in range(1, 13)]
     for month in months:

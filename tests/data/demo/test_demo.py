@@ -7,8 +7,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from data.contract import CONTRACT, TABLES, Table
+from data.contract import CONTRACT, TABLES
 from data.demo import DemoSummary, write_demo
+from data.schema import Table
 
 UNTIL = datetime(2025, 9, 17, 11, 30)
 
@@ -200,14 +201,14 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
         write_demo(tmp_path, until=UNTIL.astimezone())
 
 
-def test_no_day_of_use_is_told_before_it_is_over_though_a_subscription_ended_that_day(tmp_path: Path) -> None:
+def test_a_day_of_usage_is_known_after_its_end_even_if_its_subscription_ended_that_day(tmp_path: Path) -> None:
     until = datetime(2025, 9, 30, 11, 30)  # the last day of the simulated months
     write_demo(tmp_path, until=until, size=0.5, seed=3)
     crm = opened(tmp_path)
-    ended, told = crm.execute(
+    ended, known_early = crm.execute(
         """SELECT (SELECT count(*) FROM subscriptions WHERE ended_at >= TIMESTAMP '2025-09-29 21:00' AND ended_at < ?),
         (SELECT count(*) FROM usage WHERE known_at >= ?)""",
         [until, until],
     ).fetchone() or (0, 0)
     assert ended > 0
-    assert told == 0
+    assert known_early == 0

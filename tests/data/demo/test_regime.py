@@ -66,7 +66,7 @@ def test_keys_stay_unique(folders: tuple[Path, Path]) -> None:
         assert changed <= quiet, table.name
 
 
-def test_without_it_nothing_is_told_of_it(folders: tuple[Path, Path]) -> None:
+def test_a_company_without_a_regime_change_has_no_truth_of_it(folders: tuple[Path, Path]) -> None:
     assert not (folders[0] / "truth" / "regime.parquet").exists()
 
 

@@ -1,4 +1,4 @@
-"""Published forecasts outlive their runs, one night a week, and tell which run tonight is compared with."""
+"""Published forecasts outlive their runs, one night a week, and name the run that the next night is compared with."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -29,8 +29,8 @@ def night(store: Store, root: Path, name: str, as_of: date, point: float = 100.0
     foreseen = foreseen.assign(**dict.fromkeys(FORECAST_COLUMNS, point)).assign(pipeline=float("nan"))
     steps = write(root, name, outputs())
     with Lake(root).write_step(name, "ledger") as draft:
-        said = {"score": "churn", "key": ["A001"], "value": 0.5, "low": 0.1, "high": 0.9, "model": "churn v1"}
-        draft.write(KEPT_SCORES, pd.DataFrame({**said, "horizon_days": 90, "closes_on": as_of}))
+        scores = {"score": "churn", "key": ["A001"], "value": 0.5, "low": 0.1, "high": 0.9, "model": "churn v1"}
+        draft.write(KEPT_SCORES, pd.DataFrame({**scores, "horizon_days": 90, "closes_on": as_of}))
         draft.write(SCORE_OUTCOMES, pd.DataFrame(columns=["run_id", "score", "key", "outcome"]))
         draft.write(KEPT_FORECASTS, foreseen)
     at = datetime(as_of.year, as_of.month, as_of.day, 1)
@@ -51,7 +51,7 @@ def test_forecasts_outlive_their_runs_one_night_a_week(store: Store, tmp_path: P
     assert forecasts_before(store, "other", date(2026, 5, 1)).empty
 
 
-def test_a_night_that_was_rolled_back_is_not_judged(store: Store, tmp_path: Path) -> None:
+def test_a_night_that_was_rolled_back_is_not_evaluated(store: Store, tmp_path: Path) -> None:
     for week in range(2):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week))
     rollback(store, "r0")

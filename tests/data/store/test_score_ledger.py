@@ -30,7 +30,7 @@ def night(
     store: Store, root: Path, name: str, as_of: date, *, churn: float = 0.25, outcomes: pd.DataFrame | None = None,
     alerts: pd.DataFrame | None = None, attempt: int = 1, keep: int = 30, company: str = "acme",
 ) -> None:  # fmt: skip
-    """Publish a night that said ``churn`` of two accounts and found outcomes."""
+    """Publish a night that scored ``churn`` of two accounts and found outcomes."""
     frames = outputs(churn)
     if alerts is not None:
         frames["alerts"] = alerts
@@ -45,7 +45,7 @@ def night(
     publish(store, record(name, as_of=as_of, company=company), [*steps, Lake(root).step(name, "ledger")], at, keep=keep)
 
 
-def said(store: Store) -> dict[str, list[float]]:
+def kept_values(store: Store) -> dict[str, list[float]]:
     """What is kept, by run: the value of each account."""
     rows = view(store, "published_scores")
     return {str(run): part["value"].tolist() for run, part in rows.groupby("run_id")}
@@ -55,7 +55,7 @@ def test_scores_outlive_the_rows_of_their_run(store: Store, tmp_path: Path) -> N
     for week in range(3):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week), churn=0.25 + week / 8, keep=1)
     assert view(store, "runs").set_index("run_id")["status"].to_dict()["r0"] == "retired"
-    assert said(store) == {"r0": [0.25] * 2, "r1": [0.375] * 2, "r2": [0.5] * 2}
+    assert kept_values(store) == {"r0": [0.25] * 2, "r1": [0.375] * 2, "r2": [0.5] * 2}
     first = view(store, "published_scores", 1).iloc[0]
     assert (first["as_of"], first["closes_on"]) == (MONDAY, MONDAY + timedelta(days=90))
     assert pd.isna(first["high"])
@@ -65,24 +65,24 @@ def test_scores_outlive_the_rows_of_their_run(store: Store, tmp_path: Path) -> N
 def test_one_night_of_a_week_is_kept(store: Store, tmp_path: Path) -> None:
     for day in (0, 1, 6, 7):
         night(store, tmp_path, f"r{day}", MONDAY + timedelta(days=day))
-    assert list(said(store)) == ["r0", "r7"]
+    assert list(kept_values(store)) == ["r0", "r7"]
 
 
 def test_of_two_runs_for_one_date_the_later_counts(store: Store, tmp_path: Path) -> None:
     night(store, tmp_path, "first", MONDAY, churn=0.25)
     night(store, tmp_path, "again", MONDAY, churn=0.5, attempt=2)
-    assert said(store) == {"again": [0.5, 0.5]}
+    assert kept_values(store) == {"again": [0.5, 0.5]}
 
 
 def test_a_night_that_was_rolled_back_does_not_count_until_readers_go_forth_to_it(store: Store, tmp_path: Path) -> None:
     for week in range(3):
         night(store, tmp_path, f"r{week}", MONDAY + timedelta(weeks=week))
     rollback(store, "r0")
-    assert list(said(store)) == ["r0"]
+    assert list(kept_values(store)) == ["r0"]
     rollback(store, "r1")
-    assert list(said(store)) == ["r0", "r1"]
+    assert list(kept_values(store)) == ["r0", "r1"]
     night(store, tmp_path, "r3", MONDAY + timedelta(weeks=2, days=1))
-    assert list(said(store)) == ["r0", "r1", "r3"], "another night takes the place of the one withdrawn"
+    assert list(kept_values(store)) == ["r0", "r1", "r3"], "another night takes the place of the one withdrawn"
 
 
 def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: Path) -> None:
@@ -91,7 +91,9 @@ def test_companies_that_share_a_scoring_table_are_apart(store: Store, tmp_path: 
     night(store, tmp_path, "theirs later", MONDAY + timedelta(weeks=1), company="other")
     assert set(scores_before(store, "other", MONDAY + timedelta(weeks=3))["run_id"]) == {"theirs later"}
     rollback(store, "ours")
-    assert list(said(store)) == ["ours", "theirs", "theirs later"], "going to another company withdraws nothing of it"
+    assert list(kept_values(store)) == ["ours", "theirs", "theirs later"], (
+        "going to another company withdraws nothing of it"
+    )
 
 
 def test_reports_get_scores_with_closed_windows_and_the_latest_night(store: Store, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def trees() -> tuple[lgb.Booster, Encoding, pd.DataFrame]:
     return lgb.train(params, data, num_boost_round=60), encoding, past
 
 
-def told(trees: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: object) -> str:
+def explanation(trees: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: object) -> str:
     booster, encoding, past = trees
     usual = {"term": 120.0, "rating": 3.0, "deals": 0.0, "amount": 0.0, "kind": "care"}
     row = pd.DataFrame([usual | values]).astype({"term": float, "rating": float})
@@ -53,28 +53,28 @@ def told(trees: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: object) ->
     return " | ".join(explainer.explain(tree_contributions(booster, encoding, row), row)[0])
 
 
-def test_what_is_missing_is_told_in_its_own_words_or_not_at_all(
+def test_a_missing_value_has_its_own_words_or_is_left_out(
     trees: tuple[lgb.Booster, Encoding, pd.DataFrame],
 ) -> None:
-    assert "No contract term ends, which raises the risk" in told(trees, term=np.nan)
-    nothing_known = told(trees, rating=np.nan, kind=None)
+    assert "No contract term ends, which raises the risk" in explanation(trees, term=np.nan)
+    nothing_known = explanation(trees, rating=np.nan, kind=None)
     assert "rating" not in nothing_known.lower()
     assert "industry" not in nothing_known.lower()
     assert "not known" not in nothing_known
-    assert "Mean rating: 5 (usually 3) lowers the risk" in told(trees, rating=5.0)
+    assert "Mean rating: 5 (usually 3) lowers the risk" in explanation(trees, rating=5.0)
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.2], ids=["equal", "equal as shown"])
-def test_what_is_as_usual_is_no_reason_and_the_next_one_is_told(
+def test_a_usual_value_is_no_reason_and_the_next_one_is_given(
     trees: tuple[lgb.Booster, Encoding, pd.DataFrame], amount: float
 ) -> None:
-    said = told(trees, amount=amount, rating=5.0)
-    assert "Open deals" not in said
-    assert "Amount overdue" not in said
-    assert "Mean rating: 5" in said
-    assert "Mean rating" not in told(trees, rating=3.04)
-    assert "Amount overdue: 500 EUR (usually 0 EUR) raises the risk" in told(trees, amount=500.0)
-    assert "Open deals: 1 (usually 0) raises the risk" in told(trees, deals=1.0)
+    sentences = explanation(trees, amount=amount, rating=5.0)
+    assert "Open deals" not in sentences
+    assert "Amount overdue" not in sentences
+    assert "Mean rating: 5" in sentences
+    assert "Mean rating" not in explanation(trees, rating=3.04)
+    assert "Amount overdue: 500 EUR (usually 0 EUR) raises the risk" in explanation(trees, amount=500.0)
+    assert "Open deals: 1 (usually 0) raises the risk" in explanation(trees, deals=1.0)
 
 
 def test_what_most_lack_is_usually_absent_and_lacking_it_is_no_reason(
@@ -127,10 +127,10 @@ def of_buyer(buyers: tuple[lgb.Booster, Encoding, pd.DataFrame], **values: float
 def test_a_change_is_told_with_both_its_sides_and_its_family_speaks_once(
     buyers: tuple[lgb.Booster, Encoding, pd.DataFrame],
 ) -> None:
-    said = of_buyer(buyers, orders_90=1.0, moved=-5.0, spent=50.0, rating=1.0)
-    assert said[0] == "Orders fell from 6 to 1 in 90 days, which raises the risk"
-    assert len(said) == 2
-    assert said[1].startswith("Mean rating: 1 (usually 3) raises the risk")
+    sentences = of_buyer(buyers, orders_90=1.0, moved=-5.0, spent=50.0, rating=1.0)
+    assert sentences[0] == "Orders fell from 6 to 1 in 90 days, which raises the risk"
+    assert len(sentences) == 2
+    assert sentences[1].startswith("Mean rating: 1 (usually 3) raises the risk")
     assert "Orders rose from 1 to 7 in 90 days, which lowers the risk" in of_buyer(
         buyers, orders_90=7.0, moved=6.0, spent=350.0
     )
@@ -139,6 +139,6 @@ def test_a_change_is_told_with_both_its_sides_and_its_family_speaks_once(
 def test_a_value_that_did_not_change_is_told_beside_what_is_usual(
     buyers: tuple[lgb.Booster, Encoding, pd.DataFrame],
 ) -> None:
-    said = " | ".join(of_buyer(buyers, orders_90=0.0, moved=0.0, spent=0.0))
-    assert "from" not in said
-    assert "(usually" in said
+    sentences = " | ".join(of_buyer(buyers, orders_90=0.0, moved=0.0, spent=0.0))
+    assert "from" not in sentences
+    assert "(usually" in sentences

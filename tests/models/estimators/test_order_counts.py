@@ -9,7 +9,7 @@ from models.estimators.pareto_nbd import ParetoNBDModel
 
 
 def shop(customers: int, seed: int) -> pd.DataFrame:
-    """Orders of 100 weeks. Rates are gamma (0.6, 1 in 12 weeks), lives exponential with gamma rates (0.7, 1 in 20)."""
+    """Orders of 100 weeks. Rates: gamma (0.6, 1 in 12 weeks), lifetimes exponential with gamma rates (0.7, 1 in 20)."""
     rng = np.random.default_rng(seed)
     start = rng.uniform(0, 12, customers)
     rate, leaving = rng.gamma(0.6, 1 / 12, customers), rng.gamma(0.7, 1 / 20, customers)
@@ -27,7 +27,7 @@ def orders() -> pd.DataFrame:
     return shop(4_000, seed=2)
 
 
-def test_pareto_finds_the_planted_rates_and_lives(orders: pd.DataFrame) -> None:
+def test_pareto_finds_the_planted_rates_and_lifetimes(orders: pd.DataFrame) -> None:
     model = ParetoNBDModel().fit(customer_histories(orders, 50.0))
     assert model.r_ == pytest.approx(0.6, rel=0.15)
     assert model.alpha_ == pytest.approx(12.0, rel=0.2)
@@ -37,15 +37,15 @@ def test_pareto_finds_the_planted_rates_and_lives(orders: pd.DataFrame) -> None:
 def test_pareto_knows_how_many_are_alive_and_what_they_order(orders: pd.DataFrame) -> None:
     now = customer_histories(orders, 50.0)
     model = ParetoNBDModel().fit(now)
-    came = count_orders(orders, now.index, 50.0, 90.0)
-    assert model.predict(now, 40.0).sum() == pytest.approx(came.sum(), rel=0.1)
+    observed = count_orders(orders, now.index, 50.0, 90.0)
+    assert model.predict(now, 40.0).sum() == pytest.approx(observed.sum(), rel=0.1)
     silent = now["frequency"].to_numpy() == 0
-    assert model.predict(now, 40.0)[silent].sum() == pytest.approx(came[silent].sum(), rel=0.2)
+    assert model.predict(now, 40.0)[silent].sum() == pytest.approx(observed[silent].sum(), rel=0.2)
     assert ParetoNBDModel.from_state(model.state()).predict(now, 40.0) == pytest.approx(model.predict(now, 40.0))
 
 
 def test_pareto_is_negative_binomial_where_nobody_leaves() -> None:
-    """With lives of millions of weeks, orders to come are (r + x) / (alpha + age) a week."""
+    """With lifetimes of millions of weeks, orders to come are (r + x) / (alpha + age) a week."""
     model = ParetoNBDModel.from_state({"r": 0.5, "alpha": 10.0, "s": 1.0, "beta": 1e9})
     rows = pd.DataFrame({"frequency": [0, 3, 300], "recency": [0.0, 20.0, 29.0], "age": 30.0})
     assert model.predict(rows, 10.0) == pytest.approx([0.125, 0.875, 75.125], rel=1e-4)
@@ -55,12 +55,12 @@ def test_pareto_is_negative_binomial_where_nobody_leaves() -> None:
 def test_expected_and_likely_orders_add_up_to_the_same_and_likely_errs_less(orders: pd.DataFrame) -> None:
     model = OrderCountModel().fit(orders, 50.0)
     now = customer_histories(orders, 50.0)
-    came = count_orders(orders, now.index, 50.0, 90.0)
+    observed = count_orders(orders, now.index, 50.0, 90.0)
     expected, likely = model.predict(now, 40.0), model.predict_for_absolute_error(now, 40.0)
     assert likely.sum() == pytest.approx(expected.sum(), rel=1e-6)
-    assert expected.sum() == pytest.approx(came.sum(), rel=0.12)
-    assert np.abs(likely - came).mean() < 0.97 * np.abs(expected - came).mean()
-    assert ((expected - came) ** 2).mean() < ((likely - came) ** 2).mean()
+    assert expected.sum() == pytest.approx(observed.sum(), rel=0.12)
+    assert np.abs(likely - observed).mean() < 0.97 * np.abs(expected - observed).mean()
+    assert ((expected - observed) ** 2).mean() < ((likely - observed) ** 2).mean()
 
 
 def test_a_level_that_rose_of_late_is_followed(orders: pd.DataFrame) -> None:

@@ -17,8 +17,8 @@ from models.plots.diagnostics import plot_learning_curve
 def drawn(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:
     """Chances, and what happened by them."""
     rng = np.random.default_rng(seed)
-    said = expit(-1 + skill * rng.normal(size=rows))
-    return said, (rng.random(rows) < said).astype(float)
+    predicted = expit(-1 + skill * rng.normal(size=rows))
+    return predicted, (rng.random(rows) < predicted).astype(float)
 
 
 def booster(rows: pd.DataFrame, target: Floats) -> lgb.Booster:
@@ -44,10 +44,10 @@ def test_the_same_seed_gives_the_same_bounds_and_more_rows_narrower_ones() -> No
 
 
 def test_rows_of_one_case_are_drawn_together() -> None:
-    said, happened = drawn(100, 5)
-    thrice = np.tile(said, 3), np.tile(happened, 3)
+    predicted, happened = drawn(100, 5)
+    thrice = np.tile(predicted, 3), np.tile(happened, 3)
     whose = np.tile(np.arange(100), 3)
-    once = metric_intervals(said, happened, seed=1)["brier"]
+    once = metric_intervals(predicted, happened, seed=1)["brier"]
     alone, together = (
         metric_intervals(*thrice, seed=1)["brier"],
         metric_intervals(*thrice, seed=1, clusters=whose)["brier"],
@@ -57,13 +57,13 @@ def test_rows_of_one_case_are_drawn_together() -> None:
 
 
 def test_what_is_not_defined_has_no_bounds() -> None:
-    said = np.array([0.1, 0.2, 0.3])
-    assert "auc" not in metric_intervals(said, np.zeros(3), seed=1)
+    predicted = np.array([0.1, 0.2, 0.3])
+    assert "auc" not in metric_intervals(predicted, np.zeros(3), seed=1)
     assert mean_interval([], seed=1) is None
     assert mean_interval([float("nan"), 2.0, 2.0], seed=1) == (2.0, 2.0)
 
 
-def test_importance_is_of_the_feature_that_matters_and_is_alike_over_folds() -> None:
+def test_importance_is_of_the_feature_that_matters_and_is_stable_over_folds() -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(600, 3)), columns=["matters", "little", "nothing"])
     target = 3 * rows["matters"].to_numpy() + 0.5 * rows["little"].to_numpy()
@@ -87,10 +87,10 @@ def test_contributions_add_up_to_the_raw_score() -> None:
 
 @pytest.mark.parametrize("rows", [1, 3, 1_000])
 def test_pictures_are_drawn_of_any_number_of_rows(rows: int, tmp_path) -> None:
-    said, happened = drawn(rows, 2)
+    predicted, happened = drawn(rows, 2)
     table = pd.DataFrame({"a": np.arange(rows, dtype=float), "b": 0.0})
     trees = booster(pd.DataFrame({"a": np.arange(50.0), "b": 0.0}), np.arange(50.0))
-    pictures = probability_figures("said as of a date", said, happened, trees, table)
+    pictures = probability_figures("said as of a date", predicted, happened, trees, table)
     assert set(pictures) == {"reliability", "gain", "shap summary"}
     for name, figure in {**pictures, "curve": plot_learning_curve("log loss", [5], [0.1], [0.2], 0.3)}.items():
         figure.savefig(tmp_path / f"{name}.png")

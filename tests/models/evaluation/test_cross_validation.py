@@ -1,4 +1,4 @@
-"""Folds, learning curve and tuning of what is learnt on past dates, where the best parameter is planted."""
+"""Folds, learning curve and tuning of models trained on past dates, where the best parameter is planted."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -24,7 +24,7 @@ def dates(count: int) -> list[date]:
 
 
 def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> Study:
-    """Guessing a number that is 3 in all rows but the judged ones, where it is 9. The parameter ``guess`` is the guess.
+    """Guessing a number that is 3 in all rows but the test rows, where it is 9. The parameter ``guess`` is the guess.
 
     ``seen`` collects the dates of all rows that anything is asked of.
     """
@@ -37,16 +37,16 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
         ]
     )
 
-    def fit(learnt: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:
+    def fit(train: pd.DataFrame, params: Mapping[str, Any]) -> FittedModel:
         if seen is not None:
-            seen.extend(learnt["as_of"].unique())
+            seen.extend(train["as_of"].unique())
 
-        def say(asked: pd.DataFrame) -> Floats:
+        def predict(test: pd.DataFrame) -> Floats:
             if seen is not None:
-                seen.extend(asked["as_of"].unique())
-            return np.full(len(asked), float(params.get("guess", 8.0)) + 1.0 / len(learnt))
+                seen.extend(test["as_of"].unique())
+            return np.full(len(test), float(params.get("guess", 8.0)) + 1.0 / len(train))
 
-        return FittedModel(say, {"guess": 1.0})
+        return FittedModel(predict, {"guess": 1.0})
 
     return Study(
         key="case",
@@ -55,9 +55,9 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
         test_dates=(days[-1],),
         metric="squared error",
         fit=fit,
-        losses=lambda said, asked: (said - asked["value"].to_numpy()) ** 2,
-        metrics=lambda said, asked: {"rows": float(len(asked))},
-        predict_baseline=lambda learnt, asked: np.zeros(len(asked)),
+        losses=lambda predicted, test: (predicted - test["value"].to_numpy()) ** 2,
+        metrics=lambda predicted, test: {"rows": float(len(test))},
+        predict_baseline=lambda train, test: np.zeros(len(test)),
         space={"guess": Range(0.0, 10.0)},
         feature_labels={},
     )
@@ -65,9 +65,9 @@ def study(count: int = 12, cases: int = 40, seen: list[Any] | None = None) -> St
 
 def test_rolling_parts_learn_only_from_windows_that_had_closed() -> None:
     parts = rolling_origin_splits(dates(8), HORIZON, max_splits=3)
-    assert [judged for _, judged in parts] == dates(8)[-3:]
-    for learn, judged in parts:
-        assert max(learn) + timedelta(days=HORIZON) <= judged
+    assert [test_date for _, test_date in parts] == dates(8)[-3:]
+    for learn, test_date in parts:
+        assert max(learn) + timedelta(days=HORIZON) <= test_date
         assert len(learn) >= 1
     assert rolling_origin_splits(dates(3), HORIZON, max_splits=3) == []
 
@@ -81,12 +81,12 @@ def test_a_fold_keeps_its_rows_and_a_loss_for_each() -> None:
 
 def test_the_learning_curve_adds_whole_cases() -> None:
     axes = learning_curve(study(), {}, seed=7).axes[0]
-    counts, judged = axes.lines[0].get_xdata(), axes.lines[0].get_ydata()
+    counts, curve = axes.lines[0].get_xdata(), axes.lines[0].get_ydata()
     assert list(counts) == [5 * 9, 10 * 9, 20 * 9, 40 * 9]
-    assert judged == pytest.approx([(8 + 1 / count - 9) ** 2 for count in counts])
+    assert curve == pytest.approx([(8 + 1 / count - 9) ** 2 for count in counts])
 
 
-def test_tuning_finds_the_planted_value_and_never_looks_at_the_judged_rows() -> None:
+def test_tuning_finds_the_planted_value_and_never_looks_at_the_test_rows() -> None:
     seen: list[Any] = []
     found = tune(study(seen=seen), Budget(trials=40), seed=7)
     assert isinstance(found, TuningResult)
@@ -107,7 +107,7 @@ def test_where_nothing_is_better_the_parameters_stay_as_they_are() -> None:
         Study(
             **{
                 **contented.__dict__,
-                "fit": lambda learnt, params: FittedModel(lambda asked: np.full(len(asked), BEST + len(params)), {}),
+                "fit": lambda train, params: FittedModel(lambda test: np.full(len(test), BEST + len(params)), {}),
             }
         ),
         Budget(trials=3),

@@ -21,7 +21,7 @@ from models.plots.figures import LazyFigures
 from models.training.champion import TrainingPolicy, train, train_tuned
 from models.training.tracking import Tracking
 from models.training.tuning import Budget
-from tests.models.small_company import living_company
+from tests.models.small_company import simulated_company
 
 FIRST = date(2025, 1, 1)
 ROWS = 50
@@ -99,7 +99,7 @@ def _evaluation(loss: float) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def company() -> Company:
-    return living_company(10)
+    return simulated_company(10)
 
 
 class Nights:
@@ -249,7 +249,7 @@ def test_a_replay_on_other_features_is_refused(nights: Nights) -> None:
         nights.night(other, replayed_run="night-1", replayed_versions={"guess": "1"})
 
 
-def test_the_run_says_what_it_was_made_of(nights: Nights) -> None:
+def test_the_run_logs_its_provenance(nights: Nights) -> None:
     nights.night(Guess(), code="c0de", commit="c0mm1t+")
     (version,) = nights.tracking.versions("guess")
     assert version.provenance.run_id == "night-1"

@@ -28,7 +28,7 @@ def judgement(gain: float) -> Evaluation:
     )
 
 
-def challenger(gain: float, columns: list[str], leaves: int, learnt: date) -> Challenger:
+def challenger(gain: float, columns: list[str], leaves: int, trained_as_of: date) -> Challenger:
     rows = pd.DataFrame({name: np.arange(30.0) for name in columns})
     params = {"verbosity": -1, "min_data_in_leaf": 5}
     return Challenger(
@@ -41,14 +41,14 @@ def challenger(gain: float, columns: list[str], leaves: int, learnt: date) -> Ch
         example=rows.head(2),
         params={"leaves": leaves, "seed": 7},
         figures=LazyFigures(),
-        trained_as_of=learnt,
+        trained_as_of=trained_as_of,
         rows=30,
     )
 
 
 @pytest.fixture(scope="module")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
-    """Three versions: the second of the date and data of the first, the third later and judged beside the first."""
+    """Three versions: the second of the date and data of the first, the third later and evaluated with the first."""
     store = Tracking(tmp_path_factory.mktemp("mlruns"), "acme")
     first = challenger(0.0, ["orders", "visits"], 15, date(2025, 1, 1))
     store.log(first, Provenance("night-1", "same", "code", "c0mm1t"))
@@ -64,13 +64,13 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
 @pytest.fixture
 def runs() -> pd.DataFrame:
     """Two nights of the first version (the rows of one were removed since), and what must not be counted."""
-    told = [
+    rows = [
         ("n1", "acme", date(2025, 1, 2), "retired", {"churn": "1"}),
         ("n2", "acme", date(2025, 1, 3), "published", {"churn": "1", "win": "2"}),
         ("n3", "acme", date(2025, 1, 4), "stopped", {"churn": "1"}),
         ("n4", "other", date(2025, 1, 5), "published", {"churn": "1"}),
     ]
-    frame = pd.DataFrame(told, columns=["run_id", "company", "as_of", "status", "model_versions"])
+    frame = pd.DataFrame(rows, columns=["run_id", "company", "as_of", "status", "model_versions"])
     return frame.assign(
         model_versions=frame["model_versions"].map(json.dumps), started_at=datetime(2025, 1, 1), reason=None
     )
@@ -83,7 +83,7 @@ def test_versions_of_the_same_date_and_data_are_compared_row_by_row(tracking: Tr
     assert (found.paired.rows, found.paired.gain, found.paired.win_share) == (ROWS, pytest.approx(0.1), 1.0)
 
 
-def test_a_champion_that_was_judged_beside_a_challenger_is_compared_on_those_rows(
+def test_a_champion_that_was_evaluated_with_a_challenger_is_compared_on_those_rows(
     tracking: Tracking, runs: pd.DataFrame
 ) -> None:
     for pair, gain in ((("1", "3"), -0.2), (("3", "1"), 0.2)):
@@ -93,13 +93,13 @@ def test_a_champion_that_was_judged_beside_a_challenger_is_compared_on_those_row
         assert "the test rows of v3" in found.compared_on
 
 
-def test_versions_that_no_rows_judged_together_have_no_difference(tracking: Tracking, runs: pd.DataFrame) -> None:
+def test_versions_without_common_test_rows_have_no_difference(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "2", "3")
     assert found.paired is None
     assert "never evaluated on the same rows" in found.compared_on
 
 
-def test_what_they_are_made_of_differs_as_it_was_logged(tracking: Tracking, runs: pd.DataFrame) -> None:
+def test_parameters_and_features_differ_as_they_were_logged(tracking: Tracking, runs: pd.DataFrame) -> None:
     found = compare(tracking, runs, "churn", "1", "2")
     assert found.params.to_dict("records") == [{"parameter": "leaves", "first": "15", "second": "31"}]
     assert (found.added, found.removed) == (("tickets",), ("visits",))
