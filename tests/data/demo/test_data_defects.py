@@ -1,4 +1,4 @@
-"""On the demo company, whose troubles are known: all of the planted ones are found, and nothing else."""
+"""On the demo company, whose defects are known, a night finds every planted defect and nothing else."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from data.validation.quarantine import quarantine
 from features.company import Company, CompanySettings
 from reports.leaks.report import find_leaks
 
-KEPT_OUT = {
+REJECTED = {
     "closed before it was created",
     "dated in the future",
     "ended before it started",
@@ -28,8 +28,11 @@ KEPT_OUT = {
     "unknown product_id",
     "wrong sign",
 }
-EMPTIED = {"unknown contact_id": "contact_id is in no contacts", "invalid time zone": "timezone is no time zone"}
-MERGED = {"duplicate person", "duplicate company"}
+REMOVED_VALUES = {
+    "unknown contact_id": "contact_id does not exist in contacts",
+    "invalid time zone": "timezone is not an IANA time zone",
+}
+EXACT_DUPLICATES = {"duplicate person", "duplicate company"}
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +67,24 @@ def keys(step: Path, table: str) -> set[str]:
     return {key for (key,) in found.fetchall()}
 
 
-def test_the_rows_kept_out_are_the_broken_ones_and_what_refers_to_them(night: dict[str, Path]) -> None:
+def test_rejected_rows_are_the_broken_ones_and_rows_that_refer_to_them(night: dict[str, Path]) -> None:
     found = duckdb.sql(f"SELECT table_name, key, reasons FROM read_parquet('{night['validate']}/quarantine.parquet')")
-    own = {(table, key) for table, key, reasons in found.fetchall() if "kept out of" not in reasons}
-    assert own == planted(night, KEPT_OUT)
+    own = {(table, key) for table, key, reasons in found.fetchall() if "rejected" not in reasons}
+    assert own == planted(night, REJECTED)
     assert len(own) > 10
 
 
-def test_the_values_emptied_are_the_planted_ones(night: dict[str, Path]) -> None:
+def test_removed_values_are_the_planted_ones(night: dict[str, Path]) -> None:
     quarantined = f"read_parquet('{night['validate']}/quarantined.parquet')"
-    for kind, reason in EMPTIED.items():
-        question = f"SELECT sum(\"rows\") FROM {quarantined} WHERE reason LIKE 'emptied: {reason}%'"
-        assert duckdb.sql(question).fetchall()[0][0] == len(planted(night, {kind})) > 0, kind
+    for kind, reason in REMOVED_VALUES.items():
+        query = f"SELECT sum(\"rows\") FROM {quarantined} WHERE reason LIKE 'value removed: {reason}%'"
+        assert duckdb.sql(query).fetchall()[0][0] == len(planted(night, {kind})) > 0, kind
 
 
-def test_the_records_merged_are_the_duplicates_beyond_doubt(night: dict[str, Path]) -> None:
+def test_merged_records_are_the_exact_duplicates(night: dict[str, Path]) -> None:
     merges = f"read_parquet('{night['resolve']}/merges.parquet')"
     found = duckdb.sql(f"SELECT entity || 's', loser_id, winner_id FROM {merges}").fetchall()
-    assert {(table, loser) for table, loser, _ in found} == planted(night, MERGED)
+    assert {(table, loser) for table, loser, _ in found} == planted(night, EXACT_DUPLICATES)
     trouble = f"read_parquet('{night['truth'] / 'trouble.parquet'}')"
     originals = dict(duckdb.sql(f"SELECT key, detail FROM {trouble} WHERE kind LIKE 'duplicate%'").fetchall())
     assert all(originals[loser] == winner for _, loser, winner in found)
@@ -93,23 +96,23 @@ def test_no_reference_of_the_golden_tables_dangles_and_no_row_is_lost(night: dic
     for table in ("orders", "subscriptions", "tickets", "touches"):
         assert lake.rows(table) == clean.rows(table), table
         entity = "contact" if table == "touches" else "account"
-        question = (
+        query = (
             f"SELECT count(*) FROM read_parquet('{lake.path(table)}') WHERE {entity}_id NOT IN "
             f"(SELECT {entity}_id FROM read_parquet('{lake.path(entity + 's')}'))"
         )
-        assert duckdb.sql(question).fetchall()[0][0] == 0, table
+        assert duckdb.sql(query).fetchall()[0][0] == 0, table
 
 
-def test_what_was_won_and_never_invoiced_is_found_and_nothing_else(night: dict[str, Path]) -> None:
+def test_exactly_the_won_deals_without_an_invoice_are_found(night: dict[str, Path]) -> None:
     company = Company.from_golden(
         Step("night", "resolve", night["resolve"]), date(2024, 7, 1), CompanySettings("Europe/Istanbul", "EUR", 7)
     )
     leaks = find_leaks(company)
     found = leaks[leaks["detector"] == "won_not_invoiced"]
-    broken = [key for _, key in planted(night, {"ended before it started"})]  # kept out, and its invoices with it
+    broken = [key for _, key in planted(night, {"ended before it started"})]  # rejected, and its invoices with it
     subscriptions = f"read_parquet('{night['read']}/subscriptions.parquet')"
-    asked = f"SELECT account_id FROM {subscriptions} WHERE subscription_id IN (SELECT unnest(?))"
-    hurt = {account for (account,) in duckdb.execute(asked, [broken]).fetchall()}
-    told = {leak.split(":")[1] for leak in found.loc[~found["account_id"].isin(hurt), "leak_id"]}
-    assert len(told) > 0
-    assert told <= {key for _, key in planted(night, {"won, never invoiced"})}
+    query = f"SELECT account_id FROM {subscriptions} WHERE subscription_id IN (SELECT unnest(?))"
+    hurt = {account for (account,) in duckdb.execute(query, [broken]).fetchall()}
+    found_keys = {leak.split(":")[1] for leak in found.loc[~found["account_id"].isin(hurt), "leak_id"]}
+    assert len(found_keys) > 0
+    assert found_keys <= {key for _, key in planted(night, {"won, never invoiced"})}
