@@ -48,15 +48,12 @@ def customers(company: Company) -> RiskSet:
 
 def offered_products(company: Company, scored: Scored) -> dict[str, pd.DataFrame]:
     """``upsell_products``: one row per customer and product that it never had and may be offered, with its probability
-    of being bought (``next_product.offered``)."""
+    of being bought (``next_product.likeliest_products``)."""
     accounts, curve = [*map(str, scored.at_risk["account_id"])], scored.curve.at_knots
-    firsts = first_purchases(company).execute()
-    count = int(company.tables["accounts"].count().execute())
-    until = pd.Timestamp(company.as_of_at)
-    rates, trust = (
-        next_product.estimate_purchase_rates(firsts, count, until),
-        next_product.choose_lift_weight(firsts, count, until),
-    )
+    purchases = first_purchases(company).execute()
+    n_accounts, now = int(company.tables["accounts"].count().execute()), pd.Timestamp(company.as_of_at)
+    rates = next_product.estimate_purchase_rates(purchases, n_accounts, now)
+    lift_weight = next_product.choose_lift_weight(purchases, n_accounts, now)
     owned = to_frame(owned_products(company, account_spine(company, [company.as_of])))
     owned = owned.astype({"account_id": object, "product_id": object})
     products = company.tables["products"].order_by("product_id").execute().astype({"product_id": object})
@@ -64,12 +61,12 @@ def offered_products(company: Company, scored: Scored) -> dict[str, pd.DataFrame
     for start in range(0, len(accounts), BATCH_ACCOUNTS):
         batch = accounts[start : start + BATCH_ACCOUNTS]
         batch_owned = owned[owned["account_id"].isin(set(batch))]
-        has = next_product.indicator_matrix(batch_owned, batch, rates.products)
+        owns = next_product.indicator_matrix(batch_owned, batch, rates.products)
         allowed = _may_be_offered(company, batch, batch_owned, products, rates.products)
-        shares = rates.shares(has, allowed * (1.0 - has), trust)
+        shares = rates.shares(owns, allowed * (1.0 - owns), lift_weight)
         batch_curve = curve[start : start + BATCH_ACCOUNTS]
         offers.append(next_product.likeliest_products(batch, batch_curve, shares, rates.products, company.as_of))
-    frame = pd.concat([part for part in offers if len(part)] or offers[:1], ignore_index=True)
+    frame = pd.concat([rows for rows in offers if len(rows)] or offers[:1], ignore_index=True)
     return {"upsell_products": frame}
 
 

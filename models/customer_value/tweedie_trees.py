@@ -119,7 +119,7 @@ class RevenueTrees:
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, seed: int, params: Params) -> "RevenueTrees":
-        """Trees fitted to past rows; ``params`` override ``PARAMS``."""
+        """Trees fitted to past rows; ``params`` override ``TWEEDIE_PARAMS``."""
         baseline = trailing_baseline(rows)
         encoding = Encoding.fit(ACCOUNT_FEATURES, ACCOUNT_CATEGORIES, rows)
         offset = np.log(baseline.offset(rows))

@@ -1,7 +1,7 @@
 """Training and evaluation of the win model: trees on how deals end period by period, against pooled rates.
 
-The test is what was won within ``HORIZON_DAYS`` on later dates. In a company too young or small for that, pooled rates
-ship, tested on deals left out. Whether trees discriminate won from lost is tested separately from when deals close.
+The test is what was won within ``WIN_HORIZON_DAYS`` on later dates. In a company too young or small for that, pooled
+rates ship, tested on deals left out. Whether trees discriminate won from lost is tested separately.
 """
 
 from collections.abc import Mapping
@@ -122,8 +122,8 @@ def evaluate(champion: Champion, rows: pd.DataFrame) -> Evaluation | Abstention:
 def study(rows: pd.DataFrame, seed: int) -> Study | Abstention:
     """The model's specification for cross-validation, its learning curve and tuning.
 
-    Deals are observed for ``HORIZON_DAYS`` after each date, so that the windows of all training rows closed before the
-    test.
+    Deals are observed for ``WIN_HORIZON_DAYS`` after each date, so that the windows of all training rows closed before
+    the test.
     """
     split = split_deals(rows)
     if isinstance(split, Abstention):

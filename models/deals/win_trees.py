@@ -43,7 +43,7 @@ class WinTrees:
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, seed: int, params: Mapping[str, Any]) -> "WinTrees":
-        """Trees fitted to all known periods of the deals; ``params`` override ``PARAMS``."""
+        """Trees fitted to all known periods of the deals; ``params`` override ``WIN_TREE_PARAMS``."""
         periods = deal_periods(rows)
         encoding = Encoding.fit((*OPPORTUNITY_FEATURES, DEAL_PERIOD), OPPORTUNITY_CATEGORIES, rows.assign(period=0.0))
         status = periods["status"].to_numpy(dtype=np.float64)

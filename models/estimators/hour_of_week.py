@@ -1,8 +1,7 @@
 """Response rates of e-mail by hour of the week, for the population and shrunk towards it for each contact.
 
-The population's hours: a logistic regression on hour, weekday, part of the week and the contact's propensity (who was
-written to at an hour is no merit of it). A contact's: times its responses at nearby hours over those expected, shrunk
-to 1 by a gamma prior (empirical Bayes).
+Population: a logistic regression on hour, weekday, part of the week and the contact's propensity. Contact: that rate
+times its own responses at nearby hours over the expected ones, shrunk to 1 by a gamma prior (empirical Bayes).
 """
 
 from collections.abc import Sequence
@@ -185,7 +184,7 @@ class HourOfWeekModel:
 
 
 def design_matrix(hours: Ints, propensity: Floats) -> pd.DataFrame:
-    """Inputs of the population's estimator: one row per hour of the week given, the columns ``FEATURES``."""
+    """Inputs of the population's estimator: one row per hour of the week given, the columns ``HOUR_FEATURES``."""
     hour, weekday = hours % 24, hours // 24
     columns = {"hour": hour, "weekday": weekday, "part": weekday * 8 + hour // 3, "propensity": propensity}
     return pd.DataFrame({name: np.asarray(columns[name], dtype=np.float64) for name in HOUR_FEATURES})

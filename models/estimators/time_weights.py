@@ -42,7 +42,7 @@ LOSS_IF_NOT_FITTED = 1e3
 
 
 def later_folds(samples: WeightedSamples, times: Floats) -> FoldIndices:
-    """Up to ``MAX_FOLDS`` latest periods as test rows, each with all rows before it; fewer if too few precede.
+    """Up to ``MAX_LATER_FOLDS`` latest periods as test rows, each with all rows before it; fewer if too few precede.
 
     Equal times share a period, and periods hold enough rows to show skill beyond noise.
     """

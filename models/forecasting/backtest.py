@@ -161,7 +161,7 @@ def actuals_by_cutoff(panel: Panel, cutoffs: tuple[int, ...]) -> Floats:
     return actuals
 
 
-def without_silent_methods(result: Backtest) -> Backtest:
+def drop_empty_methods(result: Backtest) -> Backtest:
     """The backtest without the methods that have no forecast of any series; the baseline is always kept."""
     kept = {BASELINE, *result.methods_with_forecasts()}
     dropped = [name for name in result.methods if name not in kept]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data.arrays import Floats
 from data.outputs.score_tables import INTERVAL_LEVELS
-from models.forecasting.backtest import backtest, choose_cutoffs, without_silent_methods
+from models.forecasting.backtest import backtest, choose_cutoffs, drop_empty_methods
 from models.forecasting.calendar import Calendar
 from models.forecasting.cold_start import describe_cold_starts
 from models.forecasting.ensemble import FittedEnsemble, fit_ensemble, past_forecasts
@@ -104,7 +104,7 @@ class Forecaster:
             return self
         names = [name for name in ensemble.methods if name in self._method_names()]
         methods = make_methods(names, self.seed, self.n_jobs, booster)
-        self.backtest_ = without_silent_methods(backtest(methods, self.panel_, ()))
+        self.backtest_ = drop_empty_methods(backtest(methods, self.panel_, ()))
         self.ensemble_ = ensemble
         self._set_forecasts(ensemble.combine(self.backtest_))
         return self

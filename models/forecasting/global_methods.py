@@ -120,7 +120,7 @@ def fit_global_trees(panel: Panel, cutoff: int, seed: int, n_jobs: int) -> "lgb.
 
 
 def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
-    """Rows (features) and targets of origins before the column ``end``, a sample of at most ``MAX_ROWS``."""
+    """Rows (features) and targets of origins before the column ``end``, a sample of at most ``MAX_GLOBAL_ROWS``."""
     first = panel.season_length + 1 if end > panel.season_length + 8 else 4
     origins = np.arange(first, end)[::-1]
     stride = max(1, len(origins) * len(panel.values) * panel.h // (8 * MAX_GLOBAL_ROWS))
@@ -149,7 +149,7 @@ def _training_rows(panel: Panel, end: int, generator: np.random.Generator) -> tu
 
 
 def tree_features(panel: Panel, t: int) -> tuple[Floats, Floats, Floats]:
-    """Rows of ``FEATURES`` for every series and step from column ``t`` (steps inner), their anchors and scales.
+    """Rows of ``GLOBAL_FEATURES`` for every series and step from column ``t`` (steps inner), their anchors and scales.
 
     The anchor (series × steps) is the damped-growth forecast, the scale (series) that of ``Panel.scale``.
     """

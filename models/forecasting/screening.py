@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.forecasting.backtest import Backtest, backtest, without_silent_methods
+from models.forecasting.backtest import Backtest, backtest, drop_empty_methods
 from models.forecasting.ensemble_weights import MIN_ERROR, equal_weights_error
 from models.forecasting.method import Method
 from models.forecasting.panel import Panel
@@ -21,11 +21,11 @@ def screened_backtest(methods: Sequence[Method], panel: Panel, cutoffs: tuple[in
     """The backtest of all methods, but for those without any forecast and, of large tables, not worth their cost."""
     expensive = [method for method in methods if method.expensive and len(panel.series) > LARGE and cutoffs]
     if not expensive:
-        return without_silent_methods(backtest(methods, panel, cutoffs))
+        return drop_empty_methods(backtest(methods, panel, cutoffs))
     cheap = backtest([method for method in methods if method not in expensive], panel, cutoffs)
     kept, excluded = screen_expensive(expensive, cheap, panel, seed)
     both = _in_order(cheap, backtest(kept, panel, cutoffs), [method.name for method in methods])
-    return without_silent_methods(replace(both, excluded={**excluded, **both.excluded}))
+    return drop_empty_methods(replace(both, excluded={**excluded, **both.excluded}))
 
 
 def screen_expensive(

@@ -40,8 +40,10 @@ def combine_forecasts(run_rates: RunRateBacktest, backtest: pd.DataFrame, n_mont
 
     The weight is that of least squares (Bates & Granger 1969), in 0 … 1, shrunk towards a half.
     """
-    origins = {ships: _origins(run_rates, backtest, method, n_months)
-               for ships, method in (("model", ENSEMBLE), ("baseline", BASELINE))}  # fmt: skip
+    origins = {
+        ships: _origins(run_rates, backtest, method, n_months)
+        for ships, method in (("model", ENSEMBLE), ("baseline", BASELINE))
+    }
     weights = {ships: top_down_weight(of_method) for ships, of_method in origins.items()}
     return Combination(weights, _accuracy(origins["model"], weights["model"]))
 

@@ -58,8 +58,8 @@ class SendPredictions:
     def gain(self) -> Gain:
         """The mean gain in log loss of a send by its hour; the standard error is clustered by contact.
 
-        Notes: every send weighs alike. ``data.statistics.mean_gain`` with clusters would weigh every contact alike, and
-        most contacts got few e-mails.
+        Notes: sends have equal weight. ``data.statistics.mean_gain`` with clusters would give equal weight to contacts,
+        most of which got few e-mails.
         """
         gains = pd.Series(log_losses(self.flat, self.outcomes) - log_losses(self.by_hour, self.outcomes))
         mean = float(gains.mean())

@@ -49,7 +49,7 @@ class HazardTrees:
         calibration: Calibration,
         baseline: BandedHazards | None = None,
     ) -> "HazardTrees":
-        """Trees fitted to all observed periods of the episodes; ``params`` override ``PARAMS``."""
+        """Trees fitted to all observed periods of the episodes; ``params`` override ``HAZARD_TREE_PARAMS``."""
         rows, events = person_period_rows(encoding, episodes)
         if days_observed(episodes) < MEAN_YEAR_DAYS:
             rows[CALENDAR.name] = np.nan  # in less than a year it is the trend, which misleads in the other months

@@ -123,7 +123,7 @@ def _compare_losses(first: VersionDetails, second: VersionDetails) -> tuple[Pair
     elif second_name in first.losses:
         pair, rows = (first.losses["challenger"], first.losses[second_name]), f"the test rows of {first_name}"
     else:
-        return None, "they were never evaluated on the same rows: gelir train evaluates champions beside a challenger"
+        return None, "they were never evaluated on the same rows: gelir train evaluates champions with a challenger"
     losses = [np.asarray(values, dtype=np.float64) for values in pair]
     if np.isnan(losses[0] + losses[1]).all():
         return None, "one of them was trained on every row on which both were evaluated"

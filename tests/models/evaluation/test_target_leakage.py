@@ -27,7 +27,7 @@ def named(table: pd.DataFrame, outcome: "np.ndarray[tuple[int], np.dtype[np.floa
     return {finding.sign: set(finding.columns) for finding in find_target_leakage(table, outcome)}
 
 
-def test_what_was_known_before_is_not_named(honest: Table) -> None:
+def test_columns_known_before_the_outcome_are_not_named(honest: Table) -> None:
     assert find_target_leakage(*honest) == ()
 
 
@@ -89,7 +89,7 @@ def test_few_rows_prove_nothing(honest: Table) -> None:
         find_target_leakage(late, outcome[:5])
 
 
-def test_where_nothing_can_be_known_nothing_is_named(honest: Table) -> None:
+def test_an_outcome_drawn_at_random_names_no_column(honest: Table) -> None:
     table, _ = honest
     for seed in range(3):
         assert find_target_leakage(table, np.random.default_rng(seed).integers(0, 2, ROWS).astype(float)) == ()

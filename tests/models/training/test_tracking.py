@@ -145,7 +145,7 @@ def test_excluded_features_are_logged_with_their_reasons(tracking: Tracking, cha
     assert params["excluded as target leakage"] == "grade (one outcome only: 90 rows)"
 
 
-def test_versions_of_an_older_release_are_as_good_as_gone(tracking: Tracking, challenger: Challenger) -> None:
+def test_versions_of_an_older_release_are_ignored(tracking: Tracking, challenger: Challenger) -> None:
     version = tracking.log(replace(challenger, model="older"), Provenance("night-1"))
     tracking.promote("older", version)
     assert tracking.champion("older") is not None
