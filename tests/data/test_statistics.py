@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from data.statistics import ClusterBootstrap, bootstrap_mean, mean_gain, percentile_interval, rate_interval
+from data.statistics import (
+    ClusterBootstrap,
+    auc,
+    bootstrap_mean,
+    mean_gain,
+    percentile_interval,
+    rate_interval,
+    safe_divide,
+    wilson_interval,
+)
 
 
 def test_mean_gain_has_the_standard_error_of_a_mean() -> None:
@@ -103,3 +112,24 @@ def test_the_interval_of_a_rate_contains_it_and_narrows_with_rows() -> None:
     wide = rate_interval(1, 10)
     assert wide[1] - wide[0] > high - low
     assert rate_interval(10, 100, confidence=0.99)[0] < low
+
+
+def test_the_wilson_interval_contains_the_rate_and_stays_within_0_and_1() -> None:
+    low, high = wilson_interval(0.5, 100, 1.96)
+    assert (low, high) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    low, high = wilson_interval(0.0, 10, 1.96)
+    assert (low, high) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_auc_counts_ties_half_and_is_nan_for_one_class() -> None:
+    assert auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(3.5 / 4)
+    assert np.isnan(auc(np.array([0.1, 0.4]), np.ones(2)))
+    assert np.isnan(auc(np.array([]), np.array([])))
+
+
+def test_a_quotient_is_replaced_where_the_denominator_is_not_above_0_or_the_mask_does_not_hold() -> None:
+    denominators = np.array([2.0, 0.0, -1.0])
+    assert safe_divide(np.ones(3), denominators).tolist() == [0.5, 0.0, 0.0]
+    assert safe_divide(1.0, denominators, otherwise=7.0, where=denominators != 0).tolist() == [0.5, 7.0, -1.0]
+    by_row = safe_divide(np.ones((2, 3)), np.array([[4], [0]]), otherwise=np.nan)
+    np.testing.assert_array_equal(by_row, [[0.25] * 3, [np.nan] * 3])
