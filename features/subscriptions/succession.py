@@ -13,9 +13,9 @@ from features.point_in_time import earliest
 Scope = Literal["product", "family", "any"]
 
 MAX_GAP_DAYS = 1
-"""A subscription that begins within so many days before or after another ended is its successor."""
+"""Days between the end of a subscription and the start of its successor, in either direction."""
 MIN_MRR_CHANGE = 0.01
-"""A change of recurring revenue by less than this share is none."""
+"""Smallest relative change of recurring revenue that counts as one."""
 
 
 def successors(company: Company, scope: Scope = "family") -> ir.Table:
@@ -27,7 +27,7 @@ def successors(company: Company, scope: Scope = "family") -> ir.Table:
     part of ``successor_mrr`` that falls to this subscription: one that replaced several is shared in proportion to
     their ``mrr``.
     """
-    named = _with_scope(company, scope)
+    named = subscriptions_with_scope(company, scope)
     ended = named.filter(named.ended_at.notnull()).drop("started_at")
     following = named.select(
         "account_id", "scope_key", successor_id="subscription_id", successor_mrr="mrr", begins_at="started_at"
@@ -121,9 +121,9 @@ def _mrr_around_ends(company: Company) -> ir.Table:
     )
 
 
-def _with_scope(company: Company, scope: Scope) -> ir.Table:
-    """One row per subscription: ``account_id, subscription_id, mrr, started_at, ended_at``, and the ``scope_key`` that
-    it shares with those that may succeed it."""
+def subscriptions_with_scope(company: Company, scope: Scope) -> ir.Table:
+    """One row per subscription: ``account_id, subscription_id, mrr, started_at, ended_at, term_ends_at, auto_renew``,
+    and the ``scope_key`` that it shares with those that may succeed it."""
     subscriptions = company.tables["subscriptions"]
     families = company.tables["products"].select("product_id", "family")
     rows = subscriptions.left_join(families, "product_id")
@@ -133,7 +133,8 @@ def _with_scope(company: Company, scope: Scope) -> ir.Table:
         "family": ibis.coalesce(families.family, subscriptions.product_id, nothing),
         "any": nothing,
     }[scope]
-    return rows.select("account_id", "subscription_id", "mrr", "started_at", "ended_at", scope_key=key)
+    columns = ("account_id", "subscription_id", "mrr", "started_at", "ended_at", "term_ends_at", "auto_renew")
+    return rows.select(*columns, scope_key=key)
 
 
 def _clock(company: Company) -> Clock:

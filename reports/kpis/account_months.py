@@ -19,6 +19,7 @@ from data.calendar import first_instant
 from data.contract import TABLES
 from features.company import Company
 from features.local_time import Clock
+from features.order_lines import is_net, is_placed, placed_order_lines
 from features.point_in_time import earliest
 from features.revenue.dimensions import UNKNOWN
 from features.subscriptions.accrual import accrued_revenue
@@ -36,7 +37,7 @@ SLICE_COLUMNS = ("region", "segment")
 
 @dataclass(frozen=True)
 class AccountMonths:
-    """The matrices of a company as of its date; each is computed when it is first read."""
+    """Account × month matrices of a company as of its date; each is computed when it is first read."""
 
     company: Company
 
@@ -49,12 +50,12 @@ class AccountMonths:
 
     @property
     def months(self) -> list[date]:
-        """First days of the reported months, oldest first: the last ``MONTHS`` that were over by the company's date."""
+        """First days of the reported months, oldest first: all over by the company's date."""
         return self.month_starts[RETENTION_MONTHS:-1]
 
     @cached_property
-    def instants(self) -> list[datetime]:
-        """First instants of ``ends``, naive UTC."""
+    def month_instants(self) -> list[datetime]:
+        """First instants of ``month_starts``, naive UTC."""
         return [first_instant(day, self.company.timezone) for day in self.month_starts]
 
     @cached_property
@@ -79,13 +80,13 @@ class AccountMonths:
         """The matrix summed over the accounts of each slice: one row per slice."""
         return np.array([matrix[rows].sum(axis=0) for rows in self.slices.values()], dtype=float)
 
-    def started_by_month_end(self, first: datetime) -> npt.NDArray[np.bool_]:
-        """For each reported month, whether the instant lies before its end."""
-        return np.array([first < end for end in self.instants[RETENTION_MONTHS + 1 :]])
+    def before_month_ends(self, first: datetime) -> npt.NDArray[np.bool_]:
+        """For each reported month, whether the instant is before its end."""
+        return np.array([first < end for end in self.month_instants[RETENTION_MONTHS + 1 :]])
 
-    def full_year_known(self, first: datetime) -> npt.NDArray[np.bool_]:
+    def full_year_since(self, first: datetime) -> npt.NDArray[np.bool_]:
         """For each reported month, whether the twelve months that end with it begin at or after the instant."""
-        return np.array([first <= begin for begin in self.instants[1 : REPORTED_MONTHS + 1]])
+        return np.array([first <= begin for begin in self.month_instants[1 : REPORTED_MONTHS + 1]])
 
     @property
     def first_sale_at(self) -> datetime:
@@ -99,24 +100,26 @@ class AccountMonths:
         return {name: earliest(tables[name][TABLES[name].happened_at]) or datetime.max for name in names}
 
     @cached_property
-    def mrr(self) -> Ints:
+    def mrr_cents(self) -> Ints:
         """Monthly recurring revenue (cents) of each account just before each of ``instants``."""
         subscriptions = self.company.tables["subscriptions"]
-        joined = subscriptions.select("account_id", "mrr", "started_at", "ended_at").cross_join(self.instants_table)
+        joined = subscriptions.select("account_id", "mrr", "started_at", "ended_at").cross_join(
+            self.month_instants_table
+        )
         active = joined.filter(
             joined.started_at < joined.until_at, joined.ended_at.isnull() | (joined.ended_at >= joined.until_at)
         )
         cents = active.group_by("account_id", "month_index").agg(value=active.mrr.sum() * 100)
-        return np.rint(self._matrix(cents, len(self.instants))).astype(np.int64)
+        return np.rint(self._matrix(cents, len(self.month_instants))).astype(np.int64)
 
     @cached_property
-    def subscribed_before(self) -> npt.NDArray[np.bool_]:
+    def had_subscribed(self) -> npt.NDArray[np.bool_]:
         """Whether each account had ever paid for a subscription before each of ``instants``."""
         paid = self.company.tables["subscriptions"].filter(lambda t: t.mrr > 0)
         first = paid.group_by("account_id").agg(first_at=paid.started_at.min()).execute()
         first_paid_at = np.full(len(self.accounts) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
         first_paid_at[self.row_index(first["account_id"])] = first["first_at"].to_numpy(dtype="datetime64[us]")
-        return first_paid_at[:, None] < np.array(self.instants, dtype="datetime64[us]")[None, :]
+        return first_paid_at[:, None] < np.array(self.month_instants, dtype="datetime64[us]")[None, :]
 
     @cached_property
     def revenue(self) -> Floats:
@@ -126,17 +129,17 @@ class AccountMonths:
     @cached_property
     def net_orders(self) -> Floats:
         """Order amounts net of returns, by month."""
-        return self._order_matrix(lambda t: t.status != "cancelled", lambda t: t.amount.sum())
+        return self._order_matrix(is_net, lambda t: t.amount.sum())
 
     @cached_property
     def placed_amount(self) -> Floats:
         """Amounts of placed order lines, by month."""
-        return self._order_matrix(lambda t: t.status == "placed", lambda t: t.amount.sum())
+        return self._order_matrix(is_placed, lambda t: t.amount.sum())
 
     @cached_property
     def order_count(self) -> Floats:
         """Number of placed orders, by month."""
-        return self._order_matrix(lambda t: t.status == "placed", lambda t: t.order_id.nunique())
+        return self._order_matrix(is_placed, lambda t: t.order_id.nunique())
 
     @cached_property
     def recurring_revenue(self) -> Floats:
@@ -145,40 +148,38 @@ class AccountMonths:
         return self._matrix(earnings, N_MONTHS)
 
     @cached_property
-    def margins_and_base(self) -> tuple[Floats, Floats]:
-        """Gross margin, and the revenue whose margin rate is known, by month."""
+    def margin_and_covered_revenue(self) -> tuple[Floats, Floats]:
+        """Gross margin, and the revenue of products with a margin rate, by month."""
         rates = self.company.tables["products"].filter(lambda t: t.margin_rate.notnull())
         rates = rates.select("product_id", "margin_rate")
-        sold = self._order_lines(lambda t: t.status != "cancelled").select(
-            "account_id", "month_index", "product_id", "amount"
-        )
+        sold = self._order_lines(is_net).select("account_id", "month_index", "product_id", "amount")
         revenue = ibis.union(sold, self._earnings).join(rates, "product_id")
         by = revenue.group_by("account_id", "month_index")
         margin = by.agg(value=(revenue.amount * revenue.margin_rate).sum())
         return self._matrix(margin, N_MONTHS), self._matrix(by.agg(value=revenue.amount.sum()), N_MONTHS)
 
     @cached_property
-    def active(self) -> npt.NDArray[np.bool_]:
+    def is_active(self) -> npt.NDArray[np.bool_]:
         """Whether each account was active just before each instant: subscribed, or an order in ``ACTIVE_DAYS``."""
-        lines = self.company.tables["orders"].filter(lambda t: t.status == "placed").select("account_id", "ordered_at")
-        joined = lines.cross_join(self.instants_table)
+        lines = self.company.tables["orders"].filter(is_placed).select("account_id", "ordered_at")
+        joined = lines.cross_join(self.month_instants_table)
         recent = joined.filter(
             joined.ordered_at < joined.until_at,
             joined.ordered_at >= joined.until_at - ibis.interval(days=ACTIVE_DAYS),
         )
         bought = recent.group_by("account_id", "month_index").agg(value=recent.count())
-        return (self.mrr > 0) | (self._matrix(bought, len(self.instants)) > 0)
+        return (self.mrr_cents > 0) | (self._matrix(bought, len(self.month_instants)) > 0)
 
     @cached_property
     def new_customers(self) -> Floats:
         """1 in the month in which an account first ordered or subscribed."""
         orders, subscriptions = self.company.tables["orders"], self.company.tables["subscriptions"]
         sales = ibis.union(
-            orders.filter(orders.status == "placed").select("account_id", at="ordered_at"),
+            placed_order_lines(orders).select("account_id", at="ordered_at"),
             subscriptions.select("account_id", at="started_at"),
         )
         firsts = sales.group_by("account_id").agg(at=sales["at"].min()).execute()
-        return self.count_by_month(firsts["account_id"], firsts["at"])
+        return self.sum_by_month(firsts["account_id"], firsts["at"])
 
     def costs(self, teams: tuple[str, ...]) -> Floats:
         """Costs of the teams, by month; NaN where none is recorded."""
@@ -191,14 +192,16 @@ class AccountMonths:
     @cached_property
     def month_spans(self) -> ir.Table:
         """One row per month: ``month_index, from_at, until_at``."""
-        begins, ends = pd.to_datetime(self.instants[:-1]), pd.to_datetime(self.instants[1:])
+        begins, ends = pd.to_datetime(self.month_instants[:-1]), pd.to_datetime(self.month_instants[1:])
         frame = pd.DataFrame({"month_index": range(N_MONTHS), "from_at": begins, "until_at": ends})
         return ibis.memtable(frame).cast({"month_index": "int64", "from_at": "timestamp", "until_at": "timestamp"})
 
     @cached_property
-    def instants_table(self) -> ir.Table:
+    def month_instants_table(self) -> ir.Table:
         """One row per instant between months: ``month_index, until_at``."""
-        frame = pd.DataFrame({"month_index": range(len(self.instants)), "until_at": pd.to_datetime(self.instants)})
+        frame = pd.DataFrame(
+            {"month_index": range(len(self.month_instants)), "until_at": pd.to_datetime(self.month_instants)}
+        )
         return ibis.memtable(frame).cast({"month_index": "int64", "until_at": "timestamp"})
 
     @cached_property
@@ -210,7 +213,7 @@ class AccountMonths:
             {"month_index": range(N_MONTHS), "first": self.month_starts[:-1], "end": self.month_starts[1:]}
         )
         table = ibis.memtable(months).cast({"month_index": "int64", "first": "date", "end": "date"})
-        clock = Clock(self.company.timezone, self.instants[0] - DAY, self.instants[-1] + DAY)
+        clock = Clock(self.company.timezone, self.month_instants[0] - DAY, self.month_instants[-1] + DAY)
         subscriptions = self.company.tables["subscriptions"]
         rows = subscriptions.select("account_id", "product_id", "mrr", "started_at", "ended_at").cross_join(table)
         amount = accrued_revenue(rows, rows["first"], rows["end"], clock)
@@ -244,9 +247,9 @@ class AccountMonths:
         )
         return total
 
-    def count_by_month(self, account_ids: pd.Series, at: pd.Series, weight: pd.Series | None = None) -> Floats:
-        """Account × month matrix of events: their number, or the sum of their weights."""
-        instants = np.array(self.instants, dtype="datetime64[us]")
+    def sum_by_month(self, account_ids: pd.Series, at: pd.Series, weight: pd.Series | None = None) -> Floats:
+        """Account × month matrix of events: their number, or the sum of their weights where given."""
+        instants = np.array(self.month_instants, dtype="datetime64[us]")
         month = np.searchsorted(instants, at.to_numpy(dtype="datetime64[us]"), side="right") - 1
         inside = at.notna().to_numpy() & (month >= 0) & (month < N_MONTHS)
         weights = np.ones(len(at)) if weight is None else weight.loc[at.index].to_numpy(dtype=float)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
+from features.opportunities.history import latest_value
+from features.subscriptions.succession import subscriptions_with_scope
 from reports.kpis.account_months import N_MONTHS, RETENTION_MONTHS, AccountMonths
 from reports.stage_durations import stage_stays
 
@@ -22,7 +24,7 @@ CLOSING_WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class DealMonths:
-    """Deals and terms of a company; each matrix is computed when it is first read."""
+    """Account × month matrices of a company's deals and terms; each is computed when it is first read."""
 
     account_months: AccountMonths
 
@@ -32,7 +34,8 @@ class DealMonths:
         ``amount_before``: the amount just before the deal was closed, because CRMs rewrite amounts at closing."""
         tables = self.account_months.company.tables
         deals, changes = tables["opportunities"], tables["opportunity_changes"]
-        amounts = changes.filter(changes.field == "amount").select("opportunity_id", "changed_at", "new_value")
+        amounts = changes.filter(changes.field == "amount")
+        amounts = amounts.select("opportunity_id", "field", "changed_at", "new_value")
         joined = amounts.join(deals.select("opportunity_id", "closed_at"), "opportunity_id")
         before_close = joined.filter(joined.changed_at < joined.closed_at)
         last = _last_amounts(before_close, "opportunity_id").rename(amount_before="last_amount")
@@ -41,57 +44,57 @@ class DealMonths:
         frame: pd.DataFrame = rows.execute()
         return frame.assign(amount_before=frame["amount_before"].fillna(frame["amount"]).fillna(0.0))
 
-    def closed(self, outcome: str, weight: pd.Series | None = None) -> Floats:
+    def closed_by_month(self, outcome: str, weight: pd.Series | None = None) -> Floats:
         """Number of deals closed with an outcome, or the sum of their weights, by month."""
         deals = self.deals[self.deals["outcome"] == outcome]
-        return self.account_months.count_by_month(deals["account_id"], deals["closed_at"], weight)
+        return self.account_months.sum_by_month(deals["account_id"], deals["closed_at"], weight)
 
     @cached_property
-    def won(self) -> Floats:
+    def won_count(self) -> Floats:
         """Number of deals won, by month."""
-        return self.closed("won")
+        return self.closed_by_month("won")
 
     @cached_property
-    def lost(self) -> Floats:
+    def lost_count(self) -> Floats:
         """Number of deals lost, by month."""
-        return self.closed("lost")
+        return self.closed_by_month("lost")
 
     @cached_property
     def won_amount(self) -> Floats:
         """Amount of the deals won, by month."""
-        return self.closed("won", self.deals["amount"].fillna(0.0))
+        return self.closed_by_month("won", self.deals["amount"].fillna(0.0))
 
     @cached_property
-    def won_before(self) -> Floats:
+    def won_amount_before_close(self) -> Floats:
         """Amount before closing of the deals won, by month."""
-        return self.closed("won", self.deals["amount_before"])
+        return self.closed_by_month("won", self.deals["amount_before"])
 
     @cached_property
-    def lost_before(self) -> Floats:
+    def lost_amount_before_close(self) -> Floats:
         """Amount before closing of the deals lost, by month."""
-        return self.closed("lost", self.deals["amount_before"])
+        return self.closed_by_month("lost", self.deals["amount_before"])
 
     @cached_property
     def days_to_win(self) -> Floats:
         """Days from creation to closing of the deals won, by month."""
         days = (self.deals["closed_at"] - self.deals["created_at"]).dt.total_seconds() / 86400
-        return self.closed("won", days)
+        return self.closed_by_month("won", days)
 
     @cached_property
     def open_count_and_amount(self) -> tuple[Floats, Floats]:
-        """Number and amount of the deals open at each month's end, with their amounts at that instant.
+        """Number and amount of the deals open at each month's end, amounts as of that instant.
 
-        A deal without a history of amounts counts with the amount last known.
+        A deal without a history of amounts counts at its latest amount.
         """
         changes = self.account_months.company.tables["opportunity_changes"].filter(lambda t: t.field == "amount")
-        instants = self.account_months.instants_table.filter(lambda t: t.month_index > RETENTION_MONTHS)
-        joined = changes.select("opportunity_id", "changed_at", "new_value").cross_join(instants)
+        instants = self.account_months.month_instants_table.filter(lambda t: t.month_index > RETENTION_MONTHS)
+        joined = changes.select("opportunity_id", "field", "changed_at", "new_value").cross_join(instants)
         known = joined.filter(joined.changed_at < joined.until_at)
         amounts = _last_amounts(known, "opportunity_id", "month_index").execute()
         count, total = (np.zeros((len(self.account_months.accounts) + 1, N_MONTHS)) for _ in range(2))
         deals = self.deals
         for month in range(RETENTION_MONTHS, N_MONTHS):
-            end = self.account_months.instants[month + 1]
+            end = self.account_months.month_instants[month + 1]
             is_open = (deals["created_at"] < end) & ~(deals["closed_at"] < end)
             at_end = amounts[amounts["month_index"] == month + 1].set_index("opportunity_id")["last_amount"]
             amount = deals["opportunity_id"].map(at_end).fillna(deals["amount"]).fillna(0.0)
@@ -122,7 +125,7 @@ class DealMonths:
         return names, n_left, n_passed
 
     @cached_property
-    def terms(self) -> pd.DataFrame:
+    def ended_terms(self) -> pd.DataFrame:
         """One row per term that ended in one of the months while its subscription ran: ``account_id, term_ends_at, mrr,
         renewed``.
 
@@ -130,15 +133,13 @@ class DealMonths:
         product or family began between ``RENEWAL_WINDOW`` before and ``RENEWAL_GRACE`` after its end. No rows if no
         term was renewed: some sources overwrite the date of a renewed term, and then only unrenewed ones are left.
         """
-        tables = self.account_months.company.tables
-        subscriptions, products = tables["subscriptions"], tables["products"]
-        named = subscriptions.left_join(products.select("product_id", "family"), "product_id").drop("product_id_right")
-        named = named.mutate(line=named.family.fill_null(named.product_id).fill_null(""))
-        first, end = (ibis.literal(self.account_months.instants[i]) for i in (0, -1))
-        due = named.filter(named.term_ends_at >= first, named.term_ends_at < end, named.started_at < named.term_ends_at)
-        due = due.filter(due.ended_at.isnull() | (due.ended_at >= due.term_ends_at))
-        later = named.select("account_id", "line", next_id="subscription_id", next_at="started_at")
-        pairs = due.join(later, ["account_id", "line"]).filter(lambda t: t.subscription_id != t.next_id)
+        subscriptions = subscriptions_with_scope(self.account_months.company, "family")
+        first, end = (ibis.literal(self.account_months.month_instants[i]) for i in (0, -1))
+        due = subscriptions.filter(lambda t: t.term_ends_at >= first, lambda t: t.term_ends_at < end)
+        due = due.filter(due.started_at < due.term_ends_at, due.ended_at.isnull() | (due.ended_at >= due.term_ends_at))
+        later = subscriptions.select("account_id", "scope_key", next_id="subscription_id", next_at="started_at")
+        pairs = due.join(later, ["account_id", "scope_key"]).filter(lambda t: t.subscription_id != t.next_id)
+        # Not ``successors``, which follow the end of a subscription: a term may end, and be renewed, without one.
         follows = pairs.filter(
             pairs.next_at >= pairs.term_ends_at - ibis.interval(days=RENEWAL_WINDOW.days),
             pairs.next_at < pairs.term_ends_at + ibis.interval(days=RENEWAL_GRACE.days),
@@ -154,17 +155,15 @@ class DealMonths:
         )
         return frame if frame["renewed"].any() else frame.iloc[:0]
 
-    def terms_ended(self, *, renewed: bool, money: bool) -> Floats:
+    def ended_terms_by_month(self, *, renewed: bool, money: bool) -> Floats:
         """Terms that ended, or those renewed, by month: their number, or their MRR."""
-        rows = self.terms[self.terms["renewed"]] if renewed else self.terms
-        return self.account_months.count_by_month(
+        rows = self.ended_terms[self.ended_terms["renewed"]] if renewed else self.ended_terms
+        return self.account_months.sum_by_month(
             rows["account_id"], rows["term_ends_at"], rows["mrr"] if money else None
         )
 
 
 def _last_amounts(changes: ir.Table, *by: str) -> ir.Table:
-    """One row per ``by``: ``last_amount``, the value of its latest change; 0 where that change emptied the field."""
-    value = changes.new_value.fill_null("").argmax(
-        changes.changed_at
-    )  # argmax skips NULL: it would return an older value
-    return changes.group_by(*by).agg(last_amount=value.try_cast("float64").fill_null(0.0))
+    """One row per ``by``: ``last_amount``, as set by its latest change; 0 where that change emptied the field."""
+    amount = latest_value(changes, "amount").try_cast("float64")
+    return changes.group_by(*by).agg(last_amount=amount.fill_null(0.0))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.arrays import Floats
+from data.statistics import safe_divide
 from features.company import Company
 from reports.kpis.account_months import REPORTED_MONTHS, AccountMonths
 from reports.kpis.deal_months import DealMonths
@@ -18,12 +19,12 @@ Unit = Literal["money", "money a day", "share", "days", "months", "times", "coun
 By = Literal["slice", "total", "stage"]
 DIGITS: dict[Unit, int] = {"share": 6, "times": 4}
 """Decimals of a value, by unit; two for all others."""
-YEAR = 12
+YEAR_MONTHS = 12
 
 
 @dataclass(frozen=True)
 class KpiInputs:
-    """What KPIs are computed from; each matrix is computed when it is first read.
+    """The inputs of all KPIs; each matrix is computed when it is first read.
 
     ``lifetimes`` has one row per account (``account_id, lifetime_value, lifetime_value_bgnbd``), ``forecasts`` one row
     per published forecast (``as_of, node, grain, period, point``); both may be empty.
@@ -73,15 +74,13 @@ def reported_months(values: Floats) -> Floats:
 
 def trailing_year(values: Floats) -> Floats:
     """For each reported month the sum of the twelve months that end with it; NaN where one of them is NaN."""
-    return np.array([[row[end - YEAR : end].sum() for end in range(len(row) - REPORTED_MONTHS + 1, len(row) + 1)]
+    return np.array([[row[end - YEAR_MONTHS : end].sum() for end in range(len(row) - REPORTED_MONTHS + 1, len(row) + 1)]
                      for row in values])  # fmt: skip
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Numerator over denominator, elementwise; NaN where the denominator is not positive."""
-    numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    ratios: Floats = np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)
-    return ratios
+    return safe_divide(numerator, denominator, otherwise=np.nan)
 
 
 def where_known(known: npt.NDArray[np.bool_], values: Floats) -> Floats:

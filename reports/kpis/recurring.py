@@ -21,28 +21,30 @@ MOVEMENTS: dict[str, str] = {
 
 def any_subscription_yet(inputs: KpiInputs) -> npt.NDArray[np.bool_]:
     """For each reported month, whether any subscription had started by its end."""
-    return inputs.account_months.started_by_month_end(inputs.account_months.first_fact_at["subscriptions"])
+    return inputs.account_months.before_month_ends(inputs.account_months.first_fact_at["subscriptions"])
 
 
-def mrr_at_edges(inputs: KpiInputs) -> tuple[Ints, Ints]:
+def mrr_at_month_edges(inputs: KpiInputs) -> tuple[Ints, Ints]:
     """Each account's MRR (cents) at the beginning and at the end of each reported month."""
-    return inputs.account_months.mrr[:, RETENTION_MONTHS:-1], inputs.account_months.mrr[:, RETENTION_MONTHS + 1 :]
+    return inputs.account_months.mrr_cents[:, RETENTION_MONTHS:-1], inputs.account_months.mrr_cents[
+        :, RETENTION_MONTHS + 1 :
+    ]
 
 
 def mrr(inputs: KpiInputs) -> Floats:
     """Monthly recurring revenue at each month's end."""
-    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_edges(inputs)[1]) / 100)
+    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_month_edges(inputs)[1]) / 100)
 
 
 def mrr_start(inputs: KpiInputs) -> Floats:
     """Monthly recurring revenue at each month's beginning."""
-    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_edges(inputs)[0]) / 100)
+    return where_known(any_subscription_yet(inputs), inputs.sum_by_slice(mrr_at_month_edges(inputs)[0]) / 100)
 
 
-def movement(inputs: KpiInputs, kind: str) -> Floats:
+def mrr_movement(inputs: KpiInputs, kind: str) -> Floats:
     """MRR gained or lost in each month by one of ``MOVEMENTS``."""
-    start, end = mrr_at_edges(inputs)
-    before = inputs.account_months.subscribed_before[:, RETENTION_MONTHS:-1]
+    start, end = mrr_at_month_edges(inputs)
+    before = inputs.account_months.had_subscribed[:, RETENTION_MONTHS:-1]
     moved: Ints = {
         "new": np.where((start == 0) & ~before, end, 0),
         "reactivation": np.where((start == 0) & before, end, 0),
@@ -55,38 +57,38 @@ def movement(inputs: KpiInputs, kind: str) -> Floats:
 
 def net_retention(inputs: KpiInputs) -> Floats:
     """MRR now of the accounts that had some a year ago, over their MRR then (net revenue retention)."""
-    now, then = mrr_at_edges(inputs)[1], inputs.account_months.mrr[:, 1 : REPORTED_MONTHS + 1]
+    now, then = mrr_at_month_edges(inputs)[1], inputs.account_months.mrr_cents[:, 1 : REPORTED_MONTHS + 1]
     return ratio(inputs.sum_by_slice(np.where(then > 0, now, 0)), inputs.sum_by_slice(then))
 
 
 def gross_retention(inputs: KpiInputs) -> Floats:
     """MRR of a year ago that is still there, account by account, without expansion (gross revenue retention)."""
-    now, then = mrr_at_edges(inputs)[1], inputs.account_months.mrr[:, 1 : REPORTED_MONTHS + 1]
+    now, then = mrr_at_month_edges(inputs)[1], inputs.account_months.mrr_cents[:, 1 : REPORTED_MONTHS + 1]
     return ratio(inputs.sum_by_slice(np.minimum(now, then)), inputs.sum_by_slice(then))
 
 
 def logo_churn(inputs: KpiInputs) -> Floats:
     """Share of subscribers lost in the month."""
-    start, end = (edge > 0 for edge in mrr_at_edges(inputs))
+    start, end = (edge > 0 for edge in mrr_at_month_edges(inputs))
     return ratio(inputs.sum_by_slice(start & ~end), inputs.sum_by_slice(start))
 
 
 def revenue_churn(inputs: KpiInputs) -> Floats:
     """Share of MRR lost in the month, to churn and contraction."""
-    lost = movement(inputs, "churn") + movement(inputs, "contraction")
+    lost = mrr_movement(inputs, "churn") + mrr_movement(inputs, "contraction")
     return ratio(lost, mrr_start(inputs))
 
 
 def upsell_rate(inputs: KpiInputs) -> Floats:
     """Share of subscribers with a higher MRR at the month's end than at its beginning."""
-    start, end = mrr_at_edges(inputs)
+    start, end = mrr_at_month_edges(inputs)
     return ratio(inputs.sum_by_slice((start > 0) & (end > start)), inputs.sum_by_slice(start > 0))
 
 
 def renewal_rate(inputs: KpiInputs, *, money: bool) -> Floats:
     """Share of the terms that ended in the month that were renewed, by number or by MRR."""
     renewed, ended = (
-        reported_months(inputs.sum_by_slice(inputs.deal_months.terms_ended(renewed=is_renewed, money=money)))
+        reported_months(inputs.sum_by_slice(inputs.deal_months.ended_terms_by_month(renewed=is_renewed, money=money)))
         for is_renewed in (True, False)
     )
     return ratio(renewed, ended)
@@ -97,7 +99,7 @@ def _annualized(compute: Callable[[KpiInputs], Floats]) -> Callable[[KpiInputs],
 
 
 def _movement(kind: str) -> Callable[[KpiInputs], Floats]:
-    return lambda inputs: movement(inputs, kind)
+    return lambda inputs: mrr_movement(inputs, kind)
 
 
 RECURRING: tuple[Kpi, ...] = (

@@ -11,19 +11,19 @@ from reports.kpis.recurring import RECURRING
 from reports.kpis.sales import SALES
 from reports.kpis.unit_economics import UNIT_ECONOMICS
 
-DEFINITIONS: tuple[Kpi, ...] = (*RECURRING, *SALES, *UNIT_ECONOMICS)
+ALL_KPIS: tuple[Kpi, ...] = (*RECURRING, *SALES, *UNIT_ECONOMICS)
 SLICES: dict[By, str] = {"slice": "total, region, segment", "total": "total", "stage": "stage"}
-EMPTY = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period", "point"])
+NO_ROWS = pd.DataFrame(columns=["account_id", "as_of", "node", "grain", "period", "point"])
 
 
-def key_figures(company: Company, lifetimes: pd.DataFrame = EMPTY, forecasts: pd.DataFrame = EMPTY) -> pd.DataFrame:
+def key_figures(company: Company, lifetimes: pd.DataFrame = NO_ROWS, forecasts: pd.DataFrame = NO_ROWS) -> pd.DataFrame:
     """One row per KPI, month (its first day) and slice with a value: ``data.outputs.report_tables.KPIS``.
 
     Money is in the reporting currency, rounded to cents; shares are between 0 and 1 (retention may be more).
-    ``lifetimes`` and ``forecasts`` are those of ``reports.kpis.kpi.Ledger``.
+    ``lifetimes`` and ``forecasts`` are those of ``reports.kpis.kpi.KpiInputs``.
     """
     inputs = KpiInputs(company, lifetimes, forecasts)
-    frames = [_rows(kpi, inputs) for kpi in DEFINITIONS]
+    frames = [_rows(kpi, inputs) for kpi in ALL_KPIS]
     return conform(pd.concat(frames, ignore_index=True), KPIS)
 
 
@@ -38,12 +38,13 @@ def definitions(currency: str) -> pd.DataFrame:
             "slices": SLICES[kpi.by],
             "definition_version": kpi.version,
         }
-        for position, kpi in enumerate(DEFINITIONS, 1)
+        for position, kpi in enumerate(ALL_KPIS, 1)
     ]
     return conform(pd.DataFrame(rows), KPI_DEFINITIONS)
 
 
 def _rows(kpi: Kpi, inputs: KpiInputs) -> pd.DataFrame:
+    """The rows of ``KPIS`` of one KPI."""
     values, names = kpi.compute(inputs), inputs.slice_names(kpi.by)
     slice_at, month_at = np.nonzero(~np.isnan(values))
     return pd.DataFrame(

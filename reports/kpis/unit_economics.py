@@ -16,15 +16,17 @@ MAX_DAYS_AHEAD = 31
 
 
 def acquisition_cost(inputs: KpiInputs) -> Floats:
-    """Acquisition cost per new customer. Costs have no region: for the total only."""
-    return reported_months(ratio(_costs(inputs), _new(inputs)))
+    """Acquisition cost per new customer, of the total only: costs have no region."""
+    return reported_months(ratio(_acquisition_costs(inputs), _new_customers(inputs)))
 
 
 def gross_margin(inputs: KpiInputs) -> Floats:
     """Gross margin as a share of revenue, over the trailing year."""
-    margin, revenue = (trailing_year(inputs.sum_by_slice(part)) for part in inputs.account_months.margins_and_base)
+    margin, revenue = (
+        trailing_year(inputs.sum_by_slice(part)) for part in inputs.account_months.margin_and_covered_revenue
+    )
     return where_known(
-        inputs.account_months.full_year_known(inputs.account_months.first_sale_at), ratio(margin, revenue)
+        inputs.account_months.full_year_since(inputs.account_months.first_sale_at), ratio(margin, revenue)
     )
 
 
@@ -32,17 +34,17 @@ def revenue_per_customer(inputs: KpiInputs) -> Floats:
     """Revenue per active customer and month, over the trailing year."""
     earned, active = (
         inputs.sum_by_slice(inputs.account_months.revenue),
-        inputs.sum_by_slice(inputs.account_months.active[:, 1:]),
+        inputs.sum_by_slice(inputs.account_months.is_active[:, 1:]),
     )
     return where_known(
-        inputs.account_months.full_year_known(inputs.account_months.first_sale_at),
+        inputs.account_months.full_year_since(inputs.account_months.first_sale_at),
         ratio(trailing_year(earned), trailing_year(active)),
     )
 
 
 def lifetime_value(inputs: KpiInputs) -> Floats:
-    """Lifetime value at the margin and churn of the trailing year."""
-    start, end = inputs.account_months.active[:, :-1], inputs.account_months.active[:, 1:]
+    """Lifetime value of a customer at the margin and churn of the trailing year."""
+    start, end = inputs.account_months.is_active[:, :-1], inputs.account_months.is_active[:, 1:]
     churn_rate = ratio(trailing_year(inputs.sum_by_slice(start & ~end)), trailing_year(inputs.sum_by_slice(start)))
     return ratio(revenue_per_customer(inputs) * gross_margin(inputs), churn_rate)
 
@@ -66,7 +68,7 @@ def predicted_lifetime_value(inputs: KpiInputs, column: str) -> Floats:
         total, count = (np.zeros((len(inputs.account_months.accounts) + 1, 1)) for _ in range(2))
         np.add.at(total[:, 0], index, scores[column].to_numpy(dtype=float))
         np.add.at(count[:, 0], index, 1.0)
-        active = inputs.account_months.active[:, -1:]
+        active = inputs.account_months.is_active[:, -1:]
         values[:, -1:] = ratio(inputs.sum_by_slice(total * active), inputs.sum_by_slice(count * active))
     return values
 
@@ -113,16 +115,16 @@ def forecast_accuracy(inputs: KpiInputs) -> Floats:
     return accuracy
 
 
-def _costs(inputs: KpiInputs) -> Floats:
+def _acquisition_costs(inputs: KpiInputs) -> Floats:
     return inputs.account_months.costs(ACQUIRING_TEAMS)[None, :]
 
 
-def _new(inputs: KpiInputs) -> Floats:
+def _new_customers(inputs: KpiInputs) -> Floats:
     return inputs.sum_by_slice(inputs.account_months.new_customers)[:1]
 
 
 def _trailing_acquisition_cost(inputs: KpiInputs) -> Floats:
-    return ratio(trailing_year(_costs(inputs)), trailing_year(_new(inputs)))
+    return ratio(trailing_year(_acquisition_costs(inputs)), trailing_year(_new_customers(inputs)))
 
 
 UNIT_ECONOMICS: tuple[Kpi, ...] = (
@@ -134,7 +136,7 @@ UNIT_ECONOMICS: tuple[Kpi, ...] = (
         revenue_per_customer),
     Kpi("ltv", "money", "revenue_per_customer × gross_margin ÷ monthly customer churn, all of the 12 months that end"
         " with the month", lifetime_value),
-    Kpi("ltv_predicted", "money", "mean over active customers of the lifetime value that models give them tonight:"
+    Kpi("ltv_predicted", "money", "mean over active customers of the lifetime value that models predict for them:"
         " revenue of three years, discounted by 10 % a year; in the last month alone",
         lambda inputs: predicted_lifetime_value(inputs, "lifetime_value")),
     Kpi("ltv_bgnbd", "money", "the same by BG/NBD and Gamma-Gamma, of active customers that only order: the reference",
@@ -143,7 +145,7 @@ UNIT_ECONOMICS: tuple[Kpi, ...] = (
         lifetime_value_to_cost, by="total"),
     Kpi("cac_payback_months", "months", "costs of sales and marketing ÷ new customers of 12 months, over"
         " revenue_per_customer × gross_margin", payback, by="total"),
-    Kpi("forecast_accuracy", "share", "1 − how far the forecast was off ÷ net_revenue, 0 at least; the forecast is the"
+    Kpi("forecast_accuracy", "share", "1 − |forecast − net_revenue| ÷ net_revenue, 0 at least; the forecast is the"
         " last one published by the month's first day", forecast_accuracy),
     Kpi("forecast_bias", "share", "forecast ÷ net_revenue − 1, the forecast as in forecast_accuracy",
         lambda inputs: forecast_ratio(inputs) - 1),
