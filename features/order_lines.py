@@ -13,6 +13,16 @@ def is_placed(lines: ir.Table) -> ir.BooleanValue:
     return lines.status == "placed"
 
 
+def is_returned(lines: ir.Table) -> ir.BooleanValue:
+    """Whether a line is the return of an earlier line."""
+    return lines.status == "returned"
+
+
+def is_cancelled(lines: ir.Table) -> ir.BooleanValue:
+    """Whether a line was cancelled."""
+    return lines.status == "cancelled"
+
+
 def net_order_lines(lines: ir.Table) -> ir.Table:
     """The lines of ``orders`` (or of rows joined to it) whose amounts add up to revenue net of returns."""
     return lines.filter(is_net(lines))

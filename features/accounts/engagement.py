@@ -50,7 +50,7 @@ FEATURES = (
     ),
 )
 
-PRIOR_SENDS = 10
+ACCOUNT_PRIOR_SENDS = 10
 """How many sends the company's own response rate counts for in an account's."""
 
 
@@ -83,7 +83,9 @@ def engagement_features(company: Company, spine: ir.Table) -> ir.Table:
     answered = ibis.least(sums.answered_180, sums.sent_180)
     each_date = ibis.window(group_by="as_of")
     company_rate = answered.sum().over(each_date) / sums.sent_180.sum().over(each_date).nullif(0)
-    rates = sums.mutate(response_rate_180=(answered + PRIOR_SENDS * company_rate) / (sums.sent_180 + PRIOR_SENDS))
+    rates = sums.mutate(
+        response_rate_180=(answered + ACCOUNT_PRIOR_SENDS * company_rate) / (sums.sent_180 + ACCOUNT_PRIOR_SENDS)
+    )
     return rates.drop("sent_180", "answered_180")
 
 

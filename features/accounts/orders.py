@@ -4,11 +4,11 @@ import ibis.expr.types as ir
 
 from features.company import Company
 from features.feature import Change, Feature
-from features.order_lines import is_net, is_placed, placed_order_lines
+from features.order_lines import is_cancelled, is_net, is_placed, is_returned, placed_order_lines
 from features.point_in_time import facts_as_of, ratio, with_product
 
 SEASON = (275, 365)
-"""Ages in days of the quarter that lies ahead, a year ago: what the coming 90 days brought last time."""
+"""Ages in days, from and to, of the last year's counterpart of the coming 90 days."""
 
 FEATURES = (
     Feature("days_since_order", "orders", "days since the last order", "days", absent="never ordered"),
@@ -77,7 +77,7 @@ def order_features(company: Company, spine: ir.Table) -> ir.Table:
 
 def _recency_frequency_value(lines: ir.Table) -> ir.Table:
     """One row per account and date: recency, frequency and monetary value."""
-    placed, returned, net = is_placed(lines), lines.status == "returned", is_net(lines)
+    placed, returned, net = is_placed(lines), is_returned(lines), is_net(lines)
     age = lines.age
     year = age <= 365
     order_days = lines.ordered_at.date().nunique(where=placed)
@@ -105,7 +105,7 @@ def _recency_frequency_value(lines: ir.Table) -> ir.Table:
         revenue_season=revenue(*SEASON),
         sold_365=lines.amount.sum(where=placed & year),
         returned_365=0.0 - lines.amount.sum(where=returned & year).fill_null(0.0),
-        cancelled_365=((lines.status == "cancelled") & year).sum(),
+        cancelled_365=(is_cancelled(lines) & year).sum(),
         paid_365=lines.amount.sum(where=listed),
         list_365=(lines.list_price * lines.quantity).sum(where=listed),
     )

@@ -35,7 +35,7 @@ FEATURES = (
     Feature("days_since_use", "usage", "days since the last use", "days", absent="not used within a year"),
 )
 
-LOOKBACK_DAYS = 365
+USAGE_LOOKBACK_DAYS = 365
 
 
 def usage_features(company: Company, spine: ir.Table) -> ir.Table:
@@ -45,7 +45,7 @@ def usage_features(company: Company, spine: ir.Table) -> ir.Table:
     """
     rows = facts_as_of(company, spine, "usage")
     rows = rows.mutate(age=rows.as_of.delta(rows.day, unit="day"))
-    rows = rows.filter(rows.age <= LOOKBACK_DAYS)
+    rows = rows.filter(rows.age <= USAGE_LOOKBACK_DAYS)
     used = rows.events > 0
     month, prior, before = rows.age <= 30, (rows.age > 30) & (rows.age <= 60), (rows.age > 30) & (rows.age <= 90)
     sums = rows.group_by("account_id", "as_of").agg(

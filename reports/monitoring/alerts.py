@@ -1,6 +1,6 @@
 """Alerts: what is outside its limits, since when, and what to do about it.
 
-An alert keeps its id for as long as it is up; one that comes back after it was over is a new one.
+An alert keeps its id while it is up; one that returns after it was over is a new one.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -15,7 +15,7 @@ from data.outputs.report_tables import ALERTS
 from reports.monitoring.control_limits import HOLD_NIGHTS, ControlLimits, WindowReading, alert_start, furthest_window
 
 MAX_CALIBRATION_ERROR = 0.03
-"""Mean probability and rate may differ by this much, however significant the difference is."""
+"""Largest difference of mean probability and rate without an alert, even if it is significant."""
 TARGET_COVERAGE, MAX_COVERAGE_ERROR = 0.8, 0.1
 RETRAIN = "retrain the model (gelir train): it was trained on another time"
 
@@ -149,8 +149,8 @@ def _score_alerts(drift: pd.DataFrame, as_of: date) -> Iterator[Alert]:
             as_of,
             f"the scores of {row['name']} moved wholesale (stability index {row['psi']:.2f}, {row['high']:.2f}"
             f" allowed), from {row['expected']:,.3g} to {row['value']:,.3g} on average, against {row['reference']}",
-            "look at alerts of flows and inputs first; where a new version scores, compare it with the one before, and"
-            " go back (gelir rollback) if it makes no sense",
+            "look at the alerts of volumes and inputs first; where a new version scores, compare it with the one"
+            " before, and go back (gelir rollback) if its scores are implausible",
             row["psi"],
             0.0,
             row["high"],

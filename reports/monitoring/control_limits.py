@@ -1,8 +1,7 @@
 """Control limits of daily volumes: the expected volume of the last days, and the deviation from it.
 
-Windows of several lengths are compared, day after day, with the eight weeks before them, weekdays weighted as in the
-last year; differences on a variance-stabilizing scale are divided by their robust scale in the year before, so that
-every day depends on its own past only. The argument is in ``docs/methods.md``.
+Windows of several lengths are compared with the eight weeks before them; differences on a variance-stabilizing scale
+are divided by their robust scale in the year before. The argument is in ``docs/methods.md``.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ WINDOW_DAYS = (1, 2, 3, 7, 14, 28)
 """A shock shows in a short window, a slow change in a long one."""
 LEVEL_DAYS, YEAR_DAYS = 56, 364
 GAP_DAYS = 28
-"""The latest days are left out of the robust scale: a change must not widen the limits that it should exceed."""
+"""Latest days without weight in the robust scale: a change must not widen the limits that it should exceed."""
 MIN_DAYS = 100
 """Days of the past that the robust scale needs."""
 PRIOR_COUNT = 5.0
@@ -35,14 +34,14 @@ MAX_SEASONAL_RATIO = 0.9
 """The seasonal expectation is used where its robust scale was below this share of the flat one's."""
 N_NIGHTS = 60
 HOLD_NIGHTS = 14
-"""An alert stays up for so many nights after the volume was last outside; outside again by then, it is the same."""
-TINY = 1e-12
+"""Nights for which an alert stays up after the volume was last outside; outside again by then, it is the same alert."""
+EPS = 1e-12
 
 
 @dataclass(frozen=True)
 class ControlLimits:
-    """Windows (rows, as ``WINDOW_DAYS``) × days (columns): what was observed and expected, the limits, and the
-    deviation ``z`` in robust standard deviations; NaN where too little is known, and before the last nights."""
+    """Windows (rows, as ``WINDOW_DAYS``) × days (columns): observed and expected sums, the limits, and the
+    deviation ``z`` in robust standard deviations; NaN with too little history, and before the last nights."""
 
     volume: DailyVolume
     observed: Floats
@@ -57,14 +56,14 @@ class ControlLimits:
         return np.asarray((np.abs(np.nan_to_num(self.z)) > MAX_Z).any(axis=0))
 
     def first_seen_by(self, day: int) -> date:
-        """The night that first sees a day (its position)."""
+        """The first night that includes the day at a position."""
         night: date = (self.volume.days[day] + pd.Timedelta(days=1 + self.volume.delay_days)).date()
         return night
 
 
 @dataclass(frozen=True)
 class WindowReading:
-    """One window of the control limits, from ``since`` to ``until``; of a *mean*, shares of what was expected (1)."""
+    """One window of the control limits, from ``since`` to ``until``; of a *mean*, relative to the expectation."""
 
     since: date
     until: date
@@ -77,8 +76,8 @@ class WindowReading:
 
 @dataclass(frozen=True)
 class _History:
-    """Running sums by weekday (days + 1 × 7) of what was observed and of its exposure, and the ``weights`` of weekdays
-    in force on each day (days × 7)."""
+    """Running sums by weekday (days + 1 × 7) of the observations and of their exposure, and the ``weights`` of weekdays
+    that apply on each day (days × 7)."""
 
     volume: DailyVolume
     observed: Floats
@@ -86,19 +85,19 @@ class _History:
     weights: Floats
 
     @classmethod
-    def of(cls, volume: DailyVolume) -> "_History":
-        """The history of a volume; public holidays count for nothing."""
+    def from_volume(cls, volume: DailyVolume) -> "_History":
+        """The history of a volume; public holidays count as 0."""
         counts, base = np.where(volume.holiday, 0.0, volume.observed), np.where(volume.holiday, 0.0, volume.exposure)
         weekday = np.eye(7)[volume.days.day_of_week.to_numpy()]
         observed, exposure = _running_sums(weekday * counts[:, None]), _running_sums(weekday * base[:, None])
         end = np.arange(len(counts)) - GAP_DAYS
         year_observed, year_exposure = (_sum_between(sums, end - YEAR_DAYS, end) for sums in (observed, exposure))
-        rate = year_observed.sum(axis=1, keepdims=True) / np.maximum(year_exposure.sum(axis=1, keepdims=True), TINY)
+        rate = year_observed.sum(axis=1, keepdims=True) / np.maximum(year_exposure.sum(axis=1, keepdims=True), EPS)
         weights = (year_observed + PRIOR_COUNT) / (year_exposure * rate + PRIOR_COUNT)
         return cls(volume, observed, exposure, weights)
 
     def observed_between(self, first: Ints, end: Ints) -> Floats:
-        """By day: what was observed from ``first`` until before ``end``."""
+        """By day: the sum observed from ``first`` until before ``end``."""
         return np.asarray(_sum_between(self.observed, first, end).sum(axis=1))
 
     def exposure_between(self, first: Ints, end: Ints) -> Floats:
@@ -106,14 +105,14 @@ class _History:
         return np.asarray((self.weights * _sum_between(self.exposure, first, end)).sum(axis=1))
 
     def expected_from_level(self, first: Ints, exposure: Floats) -> Floats:
-        """By day: what an exposure brings at the level of the eight weeks before ``first``."""
+        """By day: the sum expected of an exposure at the level of the eight weeks before ``first``."""
         observed = self.observed_between(first - LEVEL_DAYS, first)
-        return observed / np.maximum(self.exposure_between(first - LEVEL_DAYS, first), TINY) * exposure
+        return observed / np.maximum(self.exposure_between(first - LEVEL_DAYS, first), EPS) * exposure
 
 
 def control_limits(volume: DailyVolume, n_nights: int = N_NIGHTS) -> ControlLimits:
     """The control limits of a volume on the days of the last nights; NaN on days before."""
-    history = _History.of(volume)
+    history = _History.from_volume(volume)
     rows = [_window_limits(history, days, n_nights) for days in WINDOW_DAYS]
     names = ("observed", "expected", "low", "high", "z")
     return ControlLimits(volume, *(np.array([getattr(row, name) for row in rows]) for name in names))
@@ -132,8 +131,8 @@ class _WindowLimits:
 
 @dataclass(frozen=True)
 class Expectation:
-    """By day: what is expected, the deviation of what was observed from it on the transformed scale, and the robust
-    standard deviation of these in the year before."""
+    """By day: the expected sum, the deviation from it on the transformed scale, and the robust standard deviation of
+    the deviations in the year before."""
 
     expected: Floats
     deviation: Floats
@@ -141,7 +140,7 @@ class Expectation:
 
 
 def _window_limits(history: _History, days: int, n_nights: int) -> _WindowLimits:
-    """Limits of the windows of so many days."""
+    """By day: the limits of the window of ``days`` days that ends on it."""
     volume, day = history.volume, np.arange(len(history.weights))
     first = day - days + 1
     observed, exposure = history.observed_between(first, day + 1), history.exposure_between(first, day + 1)
@@ -164,16 +163,16 @@ def _window_limits(history: _History, days: int, n_nights: int) -> _WindowLimits
 def choose_seasonal(flat: Expectation, seasonal: Expectation) -> Expectation:
     """By day, the seasonal expectation where it was clearly nearer in the year before (``MAX_SEASONAL_RATIO``), else
     the flat one."""
-    sigmas = [np.nan_to_num(each.robust_sigma, nan=np.inf) for each in (flat, seasonal)]
+    sigmas = [np.nan_to_num(candidate.robust_sigma, nan=np.inf) for candidate in (flat, seasonal)]
     nearer = sigmas[1] < MAX_SEASONAL_RATIO * sigmas[0]
     names = ("expected", "deviation", "robust_sigma")
     return Expectation(*(np.where(nearer, getattr(seasonal, name), getattr(flat, name)) for name in names))
 
 
 def _seasonal_factor(history: _History, days: int) -> Floats:
-    """By day: how much larger the same window was one and two years ago than the eight weeks before it.
+    """By day: the ratio of the same window one and two years ago to the eight weeks before it.
 
-    The window is widened to ``SEASON_DAYS``: one day of one year says nothing of a season.
+    The window is widened to ``SEASON_DAYS``: one day of one year does not show a season.
     """
     day = np.arange(len(history.weights))
     observed, flat = np.full(len(day), SEASON_PRIOR), np.full(len(day), SEASON_PRIOR)
@@ -190,10 +189,10 @@ def _seasonal_factor(history: _History, days: int) -> Floats:
 
 
 def _transformed(volume: DailyVolume, values: Floats, expected: Floats) -> Floats:
-    """Sums on a scale of constant variance: Anscombe's (1948) root for counts, over the root of what was expected for
-    means."""
+    """Sums on a scale of constant variance: Anscombe's (1948) root for counts, over the root of the expectation
+    for means."""
     if volume.metric.kind == "mean":
-        return np.asarray(values / np.sqrt(np.maximum(expected, TINY)))
+        return np.asarray(values / np.sqrt(np.maximum(expected, EPS)))
     return np.asarray(2 * np.sqrt(values + 0.375))
 
 
@@ -231,7 +230,7 @@ def _sum_between(running: Floats, first: Ints, end: Ints) -> Floats:
 
 
 def furthest_window(limits: ControlLimits, day: int = -1) -> WindowReading | None:
-    """The window of the largest deviation that ends on a day (the last); ``None`` where nothing is known."""
+    """The window of the largest deviation that ends on a day (default: the last); ``None`` if all are NaN."""
     deviations = np.abs(limits.z[:, day])
     if np.isnan(deviations).all():
         return None
@@ -246,7 +245,7 @@ def furthest_window(limits: ControlLimits, day: int = -1) -> WindowReading | Non
 
 
 def alert_start(limits: ControlLimits) -> int | None:
-    """The day (its position) on which the alert that is up now began; ``None`` where none is."""
+    """The position of the day on which the current alert began; ``None`` without one."""
     outside = np.flatnonzero(limits.outside)
     if not len(outside) or len(limits.volume.days) - 1 - outside[-1] > HOLD_NIGHTS:
         return None

@@ -1,7 +1,6 @@
-"""Daily volumes of orders, tickets, usage and the like, each day as it was first known.
+"""Daily volumes of orders, tickets, usage and others, without the facts of a day that became known late.
 
-A fact that became known late is left out of its day: the latest days lack such facts too. So a day's volume never
-changes afterwards, and every night sees what past nights saw.
+The latest days lack such facts too. So a day's volume never changes afterwards, and is the same for every night.
 """
 
 from collections.abc import Callable
@@ -20,14 +19,15 @@ from data.arrays import Floats
 from features.company import Company
 from features.contacts.timezones import COUNTRY_ZONES
 from features.local_time import Clock
+from features.order_lines import is_returned
 from features.responses import CLICKS_AND_REPLIES, is_human_response
 
 HISTORY_DAYS = 1120
 """Three years, so that the last one has the season of two before it."""
 MAX_DELAY_DAYS, KNOWN_SHARE = 7, 0.9
-"""A day is complete as soon as this share of its facts is typically known, at the latest after ``MAX_DELAY_DAYS``."""
+"""A day is complete once this share of its facts is typically known, after ``MAX_DELAY_DAYS`` at the latest."""
 TYPICAL_USAGE_DAYS = 56
-"""Days before, whose mean is the typical usage of an account."""
+"""Days whose mean usage is the typical usage of an account."""
 MAX_USAGE_RATIO = 3.0
 """Cap of an account's usage over its typical usage."""
 OVERDISPERSION = 0.06
@@ -64,7 +64,7 @@ class DailyVolume:
 
 
 def daily_volumes(company: Company) -> list[DailyVolume]:
-    """The volumes of which the company has facts, by its local days up to the last complete one."""
+    """One volume per metric with facts, by the company's days up to the last complete one."""
     clock = Clock(company.timezone, company.as_of_at - timedelta(days=HISTORY_DAYS + 2), company.as_of_at)
     volumes = (_volume(metric, metric.daily(company, clock), company) for metric in DAILY_METRICS)
     return [volume for volume in volumes if volume is not None]
@@ -88,12 +88,12 @@ def _volume(metric: DailyMetric, facts: ir.Table, company: Company) -> DailyVolu
     in_time = rows[(delay <= delay_days).to_numpy() & (day <= last).to_numpy()]
     by_day = in_time.groupby(pd.to_datetime(in_time["day"]))[["observed", "exposure"]].sum().reindex(days, fill_value=0)
     exposure = np.ones(len(days)) if metric.kind == "count" else by_day["exposure"].to_numpy(np.float64)
-    holiday = np.isin(days.to_numpy(), closed_days(company).to_numpy())
+    holiday = np.isin(days.to_numpy(), public_holidays(company).to_numpy())
     return DailyVolume(metric, days, by_day["observed"].to_numpy(np.float64), exposure, holiday, delay_days)
 
 
-def closed_days(company: Company) -> pd.DatetimeIndex:
-    """Public holidays of the company's country; none where its time zone has no single country."""
+def public_holidays(company: Company) -> pd.DatetimeIndex:
+    """Public holidays of the company's country; empty if its time zone has no single country."""
     country = next((code for code, zone, _ in COUNTRY_ZONES if zone == company.timezone), None)
     if country is None or country not in holidays.list_supported_countries():
         return pd.DatetimeIndex([]).as_unit("s")
@@ -118,7 +118,7 @@ def _rows(table: str, column: str) -> Callable[[Company, Clock], ir.Table]:
 
     def daily(company: Company, clock: Clock) -> ir.Table:
         rows = company.tables[table]
-        # a column that is filled later than its row is known the moment that it is filled
+        # a column that is filled later than its row is known from the instant in it
         first = column in ("created_at", "started_at", "opened_at", "happened_at")
         known = clock.day(rows.known_at) if first else clock.day(rows[column])
         return _by_day(rows, clock.day(rows[column]), known, ibis.literal(1), ibis.literal(1))
@@ -128,20 +128,20 @@ def _rows(table: str, column: str) -> Callable[[Company, Clock], ir.Table]:
 
 def _orders(company: Company, clock: Clock) -> ir.Table:
     rows = company.tables["orders"]
-    rows = rows.filter(rows.status != "returned")  # a cancellation may come later than the order: both count
+    rows = rows.filter(~is_returned(rows))  # a cancellation may become known after the order: both count
     orders = rows.group_by("order_id").agg(at=rows.ordered_at.min(), known=rows.known_at.min())
     return _by_day(orders, clock.day(orders["at"]), clock.day(orders.known), ibis.literal(1), ibis.literal(1))
 
 
 def _returns(company: Company, clock: Clock) -> ir.Table:
     rows = company.tables["orders"]
-    rows = rows.filter(rows.status == "returned")
+    rows = rows.filter(is_returned(rows))
     return _by_day(rows, clock.day(rows.ordered_at), clock.day(rows.known_at), ibis.literal(1), ibis.literal(1))
 
 
 def _amounts(company: Company, clock: Clock) -> ir.Table:
     rows = company.tables["orders"]
-    rows = rows.filter(rows.status != "returned", rows.amount > 0)
+    rows = rows.filter(~is_returned(rows), rows.amount > 0)
     size = (rows.amount + 1).ln()
     return _by_day(rows, clock.day(rows.ordered_at), clock.day(rows.known_at), size, ibis.literal(1))
 
@@ -171,7 +171,7 @@ def _usage(company: Company, clock: Clock) -> ir.Table:
     """Usage of each account and product over its own typical usage, so that neither new nor large accounts dominate."""
     rows = company.tables["usage"]
     users = rows.active_users.fill_null(rows.events)
-    holidays_of_country = [day.date() for day in closed_days(company)]
+    holidays_of_country = [day.date() for day in public_holidays(company)]
     on_open_days = (
         ibis.ifelse(rows.day.isin(holidays_of_country), ibis.null("float64"), users) if holidays_of_country else users
     )

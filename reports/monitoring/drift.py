@@ -1,7 +1,7 @@
 """Drift of daily volumes, of the inputs of models and of their scores, each against its own reference.
 
-Volumes are new every day, so that a change shows at once. Inputs and scores are of the same customers night after
-night: a test of each feature would fire with every season, so that only a missing input or a large shift is drift.
+Volumes are new every day, so a change shows at once. Inputs and scores are of the same customers night after night: a
+test of each feature would fire with every season, so only a missing input or a large shift counts as drift.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ MISSING_ERRORS = 5
 MIN_ROWS = 50
 """Rows of either sample below which no shift is measured."""
 MAX_REFERENCE_DAYS = 35
-"""Age of the kept night that scores are compared with."""
+"""Largest age of the kept night with which scores are compared."""
 
 INPUTS = {
     "accounts": (ACCOUNT_FEATURES, ACCOUNT_CATEGORIES),
@@ -63,7 +63,7 @@ def volume_drift(limits: Sequence[ControlLimits]) -> pd.DataFrame:
 
 
 def input_drift(now: dict[str, pd.DataFrame], before: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """``DRIFT``: one row per feature of accounts and deals, against the same a quarter before (``before``)."""
+    """``DRIFT``: one row per feature of accounts and deals, against the feature a quarter before (``before``)."""
     rows = []
     for table, (numbers, categories) in INPUTS.items():
         if table not in before or min(len(now[table]), len(before[table])) < MIN_ROWS:

@@ -25,7 +25,7 @@ from features.revenue.bookings import (
 from features.revenue.series import Grain, period_starts, revenue_series
 
 KEPT_LEVELS = ("total", "region", "segment")
-"""Levels whose forecasts are kept; products and people may be too many."""
+"""Levels of kept forecasts; products and people may be too many."""
 SEASON: dict[Grain, int] = {"month": 12, "week": 52}
 DAYS: dict[Grain, float] = {"month": 365.25 / 12, "week": 7.0}
 GRAINS: tuple[Grain, ...] = ("month", "week")
@@ -36,7 +36,7 @@ def forecasts_to_keep(company: Company, forecast: pd.DataFrame) -> pd.DataFrame:
     """One row per node of ``KEPT_LEVELS``, grain and period, as the ledger keeps it: ``node, level, grain, period`` and
     ``FORECAST_COLUMNS``."""
     kept = forecast[forecast["level"].isin(KEPT_LEVELS) & forecast["point"].notna()]
-    pipeline, tables = _Pipeline.of(company), []
+    pipeline, tables = _Pipeline.from_company(company), []
     for grain in GRAINS:
         rows = kept[kept["grain"] == grain]
         periods = pd.DatetimeIndex(pd.to_datetime(rows["period"]))
@@ -67,9 +67,9 @@ def measure_accuracy(company: Company, past_forecasts: pd.DataFrame) -> pd.DataF
 
 
 def match_actuals(company: Company, past_forecasts: pd.DataFrame, grain: Grain) -> pd.DataFrame:
-    """The forecasts whose periods are over, with their ``actual`` and the ``scale`` of MASE, the mean absolute change
-    over a year as known that night; and ``horizon`` (periods ahead, 0: under way), ``week_of_quarter`` and ``night``.
-    """
+    """One row per forecast of a period that is over: the forecast, its ``actual``, the ``scale`` of MASE (the mean
+    absolute change over a year as known that night), ``horizon`` (periods ahead, 0: current), ``week_of_quarter`` and
+    ``night``."""
     revenue = _revenue_by_node(company, grain)
     actuals = revenue.melt(ignore_index=False, var_name="node", value_name="actual")
     actuals = actuals.set_index("node", append=True).dropna()
@@ -147,7 +147,8 @@ class _Pipeline:
     due: pd.DatetimeIndex
 
     @classmethod
-    def of(cls, company: Company) -> "_Pipeline":
+    def from_company(cls, company: Company) -> "_Pipeline":
+        """The pipeline as of the company's date."""
         as_of = pd.Timestamp(company.as_of)
         contracts, deals = subscription_bookings(company), open_deal_bookings(company, [company.as_of])
         running = contracts[(contracts["started"] < as_of) & ~(contracts["ended"] < as_of)]
@@ -158,7 +159,7 @@ class _Pipeline:
         return cls(float(running["mrr"].sum()), deals["amount"].astype("float64") * probability, due)
 
     def by_period(self, grain: Grain, periods: pd.DatetimeIndex) -> "dict[pd.Timestamp, float]":
-        """What is expected in each period."""
+        """Expected revenue by period."""
         deals = self.weighted_amount.groupby(period_starts(self.due, grain)).sum()
         recurring = self.mrr * (1.0 if grain == "month" else DAYS["week"] / DAYS["month"])
         return {period: recurring + float(deals.get(period, 0.0)) for period in periods}

@@ -1,6 +1,6 @@
 """Metrics of past scores against their outcomes, with intervals that resample accounts.
 
-An account is scored week after week with one outcome, so that its rows are no independent observations.
+An account is scored week after week with one outcome, so its rows are not independent observations.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats, Ints
-from data.statistics import ClusterBootstrap
+from data.statistics import ClusterBootstrap, auc, safe_divide, wilson_interval
 
 N_DECILES = 10
 N_RESAMPLES = 500
@@ -17,12 +17,12 @@ SEED_OFFSET = 31
 Z = 2.576
 """Standard errors that an interval reaches to either side: 99 % confidence."""
 MIN_PROBABILITY = 1e-6
-"""Probabilities are kept this far from 0 and 1 for the log loss."""
+"""Smallest distance of a probability from 0 and 1 in the log loss."""
 
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows of one score, month and version, ordered by score, with resamples of their accounts."""
+    """The rows of one score, month and version in ascending order of score, with resamples of their accounts."""
 
     predicted: Floats
     observed: Floats
@@ -33,7 +33,7 @@ class ScoredRows:
     kind: str
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, kind: str, seed: int) -> "ScoredRows":
+    def from_rows(cls, rows: pd.DataFrame, kind: str, seed: int) -> "ScoredRows":
         """From rows with ``value, outcome, low, high, key``; ``kind`` is *probability* or *money*."""
         resamples = ClusterBootstrap.draw(rows["key"], [seed, SEED_OFFSET], N_RESAMPLES)
         predicted, observed, low, high = (
@@ -43,7 +43,7 @@ class ScoredRows:
 
     @property
     def decile(self) -> Ints:
-        """The decile of each row by its score, from 1; deciles differ by at most one row."""
+        """The decile of each row by its score, from 1 (lowest); sizes of deciles differ by at most one row."""
         return np.asarray(np.arange(len(self.predicted)) * N_DECILES // len(self.predicted) + 1, dtype=np.int64)
 
     def metrics(self) -> dict[str, float]:
@@ -77,7 +77,7 @@ class ScoredRows:
         rows = self.resamples.sums(np.ones(len(self.predicted)))[:, 0]
         calibration_errors = np.abs(self.resamples.sums(differences)).sum(axis=1) / rows
         top_rates, rates = self.resamples.means(self.observed * is_top, is_top), self.resamples.means(self.observed)
-        lifts = np.divide(top_rates, rates, out=np.full(len(rates), np.nan), where=rates > 0)
+        lifts = safe_divide(top_rates, rates, otherwise=np.nan)
         calibration_error = np.abs(differences.sum(axis=0)).sum() / len(self.predicted)
         lift = self.observed[is_top].mean() / self.observed.mean() if self.observed.any() else float("nan")
         bounded = np.clip(self.predicted, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
@@ -85,7 +85,7 @@ class ScoredRows:
             "brier": ((self.predicted - self.observed) ** 2).mean(),
             "log_loss": float(log_loss(self.observed, bounded, labels=[0.0, 1.0])),
             "calibration_error": calibration_error,
-            "auc": _auc(self.predicted, self.observed),
+            "auc": auc(self.predicted, self.observed),
             "lift": lift,
             **_named("calibration_error", self.limits(calibration_error, calibration_errors, is_share=False)),
             **_named("lift", self.limits(lift, lifts, is_share=False)),
@@ -116,21 +116,11 @@ def _named(metric: str, limits: tuple[float, float]) -> dict[str, float]:
 def _limits(metric: float, resampled: Floats, accounts: int, *, is_share: bool) -> tuple[float, float]:
     """The interval of a metric: ``Z`` standard errors of its resamples.
 
-    That of a share is Wilson's (1927) for as many independent rows as have this standard error; for as many as there
-    are accounts where the share is 0 or 1, and the resamples all agree.
+    For a share, the Wilson interval of the number of independent rows that would have this standard error; of the
+    number of accounts if the share is 0 or 1 or the resamples do not differ.
     """
     error = float(np.nanstd(resampled)) if not np.isnan(resampled).all() else float("nan")
     if not is_share:
         return metric - Z * error, metric + Z * error
     n = metric * (1 - metric) / error**2 if error > 0 and 0 < metric < 1 else float(accounts)
-    center = (metric + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * (metric * (1 - metric) / n + Z**2 / (4 * n**2)) ** 0.5
-    return center - half, center + half
-
-
-def _auc(predicted: Floats, observed: Floats) -> float:
-    """The area under the ROC curve; NaN where all outcomes are the same."""
-    from sklearn.metrics import roc_auc_score
-
-    event = observed > 0.5
-    return float("nan") if event.all() or not event.any() else float(roc_auc_score(event, predicted))
+    return wilson_interval(metric, n, Z)

@@ -16,8 +16,8 @@ MIN_MATCHED = 30
 
 
 def match_outcomes(company: Company, past_scores: pd.DataFrame) -> pd.DataFrame:
-    """The past scores (``data.store.score_ledger``) whose windows are over, with their ``outcome`` (NaN if it cannot be
-    known) and ``new``, whether it was matched only now. Scores that are not in ``OUTCOMES`` are left out."""
+    """One row per past score (``data.store.score_ledger``) with a closed window: the score, its ``outcome`` (NaN if it
+    cannot be known) and ``new``, whether it was matched only now. Scores that are not in ``OUTCOMES`` are left out."""
     known = {outcome.score for outcome in OUTCOMES}
     settled = company.as_of - timedelta(days=SETTLEMENT_DAYS)
     closed = past_scores[(past_scores["closes_on"] <= settled) & past_scores["score"].isin(known)]
@@ -33,7 +33,12 @@ def match_outcomes(company: Company, past_scores: pd.DataFrame) -> pd.DataFrame:
 def scoreboard(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
     """``data.outputs.report_tables.SCOREBOARD``: one row per score, month in which it was given, and model version."""
     rows = [
-        {**name, "nights": part["as_of"].nunique(), "matched": len(part), **ScoredRows.of(part, kind, seed).metrics()}
+        {
+            **name,
+            "nights": part["as_of"].nunique(),
+            "matched": len(part),
+            **ScoredRows.from_rows(part, kind, seed).metrics(),
+        }
         for name, kind, part in _by_version(matched)
     ]
     return conform(pd.DataFrame(rows, columns=list(SCOREBOARD.by_name)), SCOREBOARD)
@@ -42,7 +47,7 @@ def scoreboard(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
 def reliability(matched: pd.DataFrame, seed: int) -> pd.DataFrame:
     """``data.outputs.report_tables.RELIABILITY``: one row per score, month, version and decile of the scores."""
     frames = [
-        pd.concat([pd.DataFrame([name] * N_DECILES), ScoredRows.of(part, kind, seed).by_decile()], axis=1)
+        pd.concat([pd.DataFrame([name] * N_DECILES), ScoredRows.from_rows(part, kind, seed).by_decile()], axis=1)
         for name, kind, part in _by_version(matched)
     ]
     return conform(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(), RELIABILITY)
