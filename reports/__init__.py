@@ -1,1 +1,1 @@
-"""Reports: KPIs, revenue leaks, monitoring of scores and forecasts, and what moved the forecast. ``registry`` lists them."""
+"""Reports, listed in ``registry``: KPIs, revenue leaks, monitoring of scores and forecasts, and the forecast bridge."""

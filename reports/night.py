@@ -1,4 +1,4 @@
-"""What the reports of one night are computed from: the company, its features and scores, and earlier nights."""
+"""The inputs of one night's reports: the company, its features and scores, and earlier nights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ class NightContext:
 
     ``features`` and ``scores`` are finished steps. From the ledgers of the scoring database (``data.store``):
     ``past_scores`` whose windows have closed, ``past_alerts`` of the previous night and ``past_forecasts`` of revenue.
-    ``previous_forecast`` is what the bridge starts from.
+    ``previous_forecast`` is the start of the bridge.
     """
 
     company: Company
@@ -69,7 +69,7 @@ class NightContext:
 
     @cached_property
     def bridge(self) -> pd.DataFrame:
-        """What moved the revenue forecast since an earlier night."""
+        """Causes of change of the revenue forecast since an earlier night."""
         return bridge(self.company, self.previous_forecast, self.scores)
 
     @cached_property

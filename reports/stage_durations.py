@@ -1,4 +1,4 @@
-"""How deals go through their stages."""
+"""Stays of deals in their stages."""
 
 import ibis
 import ibis.expr.types as ir
@@ -20,5 +20,5 @@ def stage_stays(company: Company) -> ir.Table:
     rows = entries.join(closings, "opportunity_id")
     rows = rows.mutate(left_at=rows.next_at.fill_null(rows.closed_at))
     until = rows.left_at.fill_null(ibis.literal(company.as_of_at))
-    # What begins as it ends is no stay: the stage in which a deal is closed.
+    # A stay of 0 days is the stage in which a deal is closed.
     return rows.mutate(days=days_between(rows.entered_at, until)).filter(lambda t: t.left_at.isnull() | (t.days > 0))

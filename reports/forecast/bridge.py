@@ -1,8 +1,7 @@
 """The bridge from an earlier revenue forecast to the current one, cause by cause, to the cent.
 
-The facts of the earlier forecast are replaced by current ones, one kind at a time in the order of ``CAUSES``, in the
-formula of both (``features.revenue.forecast_formula``); a cause is the difference that its turn makes, so that no
-remainder is left. The argument is in ``docs/methods.md``.
+The facts of the earlier forecast are replaced by current ones in the order of ``CAUSES``, in one formula; each cause is
+the difference that its replacement makes, so that nothing is left over. The argument is in ``docs/methods.md``.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ ORDERS, TREND, MODEL = "orders came in", "outlook of the series", "model changed
 CAUSES: tuple[str, ...] = (*ITEM_CAUSES, ORDERS, TREND, MODEL)
 """In the order in which facts are replaced."""
 N_NAMED = 3
-"""Contracts and deals that the evidence of a cause names, the largest first."""
+"""Number of contracts and deals named in the evidence of a cause, the largest first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +39,19 @@ class PreviousForecast:
 
 @dataclass(frozen=True, eq=False)
 class ForecastBasis:
-    """What a revenue forecast is made of (``models.revenue.forecast_table``)."""
+    """The line items and drivers of a revenue forecast (``models.revenue.forecast_table``)."""
 
     line_items: pd.DataFrame
     drivers: pd.DataFrame
 
     @classmethod
     def from_step(cls, scores: Step, suffix: str = "") -> "ForecastBasis":
-        """From a finished step of scores."""
+        """The basis of the forecast in a finished step of scores."""
         return cls(scores.frame(f"forecast_line_items{suffix}"), scores.frame(f"forecast_drivers{suffix}"))
 
 
 def bridge(company: Company, previous: PreviousForecast | None, scores: Step) -> pd.DataFrame:
-    """``data.outputs.report_tables.BRIDGE``; no rows without a previous forecast or a current one."""
+    """The table ``data.outputs.report_tables.BRIDGE``; no rows without both a previous and a current forecast."""
     if previous is None or "forecast_drivers" not in scores.tables:
         return conform(pd.DataFrame(), BRIDGE)
     has_rescored = f"forecast_drivers{PREVIOUS_SUFFIX}" in scores.tables
@@ -82,8 +81,8 @@ def bridge_between(
     """One row per node (total and leaves of the market), month of both forecasts and cause that moved it: ``node,
     grain, period, cause, amount, evidence, previous_point, point``.
 
-    ``rescored`` is the current forecast by the models of the earlier one; ``None`` where these are the current ones, or
-    (``unscored``) where not all of them could score: then the model takes what nothing else explains.
+    ``rescored`` is the current forecast by the earlier models; ``None`` where these are the current ones, or (with
+    ``unscored``) where not all of them could score: then *model changed* has all that no other cause explains.
     """
     after = rescored or now
     months = sorted(set(before.drivers["month"]) & set(now.drivers["month"]))
@@ -93,7 +92,7 @@ def bridge_between(
     movements = item_movements(company, _advanced(before.line_items, remaining), after.line_items, pd.Timestamp(since))
     movements = movements[movements["month"].isin(months)]
     points = _points(before, after, remaining.reindex(index.get_level_values(1)), movements, index)
-    cents = np.round(np.stack([*points, _Forecast.of(now, index).point]) * 100)
+    cents = np.round(np.stack([*points, _Forecast.from_basis(now, index).point]) * 100)
     amounts = np.diff(cents, axis=0)
     unexplained = unscored and rescored is None
     if unexplained:
@@ -111,7 +110,7 @@ def _points(
     index: pd.MultiIndex,
 ) -> Sequence[Floats]:
     """The point forecasts, from that of ``before`` to that of ``after``, with one more cause applied in each."""
-    old, new = _Forecast.of(before, index), _Forecast.of(after, index)
+    old, new = _Forecast.from_basis(before, index), _Forecast.from_basis(after, index)
     forecast = old.advanced(*(remaining[name].to_numpy() for name in ("share_ahead", "days_ahead")))
     rounding = old.point - forecast.total
     points = [old.point]
@@ -130,7 +129,7 @@ def _points(
 
 @dataclass(frozen=True, eq=False)
 class _Forecast:
-    """The terms of a forecast, by leaf and month of an index; zeros for leaves that it does not have."""
+    """The terms of a forecast, by leaf and month of an index; 0 for leaves that it lacks."""
 
     recognized_orders: Floats
     top_down: Floats
@@ -142,7 +141,8 @@ class _Forecast:
     top_down_weight: float
 
     @classmethod
-    def of(cls, basis: ForecastBasis, index: pd.MultiIndex) -> "_Forecast":
+    def from_basis(cls, basis: ForecastBasis, index: pd.MultiIndex) -> "_Forecast":
+        """The terms of a forecast, by leaf and month of the index."""
         drivers = basis.drivers.set_index(["leaf", "month"]).reindex(index)
         items = basis.line_items.groupby(["leaf", "month"])[AMOUNTS].sum().reindex(index).fillna(0.0)
         names = ("recognized_orders", "top_down", "repeat_orders", "new_business", "point")
@@ -167,8 +167,8 @@ class _Forecast:
         return total
 
     def advanced(self, share_ahead: Floats, days_ahead: Floats) -> "_Forecast":
-        """The same forecast on a later date, if everything had gone as forecast: only so much of what lay ahead still
-        does, of series and of items."""
+        """The same forecast on a later date, if everything had gone as forecast: by month, the shares of series
+        (``share_ahead``) and of items (``days_ahead``) that are still ahead."""
         expected = self.expected_items * days_ahead
         later = replace(
             self,
@@ -182,7 +182,7 @@ class _Forecast:
 
 
 def _remaining_shares(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """By month, how much of what lay ahead of the earlier date still does: ``share_ahead`` and ``days_ahead``."""
+    """By month, the share of what was ahead of the earlier date that still is: ``share_ahead`` and ``days_ahead``."""
     old, new = (drivers.groupby("month")[["share_ahead", "days_ahead"]].first() for drivers in (before, after))
     return (new / old.where(old > 0)).reindex(old.index).fillna(0.0).clip(0.0, 1.0)
 
@@ -197,7 +197,7 @@ def _advanced(line_items: pd.DataFrame, remaining: pd.DataFrame) -> pd.DataFrame
 def _bridge_rows(
     index: pd.MultiIndex, amounts: Floats, first: Floats, last: Floats, evidence: dict[tuple[str, Any, str], str]
 ) -> pd.DataFrame:
-    """The rows of leaves and of the total, from whole cents (causes × leaves and months); none where nothing moved."""
+    """The rows of leaves and of the total, from whole cents (causes × leaves and months); those of 0 are left out."""
     leaves = pd.DataFrame({"node": index.get_level_values(0), "period": index.get_level_values(1)})
     tables = [
         leaves.assign(cause=cause, cents=cents, before=first, now=last)
@@ -222,8 +222,8 @@ def _bridge_rows(
 
 
 def _evidence(movements: pd.DataFrame, unexplained: bool) -> dict[tuple[str, Any, str], str]:
-    """By node, month and cause: how many contracts or deals moved, and the largest. Causes that are not of items have
-    one text, under the node and month ``""``."""
+    """By node, month and cause: how many contracts or deals moved, and the largest. Other causes have one text, under
+    the node and month ``""``."""
     amount = movements["recognized"] + movements["expected"]
     by_leaf = movements.assign(amount=amount, size=amount.abs())
     rows = pd.concat([by_leaf, by_leaf.assign(leaf="total")]).sort_values(["size", "key"], ascending=[False, True])

@@ -1,4 +1,4 @@
-"""What happened to each contract and deal between two revenue forecasts, and by how much it moved the forecast."""
+"""The causes by which contracts and deals moved the revenue forecast between two nights, and their amounts."""
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,11 @@ AMOUNTS = ["recognized", "expected"]
 
 
 def item_movements(company: Company, before: pd.DataFrame, after: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
-    """One row per contract or deal, leaf, month and cause: by how much its ``recognized`` and ``expected`` moved.
+    """One row per contract or deal, leaf, month and cause: the changes of its ``recognized`` and ``expected``.
 
     ``before`` and ``after`` are line items of two forecasts (``models.revenue.forecast_table``), ``since`` the date of
-    the first. A change in an open deal's amount counts at the probabilities of ``before``; what is left of its movement
-    has the deal's own cause.
+    the first. A change in an open deal's amount counts at the probabilities of ``before``; the rest of its movement has
+    the deal's own cause.
     """
     keys = ["kind", "key", "leaf", "month"]
     both = before[[*keys, *AMOUNTS]].merge(after[[*keys, *AMOUNTS]], how="outer", on=keys, suffixes=("_before", ""))
@@ -69,8 +69,8 @@ def deal_causes(company: Company, before: pd.DataFrame, after: pd.DataFrame, sin
 def contract_causes(company: Company, before: pd.DataFrame, after: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
     """One row per contract of either forecast: ``kind, key, cause``.
 
-    A contract that was replaced (``features.subscriptions.succession``), and its successors, expanded where these bring
-    as much or more, and churned where they bring less.
+    A contract with successors (``features.subscriptions.succession``), and these, have the cause *expanded* where the
+    successors bring at least as much, else *churned*.
     """
     old, new = (_facts(rows, "contract") for rows in (before, after))
     contracts = subscription_bookings(company).set_index("subscription_id")

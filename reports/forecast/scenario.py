@@ -1,11 +1,4 @@
-"""The published revenue forecast if prices, churn, win rates or hiring were different, by arithmetic on its components.
-
-* **price** +x %: everything sold from now on brings x % more, a contract from the end of its term on (without a term,
-  after the month under way);
-* **churn** +x %: each contract's hazard is x % higher, and the expansion of what is lost is lost too;
-* **win rate** +x %: each open deal is x % likelier to be won, at most certain, and so are future deals;
-* **hiring** +x %: x % more deals are created from now on: they bring nothing for one sales cycle, everything after two.
-"""
+"""The published revenue forecast under other prices, churn, win rates or hiring, by arithmetic on its components."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,15 +8,23 @@ import pandas as pd
 
 from data.arrays import Floats
 from data.outputs.score_tables import REVENUE_COMPONENTS
+from data.statistics import safe_divide
 from features.revenue.forecast_formula import repeat_share, residual_revenue
 
-MONTH_DAYS = 365.25 / 12
+MEAN_MONTH_DAYS = 365.25 / 12
 MIN_CHANGE, MAX_CHANGE = -100, 1000
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Percent by which each is changed; 0 leaves it as it is. Raises ``ValueError`` below −100 % or above 1000 %."""
+    """Changes in percent; 0 is no change. Raises ``ValueError`` below −100 % or above 1000 %.
+
+    ``price`` +x %: everything sold from now on brings x % more, a contract from the end of its term on (without a term,
+    after the current month). ``churn`` +x %: the hazard of each contract is x % higher, and the expansion of what is
+    lost is lost too. ``win`` +x %: each open deal is x % more likely to be won, up to certainty, and so are future
+    deals. ``hiring`` +x %: x % more deals are created from now on: they bring nothing for one sales cycle, everything
+    after two.
+    """
 
     price: float = 0.0
     churn: float = 0.0
@@ -37,7 +38,7 @@ class Changes:
 
     @property
     def description(self) -> str:
-        """What is changed: ``price +5 %``."""
+        """The changes as text: ``price +5 %``."""
         changed = [f"{name} {value:+g} %" for name, value in vars(self).items() if value]
         return ", ".join(changed) or "nothing changed"
 
@@ -91,14 +92,14 @@ def _item_differences(line_items: pd.DataFrame, factors: dict[str, float]) -> pd
         line_items[name].to_numpy(dtype=np.float64) for name in ("recurring", "expansion", "open_deals", "potential")
     )
     is_contract = (line_items["kind"] == "contract").to_numpy() & (potential > 0)
-    survival = np.divide(recurring, potential, out=np.ones(len(line_items)), where=is_contract)
+    survival = safe_divide(recurring, potential, otherwise=1.0, where=is_contract)
     changed_survival = np.power(np.clip(survival, 0.0, 1.0), factors["churn"])
     month_under_way = line_items["month"].min()
     renewal = line_items["term"].fillna(month_under_way) if len(line_items) else line_items["term"]
     renewed = (line_items["month"] >= renewal) & (line_items["month"] > month_under_way)
     price = np.where(renewed, factors["price"], 1.0)
     changed_recurring = np.where(is_contract, potential * changed_survival * price, recurring)
-    retained = np.divide(changed_survival, survival, out=np.ones(len(line_items)), where=survival > 0)
+    retained = safe_divide(changed_survival, survival, otherwise=1.0)
     changed_deals = np.minimum(open_deals * factors["win"], np.maximum(potential, open_deals))
     return pd.DataFrame(
         {
@@ -112,6 +113,6 @@ def _item_differences(line_items: pd.DataFrame, factors: dict[str, float]) -> pd
 
 def _share_closed(months: pd.Series, sales_cycle_days: float, as_of: pd.Timestamp) -> Floats:
     """By month, the share of additional deals that has closed: none for one sales cycle, all after two."""
-    middle = (months - as_of).dt.days.to_numpy(dtype=np.float64) + MONTH_DAYS / 2
-    share: Floats = np.clip((middle - sales_cycle_days) / max(sales_cycle_days, 1.0), 0.0, 1.0)
+    days_to_mid_month = (months - as_of).dt.days.to_numpy(dtype=np.float64) + MEAN_MONTH_DAYS / 2
+    share: Floats = np.clip((days_to_mid_month - sales_cycle_days) / max(sales_cycle_days, 1.0), 0.0, 1.0)
     return share

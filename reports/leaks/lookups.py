@@ -1,4 +1,4 @@
-"""Shared by leak detectors: owners of accounts, usage since a day, and how long ago facts happened."""
+"""Lookups that several leak detectors share: owners of accounts, recent usage, and instants before the run's date."""
 
 from datetime import date, datetime, timedelta
 
@@ -9,8 +9,8 @@ from features.company import Company
 from features.local_time import Clock
 
 MONTH_DAYS = 365.25 / 12
-SLOW_SHARE = 0.9
-"""A deal or an invoice is slow past this quantile of the durations of its kind."""
+SLOW_QUANTILE = 0.9
+"""A deal or an invoice is slow beyond this quantile of comparable durations."""
 MIN_CASES = 20
 """Fewest durations from which a quantile is taken."""
 
@@ -21,8 +21,8 @@ def with_owner(company: Company, rows: ir.Table) -> ir.Table:
     return rows.left_join(owners, "account_id").drop("account_id_right")
 
 
-def ago(company: Company, days: float) -> datetime:
-    """The instant (naive UTC) that lies so many days before the company's date."""
+def instant_before(company: Company, days: float) -> datetime:
+    """The instant (naive UTC) that is this many days before the company's date."""
     return company.as_of_at - timedelta(days=days)
 
 
@@ -33,6 +33,6 @@ def used_since(company: Company, first: date) -> ir.Table:
 
 
 def clock_since(company: Company, first: date) -> Clock:
-    """The company's clock, right from a day on until its date."""
+    """The company's clock, exact from a day until the company's date."""
     since = datetime.combine(first, datetime.min.time()) - timedelta(days=2)
     return Clock(company.timezone, since, company.as_of_at + timedelta(days=2))

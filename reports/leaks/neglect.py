@@ -1,4 +1,4 @@
-"""Leaks of neglect: contractions that nobody responded to, and leads that nobody contacted."""
+"""Leaks of neglect: contractions without a response, and leads without a contact."""
 
 from datetime import timedelta
 
@@ -8,32 +8,32 @@ import pandas as pd
 
 from features.company import Company
 from features.order_lines import placed_order_lines
-from reports.leaks.lookups import ago, with_owner
+from reports.leaks.lookups import instant_before, with_owner
 
-ANSWER_DAYS, LATELY_DAYS = 30, 90
-"""A contraction is unnoticed if nobody responds within the first; the second is how far back it is reported."""
-SETTLES = timedelta(days=1)
+RESPONSE_DAYS, DOWNGRADE_REPORT_DAYS = 30, 90
+"""A contraction is unnoticed without a response within the first; the second is how far back it is reported."""
+REPLACEMENT_GAP = timedelta(days=1)
 """A subscription that starts within a day of another's end replaces it."""
-WAITS_DAYS, COLD_DAYS = 14, 180
-"""A lead is reported as untouched from the first to the second number of days after its last arrival."""
+MIN_LEAD_DAYS, MAX_LEAD_DAYS = 14, 180
+"""Days after its last arrival between which a lead is reported as untouched."""
 YEAR_DAYS = 365
 INBOUND = ("form_submitted", "replied", "attended")
 
 
-def downgrades_unnoticed(company: Company) -> pd.DataFrame:
-    """Contractions of an account's MRR (not to zero) without an activity, ticket or new deal in ``ANSWER_DAYS``.
+def unnoticed_downgrades(company: Company) -> pd.DataFrame:
+    """Contractions of an account's MRR (not to zero) without an activity, ticket or new deal in ``RESPONSE_DAYS``.
 
     One row per account and day; the money is 12 × the fall of MRR. No rows for a company without activities.
     """
     subscriptions = company.tables["subscriptions"].select("account_id", "mrr", "started_at", "ended_at")
     ended = subscriptions.filter(
-        subscriptions.ended_at >= ibis.literal(ago(company, LATELY_DAYS + ANSWER_DAYS)),
-        subscriptions.ended_at < ibis.literal(ago(company, ANSWER_DAYS)),
+        subscriptions.ended_at >= ibis.literal(instant_before(company, DOWNGRADE_REPORT_DAYS + RESPONSE_DAYS)),
+        subscriptions.ended_at < ibis.literal(instant_before(company, RESPONSE_DAYS)),
     )
     ends = ended.select("account_id", fell_at="ended_at").distinct()
     joined = ends.join(subscriptions, "account_id")
     before = (joined.started_at < joined.fell_at) & (joined.ended_at.isnull() | (joined.ended_at >= joined.fell_at))
-    settled = joined.fell_at + ibis.interval(days=SETTLES.days)
+    settled = joined.fell_at + ibis.interval(days=REPLACEMENT_GAP.days)
     after = (joined.started_at < settled) & (joined.ended_at.isnull() | (joined.ended_at > settled))
     rows = joined.group_by("account_id", "fell_at").agg(
         before=joined.mrr.sum(where=before).fill_null(0.0), after=joined.mrr.sum(where=after).fill_null(0.0)
@@ -43,7 +43,7 @@ def downgrades_unnoticed(company: Company) -> pd.DataFrame:
     responses = rows.join(answers, "account_id")
     answered = responses.filter(
         responses.answered_at >= responses.fell_at,
-        responses.answered_at < responses.fell_at + ibis.interval(days=ANSWER_DAYS),
+        responses.answered_at < responses.fell_at + ibis.interval(days=RESPONSE_DAYS),
     )
     rows = rows.anti_join(answered.select("account_id", "fell_at").distinct(), ["account_id", "fell_at"])
     frame: pd.DataFrame = with_owner(company, rows).order_by("account_id", "fell_at").execute()
@@ -55,7 +55,7 @@ def downgrades_unnoticed(company: Company) -> pd.DataFrame:
         money=12 * (frame["before"] - frame["after"]),
         evidence=[
             f"mrr fell from {before:,.2f} to {after:,.2f} {company.currency} on {at:%Y-%m-%d}, and for"
-            f" {ANSWER_DAYS} days there was no activity, ticket or new deal"
+            f" {RESPONSE_DAYS} days there was no activity, ticket or new deal"
             for before, after, at in zip(frame["before"], frame["after"], frame["fell_at"], strict=True)
         ],
     )
@@ -68,11 +68,11 @@ def _answers(company: Company) -> ir.Table:
     return ibis.union(*tables).filter(lambda t: t.account_id.notnull())
 
 
-def leads_untouched(company: Company) -> pd.DataFrame:
-    """Accounts that never bought, arrived ``WAITS_DAYS`` to ``COLD_DAYS`` ago and had no activity or deal since.
+def untouched_leads(company: Company) -> pd.DataFrame:
+    """Accounts that never bought, arrived ``MIN_LEAD_DAYS`` to ``MAX_LEAD_DAYS`` ago and had no activity or deal since.
 
     One row per account. An account arrives when it is created, or when a contact fills in a form, replies to an e-mail
-    or attends an event. The money is the mean value of a lead: amount of new deals won in a year, ended the accounts
+    or attends an event. The money is the mean value of a lead: amount of new deals won in a year, over the accounts
     created in it. No rows for a company without activities.
     """
     tables = company.tables
@@ -85,8 +85,8 @@ def leads_untouched(company: Company) -> pd.DataFrame:
     )
     last = arrivals.group_by("account_id").agg(arrived_at=arrivals.arrived_at.max())
     rows = last.filter(
-        last.arrived_at < ibis.literal(ago(company, WAITS_DAYS)),
-        last.arrived_at >= ibis.literal(ago(company, COLD_DAYS)),
+        last.arrived_at < ibis.literal(instant_before(company, MIN_LEAD_DAYS)),
+        last.arrived_at >= ibis.literal(instant_before(company, MAX_LEAD_DAYS)),
     )
     orders = tables["orders"]
     engaged = deals.filter(deals.closed_at.isnull() | (deals.outcome == "won"), deals.account_id.notnull())
@@ -114,7 +114,7 @@ def leads_untouched(company: Company) -> pd.DataFrame:
 def _lead_value(company: Company) -> tuple[float, float, int]:
     """Mean value of a lead, amount of the new deals won in a year, and number of accounts created in it."""
     accounts, deals = company.tables["accounts"], company.tables["opportunities"]
-    year = ibis.literal(ago(company, YEAR_DAYS))
+    year = ibis.literal(instant_before(company, YEAR_DAYS))
     won = deals.filter(deals.outcome == "won", deals.closed_at >= year, deals.kind.fill_null("new") == "new")
     won_amount = float(won.amount.sum().fill_null(0.0).execute())
     n_created = int(accounts.filter(accounts.created_at >= year).count().execute())

@@ -1,4 +1,4 @@
-"""Leaks of renewals: subscriptions that run past their term with nobody renewing them."""
+"""Leaks of renewals: subscriptions that run past their term without being renewed."""
 
 import ibis
 import pandas as pd
@@ -7,18 +7,18 @@ from features.company import Company
 from features.point_in_time import days_between
 from reports.leaks.lookups import MONTH_DAYS, with_owner
 
-STUCK_DAYS, STUCK_SHARE = 7.0, 0.1
-"""A term of a subscription that renews itself is stuck after so long, if few others are."""
+MIN_STUCK_DAYS, MAX_STUCK_SHARE = 7.0, 0.1
+"""Days after which the ended term of a self-renewing subscription is stuck, if no more than this share are."""
 
 
-def renewals_past_due(company: Company) -> pd.DataFrame:
+def overdue_renewals(company: Company) -> pd.DataFrame:
     """Subscriptions that run past their term without a renewal or an open deal about one.
 
     One row per subscription; the money is what it would have brought since its term ended, one month at least. A later
     subscription of the account to the product counts as the renewal; an open deal counts as being worked on when it is
-    a renewal, or about the same product. One that renews itself counts when its term ended more than ``STUCK_DAYS``
-    ago and such are fewer than ``STUCK_SHARE`` of those that renew themselves: a term that did not move on is an
-    anomaly there, while where most lie in the past the source does not move them.
+    a renewal, or about the same product. One that renews itself counts when its term ended more than ``MIN_STUCK_DAYS``
+    ago and fewer than ``MAX_STUCK_SHARE`` of the self-renewing ones are like it: where most terms are in the past, the
+    source does not update them.
     """
     subscriptions, deals = company.tables["subscriptions"], company.tables["opportunities"]
     days = days_between(subscriptions.term_ends_at, ibis.literal(company.as_of_at))
@@ -26,9 +26,12 @@ def renewals_past_due(company: Company) -> pd.DataFrame:
         subscriptions.ended_at.isnull(), subscriptions.term_ends_at.notnull(), subscriptions.mrr > 0
     ).mutate(renews_itself=subscriptions.auto_renew.fill_null(False), days=days)
     stuck = (
-        running.filter(running.renews_itself).agg(share=(running.days > STUCK_DAYS).mean()).execute().iloc[0]["share"]
+        running.filter(running.renews_itself)
+        .agg(share=(running.days > MIN_STUCK_DAYS).mean())
+        .execute()
+        .iloc[0]["share"]
     )
-    longest = STUCK_DAYS if stuck < STUCK_SHARE else float("inf")  # none renews itself: the share is no number
+    longest = MIN_STUCK_DAYS if stuck < MAX_STUCK_SHARE else float("inf")  # NaN without any self-renewing subscription
     due = running.filter(running.days > ibis.ifelse(running.renews_itself, longest, 0.0))
     open_deals = deals.filter(deals.closed_at.isnull(), deals.account_id.notnull())
     renewing = open_deals.filter(open_deals.kind == "renewal").select("account_id").distinct()

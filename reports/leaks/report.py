@@ -8,13 +8,13 @@ import pandas as pd
 from data.outputs.conform import conform
 from data.outputs.report_tables import LEAKS
 from features.company import Company
-from reports.leaks.deals import deals_stalled
-from reports.leaks.invoices import invoices_overdue, won_never_invoiced
-from reports.leaks.neglect import downgrades_unnoticed, leads_untouched
+from reports.leaks.deals import stalled_deals
+from reports.leaks.invoices import overdue_invoices, uninvoiced_deals
+from reports.leaks.neglect import unnoticed_downgrades, untouched_leads
 from reports.leaks.prices import discounts_beyond_policy, prices_after_promotion
-from reports.leaks.renewals import renewals_past_due
-from reports.leaks.seats import seats_outgrown
-from reports.leaks.usage import used_after_end
+from reports.leaks.renewals import overdue_renewals
+from reports.leaks.seats import outgrown_seats
+from reports.leaks.usage import usage_after_end
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ DETECTORS: tuple[Detector, ...] = (
         "renewal_past_due",
         "mrr × months since the term ended, one at least",
         "open a renewal deal, or correct the term, or end the subscription",
-        renewals_past_due,
+        overdue_renewals,
     ),
     Detector(
         "seats_outgrown",
         "mean users above the paid seats × price of a seat × months of the eight weeks looked at",
         "sell the seats that are used, or agree on how many may be",
-        seats_outgrown,
+        outgrown_seats,
     ),
     Detector(
         "discount_beyond_policy",
@@ -50,13 +50,13 @@ DETECTORS: tuple[Detector, ...] = (
         "won_not_invoiced",
         "amount of the deal",
         "invoice the deal, or correct its outcome",
-        won_never_invoiced,
+        uninvoiced_deals,
     ),
     Detector(
         "invoice_overdue",
         "amount of the invoice",
         "remind the account, or correct the payment record",
-        invoices_overdue,
+        overdue_invoices,
     ),
     Detector(
         "price_after_promotion",
@@ -68,25 +68,25 @@ DETECTORS: tuple[Detector, ...] = (
         "downgrade_unnoticed",
         "12 × the fall of mrr",
         "call the account, and ask what is no longer needed and why",
-        downgrades_unnoticed,
+        unnoticed_downgrades,
     ),
     Detector(
         "deal_stalled",
         "amount of the deal",
         "take the next step, or close the deal as lost",
-        deals_stalled,
+        stalled_deals,
     ),
     Detector(
         "lead_untouched",
         "new deals won in a year ÷ accounts that came in within it",
         "call them, or write that nobody will",
-        leads_untouched,
+        untouched_leads,
     ),
     Detector(
         "used_after_end",
         "last mrr ÷ days of a month × days of use",
         "renew the subscription, or stop the access",
-        used_after_end,
+        usage_after_end,
     ),
 )
 

@@ -8,19 +8,19 @@ import pandas as pd
 from features.company import Company
 from reports.leaks.lookups import MONTH_DAYS, clock_since, used_since, with_owner
 
-WINDOW_DAYS = 56
-OVER_SHARE, OVER_DAYS, SPREAD_DAYS = 0.5, 5, 28
-"""Seats are outgrown if users exceed seats on this share of the days of use, on at least so many days, whose first and
-last are at least so many days apart: one busy week does not count."""
+SEAT_WINDOW_DAYS = 56
+MIN_OVER_SHARE, MIN_OVER_DAYS, MIN_SPREAD_DAYS = 0.5, 5, 28
+"""Seats are outgrown if users exceed them on this share of the days of use, on at least this many days, and the first
+and last such day are at least this many days from one another: one busy week does not count."""
 
 
-def seats_outgrown(company: Company) -> pd.DataFrame:
-    """Accounts in which, for weeks, more people use a product than have seats. One row per account and product.
+def outgrown_seats(company: Company) -> pd.DataFrame:
+    """Products with, for weeks, more users in an account than seats. One row per account and product.
 
     The money is the mean excess of users over seats (0 on days within the seats) × the price of a seat, over
     ``WINDOW_DAYS``. Products without seats or user counts are left out.
     """
-    since = company.as_of - timedelta(days=WINDOW_DAYS)
+    since = company.as_of - timedelta(days=SEAT_WINDOW_DAYS)
     usage, subscriptions, clock = (
         used_since(company, since),
         company.tables["subscriptions"],
@@ -51,15 +51,15 @@ def seats_outgrown(company: Company) -> pd.DataFrame:
         excess_value=(days.excess * days.price).mean(),
     )
     rows = rows.filter(
-        rows.days_over >= OVER_DAYS,
-        rows.days_over >= OVER_SHARE * rows.days,
-        rows.last.delta(rows["first"], unit="day") >= SPREAD_DAYS,
+        rows.days_over >= MIN_OVER_DAYS,
+        rows.days_over >= MIN_OVER_SHARE * rows.days,
+        rows.last.delta(rows["first"], unit="day") >= MIN_SPREAD_DAYS,
         rows.excess_value > 0,
     )
     frame: pd.DataFrame = with_owner(company, rows).execute()
     return frame.assign(
         key=frame["account_id"].astype(str) + "/" + frame["product_id"].astype(str),
-        money=frame["excess_value"] * WINDOW_DAYS / MONTH_DAYS,
+        money=frame["excess_value"] * SEAT_WINDOW_DAYS / MONTH_DAYS,
         evidence=[
             f"{users:.0f} people used {product} on average on {days_over} of {days} days since {first:%Y-%m-%d}, and"
             f" {seats:.0f} seats are paid for"

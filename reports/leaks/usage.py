@@ -7,16 +7,16 @@ import pandas as pd
 from features.company import Company
 from reports.leaks.lookups import MONTH_DAYS, clock_since, used_since, with_owner
 
-USAGE_BACK = timedelta(days=90)
-"""Usage after the end is looked for in so many days."""
+USAGE_WINDOW = timedelta(days=90)
+"""Usage is searched this far back."""
 
 
-def used_after_end(company: Company) -> pd.DataFrame:
+def usage_after_end(company: Company) -> pd.DataFrame:
     """Products that an account still uses after its subscription to them ended.
 
-    One row per account and product; the money is the last price, by the day, of the days of use in ``USAGE_BACK``.
+    One row per account and product; the money is the last price, by the day, of the days of use in ``USAGE_WINDOW``.
     """
-    since = company.as_of - USAGE_BACK
+    since = company.as_of - USAGE_WINDOW
     usage, subscriptions, clock = (
         used_since(company, since),
         company.tables["subscriptions"],
@@ -43,7 +43,7 @@ def used_after_end(company: Company) -> pd.DataFrame:
     return frame.assign(
         key=frame["account_id"].astype(str) + "/" + frame["product_id"].astype(str),
         evidence=[
-            f"{product} was used on {count} of the last {USAGE_BACK.days} days, after its subscription ended"
+            f"{product} was used on {count} of the last {USAGE_WINDOW.days} days, after its subscription ended"
             f" {end:%Y-%m-%d}"
             for product, count, end in zip(frame["product_id"], frame["days"], frame["ended_at"], strict=True)
         ],

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from features.company import Company
-from reports.leaks.seats import seats_outgrown
-from reports.leaks.usage import used_after_end
+from reports.leaks.seats import outgrown_seats
+from reports.leaks.usage import usage_after_end
 from tests.features.company_builder import build_company
 
 AS_OF = date(2024, 7, 1)
@@ -50,16 +50,16 @@ def back(days: int) -> list[date]:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_use_is_looked_for_in_as_many_whole_days_everywhere(zone: str) -> None:
-    after = leak(used_after_end, zone, back(120), ended=date(2024, 1, 1))
+    after = leak(usage_after_end, zone, back(120), ended=date(2024, 1, 1))
     assert after["money"] == pytest.approx(90 * 12)  # 365.25 a month is 12 a day
     assert " 90 of the last 90 days" in after["evidence"]
-    seats = leak(seats_outgrown, zone, back(120), ended=None)
+    seats = leak(outgrown_seats, zone, back(120), ended=None)
     assert " 56 of 56 days since 2024-05-06" in seats["evidence"]
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_contract_covers_the_days_that_it_has_there(zone: str) -> None:
-    after = leak(used_after_end, zone, back(30), ended=date(2024, 6, 21))
+    after = leak(usage_after_end, zone, back(30), ended=date(2024, 6, 21))
     assert after["money"] == pytest.approx(9 * 12), "the day in which it ends is no leak"
-    seats = leak(seats_outgrown, zone, back(56), ended=None, started=date(2024, 5, 20))
+    seats = leak(outgrown_seats, zone, back(56), ended=None, started=date(2024, 5, 20))
     assert " 42 of 42 days since 2024-05-20" in seats["evidence"]
