@@ -7,14 +7,14 @@ from actions.action import Action, ActionInputs, Effect
 from features.company import Company
 from features.percent import format_probability
 
-ODDS_UPLIFT = 0.15
+NEXT_STEP_ODDS_UPLIFT = 0.15
 """Relative increase of the odds of winning by a next step taken now: an assumption, until a holdout has outcomes."""
 
 
 class AdvanceDeal(Action):
     """One candidate per account: its open deal of highest value, with win probability p and margin m of its amount.
 
-    Value: ``ODDS_UPLIFT`` × p × (1 − p) × m, the increase of p by the increased odds, to first order.
+    Value: ``NEXT_STEP_ODDS_UPLIFT`` × p × (1 − p) × m, the increase of p by the increased odds, to first order.
     """
 
     name = "advance_deal"
@@ -39,12 +39,12 @@ class AdvanceDeal(Action):
         win = rows["win"].astype(float)
         margin = rows["expected_amount"].astype(float) * rows["margin_rate"]
         return Effect(
-            ODDS_UPLIFT * win * (1 - win) * margin,
+            NEXT_STEP_ODDS_UPLIFT * win * (1 - win) * margin,
             (
                 [f"{format_probability(probability)} likely to be won" for probability in win],
                 [f"winning would bring {amount:,.0f} {company.currency} of margin" for amount in margin],
                 ["" if pd.isna(day) else f"expected to close {day:%Y-%m-%d}" for day in rows["expected_close"]],
-                [f"assumes that a next step raises the odds of winning by {ODDS_UPLIFT:.0%}"] * len(rows),
+                [f"assumes that a next step raises the odds of winning by {NEXT_STEP_ODDS_UPLIFT:.0%}"] * len(rows),
             ),
         )
 

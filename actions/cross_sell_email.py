@@ -6,14 +6,14 @@ from actions.action import Action, ActionInputs, Effect
 from features.company import Company
 from features.percent import format_probability
 
-ODDS_UPLIFT = 0.08
+EMAIL_ODDS_UPLIFT = 0.08
 """Relative increase of the odds of buying by an e-mail: an assumption, until a holdout has outcomes."""
 
 
 class CrossSellEmail(Action):
     """One candidate per account and product, with purchase probability p and margin m.
 
-    Value: ``ODDS_UPLIFT`` × p × (1 − p) × m.
+    Value: ``EMAIL_ODDS_UPLIFT`` × p × (1 − p) × m.
     """
 
     name = "cross_sell_email"
@@ -37,11 +37,11 @@ class CrossSellEmail(Action):
             for value, product, margin in zip(probability, rows["product"], rows["margin"], strict=True)
         ]
         return Effect(
-            ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
+            EMAIL_ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
             (
                 likely_to_buy,
                 rows["reason"],
                 "may be mailed: " + rows["consent_evidence"].astype(str),
-                [f"assumes that an e-mail raises the odds of buying by {ODDS_UPLIFT:.0%}"] * len(rows),
+                [f"assumes that an e-mail raises the odds of buying by {EMAIL_ODDS_UPLIFT:.0%}"] * len(rows),
             ),
         )

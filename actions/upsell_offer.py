@@ -7,15 +7,15 @@ from actions.action import Action, ActionInputs, Effect
 from features.company import Company
 from features.percent import format_probability
 
-ODDS_UPLIFT = 0.25
+CALL_ODDS_UPLIFT = 0.25
 """Relative increase of the odds of buying by a call: an assumption, until a holdout has outcomes."""
 
 
 class UpsellOffer(Action):
     """One candidate per account: the offer of highest value, with purchase probability p and margin m.
 
-    Value: ``ODDS_UPLIFT`` × p × (1 − p) × m: highest where the customer is undecided, 0 where it is certain. p is the
-    recommender's, bounded by the probability to buy anything new: an account that buys the product buys something new.
+    Value: ``CALL_ODDS_UPLIFT`` × p × (1 − p) × m: highest where the customer is undecided, 0 where it is certain. p is
+    the recommender's, bounded by the probability to buy any new product.
     """
 
     name = "upsell_offer"
@@ -41,11 +41,11 @@ class UpsellOffer(Action):
             for value, product in zip(probability, rows["product"], strict=True)
         ]
         return Effect(
-            ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
+            CALL_ODDS_UPLIFT * probability * (1 - probability) * rows["margin"],
             (
                 likely_to_buy,
                 [f"it would bring {margin:,.0f} {company.currency} of margin" for margin in rows["margin"]],
                 rows["reason"],
-                [f"assumes that a call raises the odds of buying by {ODDS_UPLIFT:.0%}"] * len(rows),
+                [f"assumes that a call raises the odds of buying by {CALL_ODDS_UPLIFT:.0%}"] * len(rows),
             ),
         )

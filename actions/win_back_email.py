@@ -4,7 +4,7 @@ import pandas as pd
 
 from actions.action import Action, ActionInputs, Effect
 from features.company import Company
-from features.labels.returning_customers import FORGOTTEN_DAYS, return_rate
+from features.labels.returning_customers import MAX_LAPSED_DAYS, return_rate
 from features.percent import format_probability
 
 WIN_BACK_RATE = 0.02
@@ -46,7 +46,7 @@ class WinBackEmail(Action):
         )
         long_inactive = rows["days_inactive"] >= INACTIVE_DAYS
         overdue = (rows["order_overdue"] > MIN_OVERDUE) | (rows["order_overdue"].isna() & long_inactive)
-        lapsed = ~scored & long_inactive & (rows["days_inactive"] < FORGOTTEN_DAYS)
+        lapsed = ~scored & long_inactive & (rows["days_inactive"] < MAX_LAPSED_DAYS)
         return rows[(scored | lapsed) & overdue & (rows["margin"] > 0)]
 
     def effect(self, company: Company, rows: pd.DataFrame) -> Effect:

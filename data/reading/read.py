@@ -22,9 +22,15 @@ from data.schema import Table
 from data.source.source import QueryError, Source
 from data.sql import quote_identifier, scan_parquet
 
-READING = {"table_name": "VARCHAR", "rows": "BIGINT", "known": "BIGINT", "later": "BIGINT", "data_until": "TIMESTAMP"}
-UNREADABLE = {"table_name": "VARCHAR", "key": "VARCHAR", "column_name": "VARCHAR", "value": "VARCHAR"}
-REPAIRED = {
+READING_TYPES = {
+    "table_name": "VARCHAR",
+    "rows": "BIGINT",
+    "known": "BIGINT",
+    "later": "BIGINT",
+    "data_until": "TIMESTAMP",
+}
+UNREADABLE_TYPES = {"table_name": "VARCHAR", "key": "VARCHAR", "column_name": "VARCHAR", "value": "VARCHAR"}
+REPAIRED_TYPES = {
     "table_name": "VARCHAR",
     "column_name": "VARCHAR",
     "old_value": "VARCHAR",
@@ -71,9 +77,9 @@ def read(source: Source, mapping: Mapping, dates: RunDates, draft: Draft) -> Non
         if repairs := _repairs_of(mapping, table):
             repaired.append(count_repairs(typed.rows, typed.read_condition, repairs))
     for name, types, queries in (
-        ("reading", READING, reading),
-        ("unreadable", UNREADABLE, unreadable),
-        ("repaired", REPAIRED, repaired),
+        ("reading", READING_TYPES, reading),
+        ("unreadable", UNREADABLE_TYPES, unreadable),
+        ("repaired", REPAIRED_TYPES, repaired),
     ):
         draft.write(name, source.backend.sql(_select_typed(types, queries)))
     shutil.rmtree(scratch)

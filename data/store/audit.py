@@ -20,7 +20,7 @@ from data.outputs.score_tables import (
 from data.schema import Column
 from data.schema import Table as Output
 
-EXAMPLES = 3
+MAX_KEYS_SHOWN = 3
 HALF_A_CENT = 0.005
 FINITE = 1e300
 """A larger number is infinite or a defect; both databases compare this limit equally."""
@@ -66,7 +66,7 @@ def _violations(
     key = [table.c[name] for name in output.key]
 
     def examples(rule: Rule) -> str:
-        query = select(*key).where(of_run, rule.violation).order_by(*key).limit(EXAMPLES)
+        query = select(*key).where(of_run, rule.violation).order_by(*key).limit(MAX_KEYS_SHOWN)
         return "; ".join(", ".join(map(str, row)) for row in connection.execute(query))
 
     # One pass counts the violations of every rule of a row; only a violated rule costs another.

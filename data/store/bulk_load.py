@@ -17,7 +17,7 @@ from data.schema import Table as Output
 from data.sql import scan_parquet
 
 BATCH_ROWS = 50_000
-EXAMPLES = 3
+MAX_BAD_KEYS_SHOWN = 3
 
 
 def is_list(column: str) -> bool:
@@ -108,7 +108,7 @@ def _check_rows(duck: duckdb.DuckDBPyConnection, typed: str, parquet: Path, outp
     repeated, without, *no_lists = duck.execute(f"SELECT {', '.join(counts)} FROM {typed}").fetchone() or (0, 0)
     if repeated or without:
         wrong = f"SELECT {key}, count(*) FROM {typed} GROUP BY {key} HAVING count(*) > 1 OR {missing}"
-        found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {EXAMPLES}").fetchall()
+        found = duck.execute(f"{wrong} ORDER BY ALL LIMIT {MAX_BAD_KEYS_SHOWN}").fetchall()
         examples = "; ".join(f"{', '.join(map(str, row[:-1]))} ({row[-1]:,} rows)" for row in found)
         raise StoreError(
             f"{output.name} has keys ({', '.join(output.key)}) missing or there more than once, such as {examples}",

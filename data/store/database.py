@@ -22,7 +22,7 @@ BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
 
 SETTING = "the setting `scores`"
-EXAMPLES = "name sqlite:///folder/scores.db or postgresql://user:password@host:5432/name"
+URL_EXAMPLES = "name sqlite:///folder/scores.db or postgresql://user:password@host:5432/name"
 
 SQLITE_REMEDIES: dict[str, str] = {
     "unable to open database file": f"name a file, in a folder that this user may write, in {SETTING}",
@@ -115,7 +115,7 @@ def connect_store(url: str) -> Store:
 
 def _parse(url: str) -> URL:
     # The URL stays out of the messages: its error may be a password in the wrong place.
-    remedy = f"{EXAMPLES} in {SETTING}"
+    remedy = f"{URL_EXAMPLES} in {SETTING}"
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

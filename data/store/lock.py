@@ -15,7 +15,7 @@ from sqlalchemy import text
 from data.errors import NightRunning, StoreError
 from data.store.database import Store
 
-LOCK_KEY = 0x47454C4952_02
+NIGHT_LOCK_KEY = 0x47454C4952_02
 """PostgreSQL's advisory lock of the night, in the database that holds the scoring database."""
 
 HOLDER = """
@@ -75,9 +75,11 @@ def _advisory_lock(store: Store) -> Iterator[None]:
             connection.exec_driver_sql("SET tcp_keepalives_idle = 60")
             connection.exec_driver_sql("SET tcp_keepalives_interval = 20")
             connection.exec_driver_sql("SET tcp_keepalives_count = 3")
-            acquired = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one()
+            acquired = connection.execute(
+                text("SELECT pg_try_advisory_lock(:key)"), {"key": NIGHT_LOCK_KEY}
+            ).scalar_one()
             if not acquired:
-                holder = connection.execute(text(HOLDER), {"key": LOCK_KEY}).scalar()
+                holder = connection.execute(text(HOLDER), {"key": NIGHT_LOCK_KEY}).scalar()
                 raise _running(holder or "another client", store.name)
         yield
 

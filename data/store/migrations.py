@@ -9,47 +9,47 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from data.errors import StoreError
 
-FOLDER = Path(__file__).with_name("sql")
+SQL_FOLDER = Path(__file__).with_name("sql")
 RECORD = "schema_migrations"
-LOCK_KEY = 0x47454C4952_01
+MIGRATION_LOCK_KEY = 0x47454C4952_01
 """PostgreSQL's advisory lock of a migration; the bytes spell GELIR."""
 
 
-def names() -> tuple[str, ...]:
+def migration_names() -> tuple[str, ...]:
     """Every migration, in the order in which they are applied."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
+    return tuple(sorted(path.stem for path in SQL_FOLDER.glob("*.sql")))
 
 
-def migrate(engine: Engine, place: str) -> tuple[str, ...]:
+def migrate(engine: Engine, location: str) -> tuple[str, ...]:
     """Names of the migrations applied now, in order; empty, and nothing is written, when the database is up to date.
 
     ``place`` is the database in messages. Raises ``StoreError`` where a newer program has migrated it.
     """
     with engine.connect() as connection:
-        pending = _pending(connection, place)
-    return tuple(name for name in pending if _apply(engine, name, place))
+        pending = _pending(connection, location)
+    return tuple(name for name in pending if _apply(engine, name, location))
 
 
 def _pending(connection: Connection, place: str) -> tuple[str, ...]:
     applied: set[str] = set()
     if inspect(connection).has_table(RECORD):
         applied = set(connection.execute(text(f"SELECT name FROM {RECORD}")).scalars())
-    newer = sorted(applied - set(names()))
+    newer = sorted(applied - set(migration_names()))
     if newer:
         raise StoreError(
             f"the scoring database was migrated by a newer version of Gelir: it has {', '.join(newer)}",
             where=place,
             remedy="run the newer version, or name another scoring database in the setting `scores`",
         )
-    return tuple(name for name in names() if name not in applied)
+    return tuple(name for name in migration_names() if name not in applied)
 
 
 def _apply(engine: Engine, name: str, place: str) -> bool:
     """Whether the migration was applied here; another process may have been faster."""
-    statements = _statements((FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
+    statements = _statements((SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8"))
     with engine.execution_options(writes=True).begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK_KEY})
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {RECORD} (name TEXT NOT NULL PRIMARY KEY)"))
         if name not in _pending(connection, place):
             return False

@@ -56,8 +56,8 @@ def quarantine(duck: duckdb.DuckDBPyConnection, crm: Step, dates: RunDates, draf
     for table in _referenced_first():
         constraints = constraints_of(table, dates, empty=empty, later=later)
         results[table.name] = _split(duck, crm, table, constraints, draft)
-    duck.execute(copy_to_parquet(QUARANTINE, draft.path("quarantine")))
-    duck.execute(copy_to_parquet(QUARANTINED, draft.path("quarantined")))
+    duck.execute(copy_to_parquet(QUARANTINE_QUERY, draft.path("quarantine")))
+    duck.execute(copy_to_parquet(QUARANTINED_QUERY, draft.path("quarantined")))
     return [results[table.name] for table in CONTRACT]
 
 
@@ -222,12 +222,12 @@ KIND_NAMES: dict[Kind, str] = {
     "timestamp": "a time",
 }
 
-QUARANTINE = """
+QUARANTINE_QUERY = """
     SELECT table_name, key,
         CAST(to_json(list_transform(reasons, lambda reason: reason.message)) AS VARCHAR) AS reasons, "row"
     FROM rejected ORDER BY table_name, key, "row\""""
 
-QUARANTINED = f"""
+QUARANTINED_QUERY = f"""
     WITH reasons AS (
         SELECT table_name, key, reason.summary AS summary, reason.message AS message
         FROM (SELECT table_name, key, unnest(reasons) AS reason FROM rejected)

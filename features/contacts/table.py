@@ -9,9 +9,9 @@ from features.contacts.timezones import contact_timezones
 from features.point_in_time import facts_as_of
 from features.responses import EMAIL_RESPONSES, is_human_response
 
-LOOKBACK_DAYS = 180
+ENGAGEMENT_DAYS = 180
 BOUNCE_DAYS = 365
-PRIOR_SENDS = 10
+CONTACT_PRIOR_SENDS = 10
 """How many sends the company's own response rate counts for in a contact's engagement."""
 
 EMAIL_PATTERN = r"^[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}$"
@@ -55,7 +55,7 @@ def contact_features(company: Company, spine: ir.Table) -> ir.Table:
         "account_id",
         sends=sent,
         responses=responses,
-        engagement=(responses + PRIOR_SENDS * company_rate) / (sent + PRIOR_SENDS),
+        engagement=(responses + CONTACT_PRIOR_SENDS * company_rate) / (sent + CONTACT_PRIOR_SENDS),
         email_status=status,
         timezone=rows.timezone,
         timezone_source=rows.timezone_source,
@@ -72,7 +72,7 @@ def _email(company: Company, spine: ir.Table) -> ir.Table:
     rows = facts_as_of(company, spine, "touches", by="contact_id")
     rows = rows.filter(is_email(rows.channel))
     message = rows.campaign_id.fill_null(rows.touch_id)
-    recent = rows.age <= LOOKBACK_DAYS
+    recent = rows.age <= ENGAGEMENT_DAYS
     by_person = is_human_response(rows, EMAIL_RESPONSES)
     sums = rows.group_by("contact_id", "as_of").agg(
         sends=message.nunique(where=(rows.kind == "sent") & recent),

@@ -12,7 +12,7 @@ from features.point_in_time import days_between
 
 RETURN_DAYS = 90
 """A customer without a sale for so many days has lapsed; one that buys within as many days after has returned."""
-FORGOTTEN_DAYS = 730
+MAX_LAPSED_DAYS = 730
 """A customer counts as lapsed until its last sale lies this many days back."""
 N_DATES = 4
 """Past dates, ``RETURN_DAYS`` apart, at which returns are counted."""
@@ -30,7 +30,7 @@ def return_rate(company: Company) -> float:
     rows = sales.left_join(_subscriptions(company, dates), ["account_id", "date"])
     last = ibis.greatest(rows.last_at, rows.ended_at.fill_null(rows.last_at))
     days = days_between(last, rows["date"])
-    lapsed = rows.filter(~rows.active.fill_null(False), days >= RETURN_DAYS, days < FORGOTTEN_DAYS)
+    lapsed = rows.filter(~rows.active.fill_null(False), days >= RETURN_DAYS, days < MAX_LAPSED_DAYS)
     counts = lapsed.agg(customers=lapsed.count(), returned=lapsed.returned.sum().fill_null(0)).execute().iloc[0]
     return float(counts["returned"]) / (float(counts["customers"]) + PRIOR_CUSTOMERS)
 

@@ -11,11 +11,11 @@ CANDIDATE_COLUMNS = ("owner_id", "product_id", "kind", "source")
 """Columns that features read from a deal's own row, which holds their latest value."""
 MIN_SHARE_DIFFERENCE = 0.2
 MIN_STANDARD_ERRORS = 3.0
-"""Two shares differ strongly when they do by more than both."""
+"""Two shares differ strongly if their difference exceeds both limits."""
 
 
 def late_columns(company: Company) -> dict[str, str]:
-    """By column of deals that is written with or after the outcome: the finding that says so, for people.
+    """By column of deals that is written with or after the outcome: the finding as text for people.
 
     A column of the history of changes is late where at least ``MIN_SHARE_DIFFERENCE`` of the closed deals had it
     changed as they closed, or later; the stage is left out, since it is meant to end with the outcome. Features read
@@ -29,9 +29,7 @@ def late_columns(company: Company) -> dict[str, str]:
     late = joined.filter(joined.changed_at >= joined.closed_at).group_by("field")
     counts = late.agg(deals=lambda t: t.opportunity_id.nunique()).order_by(ibis.desc("deals"), "field").execute()
     changed = {
-        str(
-            field
-        ): f"changed as the deal closed, or later, in {format_percent(n / n_closed)} of {n_closed} closed deals"
+        field: f"changed as the deal closed, or later, in {format_percent(n / n_closed)} of {n_closed} closed deals"
         for field, n in counts.itertuples(index=False)
         if n / n_closed >= MIN_SHARE_DIFFERENCE
     }
@@ -40,7 +38,7 @@ def late_columns(company: Company) -> dict[str, str]:
 
 
 def columns_filled_at_close(company: Company) -> frozenset[str]:
-    """The columns of ``FILLED_LATE`` that are empty in a much larger, or smaller, share of closed than of open deals.
+    """The ``CANDIDATE_COLUMNS`` that are empty in a much larger, or smaller, share of closed than of open deals.
 
     Such a column is filled (or emptied) as deals close, so that at a past date it foretells which of them will.
 

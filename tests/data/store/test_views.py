@@ -12,7 +12,7 @@ from sqlalchemy import Float, inspect, text
 from data.errors import StoreError
 from data.outputs.catalogue import OUTPUTS, PUBLISHED_SCORES, RUNS
 from data.store.database import connect_store
-from data.store.migrations import SQL_FOLDER, RECORD, _statements, migration_names
+from data.store.migrations import RECORD, SQL_FOLDER, _statements, migration_names
 from data.store.publish import publish, rollback
 from data.store.views import BASE_TABLES, RUN_RECORDS, TYPES, open_store, view
 from tests.data.store.scored import PUBLISHED_AT, outputs, record, write
