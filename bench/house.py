@@ -74,6 +74,9 @@ OLD_WORDS = frozenset(
 )
 """Words of the vocabulary that the code once had for itself, looked for as parts of identifiers."""
 
+MANY_PARAMETERS = {"data.demo.write.write_demo": "each setting of the simulator, all but the date with a default"}
+"""Functions that take more parameters than the rule allows, each with its reason; the count leaves them out."""
+
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -107,7 +110,8 @@ def main() -> None:
     functions = [function for module in modules for function in module.functions]
     longest_file = max(modules, key=lambda module: module.lines)
     longest_function = max(functions, key=lambda function: function.lines)
-    most_parameters = max(functions, key=lambda function: function.parameters)
+    counted = [function for function in functions if function.name not in MANY_PARAMETERS]
+    most_parameters = max(counted, key=lambda function: function.parameters)
     circles = import_circles(modules)
     old_words = sum((module.old_words for module in modules), Counter())
     seconds, megabytes, loaded = import_cost(SMALL_MODULE)
@@ -116,6 +120,7 @@ def main() -> None:
         ["longest file", longest_file.name, str(longest_file.lines)],
         ["longest function", longest_function.name, str(longest_function.lines)],
         ["most parameters", most_parameters.name, str(most_parameters.parameters)],
+        *[["more, with a reason", f"{name}: {reason}", ""] for name, reason in MANY_PARAMETERS.items()],
         ["import circles", "; ".join(" ↔ ".join(circle) for circle in circles) or "none", str(len(circles))],
         ["import", f"{SMALL_MODULE}: {loaded} modules of ours, {megabytes:.0f} MB", f"{seconds:.2f} s"],
         [

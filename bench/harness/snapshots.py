@@ -20,7 +20,7 @@ MAX_SOURCE_AGE_DAYS = 100_000
 
 @contextmanager
 def temporary_settings(mapping: str, source: Path) -> Iterator[Settings]:
-    """Settings of a company whose lake lies in a folder that is removed afterwards."""
+    """Settings of a company with its lake in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="gelir-bench-") as folder:
         yield Settings(root=Path(folder), mapping=mapping, source=str(source.resolve()), stale_days=MAX_SOURCE_AGE_DAYS)
 

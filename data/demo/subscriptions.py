@@ -84,7 +84,6 @@ def _platform(
     at = np.concatenate([started, adoptions.upgrade_at[up >= 0], history.random_instants(m, rng), term_at])
     kind = np.repeat([START, UPGRADE, SEATS, RENEW], [len(held), int((up >= 0).sum()), len(which), len(term)])
     grows = np.concatenate([np.zeros(len(event) - len(which) - len(term)), np.log(factor), np.zeros(len(term))])
-    terms_at, terms_event = term_at, term
     keep = ((kind == START) & (at < history.until)) | (
         (at > started[event] + DAY) & (at < np.minimum(ended[event], history.until))
     )
@@ -112,13 +111,25 @@ def _platform(
         _term_end(health, held, event, account, at, history),
         next_kind,
     )
-    # who would be offered a renewal: every term that ends while the account is a customer, the last one included
-    near = (terms_at > started[terms_event] + DAY) & (terms_at <= ended[terms_event])
-    near &= terms_at - 90 * DAY < history.until
-    due_contract, ends = terms_event[near], terms_at[near]
-    row = np.searchsorted(event * (1 << 33) + at, due_contract * (1 << 33) + ends) - 1
-    renewed = (ends < ended[due_contract]) & (ends < history.until)
-    return contracts, Terms(account[due_contract], ends, renewed, mrr[row], tier[row])
+    order_key = event * (1 << 33) + at
+    return contracts, _due_terms(contracts, (account, started, ended), (term, term_at), order_key, history.until)
+
+
+def _due_terms(
+    contracts: Contracts, customers: tuple[Ints, Ints, Ints], terms: tuple[Ints, Ints], order_key: Ints, until: int
+) -> Terms:
+    """One entry per term that ends while its account is a customer, and whether it was renewed by ``until``.
+
+    ``customers`` are the account, start and end of each interval, ``terms`` the interval and end of each term;
+    ``order_key`` orders the contracts by interval and start.
+    """
+    (account, started, ended), (interval, term_at) = customers, terms
+    due = (term_at > started[interval] + DAY) & (term_at <= ended[interval])
+    due &= term_at - 90 * DAY < until
+    interval, ends = interval[due], term_at[due]
+    row = np.searchsorted(order_key, interval * (1 << 33) + ends) - 1
+    renewed = (ends < ended[interval]) & (ends < until)
+    return Terms(account[interval], ends, renewed, contracts.mrr[row], contracts.product[row])
 
 
 def _term_end(health: AccountHealth, held: Ints, event: Ints, account: Ints, at: Ints, history: History) -> Ints:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats
 from data.demo.account_health import AccountHealth
 from data.demo.adoption import Adoptions
 from data.demo.calendar import NEVER, SEASON, History, holidays, trend
@@ -89,10 +89,10 @@ def _months(population: Population, health: AccountHealth, history: History) -> 
 
 
 def _uplift(population: Population, health: AccountHealth, deals: Deals, history: History) -> pd.DataFrame:
-    """One row per account and action that makes sense as of the end: chances within 90 days without it and with it.
+    """One row per account and action that makes sense as of the end: probabilities within 90 days, without and with it.
 
-    ``outcome`` says of what: of staying (churn), of buying something new (purchase), of coming back (return), of
-    winning the open deal (win). ``uplift`` is for the better where positive, whatever the outcome.
+    ``outcome`` names the event: churn, a new purchase, the return of a lapsed customer, or the win of an open deal.
+    ``uplift`` is positive where the action helps, whatever the outcome.
     """
     customer = health.active[:, -1]
     odds = _log_odds(health.free_churn_hazard[:, -1])
@@ -133,26 +133,27 @@ def _uplift(population: Population, health: AccountHealth, deals: Deals, history
     returns = np.full(population.count, 1 - (1 - RETURN_PROBABILITY) ** 3)
     moved = 1 - (1 - RETURN_PROBABILITY) ** 2 * (1 - RETURN_PROBABILITY * np.exp(population.mail_effect))
     parts.append(("win_back_email", "return", gone, returns, moved, population.mail_effect))
-    frames = []
-    for action, outcome, sensible, without, within, effect in parts:
-        better = within - without if outcome != "churn" else without - within
-        frames.append(
-            pd.DataFrame(
-                {
-                    "account_id": id_column("A", np.flatnonzero(sensible), 6),
-                    "action": action,
-                    "outcome": outcome,
-                    "without": without[sensible],
-                    "with": within[sensible],
-                    "uplift": better[sensible],
-                    "kind": np.where(effect > 0, PERSUADABLE, np.where(effect < 0, SLEEPING_DOG, INDIFFERENT))[
-                        sensible
-                    ],
-                }
-            )
-        )
-    frames.append(_open_deals(deals, history))
-    return pd.concat(frames, ignore_index=True)
+    frames = [_effect_rows(*part) for part in parts]
+    return pd.concat([*frames, _open_deals(deals, history)], ignore_index=True)
+
+
+def _effect_rows(
+    action: str, outcome: str, sensible: Bools, without: Floats, with_action: Floats, effect: Floats
+) -> pd.DataFrame:
+    """One row per account for which an action makes sense: its probabilities without and with it, and its kind."""
+    better = with_action - without if outcome != "churn" else without - with_action
+    kind = np.where(effect > 0, PERSUADABLE, np.where(effect < 0, SLEEPING_DOG, INDIFFERENT))
+    return pd.DataFrame(
+        {
+            "account_id": id_column("A", np.flatnonzero(sensible), 6),
+            "action": action,
+            "outcome": outcome,
+            "without": without[sensible],
+            "with": with_action[sensible],
+            "uplift": better[sensible],
+            "kind": kind[sensible],
+        }
+    )
 
 
 def _open_deals(deals: Deals, history: History) -> pd.DataFrame:
