@@ -65,7 +65,7 @@ class Action(ABC):
     """email, call, or None for waiting. A channel with a purpose needs the contact's consent."""
     purpose: ClassVar[str | None] = None
     minutes: ClassVar[float] = 0.0
-    """Working time of the account's owner; 0 where nobody has to do anything."""
+    """Working time of the account's owner; 0 for an action without work."""
     needs: ClassVar[tuple[str, ...]]
     """Tables of ``ActionInputs`` without which there are no candidates."""
     best_by: ClassVar[str | None] = None

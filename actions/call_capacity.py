@@ -44,7 +44,7 @@ def owner_minutes(company: Company) -> dict[str, float]:
 
 
 def assign_within_capacity(candidates: pd.DataFrame, minutes: Mapping[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The chosen candidate of each account, at most one, and the candidates refused for want of their owner's time.
+    """The chosen candidate of each account, at most one, and the candidates that exceed their owner's time.
 
     Deferred acceptance (Gale & Shapley 1962): each account proposes its candidate of highest ``net``; owners keep those
     of highest value a minute; a refused account proposes its next candidate, until none is refused. Accounts of the

@@ -35,7 +35,7 @@ SCORE_TABLES = ("account_scores", "contact_scores", "opportunity_scores", "recom
 
 
 def decide(company: Company, engineered: Step, scored: Step, draft: Draft) -> None:
-    """Writes ``next_best_actions``, one row per account, and ``campaign_targets``, one row per contact and campaign.
+    """Write ``next_best_actions``, one row per account, and ``campaign_targets``, one row per contact and campaign.
 
     ``expected_value`` is incremental margin after cost: 0 for waiting, at least the company's ``costs.hurdle`` for
     every other action. ``runner_up`` is the best other action or, where the account waits, the one of highest value.

@@ -6,8 +6,8 @@ import pandas as pd
 
 HOLDOUT_SHARE = 0.1
 EXEMPT_ACTIONS = ("advance_deal", "wait")
-"""Actions without a holdout. A deal is a conversation that the customer and a salesperson are in already: to leave an
-answer out for a measurement would cost the deal. Its assumption is measured by comparing deals, not by withholding."""
+"""Actions without a holdout. In a deal, customer and salesperson are in conversation already: to withhold an answer for
+a measurement would cost the deal. Its assumed uplift is measured by comparing deals instead."""
 
 
 def is_withheld(candidates: pd.DataFrame, seed: int) -> pd.Series:

@@ -14,10 +14,9 @@ EMAIL_CAP_DAYS = 7
 MAX_EMAILS = 2
 """A contact that was sent this many marketing e-mails within ``EMAIL_CAP_DAYS`` gets no more."""
 CALL_PAUSE_DAYS = 7
-"""An account that was called or met within so many days is not called again."""
+"""Days after a call or meeting in which the account is not called again."""
 LAPSED_DAYS = 90
-"""A customer of orders has lapsed after so many days without one, or more where the company's order intervals are
-longer."""
+"""Smallest number of days without an order after which a customer has lapsed; more if order intervals are longer."""
 RESPONSE_PAUSE_DAYS = 30
 """How long an action is suppressed that was done, or dismissed without a date."""
 

@@ -35,7 +35,7 @@ class ChurnDefinition:
 class CompanySettings:
     """What a company states about itself, and the seed of every random draw that is made for it.
 
-    ``costs`` of acting are ``None`` where the usual ones apply, ``largest_discount`` (a share) where nothing is stated.
+    ``costs`` of actions are ``None`` where the defaults apply, ``largest_discount`` (a share) where none is stated.
     """
 
     timezone: str
@@ -92,7 +92,7 @@ class Company:
 
     @property
     def costs(self) -> Costs:
-        """What acting costs: as the company states it, else the usual. Raises ``MappingError`` where none is known."""
+        """Costs of actions: as stated, else the defaults of the currency. Raises ``MappingError`` if it has none."""
         return self.settings.costs or default_costs(self.currency)
 
     @property

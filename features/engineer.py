@@ -10,11 +10,11 @@ from features.opportunities.table import opportunity_features
 from features.spine import account_spine, contact_spine, opportunity_spine
 
 COMPARISON_DAYS = 91
-"""How far back the features lie with which drift compares today's: a quarter, to the same weekday."""
+"""Days between today's features and those that drift compares them with: a quarter, to the same weekday."""
 
 
 def engineer(company: Company, draft: Draft) -> None:
-    """Writes the tables ``accounts`` (one row per customer), ``contacts`` (per contact) and ``opportunities`` (per open
+    """Write the tables ``accounts`` (one row per customer), ``contacts`` (per contact) and ``opportunities`` (per open
     deal) as of the company's date, and ``accounts_before`` and ``opportunities_before`` as of ``COMPARISON_DAYS``
     earlier.
     """

@@ -65,6 +65,6 @@ def first_known_at(company: Company, table: str) -> datetime | None:
 
 
 def earliest(column: ir.Column) -> datetime | None:
-    """The first of a column of instants (naive UTC); ``None`` where there is none."""
+    """The earliest of a column of instants (naive UTC); ``None`` if all are NULL."""
     first = column.min().execute()
     return None if pd.isna(first) else first.to_pydatetime()

@@ -68,12 +68,12 @@ def contact_spine(company: Company, dates: Sequence[date]) -> ir.Table:
 def past_dates(company: Company, horizon_days: int, every_days: int = 30, max_dates: int = 12) -> tuple[date, ...]:
     """Past dates to train on, oldest first: their windows of ``horizon_days`` have closed by the company's date.
 
-    The latest lies exactly one horizon back, the others ``every_days`` apart before it, at most ``most``, none in the
-    company's first ``HISTORY_DAYS``. Empty when the company is too young.
+    The latest lies exactly one horizon back, the others ``every_days`` apart before it, at most ``max_dates``, none in
+    the company's first ``MIN_HISTORY_DAYS``. Empty when the company is too young.
     """
     if horizon_days < 1 or every_days < 1 or max_dates < 1:
         raise ValueError(
-            f"horizon_days, every_days and most must be at least 1, not {horizon_days}, {every_days}, {max_dates}"
+            f"horizon_days, every_days and max_dates must be at least 1, not {horizon_days}, {every_days}, {max_dates}"
         )
     first = _first_sale_day(company)
     if first is None:

@@ -9,7 +9,7 @@ import duckdb
 CATEGORIES = ("region", "segment", "industry", "country")
 """The columns of accounts whose spelling is unified."""
 MAX_TYPO_ACCOUNTS, MIN_FREQUENCY_RATIO = 3, 10
-"""A typo has at most so many accounts; the value that it stands for has at least so many times as many."""
+"""Largest number of accounts of a typo, and smallest ratio of the accounts of the intended value to it."""
 MIN_TYPO_LETTERS = 4
 """Letters of a value that may be a typo: in a shorter one every letter distinguishes."""
 

@@ -1,7 +1,6 @@
 """Schemas of the tables that models fill: scores of accounts, contracts, contacts and deals, and the forecast.
 
-``reasons``, ``send_windows`` and what ends in ``_reasons`` are JSON lists, so that a CRM can take
-them apart.
+``reasons``, ``send_windows`` and what ends in ``_reasons`` are JSON lists that a CRM can split.
 """
 
 from data.schema import Column, Table

@@ -1,1 +1,1 @@
-"""Where a CRM lies: folders of files and PostgreSQL."""
+"""Sources of a CRM: folders of files and PostgreSQL."""

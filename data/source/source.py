@@ -1,4 +1,4 @@
-"""The protocol of a source: the tables of a CRM, wherever they lie, as a mapping's SQL queries them.
+"""The protocol of a source: the tables of a CRM, in files or a database, as a mapping's SQL queries them.
 
 Tables and columns appear in snake_case, so that ``StageName``, ``Stage Name`` and ``stage_name`` are one column.
 Values are text unless the source has types of its own (Parquet, a database); reading casts them to the contract's.

@@ -120,7 +120,7 @@ def _check_rows(duck: duckdb.DuckDBPyConnection, typed: str, parquet: Path, outp
         raise StoreError(
             f"{output.name} has columns that must hold JSON lists and do not: {columns}",
             where=str(parquet),
-            remedy="write them with json.dumps: readers take them apart",
+            remedy="write them with json.dumps: readers parse them",
         )
 
 

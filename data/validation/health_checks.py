@@ -25,7 +25,7 @@ SALES_TABLES = ("orders", "subscriptions")
 """Tables whose missing rows would look like the churn of every customer."""
 
 MIN_GAPS = 50
-"""Fewest gaps between days with rows from which the longest usual gap of a table is estimated."""
+"""Gaps between days with rows that the estimate of a table's longest typical gap needs."""
 
 GAP_QUANTILE = 0.99
 MAX_GAP_FACTOR = 2.0

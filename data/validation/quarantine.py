@@ -18,7 +18,7 @@ REASON = "STRUCT(summary VARCHAR, message VARCHAR)"
 """DuckDB type of one violation of one row: in words without and with the row's values."""
 
 NULLED_PREFIX = "value removed: "
-"""Begin of a reason that counts rows which were kept without one value."""
+"""Start of a reason that counts rows kept without one value."""
 
 REFERENCED_TABLES = {column.references for table in CONTRACT for column in table.columns if column.references}
 

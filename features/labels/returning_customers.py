@@ -11,7 +11,7 @@ from features.order_lines import placed_order_lines
 from features.point_in_time import days_between
 
 RETURN_DAYS = 90
-"""A customer without a sale for so many days has lapsed; one that buys within as many days after has returned."""
+"""Days without a sale after which a customer has lapsed, and within which a purchase is a return."""
 MAX_LAPSED_DAYS = 730
 """A customer counts as lapsed until its last sale lies this many days back."""
 N_DATES = 4

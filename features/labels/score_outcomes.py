@@ -83,7 +83,7 @@ TERM_HORIZON = "term_horizon_days"
 """The column that says how far ahead a subscription's scores by the end of its term look."""
 
 SETTLEMENT_DAYS = MAX_GAP_DAYS
-"""Outcomes are final so many days after the horizon: a successor of a subscription may begin until then."""
+"""Days after the horizon until outcomes are final: a successor of a subscription may begin until then."""
 
 OUTCOMES: tuple[ScoreOutcome, ...] = (
     *_by_day("churn", ACCOUNT, account_churned, "churned"),
@@ -155,7 +155,7 @@ def _scores(outcome: ScoreOutcome, rows: pd.DataFrame, as_of: date) -> pd.DataFr
 def score_outcomes(company: Company, score: str, horizon_days: int, scores: pd.DataFrame) -> pd.DataFrame:
     """The scores of one kind and horizon (``key, as_of``) with their ``outcome``: 0, 1 or an amount.
 
-    NaN where there is none: the entity no longer exists, or could not have the event. Raises ``ValueError`` for windows
+    NaN without an outcome: the entity no longer exists, or could not have the event. Raises ``ValueError`` for windows
     that the company's date does not cover.
     """
     spec = next(outcome for outcome in OUTCOMES if outcome.score == score)

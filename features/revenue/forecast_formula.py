@@ -9,9 +9,9 @@ from data.arrays import Floats
 from data.statistics import safe_divide
 
 FORECAST_MODELS = ("revenue", "subscription_churn", "expansion", "win")
-"""Models whose scores the revenue forecast is made of."""
+"""Models with scores that enter the revenue forecast."""
 PREVIOUS_SUFFIX = "_before"
-"""Ends the names of frames that the versions of the previous forecast made of today's data."""
+"""Suffix of tables scored today by the model versions of the previous forecast."""
 
 
 def residual_revenue(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.harness.company_snapshot import company_at, home
+from bench.harness.snapshots import company_at, temporary_settings
 from bench.leaks import figures_of, matched
 from data.demo import write_demo
 from features.company import Company
@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Company, Path]:
     """A demo company as a night knows it, and the folder of its truth."""
     folder = tmp_path_factory.mktemp("demo")
     write_demo(folder, until=UNTIL, size=0.6, seed=11)
-    with home("demo", folder / "crm") as settings:
+    with temporary_settings("demo", folder / "crm") as settings:
         company = company_at(settings, UNTIL.date())
         for name, table in company.tables.items():
             company.tables[name] = table.cache()  # the lake is gone afterwards
@@ -74,7 +74,7 @@ def test_leaks_of_each_kind_are_planted_and_found(both: pd.DataFrame, detector: 
 
 def test_the_movements_of_ravenstack_add_up_in_every_month(dataset: Callable[[str], Path]) -> None:
     totals = []
-    with home("ravenstack", dataset("churn_ravenstack_saas")) as settings:
+    with temporary_settings("ravenstack", dataset("churn_ravenstack_saas")) as settings:
         company = company_at(settings, date(2025, 1, 1))
         for as_of in (date(2024, 1, 1), date(2025, 1, 1)):  # both years of the data, as they are known after them
             rows = key_figures(replace(company, as_of=as_of))
