@@ -54,11 +54,11 @@ def match_leaks(seed: int, size: float) -> pd.DataFrame:
         with temporary_settings("demo", Path(folder) / "crm") as settings:
             found = find_leaks(company_at(settings, UNTIL.date()))
         true = pd.read_parquet(Path(folder) / "truth" / "leaks.parquet")
-    return _outer_join(found, true)
+    return join_leaks(found, true)
 
 
-def _outer_join(found: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Found and true leaks joined by detector and key."""
+def join_leaks(found: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+    """One row per leak that was found or is true, joined by detector and key."""
     found = found.assign(key=[leak.split(":", 1)[1] for leak in found["leak_id"]])
     return found[["detector", "key", "money", "evidence"]].merge(
         true[["detector", "key", "money"]], on=["detector", "key"], how="outer", suffixes=("_found", "_true")

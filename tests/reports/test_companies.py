@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.harness.snapshots import company_at, temporary_settings
-from bench.leaks import figures_of, matched
+from bench.leaks import join_leaks, measure
 from data.demo import write_demo
 from features.company import Company
 from reports.kpis.recurring import MOVEMENTS
@@ -37,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Company, Path]:
 def both(demo: tuple[Company, Path]) -> pd.DataFrame:
     """The leaks found, matched with the true ones."""
     company, truth = demo
-    return matched(find_leaks(company), pd.read_parquet(truth / "leaks.parquet"))
+    return join_leaks(find_leaks(company), pd.read_parquet(truth / "leaks.parquet"))
 
 
 def test_every_kpi_of_the_demo_company_is_what_independent_sql_says(demo: tuple[Company, Path]) -> None:
@@ -55,7 +55,7 @@ def test_every_kpi_of_the_demo_company_is_what_independent_sql_says(demo: tuple[
 
 
 def test_the_leaks_of_the_demo_company_are_found_and_their_amounts_estimated(both: pd.DataFrame) -> None:
-    quality = figures_of(both)
+    quality = measure(both)
     assert quality["precision"] >= 0.95
     assert quality["recall"] >= 0.9
     assert abs(quality["money_error"]) <= 0.05
@@ -64,7 +64,7 @@ def test_the_leaks_of_the_demo_company_are_found_and_their_amounts_estimated(bot
 @pytest.mark.parametrize("detector", [detector.name for detector in DETECTORS])
 def test_leaks_of_each_kind_are_planted_and_found(both: pd.DataFrame, detector: str) -> None:
     # few of some kinds are planted in a small company: one more or less is no tenth there
-    quality = figures_of(both[both["detector"] == detector])
+    quality = measure(both[both["detector"] == detector])
     assert quality["true"] > 0
     assert quality["recall"] > 0
     assert quality["precision"] > 0
