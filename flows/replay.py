@@ -23,7 +23,7 @@ def replay(run_id: str, settings: Settings | None = None) -> str:
 
     golden = prepare_snapshot(run)
     features = engineer(run, golden)
-    models = train(run, golden, replays=run_id, versions=versions)  # loads the versions, trains nothing
+    models = train(run, golden, replayed_run=run_id, replayed_versions=versions)  # loads the versions, trains nothing
     scores = score(run, golden, features, models)
     compare(run, store, run_id, scores)
     return run.id

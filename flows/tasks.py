@@ -107,7 +107,7 @@ def prepare_snapshot(run: Run) -> Step:
 def train(run: Run, golden: Step, **overrides: Any) -> list[Step]:
     """For every model the step with the version that scores; groups of models are trained side by side.
 
-    ``overrides`` are fields of ``models.training.champion.Terms`` that differ from those of a night.
+    ``overrides`` are fields of ``models.training.champion.TrainingPolicy`` that differ from those of a night.
     """
     started = [train_group.submit(run, golden, names, overrides) for names in model_groups(run)]
     return [step for future in started for step in future.result()]

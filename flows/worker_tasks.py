@@ -56,9 +56,9 @@ def train_group(run: Run, golden: Step, names: ModelGroup, overrides: Mapping[st
     from models.registry import MODELS
     from models.training.champion import train
 
-    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, overrides)
+    company, tracking, policy = run.snapshot(golden), _tracking(run), _training_policy(run, overrides)
     models = [model for model in MODELS if model.name in names]
-    return [run.step(f"train_{model.name}", partial(train, model, company, tracking, terms)) for model in models]
+    return [run.step(f"train_{model.name}", partial(train, model, company, tracking, policy)) for model in models]
 
 
 def tune_model(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
@@ -67,8 +67,8 @@ def tune_model(run: Run, golden: Step, name: str, budget: "Budget") -> Step:
     from models.training.champion import train_tuned
 
     (model,) = (model for model in MODELS if model.name == name)
-    company, tracking, terms = run.snapshot(golden), _tracking(run), _terms(run, {"always": True})
-    return run.step(f"train_{name}", partial(train_tuned, model, company, tracking, terms, budget))
+    company, tracking, policy = run.snapshot(golden), _tracking(run), _training_policy(run, {"always": True})
+    return run.step(f"train_{name}", partial(train_tuned, model, company, tracking, policy, budget))
 
 
 def score_group(
@@ -105,7 +105,7 @@ def decide(run: Run, golden: Step, features: Step, scores: Step) -> Step:
     return run.step("decide", lambda draft: decide(run.snapshot(golden), features, scores, draft))
 
 
-def _terms(run: Run, overrides: Mapping[str, Any]) -> "TrainingPolicy":
+def _training_policy(run: Run, overrides: Mapping[str, Any]) -> "TrainingPolicy":
     """When challengers are trained: by the settings, but for ``overrides``."""
     from models.training.champion import TrainingPolicy
 

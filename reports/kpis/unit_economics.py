@@ -145,7 +145,7 @@ UNIT_ECONOMICS: tuple[Kpi, ...] = (
         lifetime_value_to_cost, by="total"),
     Kpi("cac_payback_months", "months", "costs of sales and marketing ÷ new customers of 12 months, over"
         " revenue_per_customer × gross_margin", payback, by="total"),
-    Kpi("forecast_accuracy", "share", "1 − |forecast − net_revenue| ÷ net_revenue, 0 at least; the forecast is the"
+    Kpi("forecast_accuracy", "share", "1 − abs(forecast − net_revenue) ÷ net_revenue, 0 at least; the forecast is the"
         " last one published by the month's first day", forecast_accuracy),
     Kpi("forecast_bias", "share", "forecast ÷ net_revenue − 1, the forecast as in forecast_accuracy",
         lambda inputs: forecast_ratio(inputs) - 1),
