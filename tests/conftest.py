@@ -19,8 +19,6 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from bench.harness.result import DATA
-
 TESTS = Path(__file__).parent
 START_SECONDS = 30
 NIGHT_TESTS = {
@@ -74,14 +72,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"NOT RUN: {tests} {'test' if tests == 1 else 'tests'}: {reason}", yellow=True)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--datasets", type=Path, metavar="FOLDER", help="also run the tests on real data sets, found there"
+    )
+
+
 @pytest.fixture(scope="session")
-def dataset() -> Callable[[str], Path]:
-    """``dataset(name)``: the folder of a real data set. The test is skipped where it is not on this machine."""
+def dataset(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """``dataset(name)``: the folder of a real data set below ``--datasets``; without the option the test is skipped.
+
+    The data sets are never committed, so that `make test` does not depend on what lies beside a checkout.
+    """
+    data: Path | None = pytestconfig.getoption("--datasets")
 
     def folder(name: str) -> Path:
-        path = DATA / name
+        if data is None:
+            pytest.skip("needs real data: give the folder of the data sets with --datasets")
+        path = data / name
         if not path.is_dir():
-            pytest.skip(f"the data set {name} is not in {DATA}")  # a checkout has none: they are never committed
+            pytest.fail(f"the data set {name} is not in {data}")
         return path
 
     return folder
