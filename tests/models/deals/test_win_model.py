@@ -98,7 +98,7 @@ def test_deals_that_nothing_predicts_get_the_rate_of_all() -> None:
     assert frame["eventually"].std() < 0.03
     ended = rows[rows["days"].notna()].drop_duplicates("opportunity_id")
     assert frame["eventually"].mean() == pytest.approx(ended["won"].mean(), abs=0.05)
-    assert all("nothing known tells" in json.loads(reasons)[0].lower() for reasons in frame["reasons"])
+    assert all("no known feature predicts" in json.loads(reasons)[0].lower() for reasons in frame["reasons"])
 
 
 def test_planted_probabilities_are_recovered() -> None:
