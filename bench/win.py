@@ -152,7 +152,7 @@ def maven(folders: Folders) -> SectionResult:
     at_creation["month"] = deals["engage_date"].dt.month
     before = (deals["close_date"] <= pd.Timestamp("2017-09-30")).to_numpy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BaseRateWarning)
+        warnings.simplefilter("ignore", BaseRateWarning)  # there is no signal: the base rate is the right answer
         model = BinaryClassifier().fit(at_creation[before], outcome[before], times=closed[before])
     predicted, actual = model.predict_proba(at_creation[~before])[:, 1], outcome[~before]
     folders.draw("maven", "Maven: deals closed in the fourth quarter", predicted, actual)

@@ -226,7 +226,7 @@ def _statsforecast(
             continue
         try:
             forecasts[i] = make_model(season_length).forecast(values, task.h)["mean"]
-        except Exception:
+        except Exception:  # raised again for the present; a cutoff that fails stays NaN and is not evaluated
             if cutoff == 0:  # the past may be too short where the present is not
                 raise
     return forecasts
